@@ -1,0 +1,69 @@
+# idem: the invariants of payments, kept inside PostgreSQL
+#
+# ROOMS is the table of contents.  A room is a folder of src/ that holds the
+# C and the SQL of one invariant; the order is the order of the install
+# script, what is used before what uses it.
+ROOMS = base money claim machine limit fixed doctor
+
+here := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+found = $(sort $(patsubst $(here)/%,%,$(wildcard $(addprefix $(here)/,$(1)))))
+
+EXTENSION = idem
+MODULE_big = idem
+IDEM_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(here)/idem.control)
+DATA_built = idem--$(IDEM_VERSION).sql
+
+PARTS = $(foreach room,$(ROOMS),src/$(room)/$(room).sql \
+	$(call found,src/$(room)/$(room)_*.sql))
+SOURCES = $(call found,src/*.c $(patsubst %,src/%/*.c,$(ROOMS)))
+INCLUDES = $(call found,src/*.h $(patsubst %,src/%/*.h,$(ROOMS)))
+OBJS = $(SOURCES:.c=.o)
+
+PG_CPPFLAGS = -I$(here)/src
+
+# Tests: sql/ in one session, test/isolation/ in several, test/tap/ with
+# clusters of their own.  One test: make installcheck REGRESS=claim
+# ISOLATION= TAP_TESTS=
+REGRESS = $(notdir $(basename $(call found,sql/*.sql)))
+REGRESS_OPTS = --load-extension=idem
+ISOLATION = $(notdir $(basename $(call found,test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --load-extension=idem --inputdir=$(here)/test/isolation
+TAP_TESTS = 1
+PROVE_TESTS = $(call found,test/tap/*.pl)
+EXTRA_CLEAN = output_iso tmp_check tmp_check_iso log
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+
+# A server built with LLVM asks for its clang; without that compiler build
+# what there is a compiler for.  make with_llvm=no says so by hand.
+clang := $(shell sed -n 's/^CLANG *= *//p' $(dir $(PGXS))../Makefile.global)
+ifeq ($(shell command -v $(clang)),)
+override with_llvm = no
+endif
+
+include $(PGXS)
+
+# A room's parts change rarely and together: every object depends on every
+# header.
+BITCODE = $(OBJS:.o=.bc)
+$(OBJS) $(BITCODE): $(INCLUDES) Makefile
+
+# out of tree, the folders of the objects have to be made
+ifdef VPATH
+folders = $(addprefix $(CURDIR)/,$(sort $(dir $(OBJS))))
+$(OBJS) $(BITCODE): | $(folders)
+$(folders):
+	$(MKDIR_P) $@
+endif
+
+idem--$(IDEM_VERSION).sql: $(PARTS) idem.control Makefile
+	cat $(filter %.sql,$^) > $@
+
+.PHONY: demo test bench
+demo:
+	sh $(here)/test/demo.sh
+test:
+	sh $(here)/test/run.sh
+bench:
+	sh $(here)/bench/run.sh
