@@ -12,6 +12,11 @@
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+#else
+/* one function for every kind of object since 16; here only for tables */
+#define object_ownercheck(classid, objectid, roleid) \
+	(AssertMacro((classid) == RelationRelationId), \
+	 pg_class_ownercheck(objectid, roleid))
 #endif
 
 #endif							/* IDEM_COMPAT_H */

@@ -1,0 +1,324 @@
+/*
+ * declare.c
+ *		What the declaration of every guard needs.
+ *
+ * A guard is made of ordinary triggers and constraints of the user's own
+ * table, so that \d shows it, pg_dump carries it and the server itself keeps
+ * it.  A declaration is DDL: it needs ownership of the table, takes the lock
+ * it says (SHARE ROW EXCLUSIVE: writers wait, readers do not), and either
+ * stands as a whole or leaves nothing.
+ *
+ * Every statement runs through SPI as the owner of the table, restricted
+ * (identity.c), with all names written in full.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/catalog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+
+/* Is the table one whose rows a trigger can guard, every one of them? */
+static void
+check_guardable(Relation rel)
+{
+	char		relkind = rel->rd_rel->relkind;
+
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table", RelationGetRelationName(rel)),
+				 errtable(rel)));
+	if (IsSystemRelation(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("table \"%s\" is a system catalog",
+						RelationGetRelationName(rel)),
+				 errtable(rel)));
+	if (rel->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("table \"%s\" is temporary or unlogged",
+						RelationGetRelationName(rel)),
+				 errdetail("Its rows do not survive a crash."),
+				 errtable(rel)));
+	if (rel->rd_rel->relispartition)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("table \"%s\" is a partition",
+						RelationGetRelationName(rel)),
+				 errhint("Put the guard on the partitioned table at the top."),
+				 errtable(rel)));
+}
+
+/* Are all tables that hold its rows ones whose triggers fire here? */
+static void
+check_children(Relation rel)
+{
+	List	   *children = find_all_inheritors(RelationGetRelid(rel),
+											   NoLock, NULL);
+	ListCell   *lc;
+
+	if (rel->rd_rel->relkind == RELKIND_RELATION && list_length(children) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("table \"%s\" has inheritance children",
+						RelationGetRelationName(rel)),
+				 errdetail("Rows of a child do not fire the triggers of its parent."),
+				 errhint("Use partitions instead."),
+				 errtable(rel)));
+	foreach(lc, children)
+	{
+		Oid			child = lfirst_oid(lc);
+
+		if (get_rel_relkind(child) == RELKIND_FOREIGN_TABLE)
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("partition \"%s\" of table \"%s\" is a foreign table",
+							get_rel_name(child),
+							RelationGetRelationName(rel)),
+					 errdetail("Rows written at the other server do not fire triggers here."),
+					 errtable(rel)));
+	}
+}
+
+/*
+ * Open the table a guard is to be put on: 42501 unless the caller owns it,
+ * 42809 or 42P17 if its rows cannot all be guarded.  The lock is kept until
+ * the end of the transaction.
+ */
+Relation
+idem_open_for_guard(Oid relid, LOCKMODE lockmode)
+{
+	Relation	rel;
+
+	if (!object_ownercheck(RelationRelationId, relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER,
+					   get_relkind_objtype(get_rel_relkind(relid)),
+					   get_rel_name(relid));
+	rel = relation_open(relid, lockmode);
+	check_guardable(rel);
+	check_children(rel);
+	return rel;
+}
+
+/* Run one statement that returns nothing; the caller is connected to SPI. */
+void
+idem_execute(const char *format,...)
+{
+	StringInfoData sql;
+	int			code;
+
+	initStringInfo(&sql);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, format);
+		needed = appendStringInfoVA(&sql, format, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&sql, needed);
+	}
+	code = SPI_execute(sql.data, false, 0);
+	if (code < 0)
+		elog(ERROR, "SPI_execute returned %s: %s",
+			 SPI_result_code_string(code), sql.data);
+	pfree(sql.data);
+}
+
+/* schema.table, quoted where needed. */
+char *
+idem_qualified_name(Relation rel)
+{
+	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+									  RelationGetRelationName(rel));
+}
+
+/* A list of strings as a text[]. */
+static ArrayType *
+list_array(List *strings)
+{
+	Datum	   *items = palloc(sizeof(Datum) * Max(list_length(strings), 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, strings)
+		items[n++] = CStringGetTextDatum(lfirst(lc));
+	return construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/* A list of strings as the text of an array: {amount,currency}. */
+char *
+idem_list_text(List *strings)
+{
+	Oid			output;
+	bool		varlena;
+
+	getTypeOutputInfo(TEXTARRAYOID, &output, &varlena);
+	return OidOutputFunctionCall(output,
+								 PointerGetDatum(list_array(strings)));
+}
+
+/*
+ * The elements of a text[] argument as a list of strings: 22004 for a null
+ * among them, 42701 for one that is there twice.
+ */
+List *
+idem_array_list(const char *argument, ArrayType *array)
+{
+	List	   *list = NIL;
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	int			i;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
+					  &items, &nulls, &n);
+	for (i = 0; i < n; i++)
+	{
+		char	   *item;
+		ListCell   *lc;
+
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"%s\" contains a null", argument)));
+		item = TextDatumGetCString(items[i]);
+		foreach(lc, list)
+		{
+			if (strcmp(lfirst(lc), item) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_COLUMN),
+						 errmsg("argument \"%s\" names \"%s\" more than once",
+								argument, item)));
+		}
+		list = lappend(list, item);
+	}
+	return list;
+}
+
+/* 42710 if the table already bears this trigger. */
+void
+idem_refuse_second_guard(Relation rel, const char *trigger)
+{
+	if (OidIsValid(get_trigger_oid(RelationGetRelid(rel), trigger, true)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("guard \"%s\" already exists on table \"%s\"",
+						trigger, RelationGetRelationName(rel)),
+				 errhint("Take it off with idem.drop_guard before you declare it anew."),
+				 errtable(rel)));
+}
+
+/* 'a=b','c=d' as the arguments of a trigger */
+static char *
+trigger_arguments(List *settings)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, settings)
+	{
+		if (buf.len > 0)
+			appendStringInfoString(&buf, ", ");
+		appendStringInfoString(&buf, quote_literal_cstr(lfirst(lc)));
+	}
+	return buf.data;
+}
+
+/*
+ * Put the deciding trigger of a guard on a table: AFTER, FOR EACH ROW, fired
+ * whatever session_replication_role says.  Clones on partitions follow.
+ */
+void
+idem_create_row_trigger(Relation rel, const char *trigger, const char *events,
+						const char *function, List *settings)
+{
+	const char *table = idem_qualified_name(rel);
+	const char *name = quote_identifier(trigger);
+
+	idem_execute("CREATE TRIGGER %s AFTER %s ON %s FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
+				 name, events, table, function, trigger_arguments(settings));
+	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
+}
+
+/*
+ * Refuse TRUNCATE of the table and of every partition: such a trigger has no
+ * clones, so each table gets its own.
+ */
+void
+idem_create_truncate_trigger(Relation rel, const char *trigger)
+{
+	List	   *tables = find_all_inheritors(RelationGetRelid(rel),
+											 ShareRowExclusiveLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Relation	part = table_open(lfirst_oid(lc), NoLock);
+		const char *table = idem_qualified_name(part);
+		const char *name = quote_identifier(trigger);
+
+		idem_execute("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate()",
+					 name, table);
+		idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
+		table_close(part, NoLock);
+	}
+}
+
+/*
+ * Keep a declaration for good in idem.change_log: who, when, what, why.
+ * relid may be invalid (a machine, a scope), reason NULL.  Connected to SPI;
+ * runs as the owner of the log, whoever the caller is at the moment.
+ */
+void
+idem_log_change(const char *action, const char *kind, Oid relid,
+				const char *name, List *arguments, const char *reason)
+{
+	Oid			types[6] = {TEXTOID, TEXTOID, REGCLASSOID, TEXTOID,
+		TEXTARRAYOID, TEXTOID};
+	Datum		values[6];
+	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+	Relation	log;
+	IdemIdentity saved;
+
+	values[0] = CStringGetTextDatum(action);
+	values[1] = CStringGetTextDatum(kind);
+	values[2] = ObjectIdGetDatum(relid);
+	nulls[2] = OidIsValid(relid) ? ' ' : 'n';
+	values[3] = CStringGetTextDatum(name);
+	values[4] = PointerGetDatum(list_array(arguments));
+	values[5] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
+	nulls[5] = reason ? ' ' : 'n';
+
+	log = table_openrv(makeRangeVar("idem", "change_log", -1),
+					   RowExclusiveLock);
+	idem_become_declarer(log, &saved);
+	if (SPI_execute_with_args("INSERT INTO idem.change_log"
+							  " (action, kind, relation, name, arguments, reason)"
+							  " VALUES ($1, $2, $3, $4, $5, $6)",
+							  6, types, values, nulls, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write idem.change_log");
+	idem_restore_identity(&saved);
+	table_close(log, NoLock);
+}

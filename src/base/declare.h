@@ -1,0 +1,30 @@
+/*
+ * declare.h
+ *		What the declaration of every guard needs.
+ */
+#ifndef IDEM_DECLARE_H
+#define IDEM_DECLARE_H
+
+#include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
+#include "utils/array.h"
+#include "utils/relcache.h"
+
+#include "base/identity.h"
+
+extern Relation idem_open_for_guard(Oid relid, LOCKMODE lockmode);
+extern void idem_execute(const char *format,...) pg_attribute_printf(1, 2);
+extern char *idem_qualified_name(Relation rel);
+extern char *idem_list_text(List *strings);
+extern List *idem_array_list(const char *argument, ArrayType *array);
+
+extern void idem_refuse_second_guard(Relation rel, const char *trigger);
+extern void idem_create_row_trigger(Relation rel, const char *trigger,
+									const char *events, const char *function,
+									List *settings);
+extern void idem_create_truncate_trigger(Relation rel, const char *trigger);
+extern void idem_log_change(const char *action, const char *kind,
+							Oid relid, const char *name,
+							List *arguments, const char *reason);
+
+#endif							/* IDEM_DECLARE_H */

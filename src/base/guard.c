@@ -1,0 +1,429 @@
+/*
+ * guard.c
+ *		What the trigger function of every guard needs at run time.
+ *
+ * A guard decides in an AFTER ROW trigger, on the row that is stored: a
+ * BEFORE trigger sees a row that a later one may still change, and fires for
+ * an upsert before it is known whether it inserts.  Its settings stand in the
+ * trigger's own arguments, each written name=value, so that \d shows them,
+ * pg_dump carries them and clones on partitions have them.
+ *
+ * Settings are read once a backend and kept by trigger OID.  A relcache
+ * invalidation of the table (or of the table of definitions that the settings
+ * named) only marks them; the next look-up reads them anew.  Settings that
+ * were replaced live until the end of the transaction, because an outer
+ * trigger call may still use them.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "replication/logicalworker.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/guard.h"
+#include "base/idem_compat.h"
+#include "base/idem_errors.h"
+#include "base/identity.h"
+#include "base/moved.h"
+
+/* The settings of one trigger, as its room compiled them. */
+typedef struct GuardEntry
+{
+	Oid			trigger;		/* hash key, must be first */
+	Oid			relid;			/* the table, whose changes invalidate */
+	Oid			also;			/* table of definitions, or InvalidOid */
+	bool		valid;			/* cleared by the invalidation callback */
+	void	   *settings;		/* the room's struct */
+	MemoryContext context;		/* where it lives */
+} GuardEntry;
+
+static HTAB *guard_entries = NULL;
+
+/* Mark what was read from relid; InvalidOid means everything. */
+static void
+guard_invalidate(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	GuardEntry *entry;
+
+	hash_seq_init(&status, guard_entries);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (!OidIsValid(relid) || entry->relid == relid || entry->also == relid)
+			entry->valid = false;
+	}
+}
+
+static void
+guard_entries_init(void)
+{
+	HASHCTL		ctl;
+
+	ctl.keysize = sizeof(Oid);
+	ctl.entrysize = sizeof(GuardEntry);
+	guard_entries = hash_create("idem guards", 16, &ctl,
+								HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(guard_invalidate, (Datum) 0);
+}
+
+/*
+ * The settings of the trigger that fired.  They stay readable until the end
+ * of the transaction, whatever is redefined meanwhile.
+ */
+void *
+idem_guard_settings(const IdemGuardCall *call, IdemGuardCompile compile)
+{
+	GuardEntry *entry;
+	MemoryContext context;
+	MemoryContext old;
+	bool		found;
+	void	   *settings;
+
+	if (guard_entries == NULL)
+		guard_entries_init();
+	entry = hash_search(guard_entries, &call->trigger->tgoid, HASH_ENTER,
+						&found);
+	if (found && entry->valid && entry->settings)
+		return entry->settings;
+	if (found && entry->settings)
+		MemoryContextSetParent(entry->context, TopTransactionContext);
+
+	/*
+	 * Valid before compiling, so that an invalidation which arrives while the
+	 * room reads definitions is not lost; without settings if it fails.
+	 */
+	entry->valid = true;
+	entry->settings = NULL;
+	entry->also = InvalidOid;
+	entry->relid = RelationGetRelid(call->rel);
+	context = AllocSetContextCreate(CurrentMemoryContext, "idem guard",
+									ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
+	settings = compile(call->rel, call->trigger, &entry->also);
+	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(context, CacheMemoryContext);
+	entry->context = context;
+	entry->settings = settings;
+	return settings;
+}
+
+/*
+ * Is this the apply worker of logical replication?  There the row was judged
+ * at its origin and the parent's running total arrives by itself.
+ */
+bool
+idem_in_apply_worker(void)
+{
+	return IsLogicalWorker();
+}
+
+static void
+check_protocol(FunctionCallInfo fcinfo, const char *function)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" was not called by trigger manager",
+						function)));
+	if (!TRIGGER_FIRED_AFTER(trigdata->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
+		TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired AFTER ROW", function),
+				 errhint("Put guards on a table with the idem.guard_... functions.")));
+}
+
+/*
+ * Open the call of a guard's trigger function.  False: there is nothing to
+ * judge yet, the row is on its way to another partition.
+ */
+bool
+idem_guard_call(FunctionCallInfo fcinfo, const char *function,
+				IdemGuardCall *call)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	check_protocol(fcinfo, function);
+	call->trigdata = trigdata;
+	call->trigger = trigdata->tg_trigger;
+	call->rel = trigdata->tg_relation;
+	call->before = call->after = NULL;
+	call->moved = false;
+
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+	{
+		call->after = trigdata->tg_trigslot;
+		call->before = idem_moved_take(call->rel, call->trigger, call->after);
+		call->moved = call->before != NULL;
+	}
+	else if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+	{
+		call->before = trigdata->tg_trigslot;
+		call->after = trigdata->tg_newslot;
+	}
+	else
+	{
+		call->before = trigdata->tg_trigslot;
+		if (HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data))
+		{
+			idem_moved_park(call->rel, call->trigger, call->before);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The value of a setting among the trigger's arguments, or NULL. */
+const char *
+idem_trigger_setting(Trigger *trigger, const char *name)
+{
+	size_t		len = strlen(name);
+	int			i;
+
+	for (i = 0; i < trigger->tgnargs; i++)
+	{
+		const char *arg = trigger->tgargs[i];
+
+		if (strncmp(arg, name, len) == 0 && arg[len] == '=')
+			return arg + len + 1;
+	}
+	return NULL;
+}
+
+const char *
+idem_trigger_setting_required(Relation rel, Trigger *trigger, const char *name)
+{
+	const char *value = idem_trigger_setting(trigger, name);
+
+	if (value == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" on table \"%s\" lacks its argument \"%s\"",
+						trigger->tgname, RelationGetRelationName(rel), name),
+				 errhint("Put guards on a table with the idem.guard_... functions."),
+				 errtableconstraint(rel, trigger->tgname)));
+	return value;
+}
+
+/*
+ * A setting that is a text array, as a list of strings in the current memory
+ * context; NIL if it is absent.
+ */
+List *
+idem_trigger_setting_list(Relation rel, Trigger *trigger, const char *name)
+{
+	const char *value = idem_trigger_setting(trigger, name);
+	List	   *list = NIL;
+	ArrayType  *array;
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	int			i;
+
+	if (value == NULL)
+		return NIL;
+	array = DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN,
+													unconstify(char *, value),
+													TEXTOID, -1));
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
+					  &items, &nulls, &n);
+	for (i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+					 errmsg("trigger \"%s\" on table \"%s\" has a null in its argument \"%s\"",
+							trigger->tgname, RelationGetRelationName(rel),
+							name),
+					 errtableconstraint(rel, trigger->tgname)));
+		list = lappend(list, TextDatumGetCString(items[i]));
+	}
+	return list;
+}
+
+/* The number of a user column, which must exist. */
+AttrNumber
+idem_column_number(Relation rel, const char *name)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && strcmp(NameStr(att->attname), name) == 0)
+			return att->attnum;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of relation \"%s\" does not exist",
+					name, RelationGetRelationName(rel)),
+			 errtable(rel)));
+	return InvalidAttrNumber;	/* keep the compiler quiet */
+}
+
+/* The attribute numbers of the primary key; NULL if there is none. */
+Bitmapset *
+idem_key_columns(Relation rel)
+{
+	Bitmapset  *offset;
+	Bitmapset  *key = NULL;
+	int			i = -1;
+
+	offset = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+	while ((i = bms_next_member(offset, i)) >= 0)
+		key = bms_add_member(key, i + FirstLowInvalidHeapAttributeNumber);
+	bms_free(offset);
+	return key;
+}
+
+/*
+ * Is the column stored the same in both rows, to the byte?  Both have the
+ * row type of rel.
+ */
+bool
+idem_same_image(Relation rel, AttrNumber attnum,
+				TupleTableSlot *a, TupleTableSlot *b)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+	bool		a_null;
+	bool		b_null;
+	Datum		a_value = slot_getattr(a, attnum, &a_null);
+	Datum		b_value = slot_getattr(b, attnum, &b_null);
+
+	if (a_null || b_null)
+		return a_null && b_null;
+	return datum_image_eq(a_value, b_value, att->attbyval, att->attlen);
+}
+
+/* The primary key of a row as text: 4711, or (7, 2026-11-22). */
+char *
+idem_row_key(Relation rel, TupleTableSlot *slot)
+{
+	Bitmapset  *key = idem_key_columns(rel);
+	StringInfoData buf;
+	bool		several = bms_membership(key) == BMS_MULTIPLE;
+	int			i = -1;
+
+	initStringInfo(&buf);
+	while ((i = bms_next_member(key, i)) >= 0)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i - 1);
+		Oid			output;
+		bool		varlena;
+		bool		isnull;
+		Datum		value = slot_getattr(slot, i, &isnull);
+
+		getTypeOutputInfo(att->atttypid, &output, &varlena);
+		appendStringInfoString(&buf, buf.len > 0 ? ", " : several ? "(" : "");
+		appendStringInfoString(&buf, isnull ? "null" :
+							   OidOutputFunctionCall(output, value));
+	}
+	if (several)
+		appendStringInfoChar(&buf, ')');
+	return buf.data;
+}
+
+/* " 4711" for a message, or nothing to someone who may not read the row. */
+static const char *
+readable_key(Relation rel, TupleTableSlot *slot)
+{
+	if (!idem_may_read(rel))
+		return "";
+	return psprintf(" %s", idem_row_key(rel, slot));
+}
+
+/* A guarded row keeps its primary key; key comes from idem_key_columns. */
+void
+idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key)
+{
+	int			i = -1;
+
+	while ((i = bms_next_member(key, i)) >= 0)
+	{
+		if (!idem_same_image(call->rel, i, call->before, call->after))
+			ereport(ERROR,
+					(errcode(ERRCODE_IDEM_KEPT_ROW),
+					 errmsg("primary key of row%s of table \"%s\" cannot be changed",
+							readable_key(call->rel, call->before),
+							RelationGetRelationName(call->rel)),
+					 errhint("A guarded row keeps its primary key for good."),
+					 errtablecol(call->rel, i),
+					 errtableconstraint(call->rel, call->trigger->tgname)));
+	}
+}
+
+/* A guarded row is not deleted. */
+void
+idem_refuse_delete(const IdemGuardCall *call)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_KEPT_ROW),
+			 errmsg("row%s of table \"%s\" cannot be deleted",
+					readable_key(call->rel, call->before),
+					RelationGetRelationName(call->rel)),
+			 errhint("A guarded row stays: record what happened to it in its state."),
+			 errtableconstraint(call->rel, call->trigger->tgname)));
+}
+
+/*
+ * refuse_truncate() -> trigger
+ *
+ * BEFORE TRUNCATE FOR EACH STATEMENT, for every guard: 23I08.
+ */
+PG_FUNCTION_INFO_V1(idem_refuse_truncate);
+Datum
+idem_refuse_truncate(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired by TRUNCATE",
+						"idem.refuse_truncate")));
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_KEPT_ROW),
+			 errmsg("table \"%s\" cannot be truncated",
+					RelationGetRelationName(trigdata->tg_relation)),
+			 errhint("Its rows are guarded; idem.drop_guard takes the guard off."),
+			 errtableconstraint(trigdata->tg_relation,
+							trigdata->tg_trigger->tgname)));
+	PG_RETURN_NULL();			/* keep the compiler quiet */
+}
+
+/*
+ * invalidate_definitions() -> trigger
+ *
+ * After any statement that changes a table of definitions every backend
+ * forgets what it compiled from it.
+ */
+PG_FUNCTION_INFO_V1(idem_invalidate_definitions);
+Datum
+idem_invalidate_definitions(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_FOR_STATEMENT(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired FOR EACH STATEMENT",
+						"idem.invalidate_definitions")));
+	CacheInvalidateRelcache(trigdata->tg_relation);
+	return PointerGetDatum(NULL);
+}

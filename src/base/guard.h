@@ -1,0 +1,62 @@
+/*
+ * guard.h
+ *		What the trigger function of every guard needs at run time.
+ */
+#ifndef IDEM_GUARD_H
+#define IDEM_GUARD_H
+
+#include "commands/trigger.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "nodes/bitmapset.h"
+#include "utils/relcache.h"
+
+/*
+ * One row as a guard judges it.  A row that an UPDATE moved between
+ * partitions arrives here once, as an update; before then has the row type
+ * of the new partition, so that one attribute number fits both images.
+ */
+typedef struct IdemGuardCall
+{
+	TriggerData *trigdata;		/* as the server passed it */
+	Trigger    *trigger;		/* the trigger that fired */
+	Relation	rel;			/* its table; the partition that has the row */
+	TupleTableSlot *before;		/* the row as stored before; NULL: INSERT */
+	TupleTableSlot *after;		/* the row as stored now; NULL: DELETE */
+	bool		moved;			/* update that changed the partition */
+} IdemGuardCall;
+
+#define IDEM_CALL_IS_INSERT(call)	((call)->before == NULL)
+#define IDEM_CALL_IS_DELETE(call)	((call)->after == NULL)
+#define IDEM_CALL_IS_UPDATE(call)	((call)->before && (call)->after)
+
+/*
+ * Reads the settings of a trigger into a struct of the room, allocated in
+ * the current memory context, which lives as long as the settings are valid.
+ * If they also depend on definitions kept in another table (a machine), the
+ * room puts that table's OID into *also before it reads them.
+ */
+typedef void *(*IdemGuardCompile) (Relation rel, Trigger *trigger, Oid *also);
+
+extern bool idem_guard_call(FunctionCallInfo fcinfo, const char *function,
+							IdemGuardCall *call);
+extern void *idem_guard_settings(const IdemGuardCall *call,
+								 IdemGuardCompile compile);
+extern bool idem_in_apply_worker(void);
+
+extern const char *idem_trigger_setting(Trigger *trigger, const char *name);
+extern const char *idem_trigger_setting_required(Relation rel,
+												 Trigger *trigger,
+												 const char *name);
+extern List *idem_trigger_setting_list(Relation rel, Trigger *trigger,
+									   const char *name);
+
+extern AttrNumber idem_column_number(Relation rel, const char *name);
+extern Bitmapset *idem_key_columns(Relation rel);
+extern bool idem_same_image(Relation rel, AttrNumber attnum,
+							TupleTableSlot *a, TupleTableSlot *b);
+extern char *idem_row_key(Relation rel, TupleTableSlot *slot);
+extern void idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key);
+extern void idem_refuse_delete(const IdemGuardCall *call);
+
+#endif							/* IDEM_GUARD_H */

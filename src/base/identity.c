@@ -1,0 +1,83 @@
+/*
+ * identity.c
+ *		Acting as the owner of a table for the length of one check.
+ *
+ * A guard must see every row, whoever writes: row security and missing
+ * privileges must neither blind it nor let it lend its own rights.  So its
+ * queries run as the owner of the table they touch, with row security off,
+ * as the server's foreign keys do, and the identity goes back right after.
+ *
+ * On ERROR nothing is to be done: the server restores user, context and
+ * settings when it aborts the (sub)transaction.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+
+#include "base/idem_compat.h"
+#include "base/identity.h"
+
+/*
+ * Run the following statements as a guard does: as the owner of rel, row
+ * security off.  The caller restores the identity in the same function.
+ */
+void
+idem_become_owner(Relation rel, IdemIdentity *saved)
+{
+	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
+	saved->guc_level = 0;
+	SetUserIdAndSecContext(rel->rd_rel->relowner,
+						   saved->sec_context |
+						   SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+}
+
+/*
+ * Run the following statements as a declaration does: as idem_become_owner,
+ * and like the server's own maintenance commands restricted, with a search
+ * path that holds nobody's objects, because index expressions, defaults and
+ * checks of the table may run code of others.
+ */
+void
+idem_become_declarer(Relation rel, IdemIdentity *saved)
+{
+	idem_become_owner(rel, saved);
+	SetUserIdAndSecContext(rel->rd_rel->relowner,
+						   saved->sec_context |
+						   SECURITY_RESTRICTED_OPERATION |
+						   SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+	saved->guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* Give the identity back. */
+void
+idem_restore_identity(const IdemIdentity *saved)
+{
+	if (saved->guc_level != 0)
+		AtEOXact_GUC(false, saved->guc_level);
+	SetUserIdAndSecContext(saved->userid, saved->sec_context);
+}
+
+/*
+ * May the current user read whole rows of rel?  Only then an error message
+ * may show values that he did not write himself (as ri_ReportViolation does,
+ * but by the table: one answer for a whole row).
+ */
+bool
+idem_may_read(Relation rel)
+{
+	Oid			relid = RelationGetRelid(rel);
+
+	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
+		return false;
+	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}

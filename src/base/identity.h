@@ -1,0 +1,22 @@
+/*
+ * identity.h
+ *		Acting as the owner of a table for the length of one check.
+ */
+#ifndef IDEM_IDENTITY_H
+#define IDEM_IDENTITY_H
+
+#include "utils/relcache.h"
+
+typedef struct IdemIdentity
+{
+	Oid			userid;			/* who we were */
+	int			sec_context;	/* and under which restrictions */
+	int			guc_level;		/* settings to undo, or 0 */
+} IdemIdentity;
+
+extern void idem_become_owner(Relation rel, IdemIdentity *saved);
+extern void idem_become_declarer(Relation rel, IdemIdentity *saved);
+extern void idem_restore_identity(const IdemIdentity *saved);
+extern bool idem_may_read(Relation rel);
+
+#endif							/* IDEM_IDENTITY_H */

@@ -1,0 +1,16 @@
+/*
+ * moved.h
+ *		A row that an UPDATE moved between partitions.
+ */
+#ifndef IDEM_MOVED_H
+#define IDEM_MOVED_H
+
+#include "base/guard.h"
+
+extern void idem_moved_init(void);
+extern void idem_moved_park(Relation rel, Trigger *trigger,
+							TupleTableSlot *before);
+extern TupleTableSlot *idem_moved_take(Relation rel, Trigger *trigger,
+									   TupleTableSlot *after);
+
+#endif							/* IDEM_MOVED_H */
