@@ -17,6 +17,8 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "replication/logicalworker.h"
 #include "utils/array.h"
@@ -27,6 +29,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/partcache.h"
 #include "utils/rel.h"
 
 #include "base/guard.h"
@@ -165,7 +168,7 @@ idem_guard_call(FunctionCallInfo fcinfo, const char *function,
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 	{
 		call->after = trigdata->tg_trigslot;
-		call->before = idem_moved_take(call->rel, call->trigger, call->after);
+		call->before = idem_moved_take(trigdata);
 		call->moved = call->before != NULL;
 	}
 	else if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
@@ -178,7 +181,7 @@ idem_guard_call(FunctionCallInfo fcinfo, const char *function,
 		call->before = trigdata->tg_trigslot;
 		if (HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data))
 		{
-			idem_moved_park(call->rel, call->trigger, call->before);
+			idem_moved_park(trigdata);
 			return false;
 		}
 	}
@@ -275,19 +278,60 @@ idem_column_number(Relation rel, const char *name)
 	return InvalidAttrNumber;	/* keep the compiler quiet */
 }
 
-/* The attribute numbers of the primary key; NULL if there is none. */
+/* Take the columns of a partitioned table's partition key, as rel has them. */
+static Bitmapset *
+without_partition_key(Bitmapset *columns, Relation rel, Oid partitioned)
+{
+	Relation	ancestor = table_open(partitioned, AccessShareLock);
+	PartitionKey key = RelationGetPartitionKey(ancestor);
+	int			i;
+
+	for (i = 0; key->strategy != PARTITION_STRATEGY_HASH && i < key->partnatts; i++)
+	{
+		AttrNumber	attnum = key->partattrs[i];
+
+		if (attnum != InvalidAttrNumber)	/* else an expression */
+			columns = bms_del_member(columns,
+									 get_attnum(RelationGetRelid(rel),
+												get_attname(partitioned, attnum, false)));
+	}
+	table_close(ancestor, AccessShareLock);
+	return columns;
+}
+
+/*
+ * The columns of the primary key that say which row it is; NULL if there is
+ * none.
+ *
+ * The server wants every partition key inside the primary key, so a column
+ * stands there also because rows are filed by it: a state, a date, a region.
+ * That a row is filed elsewhere does not make it another row, so the columns
+ * of LIST and RANGE keys, at each level, do not count, as long as others are
+ * left.  Rows are not filed by HASH of what may change: those columns count.
+ */
 Bitmapset *
 idem_key_columns(Relation rel)
 {
 	Bitmapset  *offset;
 	Bitmapset  *key = NULL;
+	Bitmapset  *identity;
+	Oid			relid = RelationGetRelid(rel);
 	int			i = -1;
 
 	offset = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
 	while ((i = bms_next_member(offset, i)) >= 0)
 		key = bms_add_member(key, i + FirstLowInvalidHeapAttributeNumber);
 	bms_free(offset);
-	return key;
+
+	identity = bms_copy(key);
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		identity = without_partition_key(identity, rel, relid);
+	while (get_rel_relispartition(relid))
+	{
+		relid = get_partition_parent(relid, true);
+		identity = without_partition_key(identity, rel, relid);
+	}
+	return bms_is_empty(identity) ? key : identity;
 }
 
 /*
@@ -309,7 +353,7 @@ idem_same_image(Relation rel, AttrNumber attnum,
 	return datum_image_eq(a_value, b_value, att->attbyval, att->attlen);
 }
 
-/* The primary key of a row as text: 4711, or (7, 2026-11-22). */
+/* The key of a row as text: 4711, or (7, 2026-11-22). */
 char *
 idem_row_key(Relation rel, TupleTableSlot *slot)
 {
@@ -346,7 +390,10 @@ readable_key(Relation rel, TupleTableSlot *slot)
 	return psprintf(" %s", idem_row_key(rel, slot));
 }
 
-/* A guarded row keeps its primary key; key comes from idem_key_columns. */
+/*
+ * A guarded row keeps its primary key; key comes from idem_key_columns, which
+ * leaves out what it may be moved between partitions by.
+ */
 void
 idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key)
 {

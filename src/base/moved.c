@@ -9,13 +9,23 @@
  * says that it moved (HeapTupleHeaderIndicatesMovedPartitions).
  *
  * So the guard parks the old image at the DELETE and takes it back at the
- * INSERT of the same row: same partitioned table, same trigger name (clones
- * of a trigger share it), same primary key.  Both events stand one after the
- * other in the queue of the same statement.
+ * INSERT that belongs to it.  The primary key cannot say which that is: it
+ * contains the partition key, so a move always changes it.  The queue says it:
+ * the executor inserts right after it deleted, before it looks at another row,
+ * and events fire in the order they were queued.  So for one trigger (clones
+ * share its name), one partitioned table and one command the DELETE of a move
+ * is followed by its INSERT and by nothing else.  The command matters, because
+ * triggers that fire between the two may run commands of their own, which
+ * move and insert other rows; each command has its own id, and both versions
+ * of the row carry it (cmax of the old one, cmin of the new one).
  *
- * An image that nobody takes back was a row that changed its key on the way
- * or did not arrive: the transaction cannot commit.  What a subtransaction
+ * An image that nobody takes back was a row that did not arrive (a BEFORE
+ * INSERT trigger of the new partition returned NULL): the next move of the
+ * command is refused, and at the latest the commit.  What a subtransaction
  * parked is forgotten with it.
+ *
+ * For this a guard has to fire for INSERT, UPDATE and DELETE.  Whether the
+ * row is still the same one is for the guard to say: idem_refuse_key_change.
  *
  * Not promised: partitions that are foreign tables; no guard is declared on
  * a table that has one.
@@ -28,6 +38,7 @@
 #include "catalog/partition.h"
 #include "executor/executor.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -39,38 +50,111 @@ typedef struct ParkedRow
 {
 	Oid			root;			/* the partitioned table at the top */
 	NameData	trigger;		/* name shared by all clones */
+	CommandId	command;		/* the UPDATE that moves the row */
 	SubTransactionId subid;		/* who parked it */
-	TupleDesc	desc;			/* row type of the old partition */
+	NameData	schema;			/* of the old partition, for messages */
+	NameData	table;			/* the old partition */
+	TupleDesc	desc;			/* its row type */
 	HeapTuple	before;			/* the image before the move */
+	MemoryContext context;		/* where all of this lives */
 } ParkedRow;
 
-/* all in TopTransactionContext, so that the end of the transaction frees it */
+/*
+ * Rows on their way, the latest last: one for each trigger of a command, so
+ * the list is short.  In TopTransactionContext, as the rows are, so that the
+ * end of the transaction frees it.
+ */
 static List *parked_rows = NIL;
 
-/* The partitioned table at the top of rel. */
+/*
+ * The partitioned table at the top of rel.  Not get_partition_ancestors, which
+ * knows none for a partition that is just being detached.
+ */
 static Oid
 root_of(Relation rel)
 {
-	List	   *ancestors;
+	Oid			relid = RelationGetRelid(rel);
 
-	if (!rel->rd_rel->relispartition)
-		return RelationGetRelid(rel);
-	ancestors = get_partition_ancestors(RelationGetRelid(rel));
-	return llast_oid(ancestors);
+	while (get_rel_relispartition(relid))
+		relid = get_partition_parent(relid, true);
+	return relid;
+}
+
+/* The row that this trigger waits for in this command, or NULL. */
+static ParkedRow *
+find_parked(Relation rel, Trigger *trigger, CommandId command)
+{
+	Oid			root = InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, parked_rows)
+	{
+		ParkedRow  *row = lfirst(lc);
+
+		if (row->command != command ||
+			strcmp(NameStr(row->trigger), trigger->tgname) != 0)
+			continue;
+		if (!OidIsValid(root))
+			root = root_of(rel);
+		if (row->root == root)
+			return row;
+	}
+	return NULL;
+}
+
+static void
+refuse_lost_row(const ParkedRow *row)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_KEPT_ROW),
+			 errmsg("guarded row left partition \"%s\" and did not arrive in another one",
+					NameStr(row->table)),
+			 errhint("A BEFORE INSERT trigger of the new partition may have skipped it."),
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, NameStr(row->schema)),
+			 err_generic_string(PG_DIAG_TABLE_NAME, NameStr(row->table)),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								NameStr(row->trigger))));
+}
+
+/*
+ * A copy of the row that has every column: one that was added after the row
+ * was written gets the value that the table's descriptor holds for it, which
+ * a copy of that descriptor does not.
+ */
+static HeapTuple
+whole_tuple(TupleTableSlot *slot)
+{
+	slot_getallattrs(slot);
+	return heap_form_tuple(slot->tts_tupleDescriptor, slot->tts_values,
+						   slot->tts_isnull);
 }
 
 /* Keep the image of a row that left this partition. */
 void
-idem_moved_park(Relation rel, Trigger *trigger, TupleTableSlot *before)
+idem_moved_park(const TriggerData *trigdata)
 {
-	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-	ParkedRow  *row = palloc0(sizeof(ParkedRow));
+	Relation	rel = trigdata->tg_relation;
+	CommandId	command = HeapTupleHeaderGetCmax(trigdata->tg_trigtuple->t_data);
+	ParkedRow  *row = find_parked(rel, trigdata->tg_trigger, command);
+	MemoryContext context;
+	MemoryContext old;
 
+	if (row != NULL)
+		refuse_lost_row(row);
+	context = AllocSetContextCreate(TopTransactionContext, "idem moved row",
+									ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
+	row = palloc0(sizeof(ParkedRow));
 	row->root = root_of(rel);
-	namestrcpy(&row->trigger, trigger->tgname);
+	namestrcpy(&row->trigger, trigdata->tg_trigger->tgname);
+	row->command = command;
 	row->subid = GetCurrentSubTransactionId();
+	namestrcpy(&row->schema, get_namespace_name(RelationGetNamespace(rel)));
+	namestrcpy(&row->table, RelationGetRelationName(rel));
 	row->desc = CreateTupleDescCopy(RelationGetDescr(rel));
-	row->before = ExecCopySlotHeapTuple(before);
+	row->before = whole_tuple(trigdata->tg_trigslot);
+	row->context = context;
+	MemoryContextSwitchTo(TopTransactionContext);
 	parked_rows = lappend(parked_rows, row);
 	MemoryContextSwitchTo(old);
 }
@@ -89,49 +173,29 @@ image_for(Relation rel, ParkedRow *row)
 	return slot;
 }
 
-/* Do both images have the same primary key? */
-static bool
-same_key(Relation rel, TupleTableSlot *a, TupleTableSlot *b)
-{
-	Bitmapset  *key = idem_key_columns(rel);
-	int			i = -1;
-
-	while ((i = bms_next_member(key, i)) >= 0)
-	{
-		if (!idem_same_image(rel, i, a, b))
-			return false;
-	}
-	return true;
-}
-
 /*
  * The image before the move, if the row that arrived here left another
  * partition; else NULL.  The slot lives in the current memory context.
  */
 TupleTableSlot *
-idem_moved_take(Relation rel, Trigger *trigger, TupleTableSlot *after)
+idem_moved_take(const TriggerData *trigdata)
 {
-	ListCell   *lc;
-	Oid			root;
+	Relation	rel = trigdata->tg_relation;
+	HeapTupleHeader after = trigdata->tg_trigtuple->t_data;
+	ParkedRow  *row;
+	TupleTableSlot *before;
 
-	if (parked_rows == NIL || !rel->rd_rel->relispartition)
+	/* COPY FREEZE leaves no command to look at, and moves no rows */
+	if (parked_rows == NIL || !rel->rd_rel->relispartition ||
+		HeapTupleHeaderXminFrozen(after))
 		return NULL;
-	root = root_of(rel);
-	foreach(lc, parked_rows)
-	{
-		ParkedRow  *row = lfirst(lc);
-		TupleTableSlot *before;
-
-		if (row->root != root ||
-			strcmp(NameStr(row->trigger), trigger->tgname) != 0)
-			continue;
-		before = image_for(rel, row);
-		if (!same_key(rel, before, after))
-			continue;
-		parked_rows = foreach_delete_current(parked_rows, lc);
-		return before;
-	}
-	return NULL;
+	row = find_parked(rel, trigdata->tg_trigger, HeapTupleHeaderGetCmin(after));
+	if (row == NULL)
+		return NULL;
+	before = image_for(rel, row);
+	parked_rows = list_delete_ptr(parked_rows, row);
+	MemoryContextDelete(row->context);
+	return before;
 }
 
 /* Nothing may be left over when the transaction commits. */
@@ -143,10 +207,7 @@ moved_at_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
 			if (parked_rows != NIL)
-				ereport(ERROR,
-						(errcode(ERRCODE_IDEM_KEPT_ROW),
-						 errmsg("a guarded row left its partition and did not arrive in another with the same primary key"),
-						 errhint("A guarded row keeps its primary key for good.")));
+				refuse_lost_row(linitial(parked_rows));
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PREPARE:
@@ -176,7 +237,10 @@ moved_at_subtransaction(SubXactEvent event, SubTransactionId mySubid,
 		if (event == SUBXACT_EVENT_COMMIT_SUB)
 			row->subid = parentSubid;
 		else
+		{
 			parked_rows = foreach_delete_current(parked_rows, lc);
+			MemoryContextDelete(row->context);
+		}
 	}
 }
 

@@ -8,9 +8,7 @@
 #include "base/guard.h"
 
 extern void idem_moved_init(void);
-extern void idem_moved_park(Relation rel, Trigger *trigger,
-							TupleTableSlot *before);
-extern TupleTableSlot *idem_moved_take(Relation rel, Trigger *trigger,
-									   TupleTableSlot *after);
+extern void idem_moved_park(const TriggerData *trigdata);
+extern TupleTableSlot *idem_moved_take(const TriggerData *trigdata);
 
 #endif							/* IDEM_MOVED_H */
