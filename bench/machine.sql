@@ -1,0 +1,44 @@
+-- machine: an UPDATE that takes 50,000 rows over one edge.
+--
+-- Beside the guard: no trigger at all, and the PL/pgSQL trigger that looks
+-- the edge up in a table.
+
+SELECT count(*) FROM idem.define_machine('bench', $$
+stateDiagram-v2
+    [*] --> created
+    created --> paying : submit
+    paying --> created : back
+    paying --> succeeded : confirm
+    succeeded --> [*]
+$$);
+
+CREATE TABLE bench.bare (id integer PRIMARY KEY, status text NOT NULL);
+CREATE TABLE bench.guarded (LIKE bench.bare INCLUDING ALL);
+CREATE TABLE bench.looked_up (LIKE bench.bare INCLUDING ALL);
+INSERT INTO bench.bare SELECT i, 'created' FROM generate_series(1, 50000) i;
+INSERT INTO bench.guarded TABLE bench.bare;
+INSERT INTO bench.looked_up TABLE bench.bare;
+
+SELECT idem.guard_states('bench.guarded', 'status', 'bench');
+
+CREATE TABLE bench.edge (source text, target text, PRIMARY KEY (source, target));
+INSERT INTO bench.edge VALUES ('created', 'paying'), ('paying', 'created'), ('paying', 'succeeded');
+CREATE FUNCTION bench.look_up() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.status IS DISTINCT FROM OLD.status THEN
+        PERFORM 1 FROM bench.edge WHERE source = OLD.status AND target = NEW.status;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'no edge from % to %', OLD.status, NEW.status;
+        END IF;
+    END IF;
+    RETURN NEW;
+END;
+$$;
+CREATE TRIGGER look_up BEFORE UPDATE ON bench.looked_up
+    FOR EACH ROW EXECUTE FUNCTION bench.look_up();
+
+INSERT INTO bench.variant
+SELECT 'transition of a row', variant, format(
+    'UPDATE bench.%I SET status = CASE status WHEN ''created'' THEN ''paying'' ELSE ''created'' END WHERE $1 >= 0', tab)
+FROM (VALUES ('idem', 'guarded'), ('no trigger', 'bare'),
+             ('PL/pgSQL look-up', 'looked_up')) AS v (variant, tab);
