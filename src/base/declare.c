@@ -25,6 +25,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -99,20 +100,38 @@ check_children(Relation rel)
 }
 
 /*
- * Open the table a guard is to be put on: 42501 unless the caller owns it,
- * 42809 or 42P17 if its rows cannot all be guarded.  The lock is kept until
- * the end of the transaction.
+ * 42P01 if there is no such relation, 42501 unless the caller owns it.  The
+ * server's own ownership check lets a superuser name anything.
+ */
+static void
+check_owned(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	if (!object_ownercheck(RelationRelationId, relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER,
+					   get_relkind_objtype(get_rel_relkind(relid)), name);
+}
+
+/*
+ * Open the table a guard is to be put on: 42P01 if it does not exist, 42501
+ * unless the caller owns it, 42809 or 42P17 if its rows cannot all be
+ * guarded.  The lock is kept until the end of the transaction.
  */
 Relation
 idem_open_for_guard(Oid relid, LOCKMODE lockmode)
 {
 	Relation	rel;
 
-	if (!object_ownercheck(RelationRelationId, relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER,
-					   get_relkind_objtype(get_rel_relkind(relid)),
-					   get_rel_name(relid));
-	rel = relation_open(relid, lockmode);
+	/* before the lock, which no stranger shall take, and once it is ours */
+	check_owned(relid);
+	LockRelationOid(relid, lockmode);
+	check_owned(relid);
+	rel = relation_open(relid, NoLock);
 	check_guardable(rel);
 	check_children(rel);
 	return rel;
@@ -246,15 +265,25 @@ trigger_arguments(List *settings)
 	return buf.data;
 }
 
+/* schema.table of a table that is locked but not open. */
+static char *
+qualified_name_of(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
 /*
  * Put the deciding trigger of a guard on a table: AFTER, FOR EACH ROW, fired
- * whatever session_replication_role says.  Clones on partitions follow.
+ * whatever session_replication_role says.  Clones on partitions follow.  The
+ * caller holds the lock and has closed the table: ALTER TABLE refuses one
+ * that is open (55006).
  */
 void
-idem_create_row_trigger(Relation rel, const char *trigger, const char *events,
+idem_create_row_trigger(Oid relid, const char *trigger, const char *events,
 						const char *function, List *settings)
 {
-	const char *table = idem_qualified_name(rel);
+	const char *table = qualified_name_of(relid);
 	const char *name = quote_identifier(trigger);
 
 	idem_execute("CREATE TRIGGER %s AFTER %s ON %s FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
@@ -264,25 +293,22 @@ idem_create_row_trigger(Relation rel, const char *trigger, const char *events,
 
 /*
  * Refuse TRUNCATE of the table and of every partition: such a trigger has no
- * clones, so each table gets its own.
+ * clones, so each table gets its own.  The caller has closed the table.
  */
 void
-idem_create_truncate_trigger(Relation rel, const char *trigger)
+idem_create_truncate_trigger(Oid relid, const char *trigger)
 {
-	List	   *tables = find_all_inheritors(RelationGetRelid(rel),
-											 ShareRowExclusiveLock, NULL);
+	List	   *tables = find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
+	const char *name = quote_identifier(trigger);
 	ListCell   *lc;
 
 	foreach(lc, tables)
 	{
-		Relation	part = table_open(lfirst_oid(lc), NoLock);
-		const char *table = idem_qualified_name(part);
-		const char *name = quote_identifier(trigger);
+		const char *table = qualified_name_of(lfirst_oid(lc));
 
 		idem_execute("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate()",
 					 name, table);
 		idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
-		table_close(part, NoLock);
 	}
 }
 

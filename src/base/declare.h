@@ -19,10 +19,10 @@ extern char *idem_list_text(List *strings);
 extern List *idem_array_list(const char *argument, ArrayType *array);
 
 extern void idem_refuse_second_guard(Relation rel, const char *trigger);
-extern void idem_create_row_trigger(Relation rel, const char *trigger,
+extern void idem_create_row_trigger(Oid relid, const char *trigger,
 									const char *events, const char *function,
 									List *settings);
-extern void idem_create_truncate_trigger(Relation rel, const char *trigger);
+extern void idem_create_truncate_trigger(Oid relid, const char *trigger);
 extern void idem_log_change(const char *action, const char *kind,
 							Oid relid, const char *name,
 							List *arguments, const char *reason);
