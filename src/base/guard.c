@@ -381,13 +381,16 @@ idem_row_key(Relation rel, TupleTableSlot *slot)
 	return buf.data;
 }
 
-/* " 4711" for a message, or nothing to someone who may not read the row. */
-static const char *
-readable_key(Relation rel, TupleTableSlot *slot)
+/*
+ * " 4711" for a message; nothing for a table without a primary key and to
+ * someone who may not read the row.
+ */
+const char *
+idem_readable_key(Relation rel, TupleTableSlot *slot)
 {
-	if (!idem_may_read(rel))
-		return "";
-	return psprintf(" %s", idem_row_key(rel, slot));
+	const char *key = idem_may_read(rel) ? idem_row_key(rel, slot) : "";
+
+	return *key ? psprintf(" %s", key) : "";
 }
 
 /*
@@ -405,7 +408,7 @@ idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key)
 			ereport(ERROR,
 					(errcode(ERRCODE_IDEM_KEPT_ROW),
 					 errmsg("primary key of row%s of table \"%s\" cannot be changed",
-							readable_key(call->rel, call->before),
+							idem_readable_key(call->rel, call->before),
 							RelationGetRelationName(call->rel)),
 					 errhint("A guarded row keeps its primary key for good."),
 					 errtablecol(call->rel, i),
@@ -420,7 +423,7 @@ idem_refuse_delete(const IdemGuardCall *call)
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_KEPT_ROW),
 			 errmsg("row%s of table \"%s\" cannot be deleted",
-					readable_key(call->rel, call->before),
+					idem_readable_key(call->rel, call->before),
 					RelationGetRelationName(call->rel)),
 			 errhint("A guarded row stays: record what happened to it in its state."),
 			 errtableconstraint(call->rel, call->trigger->tgname)));

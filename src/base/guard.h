@@ -56,6 +56,7 @@ extern Bitmapset *idem_key_columns(Relation rel);
 extern bool idem_same_image(Relation rel, AttrNumber attnum,
 							TupleTableSlot *a, TupleTableSlot *b);
 extern char *idem_row_key(Relation rel, TupleTableSlot *slot);
+extern const char *idem_readable_key(Relation rel, TupleTableSlot *slot);
 extern void idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key);
 extern void idem_refuse_delete(const IdemGuardCall *call);
 

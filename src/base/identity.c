@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -67,17 +68,43 @@ idem_restore_identity(const IdemIdentity *saved)
 	SetUserIdAndSecContext(saved->userid, saved->sec_context);
 }
 
+/* May this role read every row and column of the table, by its own name? */
+static bool
+role_may_read_table(Oid relid, Oid role)
+{
+	if (check_enable_rls(relid, role, true) == RLS_ENABLED)
+		return false;
+	return pg_class_aclcheck(relid, role, ACL_SELECT) == ACLCHECK_OK;
+}
+
+/* The same for the rows of a partition, also by the name of a table above. */
+static bool
+role_may_read(Relation rel, Oid role)
+{
+	ListCell   *lc;
+
+	if (role_may_read_table(RelationGetRelid(rel), role))
+		return true;
+	if (!rel->rd_rel->relispartition)
+		return false;
+	foreach(lc, get_partition_ancestors(RelationGetRelid(rel)))
+	{
+		if (role_may_read_table(lfirst_oid(lc), role))
+			return true;
+	}
+	return false;
+}
+
 /*
  * May the current user read whole rows of rel?  Only then an error message
  * may show values that he did not write himself (as ri_ReportViolation does,
- * but by the table: one answer for a whole row).
+ * but by the table: one answer for a whole row).  A cascade or a SECURITY
+ * DEFINER function writes as somebody else, but the message reaches the role
+ * that called it: that one must be allowed to read, too.
  */
 bool
 idem_may_read(Relation rel)
 {
-	Oid			relid = RelationGetRelid(rel);
-
-	if (check_enable_rls(relid, InvalidOid, true) == RLS_ENABLED)
-		return false;
-	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+	return role_may_read(rel, GetUserId()) &&
+		role_may_read(rel, GetOuterUserId());
 }
