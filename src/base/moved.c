@@ -185,9 +185,12 @@ idem_moved_take(const TriggerData *trigdata)
 	ParkedRow  *row;
 	TupleTableSlot *before;
 
-	/* COPY FREEZE leaves no command to look at, and moves no rows */
+	/*
+	 * A row that does not say that we wrote it has no command to look at: COPY
+	 * FREEZE, which moves no rows, or a foreign table.
+	 */
 	if (parked_rows == NIL || !rel->rd_rel->relispartition ||
-		HeapTupleHeaderXminFrozen(after))
+		!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(after)))
 		return NULL;
 	row = find_parked(rel, trigdata->tg_trigger, HeapTupleHeaderGetCmin(after));
 	if (row == NULL)
