@@ -31,6 +31,7 @@
 #include "utils/memutils.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "base/guard.h"
 #include "base/idem_compat.h"
@@ -111,7 +112,15 @@ idem_guard_settings(const IdemGuardCall *call, IdemGuardCompile compile)
 	context = AllocSetContextCreate(CurrentMemoryContext, "idem guard",
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
+
+	/*
+	 * Definitions are read as they are now.  The snapshot of a REPEATABLE
+	 * READ transaction may be older than the invalidation that brought us
+	 * here, and no other would come to correct what it makes us remember.
+	 */
+	PushActiveSnapshot(GetLatestSnapshot());
 	settings = compile(call->rel, call->trigger, &entry->also);
+	PopActiveSnapshot();
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, CacheMemoryContext);
 	entry->context = context;
