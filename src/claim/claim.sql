@@ -1,4 +1,150 @@
 
 -- ---------------------------------------------------------------------------
--- claim
+-- claim: at most one effect per key
 -- ---------------------------------------------------------------------------
+
+CREATE TABLE idem.scope (
+    id          integer GENERATED ALWAYS AS IDENTITY
+                CONSTRAINT scope_pkey PRIMARY KEY,
+    name        text COLLATE "C" NOT NULL
+                CONSTRAINT scope_name_key UNIQUE,
+    effect      text COLLATE "C" NOT NULL
+                CONSTRAINT scope_effect_check CHECK (effect IN ('inside', 'outside')),
+    fields      text[] COLLATE "C" NOT NULL,
+    completion  text COLLATE "C" NOT NULL
+                CONSTRAINT scope_completion_check CHECK (completion IN ('optional', 'required')),
+    charset     text COLLATE "C" NOT NULL
+                CONSTRAINT scope_charset_check CHECK (charset IN ('ascii', 'any')),
+    created_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    created_by  name NOT NULL
+);
+COMMENT ON TABLE idem.scope IS 'declared scopes: each is a space of idempotency keys of its own';
+COMMENT ON COLUMN idem.scope.id IS 'part of the digest of every key of the scope; never used again';
+COMMENT ON COLUMN idem.scope.name IS 'what calls name it by';
+COMMENT ON COLUMN idem.scope.effect IS 'inside: rows of this database; outside: a call to another system';
+COMMENT ON COLUMN idem.scope.fields IS 'members of the request that must agree on a repeat; {*} is all';
+COMMENT ON COLUMN idem.scope.completion IS 'required: no commit with a claim that was not completed';
+COMMENT ON COLUMN idem.scope.charset IS 'ascii: keys of visible ASCII; any: keys of any text';
+COMMENT ON COLUMN idem.scope.created_at IS 'when it was declared';
+COMMENT ON COLUMN idem.scope.created_by IS 'role that declared it';
+REVOKE ALL ON TABLE idem.scope FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('idem.scope', '');
+SELECT pg_catalog.pg_extension_config_dump('idem.scope_id_seq', '');
+
+CREATE TRIGGER idem_scope_invalidate
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON idem.scope
+    FOR EACH STATEMENT EXECUTE FUNCTION idem.invalidate_definitions();
+ALTER TABLE idem.scope ENABLE ALWAYS TRIGGER idem_scope_invalidate;
+
+-- Fixed widths first, so that no byte is lost to alignment; eight columns at
+-- most, so that the null bitmap costs nothing.  Key and fingerprint are never
+-- stored out of line: they are read from rows that have not committed.
+CREATE TABLE idem.anchor (
+    digest      uuid NOT NULL
+                CONSTRAINT anchor_pkey PRIMARY KEY,
+    first_seen  timestamptz NOT NULL,
+    scope       integer NOT NULL,
+    state       "char" NOT NULL,
+    key         text COLLATE "C" NOT NULL,
+    fingerprint bytea NOT NULL,
+    response    jsonb
+) WITH (fillfactor = 90);
+ALTER TABLE idem.anchor
+    ALTER COLUMN key SET STORAGE PLAIN,
+    ALTER COLUMN fingerprint SET STORAGE PLAIN;
+COMMENT ON TABLE idem.anchor IS 'one row for every idempotency key ever claimed, for good';
+COMMENT ON COLUMN idem.anchor.digest IS 'first 16 bytes of SHA-256 of scope id (4 bytes, big endian) and key';
+COMMENT ON COLUMN idem.anchor.first_seen IS 'when the key was claimed, by the clock of the database';
+COMMENT ON COLUMN idem.anchor.scope IS 'id of the scope';
+COMMENT ON COLUMN idem.anchor.state IS 'c: claimed, which once committed means succeeded; s: succeeded and completed';
+COMMENT ON COLUMN idem.anchor.key IS 'the idempotency key, byte for byte';
+COMMENT ON COLUMN idem.anchor.fingerprint IS 'for every declared field: length and name, 16 bytes of SHA-256 of its canonical value';
+COMMENT ON COLUMN idem.anchor.response IS 'what a repeat is answered';
+REVOKE ALL ON TABLE idem.anchor FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('idem.anchor', '');
+
+CREATE TYPE idem.claim_result AS (
+    outcome          text,
+    granted          boolean,
+    settled          boolean,
+    reentrant        boolean,
+    scope            text,
+    key              text,
+    state            text,
+    token            bigint,
+    attempt          integer,
+    response         jsonb,
+    response_dropped boolean,
+    mismatch         text[],
+    first_seen       timestamptz,
+    finished_at      timestamptz,
+    lease_until      timestamptz,
+    retry_at         timestamptz,
+    detail           text
+);
+COMMENT ON TYPE idem.claim_result IS
+    'what a call for a key answers; granted: do the effect now; settled: the message may be acknowledged';
+COMMENT ON COLUMN idem.claim_result.outcome IS 'granted, replayed, in_progress, mismatch, duplicate; of complete: succeeded; of lookup also: unseen';
+COMMENT ON COLUMN idem.claim_result.granted IS 'true: do the effect now, once; else do not do it';
+COMMENT ON COLUMN idem.claim_result.settled IS 'true: the key is done for good, the message may be acknowledged';
+COMMENT ON COLUMN idem.claim_result.reentrant IS 'true: this very call was made before, and is answered again';
+COMMENT ON COLUMN idem.claim_result.scope IS 'scope of the key';
+COMMENT ON COLUMN idem.claim_result.key IS 'the key';
+COMMENT ON COLUMN idem.claim_result.state IS 'claimed: its transaction has not committed; succeeded: done for good';
+COMMENT ON COLUMN idem.claim_result.token IS 'NULL for effects inside the transaction';
+COMMENT ON COLUMN idem.claim_result.attempt IS 'NULL for effects inside the transaction';
+COMMENT ON COLUMN idem.claim_result.response IS 'the first response, verbatim; NULL if none was given';
+COMMENT ON COLUMN idem.claim_result.response_dropped IS 'NULL for effects inside the transaction';
+COMMENT ON COLUMN idem.claim_result.mismatch IS 'members of the request that differ from the first one';
+COMMENT ON COLUMN idem.claim_result.first_seen IS 'when the key was claimed';
+COMMENT ON COLUMN idem.claim_result.finished_at IS 'NULL for effects inside the transaction';
+COMMENT ON COLUMN idem.claim_result.lease_until IS 'NULL for effects inside the transaction';
+COMMENT ON COLUMN idem.claim_result.retry_at IS 'NULL for effects inside the transaction';
+COMMENT ON COLUMN idem.claim_result.detail IS 'a sentence for people, such as who holds the key';
+
+CREATE FUNCTION idem.create_scope(
+    name text, effect text, fields text[],
+    completion text DEFAULT 'optional', charset text DEFAULT 'ascii'
+) RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_create_scope'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.create_scope(text, text, text[], text, text) IS
+    'declares a scope of idempotency keys.
+In: name (1 to 63 bytes); effect ''inside'' (''outside'' is not supported yet: 0A000); fields of the request that must agree on a repeat (''{}'' none, ''{*}'' all); completion ''optional'', or ''required'': no commit with a claim that was not completed; charset of keys ''ascii'' or ''any''.
+Errors: 22004 null; 22023 invalid argument; 42701 field named twice; 42710 scope exists.
+Locks: ROW EXCLUSIVE on idem.scope; waits for another session that declares the same name.';
+REVOKE ALL ON FUNCTION idem.create_scope(text, text, text[], text, text) FROM PUBLIC;
+
+CREATE FUNCTION idem.claim(scope text, key text, request jsonb DEFAULT NULL)
+    RETURNS idem.claim_result
+    AS 'MODULE_PATHNAME', 'idem_claim'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.claim(text, text, jsonb) IS
+    'claims a key for an effect inside this transaction; call it as SELECT * FROM idem.claim(...).
+Out: outcome granted (first: do the effect now), replayed (done before: response is the first one), in_progress (another transaction that has not ended holds it; never waited for), mismatch (the request differs from the first one in the members named), duplicate (claimed before in this transaction).
+The key is used up when this transaction commits, and free again when it, or the savepoint, is rolled back.
+Errors: 22004 scope null; 42704 unknown scope; 22I01 invalid key; 22023 request lacks a declared field; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key was committed after the snapshot.
+Locks: ROW EXCLUSIVE on idem.anchor.';
+REVOKE ALL ON FUNCTION idem.claim(text, text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION idem.complete(scope text, key text, response jsonb)
+    RETURNS idem.claim_result
+    AS 'MODULE_PATHNAME', 'idem_complete'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.complete(text, text, jsonb) IS
+    'stores what a repeat will be answered, in the transaction that claimed the key.
+Out: outcome succeeded; reentrant if the same response was given before.
+Errors: as claim; 55I02 if the key was not claimed in this transaction, or is completed with another response.
+Locks: ROW EXCLUSIVE on idem.anchor.';
+REVOKE ALL ON FUNCTION idem.complete(text, text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION idem.lookup(scope text, key text)
+    RETURNS idem.claim_result
+    AS 'MODULE_PATHNAME', 'idem_lookup'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.lookup(text, text) IS
+    'reads what is known of a key and changes nothing.
+Out: outcome unseen, replayed (done: the response), in_progress (held by another transaction that has not ended), duplicate (claimed in this transaction); granted is always false.
+Errors: 22004 scope null; 42704 unknown scope; 22I01 invalid key; 25006 on a standby, whose answer could be old; 40001 as claim.
+Locks: ROW EXCLUSIVE on idem.anchor.';
+REVOKE ALL ON FUNCTION idem.lookup(text, text) FROM PUBLIC;

@@ -1,0 +1,386 @@
+/*
+ * claim.c
+ *		At most one transaction has the effect of a key.
+ *
+ * The anchor row of a key commits together with the effect: a rolled back
+ * transaction or savepoint frees the key, a crash before the commit too.  The
+ * unique index decides every race, at every isolation level.
+ *
+ * Outcomes are rows, not errors, because an error would end the caller's
+ * transaction: granted, replayed, in_progress, mismatch, duplicate.  Nobody
+ * waits for a rival that has not ended: in_progress is answered at once.
+ *
+ * READ COMMITTED answers from what is committed now.  REPEATABLE READ and
+ * SERIALIZABLE answer only from what their snapshot sees; a key committed
+ * since is 40001, never an answer from another time.
+ *
+ * A fingerprint that differs is reported before anything else is looked at.
+ *
+ * Not promised: which of several rivals wins; that a key reported in progress
+ * still is so when the caller reads it.
+ *
+ * Locks: ROW EXCLUSIVE on idem.anchor.  A repeat writes nothing and takes no
+ * transaction id.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/subtrans.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/procarray.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "base/idem_compat.h"
+#include "base/idem_errors.h"
+#include "claim/claim.h"
+
+/* Columns of idem.claim_result. */
+enum
+{
+	RESULT_OUTCOME,
+	RESULT_GRANTED,
+	RESULT_SETTLED,
+	RESULT_REENTRANT,
+	RESULT_SCOPE,
+	RESULT_KEY,
+	RESULT_STATE,
+	RESULT_TOKEN,
+	RESULT_ATTEMPT,
+	RESULT_RESPONSE,
+	RESULT_RESPONSE_DROPPED,
+	RESULT_MISMATCH,
+	RESULT_FIRST_SEEN,
+	RESULT_FINISHED_AT,
+	RESULT_LEASE_UNTIL,
+	RESULT_RETRY_AT,
+	RESULT_DETAIL,
+	RESULT_COLUMNS
+};
+
+/* What a call answers; what is not set is NULL or false. */
+typedef struct Answer
+{
+	const char *outcome;
+	bool		granted;
+	bool		settled;
+	bool		reentrant;
+	const char *state;
+	ArrayType  *mismatch;
+	TimestampTz first_seen;		/* 0: none */
+	const char *detail;
+	Datum		response;
+	bool		has_response;
+} Answer;
+
+static void
+set_text(Datum *values, bool *nulls, int column, const char *value)
+{
+	nulls[column] = value == NULL;
+	if (value != NULL)
+		values[column] = CStringGetTextDatum(value);
+}
+
+/* The answer as a row of idem.claim_result. */
+static Datum
+answer_row(FunctionCallInfo fcinfo, const IdemKey *key, const Answer *answer)
+{
+	Oid			type = get_func_rettype(fcinfo->flinfo->fn_oid);
+	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+	Datum		values[RESULT_COLUMNS] = {0};
+	bool		nulls[RESULT_COLUMNS];
+	HeapTuple	tuple;
+
+	if (desc->natts != RESULT_COLUMNS)
+		elog(ERROR, "type idem.claim_result has %d columns", desc->natts);
+	memset(nulls, true, sizeof(nulls));
+	set_text(values, nulls, RESULT_OUTCOME, answer->outcome);
+	values[RESULT_GRANTED] = BoolGetDatum(answer->granted);
+	nulls[RESULT_GRANTED] = false;
+	values[RESULT_SETTLED] = BoolGetDatum(answer->settled);
+	nulls[RESULT_SETTLED] = false;
+	values[RESULT_REENTRANT] = BoolGetDatum(answer->reentrant);
+	nulls[RESULT_REENTRANT] = false;
+	set_text(values, nulls, RESULT_SCOPE, key->scope->name);
+	values[RESULT_KEY] = PointerGetDatum(key->text);
+	nulls[RESULT_KEY] = false;
+	set_text(values, nulls, RESULT_STATE, answer->state);
+	values[RESULT_RESPONSE] = answer->response;
+	nulls[RESULT_RESPONSE] = !answer->has_response;
+	values[RESULT_MISMATCH] = PointerGetDatum(answer->mismatch);
+	nulls[RESULT_MISMATCH] = answer->mismatch == NULL;
+	values[RESULT_FIRST_SEEN] = TimestampTzGetDatum(answer->first_seen);
+	nulls[RESULT_FIRST_SEEN] = answer->first_seen == 0;
+	set_text(values, nulls, RESULT_DETAIL, answer->detail);
+
+	tuple = heap_form_tuple(desc, values, nulls);
+	ReleaseTupleDesc(desc);
+	return HeapTupleGetDatum(tuple);
+}
+
+/* Read scope and key of a call, and open the table. */
+static void
+begin_call(FunctionCallInfo fcinfo, IdemKey *key, IdemAnchor *anchor)
+{
+	text	   *scope = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+
+	key->text = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
+	idem_anchor_open(anchor);
+	key->scope = idem_scope_get(scope);
+	idem_key_check(key->text, key->scope->any_charset);
+	idem_key_digest(key->scope->id, key->text, &key->digest);
+}
+
+/*
+ * Hold a committed anchor against the transaction's snapshot, where the
+ * isolation level asks for one answer throughout: what it cannot see must
+ * not be told, nor told to be new.
+ */
+static void
+check_visible(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
+{
+	if (!IsolationUsesXactSnapshot() || found->held != IDEM_HELD_COMMITTED)
+		return;
+	if (!idem_anchor_read(anchor, key, found))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to a concurrent claim of key \"%s\" in scope \"%s\"",
+						text_to_cstring(key->text), key->scope->name),
+				 errhint("The transaction might succeed if retried.")));
+}
+
+/* Whom a caller who meets a key in progress can look up. */
+static const char *
+rival_detail(TransactionId rival)
+{
+	TransactionId top = SubTransGetTopmostTransaction(rival);
+	int			pid = BackendXidGetPid(top);
+
+	if (pid != 0)
+		return psprintf("held by an open transaction of process %d", pid);
+	if (TransactionIdIsInProgress(top))
+		return "held by a prepared transaction";
+	return "held by a transaction that has just ended";
+}
+
+/* What is known of a held key: state, response, times. */
+static void
+describe_found(const IdemFound *found, Answer *answer)
+{
+	char		state = DatumGetChar(found->values[Anum_anchor_state - 1]);
+
+	answer->first_seen =
+		DatumGetTimestampTz(found->values[Anum_anchor_first_seen - 1]);
+	answer->state = state == IDEM_STATE_SUCCEEDED ||
+		found->held == IDEM_HELD_COMMITTED ? "succeeded" : "claimed";
+	switch (found->held)
+	{
+		case IDEM_HELD_NOT:
+			Assert(false);
+			break;
+		case IDEM_HELD_RIVAL:
+			/* of a row not committed, only what is stored in line is read */
+			answer->outcome = "in_progress";
+			answer->state = "claimed";
+			answer->detail = rival_detail(found->rival);
+			return;
+		case IDEM_HELD_OWN:
+			answer->outcome = "duplicate";
+			break;
+		case IDEM_HELD_COMMITTED:
+			answer->outcome = "replayed";
+			answer->settled = true;
+			break;
+	}
+	answer->response = found->values[Anum_anchor_response - 1];
+	answer->has_response = !found->nulls[Anum_anchor_response - 1];
+}
+
+/* The answer for a key that is held, to a request with this fingerprint. */
+static void
+answer_held(const IdemFound *found, bytea *fingerprint, Answer *answer)
+{
+	bytea	   *first = DatumGetByteaPP(found->values[Anum_anchor_fingerprint - 1]);
+
+	describe_found(found, answer);
+	answer->mismatch = idem_fingerprint_diff(first, fingerprint);
+	if (answer->mismatch == NULL)
+		return;
+	answer->outcome = "mismatch";
+	answer->settled = false;
+	answer->has_response = false;
+}
+
+/*
+ * Take the key, or find out who has it.  Each turn of the loop but the last
+ * means that another session inserted the key and was gone again before the
+ * next probe.
+ */
+static bool
+take_key(IdemAnchor *anchor, const IdemKey *key, bytea *fingerprint,
+		 TimestampTz *first_seen, IdemFound *found)
+{
+	for (;;)
+	{
+		idem_anchor_probe(anchor, key, found);
+		if (found->held != IDEM_HELD_NOT)
+			return false;
+		*first_seen = GetCurrentTimestamp();
+		if (idem_anchor_insert(anchor, key, fingerprint, *first_seen))
+			return true;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/*
+ * claim(scope, key, request) -> claim_result
+ */
+PG_FUNCTION_INFO_V1(idem_claim);
+Datum
+idem_claim(PG_FUNCTION_ARGS)
+{
+	Answer		answer = {0};
+	IdemAnchor	anchor;
+	IdemFound	found;
+	IdemKey		key;
+	bytea	   *fingerprint;
+
+	PreventCommandIfReadOnly("idem.claim()");
+	PreventCommandIfParallelMode("idem.claim()");
+	begin_call(fcinfo, &key, &anchor);
+	fingerprint = idem_fingerprint(key.scope, PG_ARGISNULL(2) ? NULL :
+								   PG_GETARG_JSONB_P(2));
+	if (take_key(&anchor, &key, fingerprint, &answer.first_seen, &found))
+	{
+		answer.outcome = "granted";
+		answer.granted = true;
+		answer.state = "claimed";
+		if (key.scope->required)
+			idem_require_completion(&key);
+	}
+	else
+	{
+		check_visible(&anchor, &key, &found);
+		answer_held(&found, fingerprint, &answer);
+	}
+	idem_anchor_close(&anchor);
+	PG_RETURN_DATUM(answer_row(fcinfo, &key, &answer));
+}
+
+static void
+refuse_complete(const IdemKey *key, const char *message, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
+			 errmsg("key \"%s\" in scope \"%s\" %s",
+					text_to_cstring(key->text), key->scope->name, message),
+			 errdetail_internal("%s", detail),
+			 errhint("Complete a claim once, in the transaction in which it was granted.")));
+}
+
+/* 55I02 unless the key was claimed in this transaction. */
+static void
+check_own(const IdemKey *key, const IdemFound *found)
+{
+	static const char *const message = "is not claimed in this transaction";
+
+	switch (found->held)
+	{
+		case IDEM_HELD_OWN:
+			break;
+		case IDEM_HELD_NOT:
+			refuse_complete(key, message, "Nobody has claimed it.");
+			break;
+		case IDEM_HELD_RIVAL:
+			refuse_complete(key, message,
+							"Another transaction that has not ended holds it.");
+			break;
+		case IDEM_HELD_COMMITTED:
+			refuse_complete(key, message, "It succeeded before.");
+			break;
+	}
+}
+
+/* Is the response the one that is stored?  As jsonb compares, or both NULL. */
+static bool
+same_response(const IdemFound *found, Jsonb *response)
+{
+	if (found->nulls[Anum_anchor_response - 1] || response == NULL)
+		return found->nulls[Anum_anchor_response - 1] && response == NULL;
+	return compareJsonbContainers(&DatumGetJsonbP(found->values[Anum_anchor_response - 1])->root,
+								  &response->root) == 0;
+}
+
+/*
+ * complete(scope, key, response) -> claim_result
+ */
+PG_FUNCTION_INFO_V1(idem_complete);
+Datum
+idem_complete(PG_FUNCTION_ARGS)
+{
+	Answer		answer = {0};
+	IdemAnchor	anchor;
+	IdemFound	found;
+	IdemKey		key;
+	Jsonb	   *response = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
+
+	PreventCommandIfReadOnly("idem.complete()");
+	PreventCommandIfParallelMode("idem.complete()");
+	begin_call(fcinfo, &key, &anchor);
+	idem_anchor_probe(&anchor, &key, &found);
+	check_own(&key, &found);
+	if (DatumGetChar(found.values[Anum_anchor_state - 1]) == IDEM_STATE_CLAIMED)
+		idem_anchor_complete(&anchor, &found, JsonbPGetDatum(response),
+							 response == NULL);
+	else if (same_response(&found, response))
+		answer.reentrant = true;
+	else
+		refuse_complete(&key, "is already completed with another response",
+						"A response is given once and never changes.");
+	idem_anchor_close(&anchor);
+
+	answer.outcome = "succeeded";
+	answer.state = "succeeded";
+	answer.first_seen =
+		DatumGetTimestampTz(found.values[Anum_anchor_first_seen - 1]);
+	answer.response = answer.reentrant ?
+		found.values[Anum_anchor_response - 1] : JsonbPGetDatum(response);
+	answer.has_response = response != NULL;
+	PG_RETURN_DATUM(answer_row(fcinfo, &key, &answer));
+}
+
+/*
+ * lookup(scope, key) -> claim_result
+ */
+PG_FUNCTION_INFO_V1(idem_lookup);
+Datum
+idem_lookup(PG_FUNCTION_ARGS)
+{
+	Answer		answer = {0};
+	IdemAnchor	anchor;
+	IdemFound	found;
+	IdemKey		key;
+
+	PreventCommandDuringRecovery("idem.lookup()");
+	PreventCommandIfParallelMode("idem.lookup()");
+	begin_call(fcinfo, &key, &anchor);
+	idem_anchor_probe(&anchor, &key, &found);
+	check_visible(&anchor, &key, &found);
+	if (found.held != IDEM_HELD_NOT)
+		describe_found(&found, &answer);
+	else
+	{
+		/* that there was nothing is something SERIALIZABLE has to know */
+		if (IsolationIsSerializable())
+			(void) idem_anchor_read(&anchor, &key, &found);
+		answer.outcome = "unseen";
+	}
+	idem_anchor_close(&anchor);
+	PG_RETURN_DATUM(answer_row(fcinfo, &key, &answer));
+}

@@ -1,0 +1,124 @@
+/*
+ * claim.h
+ *		What the files of the room share.
+ *
+ *		claim.c				the SQL functions: which answer a call gets
+ *		claim_anchor.c		the table: probe, insert, complete
+ *		claim_scope.c		declared scopes, remembered per session
+ *		claim_key.c			which keys are accepted; the digest of a key
+ *		claim_fingerprint.c	what of a request must agree on a repeat
+ *		claim_required.c	no commit with a claim that was not completed
+ */
+#ifndef IDEM_CLAIM_H
+#define IDEM_CLAIM_H
+
+#include "access/htup.h"
+#include "nodes/pg_list.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+#include "utils/relcache.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#define IDEM_KEY_BYTES_MAX			255
+#define IDEM_SCOPE_NAME_BYTES_MAX	(NAMEDATALEN - 1)
+#define IDEM_MEMBER_BYTES_MAX		255
+#define IDEM_FINGERPRINT_BYTES_MAX	2000
+#define IDEM_DIGEST_BYTES			UUID_LEN
+
+/* A member of the request that has to agree on a repeat. */
+typedef struct IdemMember
+{
+	const char *name;			/* not terminated */
+	int			len;			/* 1 to IDEM_MEMBER_BYTES_MAX */
+} IdemMember;
+
+typedef struct IdemScope
+{
+	char		name[NAMEDATALEN];	/* hash key, must be first */
+	int32		id;				/* part of every digest, never reused */
+	bool		required;		/* no commit without complete */
+	bool		any_charset;	/* keys of any text, not only visible ASCII */
+	bool		all_members;	/* fields is {*} */
+	int			nmembers;
+	IdemMember *members;		/* sorted as a fingerprint is */
+} IdemScope;
+
+/* Columns of idem.anchor, and the states an anchor can be in. */
+#define Anum_anchor_digest			1
+#define Anum_anchor_first_seen		2
+#define Anum_anchor_scope			3
+#define Anum_anchor_state			4
+#define Anum_anchor_key				5
+#define Anum_anchor_fingerprint		6
+#define Anum_anchor_response		7
+#define Natts_anchor				7
+
+#define IDEM_STATE_CLAIMED			'c' /* once committed, it succeeded */
+#define IDEM_STATE_SUCCEEDED		's' /* completed with a response */
+
+/* One key, as a call names it. */
+typedef struct IdemKey
+{
+	const IdemScope *scope;
+	text	   *text;
+	pg_uuid_t	digest;
+} IdemKey;
+
+/* The anchor table, open. */
+typedef struct IdemAnchor
+{
+	Relation	table;
+	Relation	arbiter;		/* the valid unique index */
+	List	   *indexes;		/* it, and its copy while it is rebuilt */
+} IdemAnchor;
+
+typedef enum IdemHeld
+{
+	IDEM_HELD_NOT,				/* no anchor: the key is new */
+	IDEM_HELD_OWN,				/* written by this transaction */
+	IDEM_HELD_RIVAL,			/* by another one that has not ended */
+	IDEM_HELD_COMMITTED
+} IdemHeld;
+
+/* What a probe found; the row only if it is held. */
+typedef struct IdemFound
+{
+	IdemHeld	held;
+	TransactionId rival;		/* of IDEM_HELD_RIVAL */
+	HeapTuple	tuple;			/* a copy; toast pointers not followed */
+	Datum		values[Natts_anchor];
+	bool		nulls[Natts_anchor];
+} IdemFound;
+
+/* claim_anchor.c */
+extern void idem_anchor_open(IdemAnchor *anchor);
+extern void idem_anchor_close(IdemAnchor *anchor);
+extern void idem_anchor_probe(IdemAnchor *anchor, const IdemKey *key,
+							  IdemFound *found);
+extern bool idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
+							   bytea *fingerprint, TimestampTz first_seen);
+extern bool idem_anchor_read(IdemAnchor *anchor, const IdemKey *key,
+							 IdemFound *found);
+extern void idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
+								 Datum response, bool no_response);
+
+/* claim_scope.c */
+extern Oid	idem_anchor_relid(void);
+extern const IdemScope *idem_scope_get(text *name);
+
+/* claim_key.c */
+extern void idem_digest16(const void *data, size_t len, uint8 *digest);
+extern void idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest);
+extern void idem_key_check(const text *key, bool any_charset);
+extern bool idem_name_is_clean(const char *name, int len);
+
+/* claim_fingerprint.c */
+extern int	idem_member_cmp(const void *a, const void *b);
+extern bytea *idem_fingerprint(const IdemScope *scope, Jsonb *request);
+extern ArrayType *idem_fingerprint_diff(bytea *first, bytea *repeat);
+
+/* claim_required.c */
+extern void idem_require_completion(const IdemKey *key);
+
+#endif							/* IDEM_CLAIM_H */

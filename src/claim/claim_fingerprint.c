@@ -1,0 +1,332 @@
+/*
+ * claim_fingerprint.c
+ *		What of a request must agree on a repeat, without keeping the request.
+ *
+ * A fingerprint is a sequence of entries, one a member: a length byte, the
+ * member's name, 16 bytes of SHA-256 of its canonical value; sorted by length
+ * and then by bytes of the name.  So equal requests have equal fingerprints,
+ * and of two different ones the members that differ can be named, also after
+ * the scope's fields have changed.
+ *
+ * The canonical value keeps the type, and compares numbers by value, written
+ * as a JSON number or as a string: "88.0", 88.00 and 88 are one, "-0" is 0;
+ * "0012" and "1e2" are text.  Objects do not depend on the order of members.
+ * A member that is null is not one that is missing.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "port/pg_bswap.h"
+#include "utils/builtins.h"
+
+#include "base/idem_compat.h"
+#include "claim/claim.h"
+
+/* Names sort by length first, as the members of a jsonb object do. */
+int
+idem_member_cmp(const void *a, const void *b)
+{
+	const IdemMember *m = a;
+	const IdemMember *n = b;
+
+	if (m->len != n->len)
+		return m->len < n->len ? -1 : 1;
+	return memcmp(m->name, n->name, m->len);
+}
+
+/* -?(0|[1-9][0-9]*)(\.[0-9]+)? */
+static bool
+is_plain_number(const char *s, int len)
+{
+	int			i = 0;
+	int			start;
+
+	if (i < len && s[i] == '-')
+		i++;
+	start = i;
+	while (i < len && s[i] >= '0' && s[i] <= '9')
+		i++;
+	if (i == start || (s[start] == '0' && i > start + 1))
+		return false;
+	if (i == len)
+		return true;
+	if (s[i++] != '.')
+		return false;
+	start = i;
+	while (i < len && s[i] >= '0' && s[i] <= '9')
+		i++;
+	return i == len && i > start;
+}
+
+static void
+append_length(StringInfo buf, uint32 len)
+{
+	uint32		n = pg_hton32(len);
+
+	appendBinaryStringInfo(buf, (char *) &n, sizeof(n));
+}
+
+static void
+append_tagged(StringInfo buf, char tag, const char *s, int len)
+{
+	appendStringInfoChar(buf, tag);
+	append_length(buf, len);
+	appendBinaryStringInfo(buf, s, len);
+}
+
+/* A number without the zeros that do not change its value. */
+static void
+append_number(StringInfo buf, const char *s, int len)
+{
+	if (memchr(s, '.', len) != NULL)
+	{
+		while (s[len - 1] == '0')
+			len--;
+		if (s[len - 1] == '.')
+			len--;
+	}
+	if (len == 2 && s[0] == '-' && s[1] == '0')
+	{
+		s++;
+		len--;
+	}
+	append_tagged(buf, '#', s, len);
+}
+
+static void
+append_scalar(StringInfo buf, const JsonbValue *value)
+{
+	char	   *digits;
+
+	switch (value->type)
+	{
+		case jbvNull:
+			appendStringInfoChar(buf, 'n');
+			break;
+		case jbvBool:
+			appendStringInfoChar(buf, value->val.boolean ? 't' : 'f');
+			break;
+		case jbvNumeric:
+			digits = DatumGetCString(DirectFunctionCall1(numeric_out,
+														 NumericGetDatum(value->val.numeric)));
+			append_number(buf, digits, strlen(digits));
+			pfree(digits);
+			break;
+		case jbvString:
+			if (is_plain_number(value->val.string.val, value->val.string.len))
+				append_number(buf, value->val.string.val,
+							  value->val.string.len);
+			else
+				append_tagged(buf, 's', value->val.string.val,
+							  value->val.string.len);
+			break;
+		default:
+			elog(ERROR, "unexpected type of jsonb value: %d",
+				 (int) value->type);
+	}
+}
+
+/*
+ * An array or object, its members in the order jsonb keeps them.  Counts and
+ * lengths stand before what they count, so no two values read the same.
+ */
+static void
+append_container(StringInfo buf, JsonbContainer *container)
+{
+	JsonbIterator *it = JsonbIteratorInit(container);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+
+	while ((token = JsonbIteratorNext(&it, &value, false)) != WJB_DONE)
+	{
+		switch (token)
+		{
+			case WJB_BEGIN_ARRAY:
+				appendStringInfoChar(buf, '[');
+				append_length(buf, value.val.array.nElems);
+				break;
+			case WJB_BEGIN_OBJECT:
+				appendStringInfoChar(buf, '{');
+				append_length(buf, value.val.object.nPairs);
+				break;
+			case WJB_KEY:
+				append_tagged(buf, 'k', value.val.string.val,
+							  value.val.string.len);
+				break;
+			case WJB_VALUE:
+			case WJB_ELEM:
+				append_scalar(buf, &value);
+				break;
+			default:			/* ends follow from the counts */
+				break;
+		}
+	}
+}
+
+static void
+refuse_size(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("fingerprint of the request is longer than %d bytes",
+					IDEM_FINGERPRINT_BYTES_MAX),
+			 errdetail("A member takes 17 bytes and its name, and a name at most 255."),
+			 errhint("Declare the fields of the scope that have to agree on a repeat, not {*}.")));
+}
+
+/* One entry more; canonical is room to work in. */
+static void
+append_entry(StringInfo fingerprint, StringInfo canonical,
+			 const char *name, int len, const JsonbValue *value)
+{
+	uint8		digest[IDEM_DIGEST_BYTES];
+
+	if (len > IDEM_MEMBER_BYTES_MAX ||
+		fingerprint->len - VARHDRSZ + 1 + len + IDEM_DIGEST_BYTES >
+		IDEM_FINGERPRINT_BYTES_MAX)
+		refuse_size();
+	resetStringInfo(canonical);
+	if (value->type == jbvBinary)
+		append_container(canonical, value->val.binary.data);
+	else
+		append_scalar(canonical, value);
+	idem_digest16(canonical->data, canonical->len, digest);
+	appendStringInfoChar(fingerprint, (char) len);
+	appendBinaryStringInfo(fingerprint, name, len);
+	appendBinaryStringInfo(fingerprint, (char *) digest, sizeof(digest));
+}
+
+/* Every member of the request: {*} */
+static void
+append_all(StringInfo fingerprint, StringInfo canonical, Jsonb *request)
+{
+	JsonbIterator *it = JsonbIteratorInit(&request->root);
+	JsonbIteratorToken token;
+	JsonbValue	name;
+	JsonbValue	value;
+
+	while ((token = JsonbIteratorNext(&it, &name, true)) != WJB_DONE)
+	{
+		if (token != WJB_KEY)
+			continue;
+		(void) JsonbIteratorNext(&it, &value, true);
+		append_entry(fingerprint, canonical, name.val.string.val,
+					 name.val.string.len, &value);
+	}
+}
+
+/* The declared members; 22023 for one the request does not have. */
+static void
+append_declared(StringInfo fingerprint, StringInfo canonical,
+				const IdemScope *scope, Jsonb *request)
+{
+	int			i;
+
+	for (i = 0; i < scope->nmembers; i++)
+	{
+		const IdemMember *member = &scope->members[i];
+		JsonbValue	value;
+
+		if (!getKeyJsonValueFromContainer(&request->root, member->name,
+										  member->len, &value))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("request lacks member \"%.*s\" of scope \"%s\"",
+							member->len, member->name, scope->name)));
+		append_entry(fingerprint, canonical, member->name, member->len,
+					 &value);
+	}
+}
+
+/*
+ * The fingerprint of a request (which may be NULL) under a scope; empty if
+ * the scope declares no fields.  22023 if the request is not an object with
+ * all of them.
+ */
+bytea *
+idem_fingerprint(const IdemScope *scope, Jsonb *request)
+{
+	StringInfoData fingerprint;
+	StringInfoData canonical;
+
+	initStringInfo(&fingerprint);
+	appendStringInfoSpaces(&fingerprint, VARHDRSZ);
+	if (scope->all_members || scope->nmembers > 0)
+	{
+		if (request == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("request is null, but scope \"%s\" declares fields",
+							scope->name)));
+		if (!JB_ROOT_IS_OBJECT(request))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("request is not a JSON object, but scope \"%s\" declares fields",
+							scope->name)));
+		initStringInfo(&canonical);
+		if (scope->all_members)
+			append_all(&fingerprint, &canonical, request);
+		else
+			append_declared(&fingerprint, &canonical, scope, request);
+		pfree(canonical.data);
+	}
+	SET_VARSIZE(fingerprint.data, fingerprint.len);
+	return (bytea *) fingerprint.data;
+}
+
+/* Length of the entry at p, 0 at the end. */
+static size_t
+entry_size(const uint8 *p, const uint8 *end)
+{
+	size_t		size;
+
+	if (p == end)
+		return 0;
+	size = 1 + (size_t) *p + IDEM_DIGEST_BYTES;
+	if (size > (size_t) (end - p))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("stored fingerprint is damaged")));
+	return size;
+}
+
+/*
+ * The names of the members in which two fingerprints differ, those which only
+ * one of them has among them; NULL if they are equal.
+ */
+ArrayType *
+idem_fingerprint_diff(bytea *first, bytea *repeat)
+{
+	const uint8 *a = (uint8 *) VARDATA_ANY(first);
+	const uint8 *b = (uint8 *) VARDATA_ANY(repeat);
+	const uint8 *a_end = a + VARSIZE_ANY_EXHDR(first);
+	const uint8 *b_end = b + VARSIZE_ANY_EXHDR(repeat);
+	Datum	   *names;
+	int			n = 0;
+
+	if (a_end - a == b_end - b && memcmp(a, b, a_end - a) == 0)
+		return NULL;
+	names = palloc(sizeof(Datum) * ((a_end - a) + (b_end - b)) /
+				   (1 + IDEM_DIGEST_BYTES));
+	while (a < a_end || b < b_end)
+	{
+		size_t		a_size = entry_size(a, a_end);
+		size_t		b_size = entry_size(b, b_end);
+		const uint8 *entry;
+		int			cmp;
+
+		/* the length byte comes first, so bytes order as names do */
+		if (a_size == 0 || b_size == 0)
+			cmp = a_size == 0 ? 1 : -1;
+		else
+			cmp = memcmp(a, b, 1 + Min(*a, *b));
+		entry = cmp <= 0 ? a : b;
+		if (cmp != 0 || memcmp(a, b, a_size) != 0)
+			names[n++] = PointerGetDatum(cstring_to_text_with_len((const char *) entry + 1,
+																  *entry));
+		a += cmp <= 0 ? a_size : 0;
+		b += cmp >= 0 ? b_size : 0;
+	}
+	return construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT);
+}

@@ -1,0 +1,174 @@
+/*
+ * claim_key.c
+ *		Which idempotency keys are accepted, and the digest of a key.
+ *
+ * A key is bytes: compared as they are, never trimmed, folded or normalised,
+ * so whatever could make two keys look alike to a person is refused instead.
+ * 1 to 255 bytes of visible ASCII; in a scope with charset => 'any', any
+ * valid text without control characters and without a blank at either end.
+ * In databases that are not UTF-8, only ASCII control characters and blanks
+ * are known as such.
+ */
+#include "postgres.h"
+
+#include "common/cryptohash.h"
+#include "common/sha2.h"
+#include "mb/pg_wchar.h"
+#include "port/pg_bswap.h"
+
+#include "base/idem_compat.h"
+#include "base/idem_errors.h"
+#include "claim/claim.h"
+
+/*
+ * The first 16 bytes of SHA-256: the only place of the room that hashes.
+ */
+void
+idem_digest16(const void *data, size_t len, uint8 *digest)
+{
+	uint8		full[PG_SHA256_DIGEST_LENGTH];
+	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
+
+	if (pg_cryptohash_init(ctx) < 0 ||
+		pg_cryptohash_update(ctx, data, len) < 0 ||
+		pg_cryptohash_final(ctx, full, sizeof(full)) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not compute SHA-256: %s",
+						pg_cryptohash_error(ctx))));
+	pg_cryptohash_free(ctx);
+	memcpy(digest, full, IDEM_DIGEST_BYTES);
+}
+
+/*
+ * What the unique index is on: scope id, big endian, followed by the bytes of
+ * the key, hashed.  The caller has checked the key.
+ */
+void
+idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest)
+{
+	uint8		buf[sizeof(uint32) + IDEM_KEY_BYTES_MAX];
+	uint32		id = pg_hton32((uint32) scope);
+	size_t		len = VARSIZE_ANY_EXHDR(key);
+
+	Assert(len <= IDEM_KEY_BYTES_MAX);
+	memcpy(buf, &id, sizeof(id));
+	memcpy(buf + sizeof(id), VARDATA_ANY(key), len);
+	idem_digest16(buf, sizeof(id) + len, digest->data);
+}
+
+/* The code point at s, and its length; s is valid UTF-8. */
+static uint32
+code_point(const unsigned char *s, int *len)
+{
+	if (s[0] < 0x80)
+	{
+		*len = 1;
+		return s[0];
+	}
+	if (s[0] < 0xe0)
+	{
+		*len = 2;
+		return (s[0] & 0x1f) << 6 | (s[1] & 0x3f);
+	}
+	if (s[0] < 0xf0)
+	{
+		*len = 3;
+		return (s[0] & 0x0f) << 12 | (s[1] & 0x3f) << 6 | (s[2] & 0x3f);
+	}
+	*len = 4;
+	return (s[0] & 0x07) << 18 | (s[1] & 0x3f) << 12 |
+		(s[2] & 0x3f) << 6 | (s[3] & 0x3f);
+}
+
+/* C0, DEL and C1 */
+static bool
+is_control(uint32 c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0);
+}
+
+/* White space as Unicode has it, and the two that have no width at all. */
+static bool
+is_blank(uint32 c)
+{
+	return c == 0x20 || c == 0xa0 || c == 0x1680 ||
+		(c >= 0x2000 && c <= 0x200b) || c == 0x2028 || c == 0x2029 ||
+		c == 0x202f || c == 0x205f || c == 0x3000 || c == 0xfeff;
+}
+
+/* What is wrong with a text, or NULL.  Charset 'any'. */
+static const char *
+text_flaw(const char *data, int len)
+{
+	const unsigned char *s = (const unsigned char *) data;
+	bool		utf8 = GetDatabaseEncoding() == PG_UTF8;
+	uint32		c = 0;
+	int			step = 1;
+	int			i;
+
+	for (i = 0; i < len; i += step)
+	{
+		if (utf8)
+			c = code_point(s + i, &step);
+		else
+			c = IS_HIGHBIT_SET(s[i]) ? PG_UINT32_MAX : s[i];
+		if (is_control(c))
+			return "contains a control character";
+		if (i == 0 && is_blank(c))
+			return "begins with a blank";
+	}
+	return is_blank(c) ? "ends with a blank" : NULL;
+}
+
+/* What is wrong with a text, or NULL.  Charset 'ascii'. */
+static const char *
+ascii_flaw(const char *data, int len)
+{
+	int			i;
+
+	for (i = 0; i < len; i++)
+	{
+		if (data[i] < 0x21 || data[i] > 0x7e)
+			return "contains a character other than visible ASCII";
+	}
+	return NULL;
+}
+
+/*
+ * 22I01 unless the key is one that can be kept apart from every other.  The
+ * key itself is not shown: it may hold anything.  NULL is a flaw too.
+ */
+void
+idem_key_check(const text *key, bool any_charset)
+{
+	const char *flaw = NULL;
+	int			len = key ? (int) VARSIZE_ANY_EXHDR(key) : 0;
+
+	if (key == NULL)
+		flaw = "is null";
+	else if (len == 0)
+		flaw = "is empty";
+	else if (len > IDEM_KEY_BYTES_MAX)
+		flaw = "is longer than 255 bytes";
+	else if (any_charset)
+		flaw = text_flaw(VARDATA_ANY(key), len);
+	else
+		flaw = ascii_flaw(VARDATA_ANY(key), len);
+	if (flaw == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_INVALID_KEY),
+			 errmsg("idempotency key %s", flaw),
+			 any_charset ?
+			 errhint("A key is 1 to 255 bytes of text without control characters and without a blank at either end.") :
+			 errhint("A key is 1 to 255 bytes of visible ASCII; other text needs a scope with charset => 'any'.")));
+}
+
+/* Is it a name that cannot be mistaken for another: for scopes. */
+bool
+idem_name_is_clean(const char *name, int len)
+{
+	return len > 0 && len <= IDEM_SCOPE_NAME_BYTES_MAX &&
+		text_flaw(name, len) == NULL;
+}

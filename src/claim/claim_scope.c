@@ -1,0 +1,390 @@
+/*
+ * claim_scope.c
+ *		Declared scopes, and what a session remembers of them.
+ *
+ * Scopes live in idem.scope.  A session reads one at its first use and keeps
+ * it; the callback of a relcache invalidation (the table's statement trigger
+ * sends it) only marks, the next look-up starts afresh.  A scope is looked up
+ * with the newest snapshot, never the transaction's: one that was declared
+ * after an old REPEATABLE READ snapshot is as good as any.
+ *
+ * That a name is unknown is not remembered.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+#include "base/identity.h"
+#include "claim/claim.h"
+
+#define Anum_scope_id			1
+#define Anum_scope_name			2
+#define Anum_scope_effect		3
+#define Anum_scope_fields		4
+#define Anum_scope_completion	5
+#define Anum_scope_charset		6
+#define Natts_scope				8
+
+/* OIDs of the room's tables; InvalidOid: to be looked up. */
+static Oid	anchor_relid = InvalidOid;
+static Oid	scope_relid = InvalidOid;
+static Oid	scope_index = InvalidOid;
+
+static HTAB *scopes = NULL;
+static MemoryContext scopes_context = NULL;
+static bool scopes_valid = false;
+
+static void
+scope_invalidate(Datum arg, Oid relid)
+{
+	if (OidIsValid(relid) && relid != scope_relid && relid != anchor_relid)
+		return;
+	scopes_valid = false;
+	anchor_relid = InvalidOid;
+}
+
+static Oid
+relation_oid(const char *name)
+{
+	Oid			oid = get_relname_relid(name,
+										get_namespace_oid("idem", false));
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"idem.%s\" does not exist", name)));
+	return oid;
+}
+
+/* Look up the OIDs, once until one of the tables changes. */
+static void
+find_relations(void)
+{
+	static bool registered = false;
+
+	if (OidIsValid(anchor_relid))
+		return;
+	if (!registered)
+		CacheRegisterRelcacheCallback(scope_invalidate, (Datum) 0);
+	registered = true;
+	scope_relid = relation_oid("scope");
+	scope_index = relation_oid("scope_name_key");
+	anchor_relid = relation_oid("anchor");
+}
+
+Oid
+idem_anchor_relid(void)
+{
+	find_relations();
+	return anchor_relid;
+}
+
+/* Forget every scope, and make room for new ones. */
+static void
+reset_scopes(void)
+{
+	HASHCTL		ctl;
+
+	if (scopes_context)
+		MemoryContextDelete(scopes_context);
+	scopes = NULL;
+	scopes_context = AllocSetContextCreate(CacheMemoryContext, "idem scopes",
+										   ALLOCSET_SMALL_SIZES);
+	ctl.keysize = NAMEDATALEN;
+	ctl.entrysize = sizeof(IdemScope);
+	ctl.hcxt = scopes_context;
+	scopes = hash_create("idem scopes", 16, &ctl,
+						 HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	scopes_valid = true;
+}
+
+/* The declared fields, sorted as a fingerprint is. */
+static void
+read_fields(IdemScope *scope, ArrayType *fields)
+{
+	Datum	   *items;
+	int			i;
+
+	deconstruct_array(fields, TEXTOID, -1, false, TYPALIGN_INT,
+					  &items, NULL, &scope->nmembers);
+	scope->members = palloc(sizeof(IdemMember) * Max(scope->nmembers, 1));
+	for (i = 0; i < scope->nmembers; i++)
+	{
+		scope->members[i].name = TextDatumGetCString(items[i]);
+		scope->members[i].len = strlen(scope->members[i].name);
+	}
+	scope->all_members = scope->nmembers == 1 &&
+		strcmp(scope->members[0].name, "*") == 0;
+	if (scope->all_members)
+		scope->nmembers = 0;
+	qsort(scope->members, scope->nmembers, sizeof(IdemMember),
+		  idem_member_cmp);
+}
+
+static bool
+column_is(HeapTuple tuple, int attnum, Relation rel, const char *word)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, attnum, RelationGetDescr(rel),
+									 &isnull);
+
+	return !isnull && strcmp(TextDatumGetCString(value), word) == 0;
+}
+
+/* A row of idem.scope as the session keeps it, in scopes_context. */
+static IdemScope *
+read_scope(Relation rel, HeapTuple tuple, const char *name)
+{
+	MemoryContext old = MemoryContextSwitchTo(scopes_context);
+	IdemScope	scope;
+	IdemScope  *entry;
+	bool		isnull;
+	Datum		fields;
+
+	memset(&scope, 0, sizeof(scope));
+	strlcpy(scope.name, name, NAMEDATALEN);
+	scope.id = DatumGetInt32(heap_getattr(tuple, Anum_scope_id,
+										  RelationGetDescr(rel), &isnull));
+	scope.required = column_is(tuple, Anum_scope_completion, rel, "required");
+	scope.any_charset = column_is(tuple, Anum_scope_charset, rel, "any");
+	fields = heap_getattr(tuple, Anum_scope_fields, RelationGetDescr(rel),
+						  &isnull);
+	read_fields(&scope, DatumGetArrayTypePCopy(fields));
+	MemoryContextSwitchTo(old);
+
+	entry = hash_search(scopes, name, HASH_ENTER, NULL);
+	*entry = scope;
+	return entry;
+}
+
+/* Read a scope from the table, or NULL. */
+static IdemScope *
+load_scope(text *name)
+{
+	Relation	rel = table_open(scope_relid, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	IdemScope  *scope = NULL;
+
+	/* opening the table may have brought news */
+	if (!scopes_valid)
+		reset_scopes();
+	ScanKeyInit(&key, Anum_scope_name, BTEqualStrategyNumber, F_TEXTEQ,
+				PointerGetDatum(name));
+	scan = systable_beginscan(rel, scope_index, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		scope = read_scope(rel, tuple, text_to_cstring(name));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return scope;
+}
+
+/*
+ * The scope of this name: 22004 for NULL, 42704 if it is not declared.  Valid
+ * until the next call.
+ */
+const IdemScope *
+idem_scope_get(text *name)
+{
+	char		buf[NAMEDATALEN];
+	int			len = name ? (int) VARSIZE_ANY_EXHDR(name) : 0;
+	IdemScope  *scope = NULL;
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("scope is null")));
+	find_relations();
+	if (!scopes_valid)
+		reset_scopes();
+	if (len <= IDEM_SCOPE_NAME_BYTES_MAX)
+	{
+		memcpy(buf, VARDATA_ANY(name), len);
+		buf[len] = '\0';
+		scope = hash_search(scopes, buf, HASH_FIND, NULL);
+		if (scope == NULL)
+			scope = load_scope(name);
+	}
+	if (scope == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("scope \"%s\" does not exist",
+						text_to_cstring(name)),
+				 errhint("Declare it with idem.create_scope.")));
+	return scope;
+}
+
+/* An argument of create_scope as a string: 22004 if it is NULL. */
+static char *
+word_argument(FunctionCallInfo fcinfo, int n, const char *argument)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" is null", argument)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+static void
+check_word(const char *argument, const char *word,
+		   const char *this_one, const char *that_one)
+{
+	if (strcmp(word, this_one) != 0 && strcmp(word, that_one) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid %s \"%s\" of a scope", argument, word),
+				 errhint("It is '%s' or '%s'.", this_one, that_one)));
+}
+
+/* 22023 for a name that could be mistaken, 42710 for one that is taken. */
+static void
+check_scope_name(const char *name)
+{
+	text	   *as_text = cstring_to_text(name);
+
+	if (!idem_name_is_clean(name, strlen(name)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid name of a scope"),
+				 errhint("A name is 1 to %d bytes of text without control characters and without a blank at either end.",
+						 IDEM_SCOPE_NAME_BYTES_MAX)));
+	find_relations();
+	if (load_scope(as_text) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("scope \"%s\" already exists", name)));
+}
+
+/* What create_scope promises of an effect now. */
+static void
+check_effect(const char *effect)
+{
+	check_word("effect", effect, "inside", "outside");
+	if (strcmp(effect, "outside") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("scopes with effect 'outside' are not supported yet"),
+				 errdetail("A claim covers rows of this database, not a call to another system.")));
+}
+
+/* 22023 for fields of which no fingerprint can be made. */
+static void
+check_fields(List *fields)
+{
+	int			size = 0;
+	ListCell   *lc;
+
+	foreach(lc, fields)
+	{
+		const char *field = lfirst(lc);
+		int			len = strlen(field);
+
+		if (len == 0 || len > IDEM_MEMBER_BYTES_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("name of a field has to be 1 to %d bytes long",
+							IDEM_MEMBER_BYTES_MAX)));
+		if (strcmp(field, "*") == 0 && list_length(fields) > 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("field \"*\" stands for all and must be the only one")));
+		size += 1 + len + IDEM_DIGEST_BYTES;
+	}
+	if (size > IDEM_FINGERPRINT_BYTES_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("fingerprint of the fields would be longer than %d bytes",
+						IDEM_FINGERPRINT_BYTES_MAX),
+				 errhint("Declare fewer fields: those in which a repeat must not differ.")));
+}
+
+/* Write the row, as the owner of the table. */
+static void
+insert_scope(char *words[4], Datum fields)
+{
+	static const char *const sql =
+	"INSERT INTO idem.scope (name, effect, fields, completion, charset, created_by)"
+	" VALUES ($1, $2, $3, $4, $5, $6)";
+	Oid			types[6] = {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID,
+		NAMEOID};
+	Datum		values[6];
+	Relation	rel = table_open(scope_relid, RowExclusiveLock);
+	IdemIdentity saved;
+
+	values[0] = CStringGetTextDatum(words[0]);
+	values[1] = CStringGetTextDatum(words[1]);
+	values[2] = fields;
+	values[3] = CStringGetTextDatum(words[2]);
+	values[4] = CStringGetTextDatum(words[3]);
+	values[5] = DirectFunctionCall1(namein,
+									CStringGetDatum(GetUserNameFromId(GetUserId(),
+																	  false)));
+	idem_become_declarer(rel, &saved);
+	if (SPI_execute_with_args(sql, 6, types, values, NULL, false,
+							  0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write idem.scope");
+	idem_restore_identity(&saved);
+	table_close(rel, NoLock);
+}
+
+static char *
+setting(const char *name, const char *value)
+{
+	return psprintf("%s=%s", name, value);
+}
+
+/*
+ * create_scope(name, effect, fields, completion, charset) -> void
+ */
+PG_FUNCTION_INFO_V1(idem_create_scope);
+Datum
+idem_create_scope(PG_FUNCTION_ARGS)
+{
+	char	   *words[4];		/* name, effect, completion, charset */
+	List	   *fields;
+
+	words[0] = word_argument(fcinfo, 0, "name");
+	words[1] = word_argument(fcinfo, 1, "effect");
+	if (PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" is null", "fields"),
+				 errhint("'{}' declares none, '{*}' all members of the request.")));
+	words[2] = word_argument(fcinfo, 3, "completion");
+	words[3] = word_argument(fcinfo, 4, "charset");
+	fields = idem_array_list("fields", PG_GETARG_ARRAYTYPE_P(2));
+	check_effect(words[1]);
+	check_fields(fields);
+	check_word("completion", words[2], "optional", "required");
+	check_word("charset", words[3], "ascii", "any");
+	check_scope_name(words[0]);
+
+	SPI_connect();
+	insert_scope(words, PG_GETARG_DATUM(2));
+	idem_log_change("declared", "scope", InvalidOid, words[0],
+					list_make4(setting("effect", words[1]),
+							   setting("fields", idem_list_text(fields)),
+							   setting("completion", words[2]),
+							   setting("charset", words[3])),
+					NULL);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
