@@ -112,7 +112,7 @@ COMMENT ON FUNCTION idem.create_scope(text, text, text[], text, text) IS
     'declares a scope of idempotency keys.
 In: name (1 to 63 bytes); effect ''inside'' (''outside'' is not supported yet: 0A000); fields of the request that must agree on a repeat (''{}'' none, ''{*}'' all); completion ''optional'', or ''required'': no commit with a claim that was not completed; charset of keys ''ascii'' or ''any''.
 Errors: 22004 null; 22023 invalid argument; 42701 field named twice; 42710 scope exists.
-Locks: ROW EXCLUSIVE on idem.scope; waits for another session that declares the same name.';
+Locks: SHARE ROW EXCLUSIVE on idem.scope: one declaration at a time, claims go on.';
 REVOKE ALL ON FUNCTION idem.create_scope(text, text, text[], text, text) FROM PUBLIC;
 
 CREATE FUNCTION idem.claim(scope text, key text, request jsonb DEFAULT NULL)

@@ -258,16 +258,13 @@ check_word(const char *argument, const char *word,
 static void
 check_scope_name(const char *name)
 {
-	text	   *as_text = cstring_to_text(name);
-
 	if (!idem_name_is_clean(name, strlen(name)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid name of a scope"),
 				 errhint("A name is 1 to %d bytes of text without control characters and without a blank at either end.",
 						 IDEM_SCOPE_NAME_BYTES_MAX)));
-	find_relations();
-	if (load_scope(as_text) != NULL)
+	if (load_scope(cstring_to_text(name)) != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("scope \"%s\" already exists", name)));
@@ -316,9 +313,9 @@ check_fields(List *fields)
 				 errhint("Declare fewer fields: those in which a repeat must not differ.")));
 }
 
-/* Write the row, as the owner of the table. */
+/* Write the row, as the owner of the table; connected to SPI. */
 static void
-insert_scope(char *words[4], Datum fields)
+insert_scope(Relation rel, char *words[4], Datum fields)
 {
 	static const char *const sql =
 	"INSERT INTO idem.scope (name, effect, fields, completion, charset, created_by)"
@@ -326,7 +323,6 @@ insert_scope(char *words[4], Datum fields)
 	Oid			types[6] = {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID,
 		NAMEOID};
 	Datum		values[6];
-	Relation	rel = table_open(scope_relid, RowExclusiveLock);
 	IdemIdentity saved;
 
 	values[0] = CStringGetTextDatum(words[0]);
@@ -342,7 +338,6 @@ insert_scope(char *words[4], Datum fields)
 							  0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write idem.scope");
 	idem_restore_identity(&saved);
-	table_close(rel, NoLock);
 }
 
 static char *
@@ -360,6 +355,7 @@ idem_create_scope(PG_FUNCTION_ARGS)
 {
 	char	   *words[4];		/* name, effect, completion, charset */
 	List	   *fields;
+	Relation	rel;
 
 	words[0] = word_argument(fcinfo, 0, "name");
 	words[1] = word_argument(fcinfo, 1, "effect");
@@ -375,10 +371,13 @@ idem_create_scope(PG_FUNCTION_ARGS)
 	check_fields(fields);
 	check_word("completion", words[2], "optional", "required");
 	check_word("charset", words[3], "ascii", "any");
-	check_scope_name(words[0]);
 
+	/* one declaration at a time, so that the second one of a name finds it */
+	find_relations();
+	rel = table_open(scope_relid, ShareRowExclusiveLock);
+	check_scope_name(words[0]);
 	SPI_connect();
-	insert_scope(words, PG_GETARG_DATUM(2));
+	insert_scope(rel, words, PG_GETARG_DATUM(2));
 	idem_log_change("declared", "scope", InvalidOid, words[0],
 					list_make4(setting("effect", words[1]),
 							   setting("fields", idem_list_text(fields)),
@@ -386,5 +385,6 @@ idem_create_scope(PG_FUNCTION_ARGS)
 							   setting("charset", words[3])),
 					NULL);
 	SPI_finish();
+	table_close(rel, NoLock);
 	PG_RETURN_VOID();
 }

@@ -1,0 +1,71 @@
+-- Which keys are accepted. A key is bytes, never trimmed, folded or
+-- normalised: what could be mistaken for another key is refused, with 22I01,
+-- before any row is touched.
+SELECT idem.create_scope('claim ascii', 'inside', '{}');
+SELECT idem.create_scope('claim any', 'inside', '{}', charset => 'any');
+-- what becomes of a key in both scopes
+CREATE FUNCTION claim_try(k text) RETURNS TABLE (ascii text, "any" text) LANGUAGE plpgsql AS $$
+BEGIN
+    BEGIN
+        ascii := outcome FROM idem.claim('claim ascii', k);
+    EXCEPTION WHEN SQLSTATE '22I01' THEN ascii := SQLERRM; END;
+    BEGIN
+        "any" := outcome FROM idem.claim('claim any', k);
+    EXCEPTION WHEN SQLSTATE '22I01' THEN "any" := SQLERRM; END;
+    RETURN NEXT;
+END $$;
+
+-- NULL, empty, too long: in bytes, and whatever the entropy. (cases 57, 59)
+SELECT idem.claim('claim ascii', NULL);
+\echo :LAST_ERROR_SQLSTATE
+SELECT idem.claim('claim any', '');
+\echo :LAST_ERROR_SQLSTATE
+SELECT what, t.* FROM (VALUES
+    (1, 'null', NULL), (2, 'empty', ''), (3, '1 byte', 'x'), (4, '255 bytes', repeat('x', 255)),
+    (5, '256 bytes', repeat('x', 256)), (6, '255 bytes of é', repeat('é', 127) || 'x'),
+    (7, '256 bytes of é', repeat('é', 128)), (8, 'a megabyte', repeat('x', 1000000)),
+    (9, 'random 255', substr((SELECT string_agg(md5(i::text), '') FROM generate_series(1, 8) i), 1, 255))
+    ) v (n, what, k), claim_try(k) t ORDER BY n;
+
+-- Both ends of visible ASCII.
+SELECT i, t.* FROM unnest('{1,9,10,31,32,33,126,127}'::int[]) i, claim_try(chr(i)) t ORDER BY i;
+SELECT count(*) AS visible, count(*) FILTER (WHERE t.ascii IN ('granted', 'replayed')) AS accepted
+    FROM generate_series(33, 126) i, claim_try(chr(i)) t;
+
+-- Blanks inside are text, blanks at an end are not. (case 36)
+SELECT quote_literal(k) AS key, t.* FROM (VALUES
+    (1, 'a b'), (2, ' ab'), (3, 'ab '), (4, ' '), (5, E'ab\n'), (6, E'a\tb'), (7, E'a\u0085b'), (8, E'a\u00a0b')
+    ) v (n, k), claim_try(k) t ORDER BY n;
+SELECT to_hex(i) AS blank, t."any" AS before, a."any" AS after
+    FROM unnest(ARRAY[160, 5760, 8192, 8202, 8203, 8232, 8233, 8239, 8287, 12288, 65279]) i,
+         claim_try(chr(i) || 'k') t, claim_try('k' || chr(i)) a;
+-- not blank: the neighbours
+SELECT to_hex(i) AS code, t."any" AS alone
+    FROM unnest(ARRAY[161, 5761, 8191, 8204, 8234, 12289, 65278, 128512]) i, claim_try(chr(i)) t;
+
+-- Bytes decide: case, composition and look-alikes are different keys. (case 36)
+SELECT k, octet_length(k) AS bytes, t."any" FROM unnest(ARRAY['key', 'KEY', U&'caf\00e9', U&'cafe\0301', U&'k\0435y', 'key']) WITH ORDINALITY u (k, n),
+    claim_try(k) t ORDER BY n;
+SELECT outcome FROM idem.lookup('claim any', U&'caf\00e9');
+SELECT outcome FROM idem.lookup('claim any', 'CAFE');
+
+-- Keys that must not meet, although their parts glued together do, or their
+-- numbers are equal. (case 58)
+SELECT k, outcome FROM unnest(ARRAY['1:23', '12:3', '0012', '12', '12.0', '1e1', '\x31', 'k%sk', 'k''', 'k"k']) WITH ORDINALITY u (k, n),
+    idem.claim('claim ascii', k) ORDER BY n;
+
+-- Every row holds its own key.
+SELECT count(*) AS anchors, count(DISTINCT digest) AS digests,
+       bool_and(digest = encode(substr(sha256(int4send(scope) || convert_to(key, 'UTF8')), 1, 16), 'hex')::uuid) AS digest_as_documented,
+       bool_or(octet_length(key) = 255) AS longest
+    FROM idem.anchor WHERE scope IN (SELECT id FROM idem.scope WHERE name IN ('claim ascii', 'claim any'));
+
+-- complete and lookup judge keys in the same way.
+SELECT idem.complete('claim ascii', ' k', '{}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT idem.lookup('claim ascii', NULL);
+\echo :LAST_ERROR_SQLSTATE
+
+DROP FUNCTION claim_try;
+DELETE FROM idem.anchor USING idem.scope s WHERE scope = s.id AND s.name LIKE 'claim %';
+DELETE FROM idem.scope WHERE name LIKE 'claim %';
