@@ -19,4 +19,18 @@
 	 pg_class_ownercheck(objectid, roleid))
 #endif
 
+/*
+ * Soft errors (16): a caller that wants to know instead of to fail.
+ */
+#if PG_VERSION_NUM < 160000
+#define ereturn(context, dummy_value, ...) \
+	do { \
+		(void) (context); \
+		ereport(ERROR, __VA_ARGS__); \
+		return dummy_value; \
+	} while (0)
+#else
+#include "nodes/miscnodes.h"
+#endif
+
 #endif							/* IDEM_COMPAT_H */

@@ -1,0 +1,29 @@
+/*
+ * money.h
+ *		The type money_micro, for the rooms that handle amounts.
+ *
+ * A Datum of the type is an int64 passed by value: so many millionths of a
+ * currency unit.  postgres.h and fmgr.h come first.
+ */
+#ifndef IDEM_MONEY_H
+#define IDEM_MONEY_H
+
+#include "money/money_text.h"
+
+typedef int64 MoneyMicro;
+
+#define DatumGetMoneyMicro(X)		((MoneyMicro) DatumGetInt64(X))
+#define MoneyMicroGetDatum(X)		Int64GetDatum(X)
+#define PG_GETARG_MONEY_MICRO(n)	DatumGetMoneyMicro(PG_GETARG_DATUM(n))
+#define PG_RETURN_MONEY_MICRO(x)	return MoneyMicroGetDatum(x)
+
+/* What the amount looks like, in palloc'd memory. */
+extern char *idem_money_to_cstring(MoneyMicro amount);
+
+/* Both report 22003; the caller has found the reason. */
+extern void idem_money_report_range(void) pg_attribute_noreturn();
+
+/* pg_catalog.money_micro, or an error when the extension is not there. */
+extern Oid	idem_money_type(void);
+
+#endif							/* IDEM_MONEY_H */

@@ -1,0 +1,313 @@
+/*
+ * money_text.c
+ *		Reading and writing amounts, exact or not at all.
+ *
+ * No server header is used here, so that this file can be tested, fuzzed and
+ * reused alone.  Nothing allocates, nothing reports: the caller gets a
+ * status and decides.
+ *
+ * What is read is at most IDEM_MONEY_DECIMALS significant decimals in ASCII:
+ *
+ *		spaces [+|-] digits [. [digits]] spaces		or	[+|-] . digits
+ *
+ * A digit that would be lost makes the text too fine; a zero there is fine.
+ * Text that is both malformed and too large is malformed.
+ *
+ * A digit is added only while the number is still within its limit, so that
+ * no step can wrap, however long the text.
+ */
+#include "money_text.h"
+
+#include <string.h>
+
+static const int64_t powers_of_ten[IDEM_MONEY_SCALE_MAX + 1] = {
+	INT64_C(1),
+	INT64_C(10),
+	INT64_C(100),
+	INT64_C(1000),
+	INT64_C(10000),
+	INT64_C(100000),
+	INT64_C(1000000),
+	INT64_C(10000000),
+	INT64_C(100000000),
+	INT64_C(1000000000),
+	INT64_C(10000000000),
+	INT64_C(100000000000),
+	INT64_C(1000000000000),
+	INT64_C(10000000000000),
+	INT64_C(100000000000000),
+	INT64_C(1000000000000000),
+	INT64_C(10000000000000000),
+	INT64_C(100000000000000000),
+	INT64_C(1000000000000000000)
+};
+
+static const char digit_pairs[] =
+"00010203040506070809"
+"10111213141516171819"
+"20212223242526272829"
+"30313233343536373839"
+"40414243444546474849"
+"50515253545556575859"
+"60616263646566676869"
+"70717273747576777879"
+"80818283848586878889"
+"90919293949596979899";
+
+/* A magnitude while it is being read. */
+typedef struct Reading
+{
+	uint64_t	whole;			/* stops growing beyond the largest amount */
+	uint64_t	fraction;		/* the decimals read so far */
+	int			decimals;		/* how many they are */
+	bool		too_fine;		/* a digit after the last decimal, not zero */
+} Reading;
+
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static inline bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline void
+read_whole_digit(Reading *reading, char digit)
+{
+	if (reading->whole <= (uint64_t) IDEM_MONEY_WHOLE_MAX)
+		reading->whole = reading->whole * 10 + (uint64_t) (digit - '0');
+}
+
+static inline void
+read_fraction_digit(Reading *reading, char digit)
+{
+	if (reading->decimals < IDEM_MONEY_DECIMALS)
+	{
+		reading->fraction = reading->fraction * 10 + (uint64_t) (digit - '0');
+		reading->decimals++;
+	}
+	else if (digit != '0')
+		reading->too_fine = true;
+}
+
+/* What was read, as an amount. */
+static IdemMoneyStatus
+finish_reading(const Reading *reading, bool negative, int64_t *micros)
+{
+	uint64_t	magnitude;
+
+	/* this many whole units do not fit, so the product below cannot wrap */
+	if (reading->whole > (uint64_t) IDEM_MONEY_WHOLE_MAX)
+		return IDEM_MONEY_OUT_OF_RANGE;
+
+	magnitude = reading->whole * (uint64_t) IDEM_MONEY_UNIT +
+		reading->fraction *
+		(uint64_t) powers_of_ten[IDEM_MONEY_DECIMALS - reading->decimals];
+
+	if (magnitude > (uint64_t) IDEM_MONEY_MAX)
+		return IDEM_MONEY_OUT_OF_RANGE;
+	if (reading->too_fine)
+		return IDEM_MONEY_TOO_FINE;
+
+	*micros = negative ? -(int64_t) magnitude : (int64_t) magnitude;
+	return IDEM_MONEY_OK;
+}
+
+/* Narrows the text to what stands between spaces and takes the sign off. */
+static bool
+strip_spaces_and_sign(const char **start, const char **end)
+{
+	const char *p = *start;
+	const char *stop = *end;
+	bool		negative = false;
+
+	while (p < stop && is_space(*p))
+		p++;
+	while (p < stop && is_space(stop[-1]))
+		stop--;
+	if (p < stop && (*p == '-' || *p == '+'))
+		negative = (*p++ == '-');
+
+	*start = p;
+	*end = stop;
+	return negative;
+}
+
+/* The amount that the text says.  Only with IDEM_MONEY_OK is it set. */
+IdemMoneyStatus
+idem_money_parse(const char *text, size_t length, int64_t *micros)
+{
+	Reading		reading = {0};
+	const char *p = text;
+	const char *end = text + length;
+	bool		negative = strip_spaces_and_sign(&p, &end);
+	const char *first = p;
+	bool		any_digit;
+
+	for (; p < end && is_digit(*p); p++)
+		read_whole_digit(&reading, *p);
+	any_digit = (p > first);
+
+	if (p < end && *p == '.')
+	{
+		first = ++p;
+		for (; p < end && is_digit(*p); p++)
+			read_fraction_digit(&reading, *p);
+		any_digit = any_digit || (p > first);
+	}
+
+	if (p < end || !any_digit)
+		return IDEM_MONEY_MALFORMED;
+	return finish_reading(&reading, negative, micros);
+}
+
+/*
+ * The amount that a count of 10^-scale units stands for: "000001230" with
+ * scale 2 is 12.30.  Digits and a sign, no point.  The caller has ensured
+ * 0 <= scale <= IDEM_MONEY_SCALE_MAX.
+ */
+IdemMoneyStatus
+idem_money_parse_scaled(const char *text, size_t length, int scale,
+						int64_t *micros)
+{
+	Reading		reading = {0};
+	const char *p = text;
+	const char *end = text + length;
+	bool		negative = strip_spaces_and_sign(&p, &end);
+	const char *q;
+	int			missing;
+
+	if (p == end)
+		return IDEM_MONEY_MALFORMED;
+	for (q = p; q < end; q++)
+	{
+		if (!is_digit(*q))
+			return IDEM_MONEY_MALFORMED;
+	}
+
+	for (; end - p > scale; p++)
+		read_whole_digit(&reading, *p);
+	for (missing = scale - (int) (end - p); missing > 0; missing--)
+		read_fraction_digit(&reading, '0');
+	for (; p < end; p++)
+		read_fraction_digit(&reading, *p);
+
+	return finish_reading(&reading, negative, micros);
+}
+
+/* Writes six digits. */
+static inline void
+write_fraction(char *text, uint32_t fraction)
+{
+	memcpy(text, digit_pairs + fraction / 10000 * 2, 2);
+	memcpy(text + 2, digit_pairs + fraction / 100 % 100 * 2, 2);
+	memcpy(text + 4, digit_pairs + fraction % 100 * 2, 2);
+}
+
+/* Writes a number so that it ends before "end"; returns where it starts. */
+static inline char *
+write_whole(char *end, uint64_t whole)
+{
+	while (whole >= 100)
+	{
+		end -= 2;
+		memcpy(end, digit_pairs + whole % 100 * 2, 2);
+		whole /= 100;
+	}
+	if (whole >= 10)
+	{
+		end -= 2;
+		memcpy(end, digit_pairs + whole * 2, 2);
+	}
+	else
+		*--end = (char) ('0' + whole);
+	return end;
+}
+
+/*
+ * Writes an amount with at least two decimals and no more than needed, ends
+ * it with a zero byte and returns its length.  The caller provides
+ * IDEM_MONEY_TEXT_SIZE bytes.
+ */
+size_t
+idem_money_format(int64_t micros, char *text)
+{
+	char		buffer[IDEM_MONEY_TEXT_SIZE];
+	char	   *end = buffer + IDEM_MONEY_TEXT_SIZE;
+	char	   *start = end - IDEM_MONEY_DECIMALS;
+	uint64_t	magnitude = (uint64_t) micros;
+	uint64_t	whole;
+	size_t		length;
+
+	if (micros < 0)
+		magnitude = 0 - magnitude;
+	whole = magnitude / (uint64_t) IDEM_MONEY_UNIT;
+
+	write_fraction(start, (uint32_t) (magnitude % (uint64_t) IDEM_MONEY_UNIT));
+	while (end - start > 2 && end[-1] == '0')
+		end--;
+	*--start = '.';
+	start = write_whole(start, whole);
+	if (micros < 0)
+		*--start = '-';
+
+	length = (size_t) (end - start);
+	memcpy(text, start, length);
+	text[length] = '\0';
+	return length;
+}
+
+/* Does the amount need no more than so many decimals (0 to 6)? */
+bool
+idem_money_has_decimals(int64_t micros, int decimals)
+{
+	return micros % powers_of_ten[IDEM_MONEY_DECIMALS - decimals] == 0;
+}
+
+/* A count of 10^-scale units as an amount. */
+IdemMoneyStatus
+idem_money_from_scaled(int64_t count, int scale, int64_t *micros)
+{
+	int64_t		result;
+
+	if (scale > IDEM_MONEY_DECIMALS)
+	{
+		int64_t		divisor = powers_of_ten[scale - IDEM_MONEY_DECIMALS];
+
+		if (count % divisor != 0)
+			return IDEM_MONEY_TOO_FINE;
+		result = count / divisor;
+		if (!idem_money_in_range(result))
+			return IDEM_MONEY_OUT_OF_RANGE;
+	}
+	else if (idem_money_mul_overflow(count,
+									 powers_of_ten[IDEM_MONEY_DECIMALS - scale],
+									 &result))
+		return IDEM_MONEY_OUT_OF_RANGE;
+
+	*micros = result;
+	return IDEM_MONEY_OK;
+}
+
+/* An amount as a count of 10^-scale units. */
+IdemMoneyStatus
+idem_money_to_scaled(int64_t micros, int scale, int64_t *count)
+{
+	if (scale > IDEM_MONEY_DECIMALS)
+	{
+		if (__builtin_mul_overflow(micros,
+								   powers_of_ten[scale - IDEM_MONEY_DECIMALS],
+								   count))
+			return IDEM_MONEY_OUT_OF_RANGE;
+		return IDEM_MONEY_OK;
+	}
+
+	if (!idem_money_has_decimals(micros, scale))
+		return IDEM_MONEY_TOO_FINE;
+	*count = micros / powers_of_ten[IDEM_MONEY_DECIMALS - scale];
+	return IDEM_MONEY_OK;
+}
