@@ -1,0 +1,289 @@
+/*
+ * money_unit.c
+ *		Whole units, minor units and millionths as amounts and back.
+ *
+ * A bare integer does not say its unit, so there is no cast: each unit has a
+ * function of its own.  All are exact or report 22003.
+ *
+ * The minor unit of a currency is what the caller's snapshot sees in the
+ * table idem.currency, read through its primary key at every call: nothing is
+ * cached, so nothing is stale.  The table is read without asking for rights;
+ * everybody may see it.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/idem_compat.h"
+#include "money/money.h"
+
+PG_FUNCTION_INFO_V1(idem_money_from_major);
+PG_FUNCTION_INFO_V1(idem_money_from_micro);
+PG_FUNCTION_INFO_V1(idem_money_from_scaled_int8);
+PG_FUNCTION_INFO_V1(idem_money_from_scaled_text);
+PG_FUNCTION_INFO_V1(idem_money_minor_units);
+PG_FUNCTION_INFO_V1(idem_money_from_minor_int8);
+PG_FUNCTION_INFO_V1(idem_money_from_minor_text);
+PG_FUNCTION_INFO_V1(idem_money_to_minor);
+PG_FUNCTION_INFO_V1(idem_money_to_minor_text);
+
+/* Columns of idem.currency */
+#define CURRENCY_CODE			1
+#define CURRENCY_MINOR_UNITS	3
+
+/* Widest fixed-length field that is written */
+#define WIDTH_MAX				64
+
+/* Digits of the largest count of minor units */
+#define COUNT_DIGITS_MAX		20
+
+static int	get_minor_units(text *currency);
+static MoneyMicro from_units(int64 units, int scale);
+static MoneyMicro from_unit_text(text *units, int scale);
+static int64 to_minor(MoneyMicro amount, text *currency);
+static void check_scale(int scale);
+
+
+/* ---------- units without a currency ---------- */
+
+Datum
+idem_money_from_major(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_MONEY_MICRO(from_units(PG_GETARG_INT64(0), 0));
+}
+
+Datum
+idem_money_from_micro(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_MONEY_MICRO(from_units(PG_GETARG_INT64(0), IDEM_MONEY_DECIMALS));
+}
+
+Datum
+idem_money_from_scaled_int8(PG_FUNCTION_ARGS)
+{
+	int			scale = PG_GETARG_INT32(1);
+
+	check_scale(scale);
+	PG_RETURN_MONEY_MICRO(from_units(PG_GETARG_INT64(0), scale));
+}
+
+Datum
+idem_money_from_scaled_text(PG_FUNCTION_ARGS)
+{
+	int			scale = PG_GETARG_INT32(1);
+
+	check_scale(scale);
+	PG_RETURN_MONEY_MICRO(from_unit_text(PG_GETARG_TEXT_PP(0), scale));
+}
+
+
+/* ---------- minor units of a currency ---------- */
+
+Datum
+idem_money_minor_units(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(get_minor_units(PG_GETARG_TEXT_PP(0)));
+}
+
+Datum
+idem_money_from_minor_int8(PG_FUNCTION_ARGS)
+{
+	int			scale = get_minor_units(PG_GETARG_TEXT_PP(1));
+
+	PG_RETURN_MONEY_MICRO(from_units(PG_GETARG_INT64(0), scale));
+}
+
+Datum
+idem_money_from_minor_text(PG_FUNCTION_ARGS)
+{
+	int			scale = get_minor_units(PG_GETARG_TEXT_PP(1));
+
+	PG_RETURN_MONEY_MICRO(from_unit_text(PG_GETARG_TEXT_PP(0), scale));
+}
+
+Datum
+idem_money_to_minor(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(to_minor(PG_GETARG_MONEY_MICRO(0), PG_GETARG_TEXT_PP(1)));
+}
+
+/* Digits only: a sign in a fixed field has no place every channel agrees on. */
+Datum
+idem_money_to_minor_text(PG_FUNCTION_ARGS)
+{
+	MoneyMicro	amount = PG_GETARG_MONEY_MICRO(0);
+	int64		count = to_minor(amount, PG_GETARG_TEXT_PP(1));
+	int			width = PG_GETARG_INT32(2);
+	char		digits[COUNT_DIGITS_MAX + 1];
+	char		field[WIDTH_MAX];
+	int			length;
+
+	if (width < 1 || width > WIDTH_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("width %d must be between 1 and %d", width, WIDTH_MAX)));
+	if (count < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("negative amount %s cannot be written as digits",
+						idem_money_to_cstring(amount)),
+				 errhint("Write the absolute value, and the sign where the format has a place for it.")));
+
+	length = pg_lltoa(count, digits);
+	if (length > width)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("amount %s does not fit in %d digits",
+						idem_money_to_cstring(amount), width)));
+
+	memset(field, '0', width - length);
+	memcpy(field + width - length, digits, length);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(field, width));
+}
+
+
+/* ---------- helpers ---------- */
+
+static void
+check_scale(int scale)
+{
+	if (scale < 0 || scale > IDEM_MONEY_SCALE_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("scale %d must be between 0 and %d",
+						scale, IDEM_MONEY_SCALE_MAX)));
+}
+
+static MoneyMicro
+from_units(int64 units, int scale)
+{
+	int64		amount = 0;
+
+	switch (idem_money_from_scaled(units, scale, &amount))
+	{
+		case IDEM_MONEY_OK:
+			break;
+		case IDEM_MONEY_TOO_FINE:
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg(INT64_FORMAT " units of scale %d are not a whole number of millionths",
+							units, scale)));
+			break;
+		default:
+			idem_money_report_range();
+	}
+	return amount;
+}
+
+static MoneyMicro
+from_unit_text(text *units, int scale)
+{
+	int64		amount = 0;
+
+	switch (idem_money_parse_scaled(VARDATA_ANY(units), VARSIZE_ANY_EXHDR(units),
+									scale, &amount))
+	{
+		case IDEM_MONEY_OK:
+			break;
+		case IDEM_MONEY_MALFORMED:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+					 errmsg("invalid number of units: \"%s\"",
+							text_to_cstring(units)),
+					 errhint("Units are written as digits with an optional sign, without a decimal point.")));
+			break;
+		case IDEM_MONEY_TOO_FINE:
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("%s units of scale %d are not a whole number of millionths",
+							text_to_cstring(units), scale)));
+			break;
+		default:
+			idem_money_report_range();
+	}
+	return amount;
+}
+
+static int64
+to_minor(MoneyMicro amount, text *currency)
+{
+	int			scale = get_minor_units(currency);
+	int64		count = 0;
+
+	if (idem_money_to_scaled(amount, scale, &count) != IDEM_MONEY_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("amount %s is not a whole number of minor units of %s",
+						idem_money_to_cstring(amount),
+						text_to_cstring(currency)),
+				 errdetail("%s has %d decimals.",
+						   text_to_cstring(currency), scale),
+				 errhint("Round the amount by a rule of your choice first.")));
+	return count;
+}
+
+/* Opens idem.currency; sets the OID of its primary key. */
+static Relation
+open_currency(Oid *index)
+{
+	Oid			schema = get_namespace_oid("idem", false);
+	Oid			table = get_relname_relid("currency", schema);
+
+	*index = get_relname_relid("currency_pkey", schema);
+	if (!OidIsValid(table) || !OidIsValid(*index))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"idem.currency\" or its primary key does not exist")));
+	return table_open(table, AccessShareLock);
+}
+
+/*
+ * SELECT minor_units FROM idem.currency WHERE code = $1
+ *
+ * Upper and lower case differ: a code that is not in the table is refused.
+ */
+static int
+get_minor_units(text *currency)
+{
+	Oid			index;
+	Relation	table = open_currency(&index);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+	Datum		minor_units = (Datum) 0;
+	bool		found;
+	bool		isnull = true;
+
+	ScanKeyInit(&key, CURRENCY_CODE, BTEqualStrategyNumber, F_TEXTEQ,
+				PointerGetDatum(currency));
+	scan = systable_beginscan(table, index, true, GetActiveSnapshot(), 1, &key);
+	row = systable_getnext(scan);
+	found = HeapTupleIsValid(row);
+	if (found)
+		minor_units = heap_getattr(row, CURRENCY_MINOR_UNITS,
+								   RelationGetDescr(table), &isnull);
+	systable_endscan(scan);
+	table_close(table, AccessShareLock);
+
+	if (!found)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("currency \"%s\" is not known",
+						text_to_cstring(currency)),
+				 errhint("Codes are upper case; own currencies are added to idem.currency.")));
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("currency \"%s\" has no minor unit",
+						text_to_cstring(currency))));
+	return DatumGetInt16(minor_units);
+}
