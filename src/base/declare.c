@@ -68,12 +68,15 @@ check_guardable(Relation rel)
 				 errtable(rel)));
 }
 
-/* Are all tables that hold its rows ones whose triggers fire here? */
+/*
+ * Are all tables that hold its rows ones whose triggers fire here?  They are
+ * locked: a lock on the top keeps nobody from attaching a partition below.
+ */
 static void
-check_children(Relation rel)
+check_children(Relation rel, LOCKMODE lockmode)
 {
 	List	   *children = find_all_inheritors(RelationGetRelid(rel),
-											   NoLock, NULL);
+											   lockmode, NULL);
 	ListCell   *lc;
 
 	if (rel->rd_rel->relkind == RELKIND_RELATION && list_length(children) > 1)
@@ -133,7 +136,7 @@ idem_open_for_guard(Oid relid, LOCKMODE lockmode)
 	check_owned(relid);
 	rel = relation_open(relid, NoLock);
 	check_guardable(rel);
-	check_children(rel);
+	check_children(rel, lockmode);
 	return rel;
 }
 
@@ -286,6 +289,8 @@ idem_create_row_trigger(Oid relid, const char *trigger, const char *events,
 	const char *table = qualified_name_of(relid);
 	const char *name = quote_identifier(trigger);
 
+	/* what a moved row is to such a trigger: guard.h */
+	Assert(strstr(events, "INSERT") == NULL || strstr(events, "DELETE") != NULL);
 	idem_execute("CREATE TRIGGER %s AFTER %s ON %s FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
 				 name, events, table, function, trigger_arguments(settings));
 	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
