@@ -148,6 +148,14 @@ COMMIT;
 SELECT * FROM base_moved ORDER BY id;
 DROP TRIGGER skip ON base_moved_paid;
 
+-- a guard that does not fire for INSERT is told at once that a row leaves
+CREATE TRIGGER kept AFTER UPDATE OR DELETE ON base_moved
+    FOR EACH ROW EXECUTE FUNCTION base_moved_guard();
+BEGIN;
+UPDATE base_moved SET status = 'paid' WHERE id = 1;
+ROLLBACK;
+DROP TRIGGER kept ON base_moved;
+
 -- a partitioned table that is referenced by a foreign key
 CREATE TABLE base_moved_child (id int, status text,
     FOREIGN KEY (id, status) REFERENCES base_moved ON UPDATE CASCADE);

@@ -19,6 +19,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/partition.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "replication/logicalworker.h"
 #include "utils/array.h"
@@ -188,7 +189,9 @@ idem_guard_call(FunctionCallInfo fcinfo, const char *function,
 	else
 	{
 		call->before = trigdata->tg_trigslot;
-		if (HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data))
+		call->moved =
+			HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data);
+		if (call->moved && TRIGGER_FOR_INSERT(call->trigger->tgtype))
 		{
 			idem_moved_park(trigdata);
 			return false;

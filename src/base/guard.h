@@ -14,7 +14,11 @@
 /*
  * One row as a guard judges it.  A row that an UPDATE moved between
  * partitions arrives here once, as an update; before then has the row type
- * of the new partition, so that one attribute number fits both images.
+ * of the new partition, so that one attribute number fits both images.  For
+ * that the trigger has to fire for INSERT, UPDATE and DELETE; one that does
+ * not fire for INSERT sees a DELETE with moved set, where the row goes is
+ * hidden from it, and should refuse.  One that fires for INSERT and not for
+ * DELETE would take a moved row for a new one: never declare that.
  */
 typedef struct IdemGuardCall
 {
