@@ -34,6 +34,9 @@ EXTRA_CLEAN = output_iso tmp_check tmp_check_iso log
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(wildcard $(PGXS)),)
+$(error no server to build for: "$(PG_CONFIG) --pgxs" names no file; install the server development package or say make PG_CONFIG=...)
+endif
 
 # A server built with LLVM asks for its clang; without that compiler build
 # what there is a compiler for.  make with_llvm=no says so by hand.
