@@ -202,7 +202,7 @@ idem_list_text(List *strings)
 
 /*
  * The elements of a text[] argument as a list of strings: 22004 for a null
- * among them, 42701 for one that is there twice.
+ * among them, 42701 for one that is there twice, 2202E for rows of rows.
  */
 List *
 idem_array_list(const char *argument, ArrayType *array)
@@ -213,6 +213,10 @@ idem_array_list(const char *argument, ArrayType *array)
 	int			n;
 	int			i;
 
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("argument \"%s\" must be one-dimensional", argument)));
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
 					  &items, &nulls, &n);
 	for (i = 0; i < n; i++)
