@@ -1,0 +1,84 @@
+# What was claimed stays claimed after a dump and restore. (cases 45, 46)
+#
+# A database with scopes (one dropped, so that the ids have a gap) and claims
+# is dumped in three formats; each is restored into a database of its own,
+# where old keys must replay, and new scopes and keys must not meet old ones.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+
+$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION idem;
+SELECT idem.create_scope('first', 'inside', '{}');
+SELECT idem.create_scope('debit', 'inside', '{amount}', completion => 'required');
+SELECT idem.create_scope('any', 'inside', '{*}', charset => 'any');
+DELETE FROM idem.scope WHERE name = 'first';
+BEGIN;
+SELECT idem.claim('debit', 'k' || i, jsonb_build_object('amount', i)),
+       idem.complete('debit', 'k' || i, jsonb_build_object('id', i, 'fee', 1.50))
+    FROM generate_series(1, 100) i;
+COMMIT;
+SELECT idem.claim('any', E'cl\u00e9 \\ "quoted"', '{"a": null}');
+BEGIN;
+SELECT idem.claim('debit', 'big', '{"amount": 0}'),
+       idem.complete('debit', 'big', (SELECT jsonb_object_agg(i, md5(i::text)) FROM generate_series(1, 5000) i));
+COMMIT;
+SQL
+
+my $rows = 'SELECT md5(string_agg(a::text, $$,$$ ORDER BY digest)), count(*) FROM idem.anchor a';
+my $scopes = 'SELECT string_agg(s::text, $$,$$ ORDER BY id) FROM idem.scope s';
+my $was = $node->safe_psql('postgres', $rows);
+my $were = $node->safe_psql('postgres', $scopes);
+like($was, qr/\|102$/, 'anchors to dump');
+
+my $dir = $node->backup_dir;
+mkdir $dir;
+my %restore = (
+	plain => [ [], [ 'psql', '-X', '-v', 'ON_ERROR_STOP=1', '-f' ] ],
+	custom => [ ['--format=custom'], [ 'pg_restore', '--exit-on-error' ] ],
+	inserts => [ ['--inserts'], [ 'psql', '-X', '-v', 'ON_ERROR_STOP=1', '-f' ] ]);
+
+foreach my $format (sort keys %restore)
+{
+	my ($options, $command) = @{ $restore{$format} };
+	my $file = "$dir/$format";
+
+	$node->command_ok([ 'pg_dump', @$options, '-f', $file, 'postgres' ],
+		"$format: dumped");
+	$node->safe_psql('postgres', "CREATE DATABASE $format TEMPLATE template0");
+	$node->command_ok([ @$command, $format eq 'custom' ? ('-d', $format, $file) : ($file, $format) ],
+		"$format: restored");
+
+	is($node->safe_psql($format, $rows), $was, "$format: every anchor is there");
+	is($node->safe_psql($format, $scopes), $were, "$format: scopes keep their ids");
+
+	is($node->safe_psql($format, q{SELECT count(*), count(*) FILTER (WHERE outcome = 'replayed' AND settled
+		AND response = jsonb_build_object('id', i, 'fee', 1.50))
+		FROM generate_series(1, 100) i, idem.claim('debit', 'k' || i, jsonb_build_object('amount', i || '.0'))}),
+		'100|100', "$format: old keys replay");
+	is($node->safe_psql($format, q{SELECT outcome, mismatch FROM idem.claim('debit', 'k1', '{"amount": 2}')}),
+		'mismatch|{amount}', "$format: another request does not");
+	is($node->safe_psql($format, q{SELECT outcome FROM idem.claim('any', E'cl\u00e9 \\\\ "quoted"', '{"a": null}')}),
+		'replayed', "$format: a key of any text");
+	is($node->safe_psql($format, q{SELECT outcome, response = (SELECT jsonb_object_agg(i, md5(i::text)) FROM generate_series(1, 5000) i)
+		FROM idem.claim('debit', 'big', '{"amount": 0}')}),
+		'replayed|t', "$format: a response out of line");
+
+	is($node->safe_psql($format, q{SELECT idem.create_scope('new', 'inside', '{}');
+		SELECT id FROM idem.scope WHERE name = 'new'}), "\n4", "$format: a new scope gets a new id");
+	is($node->safe_psql($format, q{SELECT outcome FROM idem.claim('new', 'k1')}),
+		'granted', "$format: and its keys are its own");
+	my ($ret, $out, $err) = $node->psql($format, q{SELECT idem.claim('debit', 'k0', '{"amount": 0}')});
+	like($err, qr/was not completed/, "$format: required completion still is");
+}
+
+$node->stop;
+done_testing();
