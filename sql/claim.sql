@@ -69,6 +69,10 @@ SELECT claim_short(idem.claim('claim debit', 'msg-5', '{"user": "u1", "amount": 
        claim_short(idem.complete('claim debit', 'msg-5', '{"n": 5}')) AS complete,
        claim_short(idem.claim('claim debit', 'msg-5', '{"user": "u1", "amount": 7}')) AS again;
 SELECT claim_short(idem.lookup('claim debit', 'msg-5'));
+SELECT c.outcome AS claim, d.outcome AS complete
+    FROM idem.claim('claim debit', 'msg-5b', '{"user": "u1", "amount": 7}') c,
+         LATERAL idem.complete(c.scope, c.key, '{"n": 5}') d;
+SELECT claim_short(idem.lookup('claim debit', 'msg-5b'));
 
 -- Completed once: the same response again is no-op, another is refused, and
 -- NULL is a response too. (case 14)
@@ -228,6 +232,10 @@ BEGIN;
 UPDATE idem.anchor SET key = 'msg-0' WHERE key = 'msg-1';
 SELECT idem.claim('claim other', 'msg-1');
 \echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+BEGIN;
+UPDATE idem.anchor SET scope = scope + 1 WHERE key = 'msg-1';
+SELECT idem.lookup('claim other', 'msg-1');
 ROLLBACK;
 SELECT claim_short(idem.claim('claim other', 'msg-2'));
 
