@@ -64,6 +64,9 @@ INSERT INTO money_cents VALUES ('0.001', NULL);
 INSERT INTO money_cents VALUES (NULL, '{1.10,2.201}');
 INSERT INTO money_cents VALUES (0.001, NULL);
 INSERT INTO money_cents SELECT amount * 1 + '0.005' FROM money_cents;
+COPY money_cents FROM stdin;
+0.001	{}
+\.
 ALTER TABLE money_cents ALTER amount TYPE money_micro(1);
 ALTER TABLE money_cents ALTER amount TYPE money_micro(6);
 COPY money_cents FROM stdin;
@@ -77,6 +80,24 @@ DROP TABLE money_cents;
 
 -- Binary: the millionths as an 8-byte integer in network order.
 SELECT idem.money_micro_send('1.5'), idem.money_micro_send('-0.000001'), idem.money_micro_send('2305843009213.693951');
+
+-- Read back: both ends of the range.
+CREATE TABLE money_wire (amount money_micro);
+\copy money_wire from program 'printf "PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000\000\001\000\000\000\010\000\000\000\000\000\026\343\140\377\377"' with (format binary)
+\copy money_wire from program 'printf "PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000\000\001\000\000\000\010\037\377\377\377\377\377\377\377\377\377"' with (format binary)
+\copy money_wire from program 'printf "PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000\000\001\000\000\000\010\340\000\000\000\000\000\000\001\377\377"' with (format binary)
+TABLE money_wire;
+-- Refused: one past either end, the smallest int64, and eight characters of text.
+\copy money_wire from program 'printf "PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000\000\001\000\000\000\010\040\000\000\000\000\000\000\000\377\377"' with (format binary)
+\copy money_wire from program 'printf "PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000\000\001\000\000\000\010\340\000\000\000\000\000\000\000\377\377"' with (format binary)
+\copy money_wire from program 'printf "PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000\000\001\000\000\000\010\200\000\000\000\000\000\000\000\377\377"' with (format binary)
+\copy money_wire from program 'printf "PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000\000\001\000\000\000\01012345.67\377\377"' with (format binary)
+-- Text of any other length: the protocol refuses it.
+\copy money_wire from program 'printf "PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000\000\001\000\000\000\00512.30\377\377"' with (format binary)
+-- The decimals of a column count here too.
+ALTER TABLE money_wire ALTER amount TYPE money_micro(1) USING NULL;
+\copy money_wire from program 'printf "PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000\000\001\000\000\000\010\000\000\000\000\000\000\047\020\377\377"' with (format binary)
+DROP TABLE money_wire;
 
 -- The type itself: a number by category, but nobody's preferred one, 8 bytes by value.
 SELECT typnamespace::regnamespace, typlen, typbyval, typalign, typcategory, typispreferred

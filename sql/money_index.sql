@@ -137,6 +137,8 @@ SET max_parallel_workers_per_gather = 2;
 EXPLAIN (COSTS OFF) SELECT sum(amount), avg(amount), min(amount), max(amount) FROM money_parallel;
 SELECT sum(amount), round(avg(amount), 12) AS avg, min(amount), max(amount) FROM money_parallel;
 SELECT sum(amount) FROM money_parallel WHERE amount IS NULL;
+SELECT avg(amount) FROM money_parallel WHERE amount > 1;
+SELECT avg(amount) FROM money_parallel WHERE amount < -1;
 SET parallel_leader_participation = off;
 SELECT sum(amount), round(avg(amount), 12) AS avg, min(amount), max(amount) FROM money_parallel;
 RESET ALL;

@@ -33,4 +33,9 @@
 #include "nodes/miscnodes.h"
 #endif
 
+/* A function that does not come back is marked in front since 18. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 #endif							/* IDEM_COMPAT_H */

@@ -8,6 +8,7 @@
 #ifndef IDEM_MONEY_H
 #define IDEM_MONEY_H
 
+#include "base/idem_compat.h"
 #include "money/money_text.h"
 
 typedef int64 MoneyMicro;
@@ -20,8 +21,8 @@ typedef int64 MoneyMicro;
 /* What the amount looks like, in palloc'd memory. */
 extern char *idem_money_to_cstring(MoneyMicro amount);
 
-/* Both report 22003; the caller has found the reason. */
-extern void idem_money_report_range(void) pg_attribute_noreturn();
+/* Reports that a result is not an amount: 22003. */
+pg_noreturn extern void idem_money_report_range(void);
 
 /* pg_catalog.money_micro, or an error when the extension is not there. */
 extern Oid	idem_money_type(void);

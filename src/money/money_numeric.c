@@ -22,7 +22,6 @@
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
-#include "base/idem_compat.h"
 #include "money/money.h"
 
 PG_FUNCTION_INFO_V1(idem_money_from_numeric);

@@ -14,7 +14,6 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
-#include "base/idem_compat.h"
 #include "money/money.h"
 
 #ifndef HAVE_INT128

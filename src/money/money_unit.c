@@ -23,7 +23,6 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "base/idem_compat.h"
 #include "money/money.h"
 
 PG_FUNCTION_INFO_V1(idem_money_from_major);
