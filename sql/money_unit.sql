@@ -94,8 +94,25 @@ SELECT idem.from_minor(15, 'POINTS'), builtin FROM idem.currency WHERE code = 'P
 INSERT INTO idem.currency (code, minor_units, name) VALUES ('points', 0, 'lower case');
 INSERT INTO idem.currency (code, minor_units, name) VALUES ('FINE', 7, 'finer than a millionth');
 INSERT INTO idem.currency (code, minor_units, name) VALUES ('CNY', 0, 'a second one');
+UPDATE idem.currency SET minor_units = 2 WHERE code = 'POINTS';
+SELECT idem.from_minor(15, 'POINTS');
 DELETE FROM idem.currency WHERE code = 'POINTS';
 SELECT idem.from_minor(15, 'POINTS');
+
+-- What is shipped stays: a dump leaves it out, so a change would be undone by the restore.
+\set VERBOSITY default
+UPDATE idem.currency SET minor_units = 0 WHERE code = 'CNY';
+\set VERBOSITY sqlstate
+DELETE FROM idem.currency WHERE code = 'CNY';
+INSERT INTO idem.currency (code, minor_units, name, builtin) VALUES ('MINE', 0, 'not shipped', true);
+TRUNCATE idem.currency;
+SET session_replication_role = replica;
+DELETE FROM idem.currency WHERE code = 'CNY';
+RESET session_replication_role;
+BEGIN;
+INSERT INTO idem.currency (code, minor_units, name) VALUES ('MINE', 0, 'mine');
+UPDATE idem.currency SET builtin = true WHERE code = 'MINE';
+ROLLBACK;
 
 -- Everybody may convert, nobody but the owner may change the exponents.
 CREATE ROLE regress_idem_money;

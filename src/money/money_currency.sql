@@ -215,3 +215,29 @@ INSERT INTO idem.currency (code, numeric_code, minor_units, name, withdrawn, bui
     ('ZAR', '710', 2, 'Rand', false, true),
     ('ZMW', '967', 2, 'Zambian Kwacha', false, true),
     ('ZWG', '924', 2, 'Zimbabwe Gold', false, true);
+
+-- A shipped row that was changed would be the old one again after a restore.
+-- An upgrade script that changes one disables these triggers meanwhile.
+CREATE FUNCTION idem.keep_currency() RETURNS trigger
+    VOLATILE PARALLEL UNSAFE
+    LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_keep_currency';
+COMMENT ON FUNCTION idem.keep_currency() IS
+    'trigger of idem.currency: refuses a change of what is shipped with 23I08';
+REVOKE ALL ON FUNCTION idem.keep_currency() FROM PUBLIC;
+
+CREATE TRIGGER currency_insert AFTER INSERT ON idem.currency FOR EACH ROW
+    WHEN (NEW.builtin) EXECUTE FUNCTION idem.keep_currency();
+CREATE TRIGGER currency_update AFTER UPDATE ON idem.currency FOR EACH ROW
+    WHEN (OLD.builtin OR NEW.builtin) EXECUTE FUNCTION idem.keep_currency();
+CREATE TRIGGER currency_delete AFTER DELETE ON idem.currency FOR EACH ROW
+    WHEN (OLD.builtin) EXECUTE FUNCTION idem.keep_currency();
+CREATE TRIGGER currency_truncate AFTER TRUNCATE ON idem.currency FOR EACH STATEMENT
+    EXECUTE FUNCTION idem.keep_currency();
+ALTER TABLE idem.currency ENABLE ALWAYS TRIGGER currency_insert;
+ALTER TABLE idem.currency ENABLE ALWAYS TRIGGER currency_update;
+ALTER TABLE idem.currency ENABLE ALWAYS TRIGGER currency_delete;
+ALTER TABLE idem.currency ENABLE ALWAYS TRIGGER currency_truncate;
+COMMENT ON TRIGGER currency_insert ON idem.currency IS 'added rows are the user''s';
+COMMENT ON TRIGGER currency_update ON idem.currency IS 'shipped rows stay as they are';
+COMMENT ON TRIGGER currency_delete ON idem.currency IS 'shipped rows stay';
+COMMENT ON TRIGGER currency_truncate ON idem.currency IS 'shipped rows stay';

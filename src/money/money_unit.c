@@ -8,7 +8,8 @@
  * The minor unit of a currency is what the caller's snapshot sees in the
  * table idem.currency, read through its primary key at every call: nothing is
  * cached, so nothing is stale.  The table is read without asking for rights;
- * everybody may see it.
+ * everybody may see it.  Its shipped rows cannot be changed: a dump leaves
+ * them out, so a change would be gone after the restore.
  */
 #include "postgres.h"
 
@@ -16,6 +17,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -23,6 +25,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/idem_errors.h"
 #include "money/money.h"
 
 PG_FUNCTION_INFO_V1(idem_money_from_major);
@@ -34,6 +37,7 @@ PG_FUNCTION_INFO_V1(idem_money_from_minor_int8);
 PG_FUNCTION_INFO_V1(idem_money_from_minor_text);
 PG_FUNCTION_INFO_V1(idem_money_to_minor);
 PG_FUNCTION_INFO_V1(idem_money_to_minor_text);
+PG_FUNCTION_INFO_V1(idem_money_keep_currency);
 
 /* Columns of idem.currency */
 #define CURRENCY_CODE			1
@@ -285,4 +289,22 @@ get_minor_units(text *currency)
 				 errmsg("currency \"%s\" has no minor unit",
 						text_to_cstring(currency))));
 	return DatumGetInt16(minor_units);
+}
+
+/* Refuses what its trigger was fired for; the triggers say what that is. */
+Datum
+idem_money_keep_currency(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"idem.keep_currency\" must be called as an AFTER trigger")));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_KEPT_ROW),
+			 errmsg("currencies shipped with idem cannot be changed"),
+			 errhint("Add a currency with a code of your own, with builtin false."),
+			 errtable(trigdata->tg_relation)));
 }
