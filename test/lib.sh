@@ -288,14 +288,14 @@ idem_perl_tests()
 		perl -MIPC::Run -MTest::More -e 1 2>/dev/null
 }
 
-# Install what is missing.  $1 is "tap" when the Perl tests are wanted.
+# Install what is missing.  $1 says what for: "tap" adds what Perl tests need.
 idem_need()
 {
 	packages=
 	idem_find_server || packages=server
 	command -v make >/dev/null || packages="$packages make"
 	idem_compiler || packages="$packages gcc libc6-dev"
-	[ "${1:-}" != tap ] || idem_perl_tests ||
+	[ "$1" != tap ] || idem_perl_tests ||
 		packages="$packages perl libipc-run-perl"
 	[ -z "$packages" ] || idem_install
 	idem_find_server || die "no PostgreSQL 15 or later with headers"

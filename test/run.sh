@@ -43,7 +43,7 @@ main()
 	done
 	find_tests
 	idem_begin "$here"
-	idem_need ${tap_tests:+tap}
+	idem_need "${tap_tests:+tap}"
 	idem_relocate
 	say "idem on PostgreSQL $version, in $tmp"
 	if build; then
