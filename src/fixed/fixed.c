@@ -1,0 +1,263 @@
+/*
+ * fixed.c
+ *		What was recorded stays recorded.
+ *
+ * Two guards.  A fixed column keeps the value that the INSERT gave it; NULL
+ * stays NULL.  A column that is fixed once may be NULL at first and takes one
+ * value.  A kept row is never changed, deleted or truncated.
+ *
+ * Both decide AFTER ROW, on the stored row, so that a BEFORE trigger, a
+ * cascade of a foreign key or an upsert is judged by what it did.  A row that
+ * moves between partitions is an update.  Nothing is locked beyond the row
+ * the statement has locked already; under READ COMMITTED a second writer
+ * waits for it and is judged against the version it then finds.
+ *
+ * Cost: one comparison of stored images a fixed column and updated row; text
+ * output only where the images differ.  An INSERT costs nothing, except into
+ * a partitioned table with fixed columns, where the arrival of a moved row
+ * has to be told from a new one.
+ *
+ * Not promised: fixed columns do not keep the row.  DELETE passes, and with
+ * it DELETE followed by INSERT; guard_kept and guard_states keep rows.
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/guard.h"
+#include "base/idem_compat.h"
+#include "base/idem_errors.h"
+#include "base/identity.h"
+
+/* bytes of a value that a message shows */
+#define SHOWN_BYTES 64
+
+/* The settings of a trigger idem_fixed, columns by number. */
+typedef struct FixedSettings
+{
+	int			ncolumns;
+	struct
+	{
+		AttrNumber	attnum;
+		bool		once;		/* may go from NULL to a value */
+	}			column[FLEXIBLE_ARRAY_MEMBER];
+} FixedSettings;
+
+static void
+add_columns(FixedSettings *settings, Relation rel, List *names, bool once)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		settings->column[settings->ncolumns].attnum =
+			idem_column_number(rel, lfirst(lc));
+		settings->column[settings->ncolumns].once = once;
+		settings->ncolumns++;
+	}
+}
+
+/* columns={amount,currency}, once={paid_at} (IdemGuardCompile) */
+static void *
+compile_settings(Relation rel, Trigger *trigger, Oid *also)
+{
+	List	   *always = idem_trigger_setting_list(rel, trigger, "columns");
+	List	   *once = idem_trigger_setting_list(rel, trigger, "once");
+	int			n = list_length(always) + list_length(once);
+	FixedSettings *settings;
+
+	if (n == 0)
+		(void) idem_trigger_setting_required(rel, trigger, "columns");
+	settings = palloc0(offsetof(FixedSettings, column) +
+					   n * sizeof(settings->column[0]));
+	add_columns(settings, rel, always, false);
+	add_columns(settings, rel, once, true);
+	return settings;
+}
+
+/*
+ * The column of a row as text that says all of the value: the user's settings
+ * for dates and floating-point numbers could print two values alike.  NULL
+ * is NULL.
+ */
+static char *
+exact_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
+{
+	Oid			type = TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid;
+	Oid			output;
+	bool		varlena;
+	bool		isnull;
+	Datum		value = slot_getattr(slot, attnum, &isnull);
+	char	   *text;
+	int			level;
+
+	if (isnull)
+		return NULL;
+	getTypeOutputInfo(type, &output, &varlena);
+	level = NewGUCNestLevel();
+	(void) set_config_option("datestyle", "ISO",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("intervalstyle", "postgres",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("extra_float_digits", "3",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	text = OidOutputFunctionCall(output, value);
+	AtEOXact_GUC(true, level);
+	return text;
+}
+
+/*
+ * Did the update leave the column as it was?  Images that differ may still
+ * be one value (an array with and without a bitmap of nulls); types need not
+ * have an equality, and where they do it is too mild (1.0 = 1.00), so text
+ * decides.
+ */
+static bool
+unchanged(const IdemGuardCall *call, AttrNumber attnum)
+{
+	char	   *before;
+	char	   *after;
+
+	if (idem_same_image(call->rel, attnum, call->before, call->after))
+		return true;
+	before = exact_text(call->rel, attnum, call->before);
+	after = exact_text(call->rel, attnum, call->after);
+	return before && after && strcmp(before, after) == 0;
+}
+
+/* "100.00" in quotes, cut where it is long; null for NULL. */
+static const char *
+shown(char *text)
+{
+	int			len;
+
+	if (text == NULL)
+		return "null";
+	len = strlen(text);
+	if (len <= SHOWN_BYTES)
+		return psprintf("\"%s\"", text);
+	return psprintf("\"%.*s...\"", pg_mbcliplen(text, len, SHOWN_BYTES), text);
+}
+
+/* DETAIL with both values, for someone who may read the row. */
+static int
+detail_change(const IdemGuardCall *call, AttrNumber attnum)
+{
+	if (!idem_may_read(call->rel))
+		return 0;
+	return errdetail("It is %s and would become %s.",
+					 shown(exact_text(call->rel, attnum, call->before)),
+					 shown(exact_text(call->rel, attnum, call->after)));
+}
+
+static void
+refuse_column(const IdemGuardCall *call, AttrNumber attnum, bool once)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(call->rel),
+										  attnum - 1);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_FIXED_COLUMN),
+			 errmsg("column \"%s\" of table \"%s\" is fixed and cannot be changed",
+					NameStr(att->attname), RelationGetRelationName(call->rel)),
+			 detail_change(call, attnum),
+			 once ?
+			 errhint("It takes one value, once; a later result goes to a column of its own.") :
+			 errhint("It keeps the value it was inserted with; a later result goes to a column of its own."),
+			 errtablecol(call->rel, attnum),
+			 errtableconstraint(call->rel, call->trigger->tgname)));
+}
+
+/*
+ * fixed_guard() -> trigger
+ *
+ * AFTER UPDATE FOR EACH ROW; on a partitioned table also AFTER INSERT and
+ * DELETE, which is how a row moves.  23I07 if a fixed column changed.
+ */
+PG_FUNCTION_INFO_V1(idem_fixed_guard);
+Datum
+idem_fixed_guard(PG_FUNCTION_ARGS)
+{
+	IdemGuardCall call;
+	FixedSettings *settings;
+	int			i;
+
+	if (!idem_guard_call(fcinfo, "idem.fixed_guard", &call) ||
+		!IDEM_CALL_IS_UPDATE(&call))
+		return PointerGetDatum(NULL);
+	settings = idem_guard_settings(&call, compile_settings);
+	for (i = 0; i < settings->ncolumns; i++)
+	{
+		AttrNumber	attnum = settings->column[i].attnum;
+		bool		once = settings->column[i].once;
+
+		if (unchanged(&call, attnum))
+			continue;
+		if (once && slot_attisnull(call.before, attnum))
+			continue;
+		refuse_column(&call, attnum, once);
+	}
+	return PointerGetDatum(NULL);
+}
+
+/* The first column that the update changed, or InvalidAttrNumber. */
+static AttrNumber
+first_changed(const IdemGuardCall *call)
+{
+	TupleDesc	desc = RelationGetDescr(call->rel);
+	int			i;
+
+	if (call->after == NULL)	/* on its way to another partition */
+		return InvalidAttrNumber;
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && !unchanged(call, att->attnum))
+			return att->attnum;
+	}
+	return InvalidAttrNumber;
+}
+
+/* A kept row is not updated, not even with the values it has. */
+static void
+refuse_update(const IdemGuardCall *call)
+{
+	AttrNumber	attnum = first_changed(call);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_KEPT_ROW),
+			 errmsg("row%s of table \"%s\" cannot be updated",
+					idem_readable_key(call->rel, call->before),
+					RelationGetRelationName(call->rel)),
+			 errhint("Rows of this table are only added: record a correction as a row of its own."),
+			 attnum ? errtablecol(call->rel, attnum) : 0,
+			 errtableconstraint(call->rel, call->trigger->tgname)));
+}
+
+/*
+ * kept_guard() -> trigger
+ *
+ * AFTER UPDATE OR DELETE FOR EACH ROW: 23I08, whatever was to be done.
+ */
+PG_FUNCTION_INFO_V1(idem_kept_guard);
+Datum
+idem_kept_guard(PG_FUNCTION_ARGS)
+{
+	IdemGuardCall call;
+	bool		here = idem_guard_call(fcinfo, "idem.kept_guard", &call);
+
+	if (here && IDEM_CALL_IS_INSERT(&call))
+		return PointerGetDatum(NULL);
+	if (here && IDEM_CALL_IS_DELETE(&call))
+		idem_refuse_delete(&call);
+	refuse_update(&call);
+	return PointerGetDatum(NULL);
+}

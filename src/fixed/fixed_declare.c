@@ -1,0 +1,154 @@
+/*
+ * fixed_declare.c
+ *		Putting fixed columns and kept rows on a table.
+ *
+ * Locks SHARE ROW EXCLUSIVE until the end of the transaction: writers wait,
+ * readers do not.  Rows that exist are not looked at: whatever they hold is
+ * what was recorded.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/rel.h"
+
+#include "base/declare.h"
+#include "base/guard.h"
+#include "base/idem_compat.h"
+
+#define FIXED_TRIGGER "idem_fixed"
+#define KEPT_TRIGGER "idem_kept"
+#define KEPT_TRUNCATE_TRIGGER "idem_kept_truncate"
+
+/* The declarations are not STRICT: a null must not look like success. */
+static void
+refuse_null_argument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", name)));
+}
+
+/*
+ * A column whose stored value can be compared.  A stored generated column is
+ * one, and fixes what it is computed from as far as its value tells; a
+ * virtual one has no stored value.
+ */
+static void
+check_column(Relation rel, const char *name)
+{
+	AttrNumber	attnum = idem_column_number(rel, name);
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+
+	if (att->attgenerated != '\0' &&
+		att->attgenerated != ATTRIBUTE_GENERATED_STORED)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("column \"%s\" of table \"%s\" is not stored",
+						name, RelationGetRelationName(rel)),
+				 errhint("Fix the columns it is computed from."),
+				 errtablecol(rel, attnum)));
+}
+
+/* All columns exist, and none is in both lists. */
+static void
+check_columns(Relation rel, List *always, List *once)
+{
+	ListCell   *lc;
+	ListCell   *other;
+
+	if (always == NIL && once == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no column is named"),
+				 errhint("Name the columns to fix in \"columns\" or \"once\".")));
+	foreach(lc, always)
+	{
+		check_column(rel, lfirst(lc));
+		foreach(other, once)
+		{
+			if (strcmp(lfirst(lc), lfirst(other)) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_COLUMN),
+						 errmsg("column \"%s\" is in both \"columns\" and \"once\"",
+								(char *) lfirst(lc))));
+		}
+	}
+	foreach(lc, once)
+		check_column(rel, lfirst(lc));
+}
+
+/*
+ * guard_fixed(relation regclass, columns text[], once text[]) -> void
+ *
+ * A row of a partitioned table can move, which the server does as DELETE and
+ * INSERT; elsewhere UPDATE is the only way to change a column.
+ */
+PG_FUNCTION_INFO_V1(idem_guard_fixed);
+Datum
+idem_guard_fixed(PG_FUNCTION_ARGS)
+{
+	Oid			relid;
+	Relation	rel;
+	List	   *always;
+	List	   *once;
+	List	   *settings;
+	const char *events;
+	IdemIdentity saved;
+
+	refuse_null_argument(fcinfo, 0, "relation");
+	refuse_null_argument(fcinfo, 1, "columns");
+	refuse_null_argument(fcinfo, 2, "once");
+	relid = PG_GETARG_OID(0);
+	always = idem_array_list("columns", PG_GETARG_ARRAYTYPE_P(1));
+	once = idem_array_list("once", PG_GETARG_ARRAYTYPE_P(2));
+
+	rel = idem_open_for_guard(relid, ShareRowExclusiveLock);
+	idem_refuse_second_guard(rel, FIXED_TRIGGER);
+	check_columns(rel, always, once);
+	settings = list_make2(psprintf("columns=%s", idem_list_text(always)),
+						  psprintf("once=%s", idem_list_text(once)));
+	events = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
+		"INSERT OR UPDATE OR DELETE" : "UPDATE";
+
+	idem_become_declarer(rel, &saved);
+	relation_close(rel, NoLock);
+	SPI_connect();
+	idem_create_row_trigger(relid, FIXED_TRIGGER, events, "fixed_guard",
+							settings);
+	idem_log_change("declared", "fixed", relid, FIXED_TRIGGER, settings, NULL);
+	SPI_finish();
+	idem_restore_identity(&saved);
+	PG_RETURN_VOID();
+}
+
+/* guard_kept(relation regclass) -> void */
+PG_FUNCTION_INFO_V1(idem_guard_kept);
+Datum
+idem_guard_kept(PG_FUNCTION_ARGS)
+{
+	Oid			relid;
+	Relation	rel;
+	IdemIdentity saved;
+
+	refuse_null_argument(fcinfo, 0, "relation");
+	relid = PG_GETARG_OID(0);
+	rel = idem_open_for_guard(relid, ShareRowExclusiveLock);
+	idem_refuse_second_guard(rel, KEPT_TRIGGER);
+
+	idem_become_declarer(rel, &saved);
+	relation_close(rel, NoLock);
+	SPI_connect();
+	idem_create_row_trigger(relid, KEPT_TRIGGER, "UPDATE OR DELETE",
+							"kept_guard", NIL);
+	idem_create_truncate_trigger(relid, KEPT_TRUNCATE_TRIGGER);
+	idem_log_change("declared", "kept", relid, KEPT_TRIGGER, NIL, NULL);
+	SPI_finish();
+	idem_restore_identity(&saved);
+	PG_RETURN_VOID();
+}
