@@ -49,11 +49,11 @@ COMMENT ON TABLE idem.change_log IS 'every declaration of a rule and every rule 
 COMMENT ON COLUMN idem.change_log.id IS 'order of the changes';
 COMMENT ON COLUMN idem.change_log.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.change_log.role IS 'session user who did it';
-COMMENT ON COLUMN idem.change_log.action IS 'declared or dropped';
-COMMENT ON COLUMN idem.change_log.kind IS 'machine, scope, states, limit, fixed or kept';
-COMMENT ON COLUMN idem.change_log.relation IS 'the guarded table; NULL for a machine or a scope';
-COMMENT ON COLUMN idem.change_log.name IS 'name of the guard''s trigger, of the machine or of the scope';
-COMMENT ON COLUMN idem.change_log.arguments IS 'the settings, each name=value';
+COMMENT ON COLUMN idem.change_log.action IS 'declared, dropped or granted';
+COMMENT ON COLUMN idem.change_log.kind IS 'machine, scope, states, limit, fixed, kept; runtime or admin for what was granted';
+COMMENT ON COLUMN idem.change_log.relation IS 'the guarded table; NULL for what is no guard';
+COMMENT ON COLUMN idem.change_log.name IS 'name of the guard''s trigger, of the machine, of the scope or of the role';
+COMMENT ON COLUMN idem.change_log.arguments IS 'the settings, each name=value; the functions granted';
 COMMENT ON COLUMN idem.change_log.reason IS 'why, where a reason is asked for';
 REVOKE ALL ON TABLE idem.change_log FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('idem.change_log', '');

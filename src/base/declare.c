@@ -106,8 +106,8 @@ check_children(Relation rel, LOCKMODE lockmode)
  * 42P01 if there is no such relation, 42501 unless the caller owns it.  The
  * server's own ownership check lets a superuser name anything.
  */
-static void
-check_owned(Oid relid)
+void
+idem_check_owned(Oid relid)
 {
 	char	   *name = get_rel_name(relid);
 
@@ -131,9 +131,9 @@ idem_open_for_guard(Oid relid, LOCKMODE lockmode)
 	Relation	rel;
 
 	/* before the lock, which no stranger shall take, and once it is ours */
-	check_owned(relid);
+	idem_check_owned(relid);
 	LockRelationOid(relid, lockmode);
-	check_owned(relid);
+	idem_check_owned(relid);
 	rel = relation_open(relid, NoLock);
 	check_guardable(rel);
 	check_children(rel, lockmode);
@@ -273,8 +273,8 @@ trigger_arguments(List *settings)
 }
 
 /* schema.table of a table that is locked but not open. */
-static char *
-qualified_name_of(Oid relid)
+char *
+idem_qualified_name_of(Oid relid)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 									  get_rel_name(relid));
@@ -290,7 +290,7 @@ void
 idem_create_row_trigger(Oid relid, const char *trigger, const char *events,
 						const char *function, List *settings)
 {
-	const char *table = qualified_name_of(relid);
+	const char *table = idem_qualified_name_of(relid);
 	const char *name = quote_identifier(trigger);
 
 	/* what a moved row is to such a trigger: guard.h */
@@ -313,7 +313,7 @@ idem_create_truncate_trigger(Oid relid, const char *trigger)
 
 	foreach(lc, tables)
 	{
-		const char *table = qualified_name_of(lfirst_oid(lc));
+		const char *table = idem_qualified_name_of(lfirst_oid(lc));
 
 		idem_execute("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate()",
 					 name, table);

@@ -12,9 +12,11 @@
 
 #include "base/identity.h"
 
+extern void idem_check_owned(Oid relid);
 extern Relation idem_open_for_guard(Oid relid, LOCKMODE lockmode);
 extern void idem_execute(const char *format,...) pg_attribute_printf(1, 2);
 extern char *idem_qualified_name(Relation rel);
+extern char *idem_qualified_name_of(Oid relid);
 extern char *idem_list_text(List *strings);
 extern List *idem_array_list(const char *argument, ArrayType *array);
 
