@@ -1,4 +1,245 @@
+-- ---------------------------------------------------------------------------
+-- doctor: the guards as a whole
+-- ---------------------------------------------------------------------------
+
+-- PUBLIC, because views run functions as the role that reads them; it shows
+-- nothing that pg_trigger does not show to everybody.
+CREATE FUNCTION idem.trigger_settings(tgargs bytea) RETURNS text[]
+    AS 'MODULE_PATHNAME', 'idem_trigger_settings'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION idem.trigger_settings(bytea) IS
+    'the arguments of a trigger, pg_trigger.tgargs, as an array; 22021 for bytes that are no text';
+
+-- Every trigger of ours on any table.  part: row decides, total keeps the
+-- running total of a limit in the parent, truncate refuses TRUNCATE.
+CREATE VIEW idem.guard_triggers AS
+SELECT t.oid, t.tgrelid::regclass AS relation, g.kind, g.part,
+       t.tgname AS name, t.tgparentid <> 0 AS is_clone,
+       idem.trigger_settings(t.tgargs) AS settings, t.tgenabled AS mode,
+       t.tgqual IS NULL AND t.tgattr = '' AND NOT t.tgdeferrable
+       AND CASE
+           WHEN g.part = 'truncate' THEN t.tgtype = 34
+           WHEN g.kind = 'kept' THEN t.tgtype = 25
+           WHEN g.kind = 'fixed' THEN t.tgtype IN (17, 29)
+           WHEN g.part = 'total' THEN t.tgtype & 67 = 1 OR t.tgtype & 67 = 3
+           ELSE t.tgtype = 29
+       END AS as_declared,
+       l.lanname = 'c' AND p.prosrc = 'idem_' || p.proname
+       AND p.probin = '$libdir/idem' AS is_ours
+FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass
+     AND d.objid = p.oid AND d.deptype = 'e'
+JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::regclass
+     AND e.oid = d.refobjid AND e.extname = 'idem'
+JOIN (VALUES ('fixed_guard', 'fixed', 'row'),
+             ('kept_guard', 'kept', 'row'),
+             ('keep_states', 'states', 'row'),
+             ('limit_guard', 'limit', 'row'),
+             ('limit_total', 'limit', 'total'),
+             ('refuse_truncate', NULL, 'truncate')) g (function, kind, part)
+     ON g.function = p.proname;
+COMMENT ON VIEW idem.guard_triggers IS 'every trigger of idem on every table; idem.guards shows what they make up';
+COMMENT ON COLUMN idem.guard_triggers.oid IS 'the trigger';
+COMMENT ON COLUMN idem.guard_triggers.relation IS 'the table that bears it';
+COMMENT ON COLUMN idem.guard_triggers.kind IS 'states, limit, fixed or kept; NULL for a truncate trigger';
+COMMENT ON COLUMN idem.guard_triggers.part IS 'row: decides; total: keeps the running total of a limit; truncate: refuses TRUNCATE';
+COMMENT ON COLUMN idem.guard_triggers.name IS 'name of the trigger';
+COMMENT ON COLUMN idem.guard_triggers.is_clone IS 'made by the server for a partition';
+COMMENT ON COLUMN idem.guard_triggers.settings IS 'its arguments, each name=value';
+COMMENT ON COLUMN idem.guard_triggers.mode IS 'as in pg_trigger.tgenabled: A always, O origin, R replica, D disabled';
+COMMENT ON COLUMN idem.guard_triggers.as_declared IS 'fires at the events, the time and without the conditions that idem gave it';
+COMMENT ON COLUMN idem.guard_triggers.is_ours IS 'its function is still the one in the library of idem';
+
+-- Every table that holds rows of a guarded one: itself, its partitions, and
+-- what inherits from it.
+CREATE VIEW idem.guard_tables AS
+SELECT g.relation, g.kind, g.name, g.settings, m.relid::regclass AS member
+FROM idem.guard_triggers g,
+     LATERAL (SELECT g.relation AS relid
+              UNION
+              SELECT relid FROM pg_catalog.pg_partition_tree(g.relation)
+              UNION
+              SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = g.relation) m
+WHERE g.part = 'row' AND NOT g.is_clone;
+COMMENT ON VIEW idem.guard_tables IS 'every table that holds rows of a guarded table';
+COMMENT ON COLUMN idem.guard_tables.relation IS 'the guarded table';
+COMMENT ON COLUMN idem.guard_tables.kind IS 'states, limit, fixed or kept';
+COMMENT ON COLUMN idem.guard_tables.name IS 'name of the guard''s trigger';
+COMMENT ON COLUMN idem.guard_tables.settings IS 'the guard''s settings, each name=value';
+COMMENT ON COLUMN idem.guard_tables.member IS 'the table itself, a partition at any level, or a table that inherits from it';
+
+-- What keeps a guard from guarding, a row each.
+CREATE VIEW idem.guard_problems AS
+-- the deciding trigger on each table
+SELECT m.relation, m.kind, m.name, p.problem, p.remedy
+FROM idem.guard_tables m
+JOIN pg_catalog.pg_class c ON c.oid = m.member
+LEFT JOIN idem.guard_triggers t
+     ON t.relation = m.member AND t.part = 'row' AND t.kind = m.kind AND t.name = m.name,
+     LATERAL (SELECT
+         CASE
+             WHEN c.relkind = 'f' THEN
+                 pg_catalog.format('partition %s is a foreign table: what is written at its server is not judged', m.member)
+             WHEN t.oid IS NULL AND NOT c.relispartition THEN
+                 pg_catalog.format('table %s inherits without the trigger', m.member)
+             WHEN t.oid IS NULL THEN
+                 pg_catalog.format('trigger is missing on %s', m.member)
+             WHEN c.relispartition AND m.member = m.relation THEN
+                 pg_catalog.format('table %s has become a partition: rows that move to another one are not judged', m.member)
+             WHEN t.mode = 'D' THEN
+                 pg_catalog.format('trigger is disabled on %s', m.member)
+             WHEN t.mode <> 'A' THEN
+                 pg_catalog.format('trigger does not fire always on %s', m.member)
+             WHEN NOT t.as_declared THEN
+                 pg_catalog.format('trigger on %s does not fire as it was declared', m.member)
+             WHEN NOT t.is_ours THEN
+                 'the trigger''s function was replaced'
+         END,
+         CASE
+             WHEN c.relkind = 'f' THEN
+                 pg_catalog.format('ALTER TABLE %s DETACH PARTITION %s', m.relation, m.member)
+             WHEN t.oid IS NULL AND NOT c.relispartition THEN
+                 pg_catalog.format('ALTER TABLE %s NO INHERIT %s', m.member, m.relation)
+             WHEN c.relispartition AND m.member = m.relation THEN
+                 pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it on the partitioned table at the top',
+                                   m.relation, m.kind, m.name)
+             WHEN t.mode <> 'A' THEN
+                 pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', m.member, t.name)
+             WHEN NOT t.is_ours THEN
+                 'DROP EXTENSION idem CASCADE, create it and declare every guard anew'
+             ELSE
+                 pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
+                                   m.relation, m.kind, m.name)
+         END) p (problem, remedy)
+WHERE p.problem IS NOT NULL
+UNION ALL
+-- the trigger that refuses TRUNCATE, of which the server makes no clones
+SELECT m.relation, m.kind, m.name,
+       pg_catalog.format('%s can be truncated', m.member),
+       pg_catalog.format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate(); ALTER TABLE %2$s ENABLE ALWAYS TRIGGER %1$I',
+                         n.name, m.member)
+FROM idem.guard_tables m
+JOIN pg_catalog.pg_class c ON c.oid = m.member AND c.relkind <> 'f'
+     AND (c.relispartition OR m.member = m.relation),
+     LATERAL (SELECT coalesce((SELECT t.name FROM idem.guard_triggers t
+                               WHERE t.relation = m.relation AND t.part = 'truncate'
+                               ORDER BY t.name LIMIT 1),
+                              'idem_kept_truncate')) n (name)
+WHERE m.kind <> 'fixed' AND m.settings @> '{delete=any}' IS NOT TRUE
+      AND NOT EXISTS (SELECT FROM idem.guard_triggers t
+                      WHERE t.relation = m.member AND t.part = 'truncate'
+                            AND t.mode = 'A' AND t.as_declared AND t.is_ours);
+COMMENT ON VIEW idem.guard_problems IS 'what keeps a guard from guarding, a row each';
+COMMENT ON COLUMN idem.guard_problems.relation IS 'the guarded table';
+COMMENT ON COLUMN idem.guard_problems.kind IS 'states, limit, fixed or kept';
+COMMENT ON COLUMN idem.guard_problems.name IS 'name of the guard''s trigger';
+COMMENT ON COLUMN idem.guard_problems.problem IS 'what is wrong';
+COMMENT ON COLUMN idem.guard_problems.remedy IS 'what puts it right';
+
+CREATE VIEW idem.guards AS
+SELECT g.relation, g.kind, g.name, g.settings,
+       CASE g.mode WHEN 'A' THEN 'always' WHEN 'O' THEN 'origin'
+                   WHEN 'R' THEN 'replica' ELSE 'disabled' END AS mode,
+       p.problems IS NULL AS intact, p.problems AS problem,
+       c.role AS declared_by, c.at AS declared_at
+FROM idem.guard_triggers g
+LEFT JOIN LATERAL (SELECT pg_catalog.string_agg(DISTINCT problem COLLATE "C", '; ' ORDER BY problem COLLATE "C") AS problems
+                   FROM idem.guard_problems
+                   WHERE relation = g.relation AND kind = g.kind AND name = g.name) p ON true
+LEFT JOIN LATERAL (SELECT role, at FROM idem.change_log
+                   WHERE relation = g.relation AND kind = g.kind AND name = g.name
+                         AND action = 'declared'
+                   ORDER BY id DESC LIMIT 1) c ON true
+WHERE g.part = 'row' AND NOT g.is_clone;
+GRANT SELECT ON idem.guards TO PUBLIC;
+COMMENT ON VIEW idem.guards IS 'every guard of this database, from the triggers themselves, and whether it is intact';
+COMMENT ON COLUMN idem.guards.relation IS 'the guarded table; of a limit, the child';
+COMMENT ON COLUMN idem.guards.kind IS 'states, limit, fixed or kept';
+COMMENT ON COLUMN idem.guards.name IS 'name of its trigger, and the constraint that errors name';
+COMMENT ON COLUMN idem.guards.settings IS 'what was declared, each name=value';
+COMMENT ON COLUMN idem.guards.mode IS 'when the trigger fires: always, as it must, or origin, replica, disabled';
+COMMENT ON COLUMN idem.guards.intact IS 'whether it guards every table that holds its rows';
+COMMENT ON COLUMN idem.guards.problem IS 'why not';
+COMMENT ON COLUMN idem.guards.declared_by IS 'session user who declared it';
+COMMENT ON COLUMN idem.guards.declared_at IS 'when, by the clock of the database';
+
+-- A guard whose trigger is gone leaves nothing else to find.
+CREATE VIEW idem.guards_missing AS
+SELECT last.relation, last.kind, last.name, last.arguments AS settings,
+       last.role AS declared_by, last.at AS declared_at
+FROM (SELECT DISTINCT ON (relation, kind, name) *
+      FROM idem.change_log
+      WHERE kind IN ('states', 'limit', 'fixed', 'kept')
+      ORDER BY relation, kind, name, id DESC) last
+WHERE last.action = 'declared'
+      AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = last.relation)
+      AND NOT EXISTS (SELECT FROM idem.guard_triggers g
+                      WHERE g.relation = last.relation AND g.part = 'row'
+                            AND g.kind = last.kind AND g.name = last.name);
+COMMENT ON VIEW idem.guards_missing IS 'guards that were declared and not dropped, and whose trigger is gone';
+COMMENT ON COLUMN idem.guards_missing.relation IS 'the table that was guarded';
+COMMENT ON COLUMN idem.guards_missing.kind IS 'states, limit, fixed or kept';
+COMMENT ON COLUMN idem.guards_missing.name IS 'name of the guard''s trigger';
+COMMENT ON COLUMN idem.guards_missing.settings IS 'what was declared, each name=value';
+COMMENT ON COLUMN idem.guards_missing.declared_by IS 'session user who declared it';
+COMMENT ON COLUMN idem.guards_missing.declared_at IS 'when, by the clock of the database';
+
+CREATE FUNCTION idem.drop_guard(relation regclass, kind text,
+                                name text DEFAULT NULL, reason text DEFAULT NULL)
+    RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_drop_guard'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.drop_guard(regclass, text, text, text) IS
+    'takes a guard off a table, with its triggers on all partitions, and keeps the reason in idem.change_log. kind: states, limit, fixed or kept; name: which, where a table has several (42725); reason: required (22004, 22023 if blank). A guard whose trigger is gone is only written off. Owner only (42501), 42704 without such a guard, locks ACCESS EXCLUSIVE';
 
 -- ---------------------------------------------------------------------------
--- doctor
+-- doctor: findings
 -- ---------------------------------------------------------------------------
+
+-- Runs as the owner of the extension, who may read the change log; what looks
+-- into tables does so as their owners.
+CREATE FUNCTION idem.doctor()
+    RETURNS TABLE (severity text, object text, finding text, remedy text)
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $doctor$
+SELECT * FROM (
+-- guards that are there and do not guard
+SELECT DISTINCT 'error', format('%s guard %I on %s', kind, name, relation), problem, remedy
+FROM idem.guard_problems
+UNION ALL
+-- guards that were declared and are gone
+SELECT 'error', format('%s guard %I on %s', kind, name, relation),
+       format('declared by %s at %s, but the table bears no such trigger', declared_by, declared_at),
+       format('declare it anew, or write it off with idem.drop_guard(%L, %L, name => %L, reason => ...)',
+              relation, kind, name)
+FROM idem.guards_missing
+UNION ALL
+-- what is told to the outside must be on disk first
+SELECT CASE s.name WHEN 'fsync' THEN 'error' ELSE 'warning' END,
+       format('setting %s', s.name), 'is off: ' || s.risk, format('set %s = on', s.name)
+FROM (VALUES ('fsync', 'a crash of the machine can take back what was committed'),
+             ('full_page_writes', 'a crash of the machine can leave torn pages'),
+             ('synchronous_commit', 'a crash can take back what was told to the client')) s (name, risk)
+WHERE current_setting(s.name) = 'off'
+UNION ALL
+SELECT 'warning',
+       format('setting synchronous_commit of %s',
+              concat_ws(' in ', 'role ' || quote_ident(r.rolname), 'database ' || quote_ident(d.datname))),
+       'is off: a crash can take back what was told to the client',
+       format('ALTER %s RESET synchronous_commit',
+              coalesce('ROLE ' || quote_ident(r.rolname) || coalesce(' IN DATABASE ' || quote_ident(d.datname), ''),
+                       'DATABASE ' || quote_ident(d.datname)))
+FROM pg_db_role_setting s
+LEFT JOIN pg_roles r ON r.oid = s.setrole
+LEFT JOIN pg_database d ON d.oid = s.setdatabase
+WHERE s.setconfig @> '{synchronous_commit=off}'
+      AND (s.setdatabase = 0 OR d.datname = current_database())
+) f (severity, object, finding, remedy)
+ORDER BY severity COLLATE "C", object COLLATE "C", finding COLLATE "C"
+$doctor$;
+COMMENT ON FUNCTION idem.doctor() IS
+    'what is wrong with the guards of this database and with settings they rely on, a row each: severity (error, warning), object, finding, remedy; no row: nothing. Reads every guarded table; locks nothing that writers need';
+REVOKE ALL ON FUNCTION idem.doctor() FROM PUBLIC;

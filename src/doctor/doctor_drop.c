@@ -1,0 +1,245 @@
+/*
+ * doctor_drop.c
+ *		Taking a guard off a table, with a reason that is kept.
+ *
+ * DROP TRIGGER by the owner would do the same and say nothing.  This is the
+ * way that leaves a word: what was dropped, with which settings, by whom and
+ * why stays in idem.change_log, so that the doctor does not miss the guard.
+ *
+ * A guard whose trigger is already gone is written off: only the words remain
+ * to be added.
+ *
+ * Locks ACCESS EXCLUSIVE, as DROP TRIGGER does, until the end of the
+ * transaction.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+
+/* A guard as it stands on its table. */
+typedef struct FoundGuard
+{
+	Oid			relid;
+	const char *kind;
+	char	   *name;			/* of its trigger */
+	List	   *settings;		/* each name=value */
+	bool		missing;		/* declared, but its trigger is gone */
+} FoundGuard;
+
+static char *
+required_text(FunctionCallInfo fcinfo, int n, const char *argument)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", argument)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+static void
+check_kind(const char *kind)
+{
+	if (strcmp(kind, "states") != 0 && strcmp(kind, "limit") != 0 &&
+		strcmp(kind, "fixed") != 0 && strcmp(kind, "kept") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized kind of guard \"%s\"", kind),
+				 errhint("Kinds are states, limit, fixed and kept.")));
+}
+
+static void
+check_reason(const char *reason)
+{
+	if (reason[strspn(reason, " \t\r\n\f\v")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must not be blank", "reason"),
+				 errhint("Say for those who come later why the rule no longer holds.")));
+}
+
+/*
+ * The guards of one kind on a table; with a name, only that one.  As the owner
+ * of the extension, who may read the change log.
+ */
+static void
+select_guards(Oid relid, const char *kind, const char *name)
+{
+	Relation	view = relation_openrv(makeRangeVar("idem", "guards", -1),
+									   AccessShareLock);
+	IdemIdentity saved;
+	Oid			types[3] = {REGCLASSOID, TEXTOID, TEXTOID};
+	Datum		values[3];
+	char		nulls[3] = {' ', ' ', ' '};
+
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = CStringGetTextDatum(kind);
+	values[2] = name ? CStringGetTextDatum(name) : (Datum) 0;
+	nulls[2] = name ? ' ' : 'n';
+	idem_become_declarer(view, &saved);
+	if (SPI_execute_with_args("SELECT name, settings, false FROM idem.guards"
+							  " WHERE relation = $1 AND kind = $2"
+							  " AND ($3 IS NULL OR name = $3)"
+							  " UNION ALL"
+							  " SELECT name, settings, true FROM idem.guards_missing"
+							  " WHERE relation = $1 AND kind = $2"
+							  " AND ($3 IS NULL OR name = $3)"
+							  " ORDER BY 3, 1",
+							  3, types, values, nulls, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read idem.guards");
+	idem_restore_identity(&saved);
+	relation_close(view, AccessShareLock);
+}
+
+static void
+refuse_missing(Oid relid, const char *kind, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 name ?
+			 errmsg("table \"%s\" has no guard \"%s\" of kind \"%s\"",
+					get_rel_name(relid), name, kind) :
+			 errmsg("table \"%s\" has no guard of kind \"%s\"",
+					get_rel_name(relid), kind),
+			 get_rel_relispartition(relid) ?
+			 errhint("The guards of a partition stand on the partitioned table at the top.") :
+			 errhint("idem.guards lists them.")));
+}
+
+/* Not idem_array_list: a trigger made by hand may say anything, even twice. */
+static List *
+array_strings(ArrayType *array)
+{
+	List	   *strings = NIL;
+	Datum	   *items;
+	int			n;
+	int			i;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
+					  &items, NULL, &n);
+	for (i = 0; i < n; i++)
+		strings = lappend(strings, TextDatumGetCString(items[i]));
+	return strings;
+}
+
+/* The one guard that is meant: 42704 if there is none, 42725 if several. */
+static FoundGuard
+find_guard(Oid relid, const char *kind, const char *name)
+{
+	FoundGuard	guard = {relid, kind, NULL, NIL, false};
+	Datum		settings;
+	bool		isnull;
+
+	select_guards(relid, kind, name);
+	if (SPI_processed == 0)
+		refuse_missing(relid, kind, name);
+	if (SPI_processed > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_AMBIGUOUS_FUNCTION),
+				 errmsg("table \"%s\" has several guards of kind \"%s\"",
+						get_rel_name(relid), kind),
+				 errhint("Say which: name => '%s'.",
+						 SPI_getvalue(SPI_tuptable->vals[0],
+									  SPI_tuptable->tupdesc, 1))));
+	guard.missing = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
+											   SPI_tuptable->tupdesc, 3,
+											   &isnull));
+	guard.name = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	settings = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2,
+							 &isnull);
+	guard.settings = array_strings(DatumGetArrayTypeP(settings));
+	return guard;
+}
+
+/* The name of the triggers that refuse TRUNCATE for a guard. */
+static char *
+truncate_trigger(const FoundGuard *guard)
+{
+	ListCell   *lc;
+
+	foreach(lc, guard->settings)
+	{
+		const char *setting = lfirst(lc);
+
+		if (strcmp(guard->kind, "states") == 0 &&
+			strncmp(setting, "column=", 7) == 0)
+			return makeObjectName("idem_kept_states", setting + 7, NULL);
+	}
+	return psprintf("%s_truncate", guard->name);
+}
+
+/* A truncate trigger has no clones: each partition has its own, or none. */
+static void
+drop_truncate_triggers(const FoundGuard *guard)
+{
+	const char *trigger = truncate_trigger(guard);
+	List	   *tables = find_all_inheritors(guard->relid, AccessExclusiveLock,
+											 NULL);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Oid			member = lfirst_oid(lc);
+
+		if (OidIsValid(get_trigger_oid(member, trigger, true)))
+			idem_execute("DROP TRIGGER %s ON %s", quote_identifier(trigger),
+						 idem_qualified_name_of(member));
+	}
+}
+
+/*
+ * drop_guard(relation regclass, kind text, name text, reason text) -> void
+ */
+PG_FUNCTION_INFO_V1(idem_drop_guard);
+Datum
+idem_drop_guard(PG_FUNCTION_ARGS)
+{
+	Oid			relid;
+	char	   *kind;
+	char	   *name;
+	char	   *reason;
+	Relation	rel;
+	FoundGuard	guard;
+	IdemIdentity saved;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", "relation")));
+	relid = PG_GETARG_OID(0);
+	kind = required_text(fcinfo, 1, "kind");
+	name = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	reason = required_text(fcinfo, 3, "reason");
+	check_kind(kind);
+	check_reason(reason);
+
+	idem_check_owned(relid);
+	LockRelationOid(relid, AccessExclusiveLock);
+	idem_check_owned(relid);
+	rel = relation_open(relid, NoLock);
+	SPI_connect();
+	guard = find_guard(relid, kind, name);
+	idem_become_declarer(rel, &saved);
+	relation_close(rel, NoLock);
+	if (!guard.missing)
+		idem_execute("DROP TRIGGER %s ON %s", quote_identifier(guard.name),
+					 idem_qualified_name_of(relid));
+	drop_truncate_triggers(&guard);
+	idem_restore_identity(&saved);
+	idem_log_change("dropped", kind, relid, guard.name, guard.settings, reason);
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,55 @@
+-- ---------------------------------------------------------------------------
+-- doctor: who may call what
+-- ---------------------------------------------------------------------------
+
+-- The one place that says it.  runtime: applications, by grant_runtime.
+-- admin: scopes, machines and the doctor, by grant_admin.  owner: open to
+-- PUBLIC, demands ownership of the table.  public: reads or computes, harms
+-- nobody.  A function that is not here belongs to the owner of the extension;
+-- trigger functions are PUBLIC (base.sql).
+CREATE VIEW idem.rights (function, audience) AS VALUES
+    ('claim', 'runtime'),
+    ('complete', 'runtime'),
+    ('lookup', 'runtime'),
+    ('transition', 'runtime'),
+    ('remaining', 'runtime'),
+    ('history', 'runtime'),
+    ('reserve', 'runtime'),
+    ('dispatch', 'runtime'),
+    ('release', 'runtime'),
+    ('fence', 'runtime'),
+    ('create_scope', 'admin'),
+    ('define_machine', 'admin'),
+    ('doctor', 'admin'),
+    ('grant_runtime', 'admin'),
+    ('guard_states', 'owner'),
+    ('guard_limit', 'owner'),
+    ('guard_fixed', 'owner'),
+    ('guard_kept', 'owner'),
+    ('validate_guard', 'owner'),
+    ('drop_guard', 'owner'),
+    ('check_machine', 'public'),
+    ('machine_diagram', 'public'),
+    ('minor_units', 'public'),
+    ('trigger_settings', 'public');
+COMMENT ON VIEW idem.rights IS 'which functions of idem are for whom; what idem.grant_runtime and idem.grant_admin grant';
+COMMENT ON COLUMN idem.rights.function IS 'name of the function in schema idem';
+COMMENT ON COLUMN idem.rights.audience IS 'runtime, admin, owner (of the table) or public';
+
+-- Only the owner of a function can grant it: these run as him, with a
+-- statement that holds nothing of the caller's but the name of a role.
+CREATE FUNCTION idem.grant_runtime(role regrole) RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_grant_runtime'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION idem.grant_runtime(regrole) IS
+    'lets a role call what an application calls (claim, complete, lookup, transition, ...), on no table of idem; kept in idem.change_log. For admins';
+REVOKE ALL ON FUNCTION idem.grant_runtime(regrole) FROM PUBLIC;
+
+CREATE FUNCTION idem.grant_admin(role regrole) RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_grant_admin'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION idem.grant_admin(regrole) IS
+    'lets a role make scopes and machines, call the doctor, read the change log, and name roles with grant_runtime; kept in idem.change_log. For the owner of the extension';
+REVOKE ALL ON FUNCTION idem.grant_admin(regrole) FROM PUBLIC;
