@@ -252,11 +252,11 @@ Datum
 idem_kept_guard(PG_FUNCTION_ARGS)
 {
 	IdemGuardCall call;
-	bool		here = idem_guard_call(fcinfo, "idem.kept_guard", &call);
 
-	if (here && IDEM_CALL_IS_INSERT(&call))
+	if (!idem_guard_call(fcinfo, "idem.kept_guard", &call) ||
+		IDEM_CALL_IS_INSERT(&call))
 		return PointerGetDatum(NULL);
-	if (here && IDEM_CALL_IS_DELETE(&call))
+	if (IDEM_CALL_IS_DELETE(&call) && !call.moved)
 		idem_refuse_delete(&call);
 	refuse_update(&call);
 	return PointerGetDatum(NULL);
