@@ -34,6 +34,7 @@ SELECT pg_catalog.pg_extension_config_dump('idem.scope_id_seq', '');
 CREATE TRIGGER idem_scope_invalidate
     AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON idem.scope
     FOR EACH STATEMENT EXECUTE FUNCTION idem.invalidate_definitions();
+COMMENT ON TRIGGER idem_scope_invalidate ON idem.scope IS 'every session reads a changed scope anew';
 ALTER TABLE idem.scope ENABLE ALWAYS TRIGGER idem_scope_invalidate;
 
 -- Fixed widths first, so that no byte is lost to alignment; eight columns at
