@@ -56,5 +56,8 @@ COMMENT ON COLUMN idem.change_log.name IS 'name of the guard''s trigger, of the 
 COMMENT ON COLUMN idem.change_log.arguments IS 'the settings, each name=value; the functions granted';
 COMMENT ON COLUMN idem.change_log.reason IS 'why, where a reason is asked for';
 REVOKE ALL ON TABLE idem.change_log FROM PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('idem.change_log', '');
+-- A table that is gone would be dumped as a number, which is another table
+-- where the dump is restored: its rows stay behind.
+SELECT pg_catalog.pg_extension_config_dump('idem.change_log',
+    'WHERE relation IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
 SELECT pg_catalog.pg_extension_config_dump('idem.change_log_id_seq', '');
