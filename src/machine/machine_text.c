@@ -1,0 +1,703 @@
+/*
+ * machine_text.c
+ *		Reads a state machine from the text that draws it.
+ *
+ * The text is a subset of Mermaid's stateDiagram-v2, one statement a line:
+ *
+ *		stateDiagram-v2						first line of all
+ *		[*] --> s							s is an entry
+ *		s --> [*]							s is final
+ *		s --> t : event [late] [role NAME]	an edge; each part may be missing
+ *		s:::sent   s:::unknown				a class, also within an edge
+ *		state s   state "words" as s		s exists; the words are for the eye
+ *		note left of s : words				and "note ... of s" to "end note"
+ *		direction LR						and TB, BT, RL
+ *		%% words							a comment
+ *
+ * The name of a state is the value that the guarded column holds, byte for
+ * byte: 1 to 63 bytes, ASCII letters, digits, underscore and any character
+ * that is not ASCII.  A value with a blank, a hyphen or another sign cannot
+ * be a state: Mermaid does not read it as a name either, and the words of
+ * 'state "words" as s' are only drawn, never stored.  An event may also hold
+ * hyphens and dots.
+ *
+ * Whatever is not in this list is an error with its line: a diagram is read
+ * as a whole or not at all.  The text is hostile: it is bounded first, every
+ * byte is read through the cursor's end, nothing recurses, and all memory is
+ * taken in a few pieces whose sizes follow from the length of the text.
+ *
+ * Cost: O(length of the text).
+ */
+#include "machine_text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What is left of one line */
+typedef struct Cursor
+{
+	const char *at;
+	const char *end;
+} Cursor;
+
+typedef struct Reader
+{
+	IdemDiagram *diagram;
+	int			line;			/* number of the line being read, from 1 */
+	char	   *pool;			/* next free byte for a copied name */
+	char	   *pool_end;
+	bool		headed;			/* the header has been seen */
+	int			note_line;		/* where an open note block began, or 0 */
+} Reader;
+
+/* A word of the text, not yet copied */
+typedef struct Word
+{
+	const char *at;
+	size_t		length;
+} Word;
+
+/* One side of an arrow */
+typedef struct End
+{
+	bool		star;			/* [*] */
+	int			state;
+} End;
+
+static bool fail(Reader *reader, const char *format,...)
+#if defined(__GNUC__)
+			__attribute__((format(printf, 2, 3)))
+#endif
+;
+
+/* Remembers why the diagram cannot be read; always false. */
+static bool
+fail(Reader *reader, const char *format,...)
+{
+	IdemDiagram *diagram = reader->diagram;
+	va_list		args;
+
+	diagram->error_line = reader->line;
+	va_start(args, format);
+	vsnprintf(diagram->reason, sizeof(diagram->reason), format, args);
+	va_end(args);
+	return false;
+}
+
+/* ---------- letters ---------- */
+
+static bool
+is_name_byte(char c)
+{
+	unsigned char u = (unsigned char) c;
+
+	return u >= 0x80 || u == '_' ||
+		(u >= '0' && u <= '9') || (u >= 'A' && u <= 'Z') ||
+		(u >= 'a' && u <= 'z');
+}
+
+static bool
+is_event_byte(char c)
+{
+	return is_name_byte(c) || c == '-' || c == '.';
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* ---------- cursor ---------- */
+
+static void
+skip_blanks(Cursor *cursor)
+{
+	while (cursor->at < cursor->end && is_blank(*cursor->at))
+		cursor->at++;
+}
+
+static bool
+at_end(Cursor *cursor)
+{
+	skip_blanks(cursor);
+	return cursor->at == cursor->end;
+}
+
+/* Steps over a fixed text, if it comes next. */
+static bool
+take(Cursor *cursor, const char *fixed)
+{
+	size_t		length = strlen(fixed);
+
+	if ((size_t) (cursor->end - cursor->at) < length ||
+		memcmp(cursor->at, fixed, length) != 0)
+		return false;
+	cursor->at += length;
+	return true;
+}
+
+/* Steps over a word that ends where it says, so that "notes" is no "note". */
+static bool
+take_word(Cursor *cursor, const char *word)
+{
+	Cursor		ahead = *cursor;
+
+	if (!take(&ahead, word) ||
+		(ahead.at < ahead.end && is_name_byte(*ahead.at)))
+		return false;
+	skip_blanks(&ahead);
+	*cursor = ahead;
+	return true;
+}
+
+static Word
+take_while(Cursor *cursor, bool (*belongs) (char))
+{
+	Word		word;
+
+	word.at = cursor->at;
+	while (cursor->at < cursor->end && belongs(*cursor->at))
+		cursor->at++;
+	word.length = cursor->at - word.at;
+	return word;
+}
+
+/*
+ * The next stretch without blanks, cut to what a message can carry.  In every
+ * encoding of a server the bytes of a long character have the high bit, so a
+ * run of them is kept whole or left out.
+ */
+static Word
+peek(const Cursor *cursor)
+{
+	const char *at = cursor->at;
+	Word		word;
+
+	while (at < cursor->end && !is_blank(*at) && at - cursor->at < 40)
+		at++;
+	if (at < cursor->end && !is_blank(*at))
+		while (at > cursor->at && ((unsigned char) at[-1] & 0x80) != 0)
+			at--;
+	word.at = cursor->at;
+	word.length = at - cursor->at;
+	return word;
+}
+
+/* The complaint with the next word, or that the line is over; always false. */
+static bool
+fail_near(Reader *reader, const Cursor *cursor, const char *what)
+{
+	Word		word = peek(cursor);
+
+	if (cursor->at == cursor->end)
+		return fail(reader, "%s at the end of the line", what);
+	if (word.length == 0)
+		return fail(reader, "%s", what);
+	return fail(reader, "%s near \"%.*s\"", what, (int) word.length, word.at);
+}
+
+/* ---------- names ---------- */
+
+/* FNV-1a: short, and good enough for some hundred names */
+static uint32_t
+hash_bytes_of(const char *at, size_t length)
+{
+	uint32_t	hash = 2166136261u;
+	size_t		i;
+
+	for (i = 0; i < length; i++)
+		hash = (hash ^ (unsigned char) at[i]) * 16777619u;
+	return hash;
+}
+
+static void
+names_init(IdemNames *names, size_t wanted, size_t limit)
+{
+	uint32_t	slots = 16;
+
+	names->max = (int) (wanted < limit ? wanted : limit);
+	while (slots < 2 * (uint32_t) names->max + 2)
+		slots *= 2;
+	names->mask = slots - 1;
+	names->count = 0;
+	names->names = idem_alloc0((names->max + 1) * sizeof(char *));
+	names->slots = idem_alloc0(slots * sizeof(int));
+}
+
+/* The slot where a name is, or where it would go. */
+static uint32_t
+names_slot(const IdemNames *names, const char *at, size_t length)
+{
+	uint32_t	slot = hash_bytes_of(at, length) & names->mask;
+
+	while (names->slots[slot] != 0)
+	{
+		const char *name = names->names[names->slots[slot] - 1];
+
+		if (strlen(name) == length && memcmp(name, at, length) == 0)
+			break;
+		slot = (slot + 1) & names->mask;
+	}
+	return slot;
+}
+
+/* The index of a name, -1 if it is not there. */
+int
+idem_names_find(const IdemNames *names, const char *name, size_t length)
+{
+	return names->slots[names_slot(names, name, length)] - 1;
+}
+
+/* True if these bytes can be the name of a state. */
+bool
+idem_state_name_fits(const char *name, size_t length)
+{
+	size_t		i;
+
+	for (i = 0; i < length; i++)
+		if (!is_name_byte(name[i]))
+			return false;
+	return length >= 1 && length <= IDEM_NAME_BYTES_MAX;
+}
+
+/*
+ * A copy with a NUL of its own.  The pool cannot run out: a word of n bytes
+ * takes n + 1, and two words of a line never touch.
+ */
+static const char *
+keep(Reader *reader, Word word)
+{
+	char	   *copy = reader->pool;
+
+	if ((size_t) (reader->pool_end - reader->pool) < word.length + 1)
+		return NULL;
+	memcpy(copy, word.at, word.length);
+	copy[word.length] = '\0';
+	reader->pool += word.length + 1;
+	return copy;
+}
+
+/* The index of a name, entered if it is new; -1 after fail(). */
+static int
+enter(Reader *reader, IdemNames *names, Word word, const char *what)
+{
+	uint32_t	slot;
+	const char *copy;
+
+	if (word.length > IDEM_NAME_BYTES_MAX)
+	{
+		fail(reader, "name of %s is longer than %d bytes",
+			 what, IDEM_NAME_BYTES_MAX);
+		return -1;
+	}
+	slot = names_slot(names, word.at, word.length);
+	if (names->slots[slot] != 0)
+		return names->slots[slot] - 1;
+	if (names->count == names->max ||
+		(copy = keep(reader, word)) == NULL)
+	{
+		fail(reader, "more than %d names of %ss", names->max, what);
+		return -1;
+	}
+	names->names[names->count] = copy;
+	names->slots[slot] = ++names->count;
+	return names->count - 1;
+}
+
+/* ---------- statements ---------- */
+
+/* The rest of the line has to be empty. */
+static bool
+expect_end(Reader *reader, Cursor *cursor)
+{
+	if (at_end(cursor))
+		return true;
+	return fail_near(reader, cursor, "unexpected text");
+}
+
+/* ":::sent" or ":::unknown" behind a state */
+static bool
+read_class(Reader *reader, Cursor *cursor, IdemState *state)
+{
+	IdemStateClass class;
+
+	if (!take(cursor, ":::"))
+		return true;
+	if (take_word(cursor, "sent"))
+		class = IDEM_CLASS_SENT;
+	else if (take_word(cursor, "unknown"))
+		class = IDEM_CLASS_UNKNOWN;
+	else
+		return fail_near(reader, cursor, "class is neither \"sent\" nor \"unknown\"");
+	if (state->class != IDEM_CLASS_NONE && state->class != class)
+		return fail(reader, "state \"%s\" has two classes", state->name);
+	state->class = class;
+	return true;
+}
+
+/* A state, with its class if one follows; its index, or -1 after fail(). */
+static int
+read_state(Reader *reader, Cursor *cursor)
+{
+	IdemDiagram *diagram = reader->diagram;
+	Word		word = take_while(cursor, is_name_byte);
+	IdemState  *state;
+	int			index;
+
+	if (word.length == 0)
+	{
+		fail_near(reader, cursor, "expected the name of a state");
+		return -1;
+	}
+	index = enter(reader, &diagram->state_names, word, "state");
+	if (index < 0)
+		return -1;
+	state = &diagram->states[index];
+	if (state->line == 0)
+	{
+		state->name = diagram->state_names.names[index];
+		state->line = reader->line;
+	}
+	return read_class(reader, cursor, state) ? index : -1;
+}
+
+static bool
+read_end(Reader *reader, Cursor *cursor, End *end)
+{
+	end->star = false;
+	end->state = -1;
+	skip_blanks(cursor);
+	if (take(cursor, "[*]"))
+		end->star = true;
+	else
+		end->state = read_state(reader, cursor);
+	skip_blanks(cursor);
+	return end->star || end->state >= 0;
+}
+
+/* "role NAME]": the bracket is open, "role" is read. */
+static bool
+read_role(Reader *reader, Cursor *cursor, IdemEdge *edge)
+{
+	Word		word;
+
+	word.at = cursor->at;
+	while (cursor->at < cursor->end && *cursor->at != ']' &&
+		   *cursor->at != '[')
+		cursor->at++;
+	word.length = cursor->at - word.at;
+	while (word.length > 0 && is_blank(word.at[word.length - 1]))
+		word.length--;
+	if (word.length == 0 || word.length > IDEM_NAME_BYTES_MAX)
+		return fail(reader, "a role has 1 to %d bytes", IDEM_NAME_BYTES_MAX);
+	if (!take(cursor, "]"))
+		return fail_near(reader, cursor, "expected \"]\"");
+	if (edge->role != NULL)
+		return fail(reader, "an edge has at most one role");
+	edge->role = keep(reader, word);
+	return edge->role != NULL || fail(reader, "diagram is too large");
+}
+
+/* What stands in brackets behind the event */
+static bool
+read_guards(Reader *reader, Cursor *cursor, IdemEdge *edge)
+{
+	while (!at_end(cursor))
+	{
+		if (!take(cursor, "["))
+			return fail_near(reader, cursor, "unexpected text after the event");
+		skip_blanks(cursor);
+		if (take_word(cursor, "role"))
+		{
+			if (!read_role(reader, cursor, edge))
+				return false;
+		}
+		else if (take_word(cursor, "late") && take(cursor, "]"))
+			edge->late = true;
+		else
+			return fail_near(reader, cursor, "expected \"late]\" or \"role NAME]\"");
+	}
+	return true;
+}
+
+/* "event [late] [role NAME]" behind the colon */
+static bool
+read_label(Reader *reader, Cursor *cursor, IdemEdge *edge)
+{
+	Word		word;
+
+	if (at_end(cursor))
+		return fail(reader, "label is empty");
+	word = take_while(cursor, is_event_byte);
+	if (word.length > 0)
+	{
+		edge->event = enter(reader, &reader->diagram->events, word, "event");
+		if (edge->event < 0)
+			return false;
+	}
+	return read_guards(reader, cursor, edge);
+}
+
+static bool
+add_edge(Reader *reader, Cursor *cursor, int source, int target)
+{
+	IdemDiagram *diagram = reader->diagram;
+	IdemEdge   *edge;
+
+	if (diagram->edge_count == diagram->edge_max)
+		return fail(reader, "more than %d edges", diagram->edge_max);
+	edge = &diagram->edges[diagram->edge_count++];
+	edge->source = source;
+	edge->target = target;
+	edge->event = -1;
+	edge->line = reader->line;
+	if (take(cursor, ":"))
+		return read_label(reader, cursor, edge);
+	return expect_end(reader, cursor);
+}
+
+/* "[*] --> s", "s --> [*]", "s --> t : label": the first end is read. */
+static bool
+read_arrow(Reader *reader, Cursor *cursor, End source)
+{
+	IdemState  *states = reader->diagram->states;
+	End			target;
+
+	if (!read_end(reader, cursor, &target))
+		return false;
+	if (!source.star && !target.star)
+		return add_edge(reader, cursor, source.state, target.state);
+	if (source.star && target.star)
+		return fail(reader, "an arrow cannot lead from [*] to [*]");
+	if (take(cursor, ":"))
+		return fail(reader, "an arrow from or to [*] carries no label");
+	if (source.star && states[target.state].entry_line == 0)
+		states[target.state].entry_line = reader->line;
+	if (target.star && states[source.state].final_line == 0)
+		states[source.state].final_line = reader->line;
+	return expect_end(reader, cursor);
+}
+
+/* "s --> ...", or "s:::class" on its own */
+static bool
+read_state_line(Reader *reader, Cursor *cursor)
+{
+	const char *start = cursor->at;
+	End			source;
+
+	if (!read_end(reader, cursor, &source))
+		return false;
+	if (take(cursor, "-->"))
+		return read_arrow(reader, cursor, source);
+	if (take(cursor, ":"))
+		return fail(reader, "a state is described with: state \"words\" as s");
+	if (!source.star && memchr(start, ':', cursor->at - start) != NULL)
+		return expect_end(reader, cursor);
+	return fail_near(reader, cursor, "expected \"-->\"");
+}
+
+/* "state s", "state "words" as s" */
+static bool
+read_state_statement(Reader *reader, Cursor *cursor)
+{
+	if (take(cursor, "\""))
+	{
+		while (cursor->at < cursor->end && *cursor->at != '"')
+			cursor->at++;
+		if (!take(cursor, "\""))
+			return fail(reader, "words are not closed with \"");
+		skip_blanks(cursor);
+		if (!take_word(cursor, "as"))
+			return fail_near(reader, cursor, "expected \"as\"");
+	}
+	if (read_state(reader, cursor) < 0)
+		return false;
+	skip_blanks(cursor);
+	if (take(cursor, "{"))
+		return fail(reader, "composite states are not supported");
+	if (take(cursor, "<<"))
+		return fail(reader, "forks, joins and choices are not supported");
+	return expect_end(reader, cursor);
+}
+
+/* "note left of s : words"; without a colon the note goes on to "end note" */
+static bool
+read_note(Reader *reader, Cursor *cursor)
+{
+	if (!take_word(cursor, "left") && !take_word(cursor, "right"))
+		return fail_near(reader, cursor, "expected \"left of\" or \"right of\"");
+	if (!take_word(cursor, "of"))
+		return fail_near(reader, cursor, "expected \"of\"");
+	if (read_state(reader, cursor) < 0)
+		return false;
+	skip_blanks(cursor);
+	if (take(cursor, ":"))
+		return true;
+	reader->note_line = reader->line;
+	return expect_end(reader, cursor);
+}
+
+static bool
+read_direction(Reader *reader, Cursor *cursor)
+{
+	if (!take_word(cursor, "LR") && !take_word(cursor, "RL") &&
+		!take_word(cursor, "TB") && !take_word(cursor, "BT"))
+		return fail_near(reader, cursor, "direction is not LR, RL, TB or BT");
+	return expect_end(reader, cursor);
+}
+
+/*
+ * True if a keyword opens a statement.  Mermaid lets a state bear the name of
+ * a keyword; so do we, where an arrow or a class follows.
+ */
+static bool
+take_keyword(Cursor *cursor, const char *word)
+{
+	Cursor		ahead = *cursor;
+
+	if (!take_word(&ahead, word))
+		return false;
+	if (ahead.end - ahead.at >= 2 &&
+		(memcmp(ahead.at, "--", 2) == 0 || memcmp(ahead.at, "::", 2) == 0))
+		return false;
+	*cursor = ahead;
+	return true;
+}
+
+static bool
+read_statement(Reader *reader, Cursor *cursor)
+{
+	static const char *const refused[] = {
+		"class", "classDef", "style", "hide", "scale", "accTitle", "accDescr",
+		"click", NULL
+	};
+	int			i;
+
+	if (take_keyword(cursor, "state"))
+		return read_state_statement(reader, cursor);
+	if (take_keyword(cursor, "note"))
+		return read_note(reader, cursor);
+	if (take_keyword(cursor, "direction"))
+		return read_direction(reader, cursor);
+	for (i = 0; refused[i] != NULL; i++)
+		if (take_keyword(cursor, refused[i]))
+			return fail(reader, "\"%s\" is not supported", refused[i]);
+	if (take(cursor, "--"))
+		return fail(reader, "concurrent regions are not supported");
+	if (take(cursor, "}") || take(cursor, "{"))
+		return fail(reader, "composite states are not supported");
+	return read_state_line(reader, cursor);
+}
+
+static bool
+read_header(Reader *reader, Cursor *cursor)
+{
+	if (!take(cursor, "stateDiagram-v2"))
+		return fail(reader, "diagram does not begin with \"stateDiagram-v2\"");
+	reader->headed = true;
+	return expect_end(reader, cursor);
+}
+
+/* A control character would make two names look alike. */
+static bool
+check_controls(Reader *reader, const Cursor *cursor)
+{
+	const char *at;
+
+	for (at = cursor->at; at < cursor->end; at++)
+	{
+		unsigned char u = (unsigned char) *at;
+
+		if ((u < 0x20 && u != '\t') || u == 0x7F)
+			return fail(reader, "control character 0x%02X", u);
+	}
+	return true;
+}
+
+static bool
+read_line(Reader *reader, Cursor *cursor)
+{
+	if (cursor->end > cursor->at && cursor->end[-1] == '\r')
+		cursor->end--;
+	if (!check_controls(reader, cursor))
+		return false;
+	if (at_end(cursor) || (reader->note_line == 0 && take(cursor, "%%")))
+		return true;
+	if (reader->note_line > 0)
+	{
+		if (take_word(cursor, "end") && take_word(cursor, "note") &&
+			at_end(cursor))
+			reader->note_line = 0;
+		return true;
+	}
+	if (!reader->headed)
+		return read_header(reader, cursor);
+	return read_statement(reader, cursor);
+}
+
+static size_t
+count_lines(const char *text, size_t length)
+{
+	size_t		lines = 1;
+	size_t		i;
+
+	for (i = 0; i < length; i++)
+		lines += text[i] == '\n';
+	return lines;
+}
+
+/* A line names at most two states, one event and one edge. */
+static void
+make_room(Reader *reader, size_t length, size_t lines)
+{
+	IdemDiagram *diagram = reader->diagram;
+
+	names_init(&diagram->state_names, 2 * lines, IDEM_STATES_MAX);
+	names_init(&diagram->events, lines, IDEM_EDGES_MAX);
+	diagram->edge_max = (int) (lines < IDEM_EDGES_MAX ? lines : IDEM_EDGES_MAX);
+	diagram->states = idem_alloc0((diagram->state_names.max + 1) * sizeof(IdemState));
+	diagram->edges = idem_alloc0((diagram->edge_max + 1) * sizeof(IdemEdge));
+	reader->pool = idem_alloc0(length + 2);
+	reader->pool_end = reader->pool + length + 2;
+}
+
+/*
+ * Reads a diagram; false if it cannot, with error_line and reason set.  The
+ * diagram's memory is never given back piece by piece.
+ */
+bool
+idem_diagram_read(IdemDiagram *diagram, const char *text, size_t length)
+{
+	Reader		reader = {0};
+	const char *end = text + length;
+
+	memset(diagram, 0, sizeof(IdemDiagram));
+	reader.diagram = diagram;
+	reader.line = 1;
+	if (length > IDEM_DIAGRAM_BYTES_MAX)
+		return fail(&reader, "diagram is longer than %d bytes",
+					IDEM_DIAGRAM_BYTES_MAX);
+	make_room(&reader, length, count_lines(text, length));
+
+	for (;; reader.line++)
+	{
+		const char *newline = memchr(text, '\n', end - text);
+		Cursor		cursor;
+
+		cursor.at = text;
+		cursor.end = newline != NULL ? newline : end;
+		if (!read_line(&reader, &cursor))
+			return false;
+		if (newline == NULL)
+			break;
+		text = newline + 1;
+	}
+	if (!reader.headed)
+		return fail(&reader, "diagram does not begin with \"stateDiagram-v2\"");
+	if (reader.note_line > 0)
+		return fail(&reader, "note of line %d has no \"end note\"",
+					reader.note_line);
+	return true;
+}
