@@ -1,0 +1,563 @@
+/*
+ * machine.c
+ *		Only declared transitions, final is final.
+ *
+ * Judged is the row that is stored, AFTER ROW, against the row it replaces:
+ * whatever statement wrote it, whatever other triggers changed on the way,
+ * through which partition it came.  A row is born in an entry state, changes
+ * along an edge, and stays.
+ *
+ * The race of two sessions is decided by the row itself: the second UPDATE
+ * waits for the first and is then judged against what the first left (READ
+ * COMMITTED) or fails with 40001.  It never passes the same edge twice: the
+ * edge leads away from where the row now is.
+ *
+ * The rules cannot change under a transaction: the first judgement locks the
+ * machine SHARE until the end of the transaction (machine_cache.c).
+ *
+ * Cost of a judgement: two look-ups of a name of a few bytes (of an OID for
+ * an enum) and the test of one bit, however many edges there are.  An UPDATE
+ * that leaves the column alone costs one comparison.
+ *
+ * Not promised: which of two edges that join the same two states a plain
+ * UPDATE takes; a repeat inside an UPDATE that also moves the row to another
+ * partition is not seen, because the server does not tell what it named.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "base/guard.h"
+#include "base/idem_errors.h"
+#include "base/identity.h"
+#include "machine/machine.h"
+
+/* What a value is when it is no state of the machine */
+#define STATE_NULL			(-1)
+#define STATE_UNDECLARED	(-2)
+
+/* So many states fit a DETAIL */
+#define STATES_SHOWN		10
+
+typedef enum RepeatPolicy
+{
+	REPEAT_REFUSE,				/* naming the column and leaving it */
+	REPEAT_STRICT,				/* also in a statement that names all */
+	REPEAT_IGNORE
+} RepeatPolicy;
+
+typedef enum DeletePolicy
+{
+	DELETE_NEVER,
+	DELETE_FINAL,				/* rows in a final state */
+	DELETE_ANY
+} DeletePolicy;
+
+/* The state an enum value stands for; value is 0 in a free slot */
+typedef struct EnumState
+{
+	Oid			value;
+	int			state;
+} EnumState;
+
+/* Settings of one trigger, compiled */
+typedef struct StatesGuard
+{
+	IdemMachine *machine;
+	uint64		locked;			/* epoch in which the machine was locked */
+	AttrNumber	column;
+	Bitmapset  *key;			/* primary key without the column itself */
+	RepeatPolicy repeat;
+	DeletePolicy delete;
+	bool		is_enum;
+	uint64		enum_epoch;		/* when enum_states was last emptied */
+	EnumState  *enum_states;	/* open addressing, at most half full */
+	uint32		enum_mask;
+} StatesGuard;
+
+/* ---------- settings ---------- */
+
+/* Grows with every change of any enum: labels may have been renamed. */
+static uint64 enum_epoch = 0;
+
+static void
+enum_invalidate(Datum arg, int cacheid, uint32 hashvalue)
+{
+	enum_epoch++;
+}
+
+static void
+prepare_enum_states(StatesGuard *guard)
+{
+	uint32		slots = 16;
+
+	if (enum_epoch == 0)
+	{
+		CacheRegisterSyscacheCallback(ENUMOID, enum_invalidate, (Datum) 0);
+		enum_epoch = 1;
+	}
+	while (slots < 2 * (uint32) idem_state_count(&guard->machine->diagram) + 2)
+		slots *= 2;
+	guard->enum_states = palloc0(sizeof(EnumState) * slots);
+	guard->enum_mask = slots - 1;
+	guard->enum_epoch = enum_epoch;
+}
+
+static RepeatPolicy
+repeat_policy(const char *value)
+{
+	return strcmp(value, "ignore") == 0 ? REPEAT_IGNORE :
+		strcmp(value, "strict") == 0 ? REPEAT_STRICT : REPEAT_REFUSE;
+}
+
+static DeletePolicy
+delete_policy(const char *value)
+{
+	return strcmp(value, "any") == 0 ? DELETE_ANY :
+		strcmp(value, "final") == 0 ? DELETE_FINAL : DELETE_NEVER;
+}
+
+static void *
+compile_settings(Relation rel, Trigger *trigger, Oid *also)
+{
+	StatesGuard *guard = palloc0(sizeof(StatesGuard));
+	const char *column = idem_trigger_setting_required(rel, trigger, "column");
+	const char *machine = idem_trigger_setting_required(rel, trigger, "machine");
+	Oid			type;
+
+	*also = idem_machine_table();
+	guard->machine = idem_machine_load(machine);
+	guard->column = idem_column_number(rel, column);
+	guard->key = bms_del_member(idem_key_columns(rel), guard->column);
+	guard->repeat = repeat_policy(idem_trigger_setting_required(rel, trigger, "repeat"));
+	guard->delete = delete_policy(idem_trigger_setting_required(rel, trigger, "delete"));
+	type = getBaseType(TupleDescAttr(RelationGetDescr(rel), guard->column - 1)->atttypid);
+	guard->is_enum = type_is_enum(type);
+	if (guard->is_enum)
+		prepare_enum_states(guard);
+	else if (type != TEXTOID && type != VARCHAROID)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("column \"%s\" of table \"%s\" cannot hold a state",
+						column, RelationGetRelationName(rel)),
+				 errtableconstraint(rel, trigger->tgname)));
+	return guard;
+}
+
+/*
+ * The settings, with the machine locked until the end of the transaction.
+ * Taking the lock may show that what was compiled before is out of date, even
+ * which machine it is, so they are looked up again behind it.
+ */
+static StatesGuard *
+settings_of(const IdemGuardCall *call)
+{
+	StatesGuard *guard = idem_guard_settings(call, compile_settings);
+
+	while (unlikely(guard->locked != idem_machine_lock_epoch()))
+	{
+		const char *locked = guard->machine->name;
+
+		idem_machine_lock(locked, ShareLock);
+		guard = idem_guard_settings(call, compile_settings);
+		if (strcmp(guard->machine->name, locked) == 0)
+			guard->locked = idem_machine_lock_epoch();
+	}
+	return guard;
+}
+
+/* ---------- which state a row is in ---------- */
+
+static int
+state_of_label(const StatesGuard *guard, Oid value)
+{
+	HeapTuple	tuple = SearchSysCache1(ENUMOID, ObjectIdGetDatum(value));
+	const char *label;
+	int			state;
+
+	if (!HeapTupleIsValid(tuple))
+		return STATE_UNDECLARED;
+	label = NameStr(((Form_pg_enum) GETSTRUCT(tuple))->enumlabel);
+	state = idem_names_find(&guard->machine->diagram.state_names, label,
+							strlen(label));
+	ReleaseSysCache(tuple);
+	return state < 0 ? STATE_UNDECLARED : state;
+}
+
+/*
+ * The state of an enum value.  Only declared ones are remembered, so that
+ * there is always a free slot.
+ */
+static int
+state_of_enum(StatesGuard *guard, Oid value)
+{
+	uint32		slot;
+	int			state;
+
+	if (unlikely(guard->enum_epoch != enum_epoch))
+	{
+		memset(guard->enum_states, 0,
+			   sizeof(EnumState) * (guard->enum_mask + 1));
+		guard->enum_epoch = enum_epoch;
+	}
+	for (slot = value & guard->enum_mask; guard->enum_states[slot].value != 0;
+		 slot = (slot + 1) & guard->enum_mask)
+	{
+		if (guard->enum_states[slot].value == value)
+			return guard->enum_states[slot].state;
+	}
+	state = state_of_label(guard, value);
+	if (state >= 0 && guard->enum_epoch == enum_epoch)
+	{
+		guard->enum_states[slot].value = value;
+		guard->enum_states[slot].state = state;
+	}
+	return state;
+}
+
+static int
+state_of_text(const StatesGuard *guard, Datum value)
+{
+	text	   *name = DatumGetTextPP(value);
+	int			state = idem_names_find(&guard->machine->diagram.state_names,
+										VARDATA_ANY(name),
+										VARSIZE_ANY_EXHDR(name));
+
+	return state < 0 ? STATE_UNDECLARED : state;
+}
+
+static int
+state_of(StatesGuard *guard, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, guard->column, &isnull);
+
+	if (isnull)
+		return STATE_NULL;
+	if (guard->is_enum)
+		return state_of_enum(guard, DatumGetObjectId(value));
+	return state_of_text(guard, value);
+}
+
+static bool
+is_final(const StatesGuard *guard, int state)
+{
+	return state >= 0 && guard->machine->diagram.states[state].final_line > 0;
+}
+
+static bool
+is_entry(const StatesGuard *guard, int state)
+{
+	return state >= 0 && guard->machine->diagram.states[state].entry_line > 0;
+}
+
+/* ---------- errors ---------- */
+
+/* The value of the column for a message: a state "paid", or null */
+static char *
+value_text(const IdemGuardCall *call, const StatesGuard *guard,
+		   TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, guard->column, &isnull);
+	Oid			output;
+	bool		varlena;
+
+	if (isnull)
+		return pstrdup("null");
+	getTypeOutputInfo(TupleDescAttr(RelationGetDescr(call->rel),
+									guard->column - 1)->atttypid,
+					  &output, &varlena);
+	return psprintf("\"%s\"", OidOutputFunctionCall(output, value));
+}
+
+/* " 4711" for those who may read the row */
+static char *
+row_text(const IdemGuardCall *call, TupleTableSlot *slot)
+{
+	return psprintf(" %s", idem_row_key(call->rel, slot));
+}
+
+/* Can a plain UPDATE lead from one state to another? */
+static bool
+can_follow(const StatesGuard *guard, int from, int to)
+{
+	const IdemMachine *machine = guard->machine;
+
+	return from != to &&
+		(IDEM_MACHINE_BIT(machine, open, from, to) ||
+		 IDEM_MACHINE_BIT(machine, restricted, from, to));
+}
+
+/* The states after one (or the entries, from -1): "a", "b" and 3 more */
+static char *
+following_states(const StatesGuard *guard, int from, int *count)
+{
+	const IdemDiagram *diagram = &guard->machine->diagram;
+	StringInfoData buf;
+	int			i;
+
+	initStringInfo(&buf);
+	*count = 0;
+	for (i = 0; i < idem_state_count(diagram); i++)
+	{
+		if (from >= 0 ? !can_follow(guard, from, i) : !is_entry(guard, i))
+			continue;
+		if ((*count)++ < STATES_SHOWN)
+			appendStringInfo(&buf, "%s\"%s\"", *count > 1 ? ", " : "",
+							 diagram->states[i].name);
+	}
+	if (*count > STATES_SHOWN)
+		appendStringInfo(&buf, " and %d more", *count - STATES_SHOWN);
+	return buf.data;
+}
+
+/* DETAIL of a refused change, from a state that may be undeclared */
+static char *
+following_text(const StatesGuard *guard, int from)
+{
+	const char *machine = guard->machine->name;
+	const char *state;
+	char	   *list;
+	int			count;
+
+	if (from < 0)
+		return psprintf("State machine \"%s\" does not declare the state the row is in.",
+						machine);
+	state = guard->machine->diagram.states[from].name;
+	list = following_states(guard, from, &count);
+	if (count == 0)
+		return psprintf("By state machine \"%s\" nothing follows state \"%s\".",
+						machine, state);
+	return psprintf("By state machine \"%s\" only %s can follow state \"%s\".",
+					machine, list, state);
+}
+
+static void
+refuse_entry(const IdemGuardCall *call, const StatesGuard *guard)
+{
+	int			count;
+	char	   *list = following_states(guard, -1, &count);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_ILLEGAL_INITIAL_STATE),
+			 errmsg("new row%s of table \"%s\" cannot begin in state %s",
+					row_text(call, call->after),
+					RelationGetRelationName(call->rel),
+					value_text(call, guard, call->after)),
+			 errdetail("By state machine \"%s\" a row begins in state %s.",
+					   guard->machine->name, list),
+			 errtablecol(call->rel, guard->column),
+			 errtableconstraint(call->rel, call->trigger->tgname)));
+}
+
+/* 23I03 out of a final state, else 23I01 */
+static void
+refuse_transition(const IdemGuardCall *call, const StatesGuard *guard, int from)
+{
+	bool		readable = idem_may_read(call->rel);
+	bool		final = is_final(guard, from);
+	const char *table = RelationGetRelationName(call->rel);
+	char	   *to = value_text(call, guard, call->after);
+
+	ereport(ERROR,
+			(errcode(final ? ERRCODE_IDEM_FINAL_STATE :
+					 ERRCODE_IDEM_ILLEGAL_STATE_TRANSITION),
+			 !readable ?
+			 errmsg("row of table \"%s\" cannot change to state %s", table, to) :
+			 errmsg("row%s of table \"%s\" cannot change from %sstate %s to state %s",
+					row_text(call, call->before), table,
+					final ? "final " : "",
+					value_text(call, guard, call->before), to),
+			 readable ? errdetail_internal("%s", following_text(guard, from)) : 0,
+			 errtablecol(call->rel, guard->column),
+			 errtableconstraint(call->rel, call->trigger->tgname)));
+}
+
+static void
+refuse_role(const IdemGuardCall *call, const StatesGuard *guard,
+			const char *role)
+{
+	bool		readable = idem_may_read(call->rel);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("only a member of role \"%s\" may change row%s of table \"%s\" to state %s",
+					role,
+					readable ? row_text(call, call->before) : "",
+					RelationGetRelationName(call->rel),
+					value_text(call, guard, call->after)),
+			 errtablecol(call->rel, guard->column),
+			 errtableconstraint(call->rel, call->trigger->tgname)));
+}
+
+/* The value is what the statement itself wrote: nothing is disclosed. */
+static void
+refuse_repeat(const IdemGuardCall *call, const StatesGuard *guard)
+{
+	bool		readable = idem_may_read(call->rel);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_REPEATED_TRANSITION),
+			 errmsg("row%s of table \"%s\" is already in state %s",
+					readable ? row_text(call, call->before) : "",
+					RelationGetRelationName(call->rel),
+					value_text(call, guard, call->after)),
+			 errdetail("The statement writes column \"%s\" and leaves it as it was.",
+					   NameStr(TupleDescAttr(RelationGetDescr(call->rel),
+											 guard->column - 1)->attname)),
+			 errhint("This transition was made before: do not run again what follows it."),
+			 errtablecol(call->rel, guard->column),
+			 errtableconstraint(call->rel, call->trigger->tgname)));
+}
+
+/* ---------- judgement ---------- */
+
+static bool
+is_named(const IdemGuardCall *call, int attnum)
+{
+	return bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber,
+						 call->trigdata->tg_updatedcols);
+}
+
+/*
+ * Does the statement name every column that can be named, the primary key
+ * aside?  So an object mapper saves a row.  On a table where the state has at
+ * most one column beside it such a statement says nothing about its writer.
+ */
+static bool
+names_whole_row(const IdemGuardCall *call, const StatesGuard *guard)
+{
+	TupleDesc	desc = RelationGetDescr(call->rel);
+	int			others = 0;
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped || att->attgenerated != '\0' ||
+			att->attnum == guard->column ||
+			bms_is_member(att->attnum, guard->key))
+			continue;
+		if (!is_named(call, att->attnum))
+			return false;
+		others++;
+	}
+	return others >= 2;
+}
+
+/* The column was left as it is: a repeat if the statement meant to write it. */
+static void
+judge_unchanged(const IdemGuardCall *call, const StatesGuard *guard)
+{
+	if (call->moved || !is_named(call, guard->column) ||
+		guard->repeat == REPEAT_IGNORE || idem_in_apply_worker())
+		return;
+	if (guard->repeat == REPEAT_REFUSE && names_whole_row(call, guard))
+		return;
+	refuse_repeat(call, guard);
+}
+
+/* Every edge from one state to the other asks for a role: has he one? */
+static void
+judge_role(const IdemGuardCall *call, const StatesGuard *guard, int from, int to)
+{
+	const IdemDiagram *diagram = &guard->machine->diagram;
+	const char *asked = NULL;
+	int			i;
+
+	for (i = 0; i < diagram->edge_count; i++)
+	{
+		const IdemEdge *edge = &diagram->edges[i];
+		Oid			role;
+
+		if (edge->source != from || edge->target != to)
+			continue;
+		role = get_role_oid(edge->role, true);
+		if (OidIsValid(role) && is_member_of_role(GetUserId(), role))
+			return;
+		asked = edge->role;
+	}
+	refuse_role(call, guard, asked);
+}
+
+static void
+judge_changed(const IdemGuardCall *call, StatesGuard *guard)
+{
+	const IdemMachine *machine = guard->machine;
+	int			from = state_of(guard, call->before);
+	int			to = state_of(guard, call->after);
+
+	if (from < 0 || to < 0)
+		refuse_transition(call, guard, from);
+	if (likely(IDEM_MACHINE_BIT(machine, open, from, to)))
+		return;
+	if (!IDEM_MACHINE_BIT(machine, restricted, from, to))
+		refuse_transition(call, guard, from);
+	if (!idem_in_apply_worker())
+		judge_role(call, guard, from, to);
+}
+
+static void
+judge_update(const IdemGuardCall *call, StatesGuard *guard)
+{
+	idem_refuse_key_change(call, guard->key);
+	if (idem_same_image(call->rel, guard->column, call->before, call->after))
+		judge_unchanged(call, guard);
+	else
+		judge_changed(call, guard);
+}
+
+/* In an apply worker a row may arrive in any state that is declared. */
+static void
+judge_insert(const IdemGuardCall *call, StatesGuard *guard)
+{
+	int			state = state_of(guard, call->after);
+
+	if (!is_entry(guard, state) && !(state >= 0 && idem_in_apply_worker()))
+		refuse_entry(call, guard);
+}
+
+static void
+judge_delete(const IdemGuardCall *call, StatesGuard *guard)
+{
+	if (guard->delete == DELETE_ANY)
+		return;
+	if (guard->delete == DELETE_FINAL &&
+		is_final(guard, state_of(guard, call->before)))
+		return;
+	idem_refuse_delete(call);
+}
+
+/*
+ * keep_states() -> trigger
+ */
+PG_FUNCTION_INFO_V1(idem_keep_states);
+Datum
+idem_keep_states(PG_FUNCTION_ARGS)
+{
+	IdemGuardCall call;
+	StatesGuard *guard;
+
+	if (!idem_guard_call(fcinfo, "idem.keep_states", &call))
+		return PointerGetDatum(NULL);
+	guard = settings_of(&call);
+	if (IDEM_CALL_IS_INSERT(&call))
+		judge_insert(&call, guard);
+	else if (IDEM_CALL_IS_DELETE(&call))
+		judge_delete(&call, guard);
+	else
+		judge_update(&call, guard);
+	return PointerGetDatum(NULL);
+}

@@ -1,0 +1,218 @@
+/*
+ * machine_cache.c
+ *		From a row of idem.machine to a machine that judges with one bit.
+ *
+ * Who sees which version is decided by a lock on the machine's name: a guard
+ * holds it SHARE until the end of the transaction, define_machine takes it
+ * EXCLUSIVE before it looks at rows.  Whoever gets the lock has absorbed the
+ * invalidation of every earlier definition, and none can follow while it is
+ * held.  So the newest version is read with a snapshot of its own, not the
+ * transaction's: a transaction that began before a redefinition is judged by
+ * it all the same, at every isolation level.
+ *
+ * Not promised: two names whose hashes are equal share a lock; they only
+ * wait for each other.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/skey.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/idem_compat.h"
+#include "machine/machine.h"
+
+/* columns of idem.machine, in the order of its CREATE TABLE */
+#define Anum_machine_name		1
+#define Anum_machine_version	2
+#define Anum_machine_diagram	3
+#define Anum_machine_owner		4
+
+/*
+ * Grows whenever a lock of ours may have been given back.  A guard that
+ * locked its machine in the present epoch still holds it.
+ */
+static uint64 lock_epoch = 0;
+
+static void
+epoch_at_transaction(XactEvent event, void *arg)
+{
+	lock_epoch++;
+}
+
+static void
+epoch_at_subtransaction(SubXactEvent event, SubTransactionId mySubid,
+						SubTransactionId parentSubid, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		lock_epoch++;
+}
+
+uint64
+idem_machine_lock_epoch(void)
+{
+	if (unlikely(lock_epoch == 0))
+	{
+		RegisterXactCallback(epoch_at_transaction, NULL);
+		RegisterSubXactCallback(epoch_at_subtransaction, NULL);
+		lock_epoch = 1;
+	}
+	return lock_epoch;
+}
+
+static Oid
+extension_relation(const char *name)
+{
+	Oid			relid = get_relname_relid(name,
+										  get_namespace_oid("idem", false));
+
+	if (!OidIsValid(relid))
+		elog(ERROR, "relation idem.%s does not exist", name);
+	return relid;
+}
+
+Oid
+idem_machine_table(void)
+{
+	return extension_relation("machine");
+}
+
+/*
+ * Lock a machine's name until the end of the transaction.  Invalidations sent
+ * by whoever held it before are absorbed.
+ */
+void
+idem_machine_lock(const char *name, LOCKMODE mode)
+{
+	uint32		hash = hash_bytes((const unsigned char *) name, strlen(name));
+
+	LockDatabaseObject(idem_machine_table(), hash, 0, mode);
+}
+
+static Datum
+machine_attribute(HeapTuple tuple, int number, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, number, desc, &isnull);
+
+	if (isnull)
+		elog(ERROR, "column %d of idem.machine is null", number);
+	return value;
+}
+
+static void
+read_machine_row(HeapTuple tuple, TupleDesc desc, IdemMachineRow *row)
+{
+	row->version = DatumGetInt32(machine_attribute(tuple, Anum_machine_version, desc));
+	row->diagram = TextDatumGetCString(machine_attribute(tuple, Anum_machine_diagram, desc));
+	row->owner = pstrdup(NameStr(*DatumGetName(machine_attribute(tuple, Anum_machine_owner, desc))));
+}
+
+/*
+ * One version of a machine, or with version 0 the newest, as committed now or
+ * written by this transaction.  False if there is none.
+ */
+bool
+idem_machine_fetch(const char *name, int version, IdemMachineRow *row)
+{
+	Relation	table = table_open(idem_machine_table(), AccessShareLock);
+	Relation	index = index_open(extension_relation("machine_pkey"),
+								   AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyEntryInitialize(&keys[0], 0, Anum_machine_name,
+						   BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID,
+						   F_TEXTEQ, CStringGetTextDatum(name));
+	ScanKeyInit(&keys[1], Anum_machine_version, BTEqualStrategyNumber,
+				F_INT4EQ, Int32GetDatum(version));
+	scan = systable_beginscan_ordered(table, index, NULL,
+									  version == 0 ? 1 : 2, keys);
+	tuple = systable_getnext_ordered(scan, BackwardScanDirection);
+	if (HeapTupleIsValid(tuple))
+		read_machine_row(tuple, RelationGetDescr(table), row);
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(table, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+void
+idem_machine_missing(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("state machine \"%s\" does not exist", name),
+			 errhint("Define it with idem.define_machine.")));
+}
+
+/* 42501 unless the caller is a member of the role that owns the machine. */
+void
+idem_machine_check_owner(const char *name, const IdemMachineRow *row)
+{
+	Oid			owner = get_role_oid(row->owner, true);
+
+	if (OidIsValid(owner) ? !has_privs_of_role(GetUserId(), owner) :
+		!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of state machine \"%s\"", name)));
+}
+
+/* Set the bit of every edge in the matrix it belongs to. */
+static void
+fill_matrices(IdemMachine *machine)
+{
+	int			states = idem_state_count(&machine->diagram);
+	int			i;
+
+	machine->words = states / 64 + 1;
+	machine->open = palloc0(sizeof(uint64) * machine->words * Max(states, 1));
+	machine->restricted = palloc0(sizeof(uint64) * machine->words * Max(states, 1));
+	for (i = 0; i < machine->diagram.edge_count; i++)
+	{
+		IdemEdge   *edge = &machine->diagram.edges[i];
+		uint64	   *matrix = edge->role ? machine->restricted : machine->open;
+
+		matrix[edge->source * machine->words + edge->target / 64] |=
+			UINT64CONST(1) << (edge->target % 64);
+	}
+}
+
+/*
+ * The newest version of a machine, made ready, in the current memory context;
+ * 42704 if there is none.
+ */
+IdemMachine *
+idem_machine_load(const char *name)
+{
+	IdemMachine *machine = palloc0(sizeof(IdemMachine));
+	IdemMachineRow row;
+
+	if (!idem_machine_fetch(name, 0, &row))
+		idem_machine_missing(name);
+	machine->name = pstrdup(name);
+	machine->version = row.version;
+	if (!idem_diagram_read(&machine->diagram, row.diagram, strlen(row.diagram)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("version %d of state machine \"%s\" cannot be read: line %d: %s",
+						row.version, name, machine->diagram.error_line,
+						machine->diagram.reason)));
+	fill_matrices(machine);
+	return machine;
+}

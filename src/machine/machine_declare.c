@@ -1,0 +1,349 @@
+/*
+ * machine_declare.c
+ *		Putting a column under a machine, and finding what is under one.
+ *
+ * The guard is one AFTER ROW trigger on the table, its settings in the
+ * trigger's arguments, and a BEFORE TRUNCATE trigger on the table and each of
+ * its partitions.  Rows are checked once, here, with the table locked against
+ * writers and with a snapshot of now; from then on by the trigger.
+ *
+ * Locks: the table SHARE ROW EXCLUSIVE, then the machine SHARE, both until
+ * the end of the transaction.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "executor/spi.h"
+#include "parser/parse_func.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+#include "utils/snapmgr.h"
+
+#include "base/declare.h"
+#include "base/guard.h"
+#include "machine/machine.h"
+
+/* What guard_states was asked for */
+typedef struct StatesArguments
+{
+	char	   *column;
+	char	   *machine;
+	char	   *repeat;
+	char	   *delete;
+} StatesArguments;
+
+static Oid
+guard_function(void)
+{
+	return LookupFuncName(list_make2(makeString("idem"),
+									 makeString("keep_states")),
+						  0, NULL, false);
+}
+
+/* ---------- which tables a machine guards ---------- */
+
+/* The value of one setting in pg_trigger.tgargs, or NULL */
+static char *
+setting_of(HeapTuple tuple, TupleDesc desc, const char *name)
+{
+	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+	size_t		len = strlen(name);
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc, &isnull);
+	bytea	   *args;
+	const char *at;
+	const char *end;
+	int			i;
+
+	if (isnull)
+		return NULL;
+	args = DatumGetByteaPP(value);
+	at = VARDATA_ANY(args);
+	end = at + VARSIZE_ANY_EXHDR(args);
+	for (i = 0; i < trigger->tgnargs && at < end; i++)
+	{
+		if (strncmp(at, name, len) == 0 && at[len] == '=')
+			return pstrdup(at + len + 1);
+		at += strlen(at) + 1;
+	}
+	return NULL;
+}
+
+/*
+ * Every column that a machine guards, from the triggers themselves; partitions
+ * are covered by the table at their top.
+ */
+List *
+idem_machine_guarded(const char *name)
+{
+	Relation	table = table_open(TriggerRelationId, AccessShareLock);
+	List	   *list = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgfoid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(guard_function()));
+	scan = systable_beginscan(table, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+		char	   *machine = setting_of(tuple, RelationGetDescr(table), "machine");
+		IdemGuarded *guarded;
+
+		if (OidIsValid(trigger->tgparentid) || machine == NULL ||
+			strcmp(machine, name) != 0)
+			continue;
+		guarded = palloc0(sizeof(IdemGuarded));
+		guarded->relid = trigger->tgrelid;
+		guarded->column = setting_of(tuple, RelationGetDescr(table), "column");
+		if (guarded->column == NULL)
+			continue;
+		list = lappend(list, guarded);
+	}
+	systable_endscan(scan);
+	table_close(table, AccessShareLock);
+	return list;
+}
+
+/* ---------- checks of a declaration ---------- */
+
+static void
+check_choice(const char *argument, const char *value, const char *const *choices)
+{
+	int			i;
+
+	for (i = 0; i < 3; i++)
+		if (strcmp(value, choices[i]) == 0)
+			return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unrecognized value \"%s\" of argument \"%s\"",
+					value, argument),
+			 errhint("It is \"%s\", \"%s\" or \"%s\".",
+					 choices[0], choices[1], choices[2])));
+}
+
+/* Text, varchar, an enum or a domain over one, stored as it is written */
+static void
+check_column(Relation rel, AttrNumber attnum)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+	Oid			type = getBaseType(att->atttypid);
+
+	if (type != TEXTOID && type != VARCHAROID && !type_is_enum(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of table \"%s\" has type %s",
+						NameStr(att->attname), RelationGetRelationName(rel),
+						format_type_be(att->atttypid)),
+				 errhint("A state is a text, a varchar, an enum or a domain over one of these."),
+				 errtablecol(rel, attnum)));
+	if (att->attgenerated != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("column \"%s\" of table \"%s\" is generated",
+						NameStr(att->attname), RelationGetRelationName(rel)),
+				 errhint("Guard the column it is generated from."),
+				 errtablecol(rel, attnum)));
+}
+
+/* Without a key nobody could say which row is in which state. */
+static void
+check_key(Relation rel)
+{
+	if (idem_key_columns(rel) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("table \"%s\" has no primary key",
+						RelationGetRelationName(rel)),
+				 errtable(rel)));
+}
+
+/* One column must not express two kinds of status. */
+static void
+check_only_machine(Relation rel, const char *column)
+{
+	Oid			function = guard_function();
+	int			i;
+
+	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+		const char *guarded = trigger->tgfoid != function ? NULL :
+			idem_trigger_setting(trigger, "column");
+
+		if (guarded != NULL && strcmp(guarded, column) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 errmsg("column \"%s\" of table \"%s\" is already guarded by state machine \"%s\"",
+							column, RelationGetRelationName(rel),
+							idem_trigger_setting(trigger, "machine")),
+					 errhint("A column has one machine; keep a second kind of status in a column of its own."),
+					 errtable(rel)));
+	}
+}
+
+static ArrayType *
+state_names(const IdemDiagram *diagram)
+{
+	int			states = idem_state_count(diagram);
+	Datum	   *names = palloc(sizeof(Datum) * (states + 1));
+	int			i;
+
+	for (i = 0; i < states; i++)
+		names[i] = CStringGetTextDatum(diagram->states[i].name);
+	return construct_array(names, states, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/*
+ * Rows in a state that the machine does not declare: 23514 with their number
+ * and one of the states.  Runs as the owner of the table.  Connected to SPI.
+ */
+static void
+check_rows(Relation rel, const char *column, const IdemMachine *machine)
+{
+	const char *name = quote_identifier(column);
+	Oid			types[1] = {TEXTARRAYOID};
+	Datum		values[1];
+	SPIPlanPtr	plan;
+	char	   *sample;
+	bool		isnull;
+	int64		rows;
+
+	values[0] = PointerGetDatum(state_names(&machine->diagram));
+	plan = SPI_prepare(psprintf("SELECT pg_catalog.count(*), pg_catalog.min(t.%s::pg_catalog.text COLLATE pg_catalog.\"C\")"
+								" FROM %s t WHERE (t.%s::pg_catalog.text COLLATE pg_catalog.\"C\""
+								" OPERATOR(pg_catalog.=) ANY ($1)) IS NOT TRUE",
+								name, idem_qualified_name(rel), name),
+					   1, types);
+	if (plan == NULL ||
+		SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
+							 InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not check the rows of table \"%s\"",
+			 RelationGetRelationName(rel));
+	rows = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+									   SPI_tuptable->tupdesc, 1, &isnull));
+	if (rows == 0)
+		return;
+	sample = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg(INT64_FORMAT " row(s) of table \"%s\" stand in a state that state machine \"%s\" does not declare",
+					rows, RelationGetRelationName(rel), machine->name),
+			 sample != NULL ?
+			 errdetail("For example in state \"%s\" of column \"%s\".", sample, column) :
+			 errdetail("Column \"%s\" is null.", column),
+			 errhint("Declare the state, or bring the rows into a declared one."),
+			 errtablecol(rel, idem_column_number(rel, column))));
+}
+
+/* ---------- the declaration ---------- */
+
+static char *
+required_text(FunctionCallInfo fcinfo, int n, const char *argument)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", argument)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+static void
+read_arguments(FunctionCallInfo fcinfo, StatesArguments *args)
+{
+	static const char *const repeats[] = {"refuse", "strict", "ignore"};
+	static const char *const deletes[] = {"never", "final", "any"};
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null",
+						PG_ARGISNULL(0) ? "relation" : "state_column")));
+	args->column = pstrdup(NameStr(*PG_GETARG_NAME(1)));
+	args->machine = required_text(fcinfo, 2, "machine");
+	args->repeat = required_text(fcinfo, 3, "repeat");
+	args->delete = required_text(fcinfo, 4, "delete");
+	check_choice("repeat", args->repeat, repeats);
+	check_choice("delete", args->delete, deletes);
+}
+
+static List *
+settings_list(const StatesArguments *args)
+{
+	return list_make4(psprintf("column=%s", args->column),
+					  psprintf("machine=%s", args->machine),
+					  psprintf("repeat=%s", args->repeat),
+					  psprintf("delete=%s", args->delete));
+}
+
+/* The caller owns the machine, which from here on stays as it is. */
+static IdemMachine *
+open_machine(const char *name)
+{
+	IdemMachineRow row;
+
+	idem_machine_lock(name, ShareLock);
+	if (!idem_machine_fetch(name, 0, &row))
+		idem_machine_missing(name);
+	idem_machine_check_owner(name, &row);
+	return idem_machine_load(name);
+}
+
+/* As the owner of the table, and connected to SPI */
+static void
+create_guard(Relation rel, const StatesArguments *args,
+			 const IdemMachine *machine)
+{
+	char	   *trigger = makeObjectName("idem_states", args->column, NULL);
+	char	   *truncate = makeObjectName("idem_kept_states", args->column, NULL);
+	List	   *settings = settings_list(args);
+	IdemIdentity saved;
+
+	idem_refuse_second_guard(rel, trigger);
+	idem_become_declarer(rel, &saved);
+	check_rows(rel, args->column, machine);
+	idem_create_row_trigger(rel, trigger, "INSERT OR UPDATE OR DELETE",
+							"keep_states", settings);
+	if (strcmp(args->delete, "any") != 0)
+		idem_create_truncate_trigger(rel, truncate);
+	idem_restore_identity(&saved);
+	idem_log_change("declared", "states", RelationGetRelid(rel), trigger,
+					settings, NULL);
+}
+
+/*
+ * guard_states(relation, state_column, machine, repeat, delete)
+ */
+PG_FUNCTION_INFO_V1(idem_guard_states);
+Datum
+idem_guard_states(PG_FUNCTION_ARGS)
+{
+	StatesArguments args;
+	IdemMachine *machine;
+	Relation	rel;
+
+	read_arguments(fcinfo, &args);
+	rel = idem_open_for_guard(PG_GETARG_OID(0), ShareRowExclusiveLock);
+	check_column(rel, idem_column_number(rel, args.column));
+	check_key(rel);
+	check_only_machine(rel, args.column);
+	machine = open_machine(args.machine);
+	SPI_connect();
+	create_guard(rel, &args, machine);
+	SPI_finish();
+	table_close(rel, NoLock);
+	PG_RETURN_VOID();
+}

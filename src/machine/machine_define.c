@@ -1,0 +1,506 @@
+/*
+ * machine_define.c
+ *		Defining a machine, or its next version.
+ *
+ * A definition is refused as a whole or stands as a whole, for good: a new
+ * version is a new row.  Before it looks at rows it takes the machine's lock
+ * EXCLUSIVE, which waits for every transaction that was judged by the old
+ * version; what such a transaction left is then counted with a snapshot of
+ * now.  Rows never lose the state they stand in, and lose a way out of it
+ * only for a reason that is kept.
+ *
+ * Whoever defined version 1 owns the machine.  The next needs a member of
+ * that role who also owns every table the machine guards, because it decides
+ * what may happen to their rows.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "machine/machine.h"
+
+/* So many faults or changes fit a DETAIL; check_machine shows all. */
+#define FAULTS_SHOWN	20
+
+/* ---------- reading and checking ---------- */
+
+static const char *const effect_names[] = {"neutral", "tightens", "loosens"};
+
+static int
+fault_order(const void *a, const void *b)
+{
+	int			la = ((const IdemFault *) a)->line;
+	int			lb = ((const IdemFault *) b)->line;
+
+	return (la > lb) - (la < lb);
+}
+
+/*
+ * All faults of a diagram, in the order of its lines; *faults is allocated.
+ * A diagram that cannot be read has one.
+ */
+static int
+find_faults(IdemDiagram *diagram, text *source, IdemFault **faults)
+{
+	int			count;
+
+	if (!idem_diagram_read(diagram, VARDATA_ANY(source),
+						   VARSIZE_ANY_EXHDR(source)))
+	{
+		*faults = palloc0(sizeof(IdemFault));
+		(*faults)->line = diagram->error_line;
+		(*faults)->kind = "syntax";
+		strlcpy((*faults)->reason, diagram->reason, IDEM_REASON_BYTES);
+		return 1;
+	}
+	count = idem_diagram_check(diagram, NULL, 0);
+	*faults = palloc0(sizeof(IdemFault) * Max(count, 1));
+	idem_diagram_check(diagram, *faults, count);
+	qsort(*faults, count, sizeof(IdemFault), fault_order);
+	return count;
+}
+
+static const char *
+fault_text(const IdemFault *fault)
+{
+	if (fault->line == 0)
+		return fault->reason;
+	return psprintf("line %d: %s", fault->line, fault->reason);
+}
+
+/* 42P17 with the first fault in the message and all of them in DETAIL. */
+static void
+refuse_faults(const char *name, const IdemFault *faults, int count)
+{
+	StringInfoData detail;
+	int			i;
+
+	initStringInfo(&detail);
+	for (i = 1; i < count && i < FAULTS_SHOWN; i++)
+		appendStringInfo(&detail, "%s%s", i > 1 ? "\n" : "",
+						 fault_text(&faults[i]));
+	if (count > FAULTS_SHOWN)
+		appendStringInfo(&detail, "\nand %d more", count - FAULTS_SHOWN);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("state machine \"%s\" cannot be defined: %s",
+					name, fault_text(&faults[0])),
+			 count > 1 ? errdetail_internal("%s", detail.data) : 0,
+			 errhint("idem.check_machine shows what is wrong with a diagram.")));
+}
+
+/* A role that does not exist has no members: nobody could take the edge. */
+static void
+check_roles(const char *name, const IdemDiagram *diagram)
+{
+	int			i;
+
+	for (i = 0; i < diagram->edge_count; i++)
+	{
+		const char *role = diagram->edges[i].role;
+
+		if (role != NULL && !OidIsValid(get_role_oid(role, true)))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("role \"%s\" of state machine \"%s\", line %d, does not exist",
+							role, name, diagram->edges[i].line)));
+	}
+}
+
+/*
+ * check_machine(diagram text) -> (line, problem, message)
+ */
+PG_FUNCTION_INFO_V1(idem_check_machine);
+Datum
+idem_check_machine(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	IdemDiagram diagram;
+	IdemFault  *faults;
+	int			count;
+	int			i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	count = find_faults(&diagram, PG_GETARG_TEXT_PP(0), &faults);
+	for (i = 0; i < count; i++)
+	{
+		Datum		values[3] = {0};
+		bool		nulls[3] = {false};
+
+		nulls[0] = faults[i].line == 0;
+		values[0] = Int32GetDatum(faults[i].line);
+		values[1] = CStringGetTextDatum(faults[i].kind);
+		values[2] = CStringGetTextDatum(faults[i].reason);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* ---------- the next version ---------- */
+
+/* All texts of one effect, a line each */
+static char *
+changes_text(List *changes, IdemEffect effect)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+	int			n = 0;
+
+	initStringInfo(&buf);
+	foreach(lc, changes)
+	{
+		IdemChange *change = lfirst(lc);
+
+		if (change->effect != effect)
+			continue;
+		if (n++ < FAULTS_SHOWN)
+			appendStringInfo(&buf, "%s%s", n > 1 ? "\n" : "", change->text);
+	}
+	if (n > FAULTS_SHOWN)
+		appendStringInfo(&buf, "\nand %d more", n - FAULTS_SHOWN);
+	return buf.data;
+}
+
+static void
+check_loosening(const char *name, List *changes, const char *reason)
+{
+	char	   *detail = changes_text(changes, IDEM_LOOSENS);
+
+	if (detail[0] != '\0' && reason == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("the new version of state machine \"%s\" loosens it",
+						name),
+				 errdetail_internal("%s", detail),
+				 errhint("If that is meant, give loosen => 'reason'.")));
+}
+
+/* The states whose rows have to be counted: 1 they lose a way, 2 all. */
+static char *
+concerned_states(const IdemDiagram *diagram, List *changes)
+{
+	char	   *concerned = palloc0(idem_state_count(diagram) + 1);
+	ListCell   *lc;
+
+	foreach(lc, changes)
+	{
+		IdemChange *change = lfirst(lc);
+		const char *state = change->removed ? change->removed : change->left;
+		int			index;
+
+		if (state == NULL)
+			continue;
+		index = idem_names_find(&diagram->state_names, state, strlen(state));
+		concerned[index] = Max(concerned[index], change->removed ? 2 : 1);
+	}
+	return concerned;
+}
+
+static ArrayType *
+concerned_names(const IdemDiagram *diagram, const char *concerned)
+{
+	Datum	   *names = palloc(sizeof(Datum) * (idem_state_count(diagram) + 1));
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < idem_state_count(diagram); i++)
+		if (concerned[i] > 0)
+			names[n++] = CStringGetTextDatum(diagram->states[i].name);
+	return construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+static void
+refuse_live_rows(const char *name, Relation rel, const char *state,
+				 int64 rows, bool removed)
+{
+	if (removed)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("the new version of state machine \"%s\" lacks state \"%s\", in which " INT64_FORMAT " row(s) of table \"%s\" stand",
+						name, state, rows, RelationGetRelationName(rel)),
+				 errhint("Bring the rows into a state that stays, then remove this one."),
+				 errtable(rel)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("the new version of state machine \"%s\" takes a way from state \"%s\", in which " INT64_FORMAT " row(s) of table \"%s\" stand",
+					name, state, rows, RelationGetRelationName(rel)),
+			 errhint("If that is meant, give tighten => 'reason'."),
+			 errtable(rel)));
+}
+
+/*
+ * Count the rows of one table that stand in a concerned state, as its owner
+ * and with a snapshot taken now: that of a REPEATABLE READ transaction could
+ * be older than rows which are there.  Connected to SPI.
+ */
+static void
+check_live_rows(const char *name, const IdemDiagram *diagram,
+				const char *concerned, IdemGuarded *guarded, bool may_strand)
+{
+	Relation	rel = table_open(guarded->relid, AccessShareLock);
+	const char *column = quote_identifier(guarded->column);
+	Oid			types[1] = {TEXTARRAYOID};
+	Datum		values[1];
+	IdemIdentity saved;
+	SPIPlanPtr	plan;
+	uint64		i;
+
+	values[0] = PointerGetDatum(concerned_names(diagram, concerned));
+	idem_become_declarer(rel, &saved);
+	plan = SPI_prepare(psprintf("SELECT t.%s::pg_catalog.text, pg_catalog.count(*) FROM %s t"
+								" WHERE t.%s::pg_catalog.text COLLATE pg_catalog.\"C\""
+								" OPERATOR(pg_catalog.=) ANY ($1)"
+								" GROUP BY 1 ORDER BY 2 DESC, 1",
+								column, idem_qualified_name(rel), column),
+					   1, types);
+	if (plan == NULL ||
+		SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
+							 InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not count the rows of table \"%s\"",
+			 RelationGetRelationName(rel));
+	idem_restore_identity(&saved);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		char	   *state = SPI_getvalue(row, desc, 1);
+		bool		isnull;
+		int64		rows = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
+		int			index = idem_names_find(&diagram->state_names, state,
+											strlen(state));
+
+		if (index >= 0 && (concerned[index] == 2 || !may_strand))
+			refuse_live_rows(name, rel, state, rows, concerned[index] == 2);
+	}
+	table_close(rel, NoLock);
+}
+
+/* Every table that the machine guards has to agree. */
+static void
+check_guarded(const char *name, const IdemDiagram *before, List *changes,
+			  bool may_strand)
+{
+	char	   *concerned = concerned_states(before, changes);
+	bool		any = memchr(concerned, 1, idem_state_count(before)) != NULL ||
+		memchr(concerned, 2, idem_state_count(before)) != NULL;
+	ListCell   *lc;
+
+	foreach(lc, idem_machine_guarded(name))
+	{
+		IdemGuarded *guarded = lfirst(lc);
+
+		if (!object_ownercheck(RelationRelationId, guarded->relid, GetUserId()))
+			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE,
+						   get_rel_name(guarded->relid));
+		if (any)
+			check_live_rows(name, before, concerned, guarded, may_strand);
+	}
+}
+
+/* Write the row, as the owner of idem.machine.  Connected to SPI. */
+static void
+insert_version(const char *name, int version, text *diagram,
+			   const char *owner, const char *loosen, const char *tighten)
+{
+	Oid			types[6] = {TEXTOID, INT4OID, TEXTOID, NAMEOID, TEXTOID, TEXTOID};
+	Datum		values[6];
+	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+	Relation	table = table_open(idem_machine_table(), RowExclusiveLock);
+	IdemIdentity saved;
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = Int32GetDatum(version);
+	values[2] = PointerGetDatum(diagram);
+	values[3] = DirectFunctionCall1(namein, CStringGetDatum(owner));
+	values[4] = loosen ? CStringGetTextDatum(loosen) : (Datum) 0;
+	nulls[4] = loosen ? ' ' : 'n';
+	values[5] = tighten ? CStringGetTextDatum(tighten) : (Datum) 0;
+	nulls[5] = tighten ? ' ' : 'n';
+	idem_become_declarer(table, &saved);
+	if (SPI_execute_with_args("INSERT INTO idem.machine"
+							  " (name, version, diagram, owner, loosen, tighten)"
+							  " VALUES ($1, $2, $3, $4, $5, $6)",
+							  6, types, values, nulls, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write idem.machine");
+	idem_restore_identity(&saved);
+	table_close(table, NoLock);
+	idem_log_change("declared", "machine", InvalidOid, name,
+					list_make1(psprintf("version=%d", version)),
+					loosen && tighten ? psprintf("%s; %s", loosen, tighten) :
+					loosen ? loosen : tighten);
+}
+
+static IdemChange *
+make_change(IdemEffect effect, char *text)
+{
+	IdemChange *change = palloc0(sizeof(IdemChange));
+
+	change->effect = effect;
+	change->text = text;
+	return change;
+}
+
+/* The first version of a name: its definer is its owner. */
+static List *
+define_first(const char *name, text *source, const IdemDiagram *diagram)
+{
+	insert_version(name, 1, source, GetUserNameFromId(GetUserId(), false),
+				   NULL, NULL);
+	return list_make1(make_change(IDEM_NEUTRAL,
+								  psprintf("defined with %d states and %d edges",
+										   idem_state_count(diagram),
+										   diagram->edge_count)));
+}
+
+/* The next one: what it changes has to be allowed by rows and reasons. */
+static List *
+define_next(const char *name, text *source, const IdemDiagram *diagram,
+			const IdemMachineRow *row, const char *loosen, const char *tighten)
+{
+	IdemDiagram before;
+	List	   *changes;
+
+	idem_machine_check_owner(name, row);
+	if (!idem_diagram_read(&before, row->diagram, strlen(row->diagram)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("version %d of state machine \"%s\" cannot be read: line %d: %s",
+						row->version, name, before.error_line, before.reason)));
+	changes = idem_machine_diff(&before, diagram);
+	check_loosening(name, changes, loosen);
+	check_guarded(name, &before, changes, tighten != NULL);
+	insert_version(name, row->version + 1, source, row->owner, loosen, tighten);
+	return changes;
+}
+
+/* A text argument; a reason or a name without a letter is none. */
+static char *
+optional_text(FunctionCallInfo fcinfo, int n)
+{
+	char	   *value;
+
+	if (PG_ARGISNULL(n))
+		return NULL;
+	value = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	return strspn(value, " \t\r\n") == strlen(value) ? NULL : value;
+}
+
+static char *
+machine_name(FunctionCallInfo fcinfo, int n)
+{
+	char	   *name = optional_text(fcinfo, n);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("name of a state machine must not be null or empty")));
+	return name;
+}
+
+static void
+put_changes(ReturnSetInfo *rsinfo, int version, List *changes)
+{
+	ListCell   *lc;
+
+	foreach(lc, changes)
+	{
+		IdemChange *change = lfirst(lc);
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		values[0] = Int32GetDatum(version);
+		values[1] = CStringGetTextDatum(effect_names[change->effect]);
+		values[2] = CStringGetTextDatum(change->text);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+}
+
+/*
+ * define_machine(name, diagram, loosen, tighten) -> (version, effect, change)
+ */
+PG_FUNCTION_INFO_V1(idem_define_machine);
+Datum
+idem_define_machine(PG_FUNCTION_ARGS)
+{
+	char	   *name = machine_name(fcinfo, 0);
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext old;
+	IdemMachineRow row = {0};
+	IdemDiagram diagram;
+	IdemFault  *faults;
+	List	   *changes;
+	text	   *source;
+	int			count;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (!idem_state_name_fits(name, strlen(name)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("name \"%s\" does not fit a state machine", name),
+				 errhint("It has 1 to %d letters, digits and underscores.",
+						 IDEM_NAME_BYTES_MAX)));
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("diagram of state machine \"%s\" must not be null", name)));
+	source = PG_GETARG_TEXT_PP(1);
+	count = find_faults(&diagram, source, &faults);
+	if (count > 0)
+		refuse_faults(name, faults, count);
+	check_roles(name, &diagram);
+
+	idem_machine_lock(name, ExclusiveLock);
+	SPI_connect();
+	old = MemoryContextSwitchTo(context);
+	if (!idem_machine_fetch(name, 0, &row))
+		changes = define_first(name, source, &diagram);
+	else if (strlen(row.diagram) == VARSIZE_ANY_EXHDR(source) &&
+			 memcmp(row.diagram, VARDATA_ANY(source), strlen(row.diagram)) == 0)
+	{
+		changes = list_make1(make_change(IDEM_NEUTRAL, "unchanged"));
+		row.version--;
+	}
+	else
+		changes = define_next(name, source, &diagram, &row,
+							  optional_text(fcinfo, 2), optional_text(fcinfo, 3));
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	put_changes((ReturnSetInfo *) fcinfo->resultinfo, row.version + 1, changes);
+	return (Datum) 0;
+}
+
+/*
+ * machine_diagram(name, version) -> text
+ */
+PG_FUNCTION_INFO_V1(idem_machine_diagram);
+Datum
+idem_machine_diagram(PG_FUNCTION_ARGS)
+{
+	char	   *name = machine_name(fcinfo, 0);
+	int			version = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
+	IdemMachineRow row;
+
+	if (!idem_machine_fetch(name, version, &row))
+	{
+		if (version == 0)
+			idem_machine_missing(name);
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("version %d of state machine \"%s\" does not exist",
+						version, name)));
+	}
+	PG_RETURN_TEXT_P(cstring_to_text(row.diagram));
+}
