@@ -240,8 +240,9 @@ check_rows(Relation rel, const char *column, const IdemMachine *machine)
 	sample = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg(INT64_FORMAT " row(s) of table \"%s\" stand in a state that state machine \"%s\" does not declare",
-					rows, RelationGetRelationName(rel), machine->name),
+			 errmsg("table \"%s\" has " INT64_FORMAT " %s in a state that state machine \"%s\" does not declare",
+					RelationGetRelationName(rel), rows,
+					rows == 1 ? "row" : "rows", machine->name),
 			 sample != NULL ?
 			 errdetail("For example in state \"%s\" of column \"%s\".", sample, column) :
 			 errdetail("Column \"%s\" is null.", column),

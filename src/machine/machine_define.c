@@ -39,13 +39,17 @@
 
 static const char *const effect_names[] = {"neutral", "tightens", "loosens"};
 
+/* By line; two faults of one line by kind and words, so that tests agree. */
 static int
 fault_order(const void *a, const void *b)
 {
-	int			la = ((const IdemFault *) a)->line;
-	int			lb = ((const IdemFault *) b)->line;
+	const IdemFault *fa = a;
+	const IdemFault *fb = b;
+	int			order = (fa->line > fb->line) - (fa->line < fb->line);
 
-	return (la > lb) - (la < lb);
+	if (order == 0)
+		order = strcmp(fa->kind, fb->kind);
+	return order != 0 ? order : strcmp(fa->reason, fb->reason);
 }
 
 /*
@@ -229,14 +233,16 @@ refuse_live_rows(const char *name, Relation rel, const char *state,
 	if (removed)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("the new version of state machine \"%s\" lacks state \"%s\", in which " INT64_FORMAT " row(s) of table \"%s\" stand",
-						name, state, rows, RelationGetRelationName(rel)),
+				 errmsg("the new version of state machine \"%s\" lacks state \"%s\" of " INT64_FORMAT " %s of table \"%s\"",
+						name, state, rows, rows == 1 ? "row" : "rows",
+						RelationGetRelationName(rel)),
 				 errhint("Bring the rows into a state that stays, then remove this one."),
 				 errtable(rel)));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-			 errmsg("the new version of state machine \"%s\" takes a way from state \"%s\", in which " INT64_FORMAT " row(s) of table \"%s\" stand",
-					name, state, rows, RelationGetRelationName(rel)),
+			 errmsg("the new version of state machine \"%s\" takes a way from " INT64_FORMAT " %s of table \"%s\" in state \"%s\"",
+					name, rows, rows == 1 ? "row" : "rows",
+					RelationGetRelationName(rel), state),
 			 errhint("If that is meant, give tighten => 'reason'."),
 			 errtable(rel)));
 }

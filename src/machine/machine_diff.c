@@ -57,11 +57,11 @@ find_state(const IdemDiagram *diagram, const char *name)
 	return idem_names_find(&diagram->state_names, name, strlen(name));
 }
 
-/* "a --> b : event" as the diagram says it */
+/* edge "a --> b : event" as the diagram says it */
 static const char *
 edge_text(const IdemDiagram *diagram, const IdemEdge *edge)
 {
-	return psprintf("%s --> %s%s%s",
+	return psprintf("edge \"%s --> %s%s%s\"",
 					diagram->states[edge->source].name,
 					diagram->states[edge->target].name,
 					edge->event < 0 ? "" : " : ",

@@ -1,0 +1,161 @@
+--
+-- machine_define: a definition is kept for good, and never strands a row
+--
+CREATE ROLE regress_idem_maker;
+CREATE ROLE regress_idem_other;
+CREATE ROLE regress_idem_ops;
+CREATE SCHEMA machine_define AUTHORIZATION regress_idem_maker;
+SET search_path = machine_define;
+SET ROLE regress_idem_maker;
+
+-- ------------------------------------------------------------ first version
+SELECT * FROM idem.define_machine('define_payment', $$
+stateDiagram-v2
+    [*] --> created
+    created --> paying : submit
+    paying --> succeeded : confirm
+    paying --> failed : reject
+    succeeded --> [*]
+    failed --> [*]
+$$);
+
+-- the same text again is no new version: a migration may run twice
+SELECT * FROM idem.define_machine('define_payment', idem.machine_diagram('define_payment'));
+
+SELECT idem.machine_diagram('define_payment', 1);
+SELECT idem.machine_diagram('define_payment', 2);
+SELECT idem.machine_diagram('no_such');
+
+-- what cannot be kept is refused with everything that is wrong with it
+\set VERBOSITY sqlstate
+SELECT idem.define_machine('define_bad', E'stateDiagram-v2\n[*] --> a');
+\set VERBOSITY default
+SELECT idem.define_machine('define_bad', E'stateDiagram-v2\n[*] --> a\na -> b');
+SELECT idem.define_machine('define_bad', E'stateDiagram-v2\n[*] --> a\na --> b : go\na --> c : go\nb --> [*]');
+SELECT idem.define_machine('define_bad', E'stateDiagram-v2\n[*] --> a\na --> b : go [role regress_idem_nobody]\nb --> [*]');
+SELECT idem.define_machine('no blanks', E'stateDiagram-v2\n[*] --> a\na --> [*]');
+SELECT idem.define_machine('', 'x');
+SELECT idem.define_machine(NULL, 'x');
+SELECT idem.define_machine('define_bad', NULL);
+SELECT idem.machine_diagram('define_bad');
+
+-- ------------------------------------------------------------ next versions
+-- Loosening needs a reason, and a blank is none.
+\set loosened 'stateDiagram-v2\n[*] --> created\n[*] --> paying\ncreated --> paying : submit\ncreated --> failed : cancel\npaying --> succeeded : confirm\npaying --> failed : reject\nsucceeded --> failed : bank_return [late]\nsucceeded --> [*]\nfailed --> [*]'
+SELECT idem.define_machine('define_payment', E:'loosened');
+SELECT idem.define_machine('define_payment', E:'loosened', loosen => ' ');
+SELECT * FROM idem.define_machine('define_payment', E:'loosened', loosen => 'banks return money');
+
+-- Words only, and every other kind of change
+SELECT * FROM idem.define_machine('define_payment', E:'loosened' || E'\n%% reviewed');
+SELECT * FROM idem.define_machine('define_payment', $$
+stateDiagram-v2
+    [*] --> created
+    created --> paying:::sent : send
+    created --> failed : cancel [role regress_idem_ops]
+    paying --> succeeded : confirm
+    paying --> lost:::unknown : timeout
+    lost --> succeeded : query_ok [role regress_idem_ops]
+    lost --> failed : query_failed
+    succeeded --> done : reconcile
+    succeeded --> failed : bank_return
+    done --> [*]
+    failed --> [*]
+$$, loosen => 'outcomes may be unknown', tighten => 'nothing is live');
+SELECT * FROM idem.define_machine('define_payment', $$
+stateDiagram-v2
+    [*] --> created
+    created --> paying : send
+    created --> failed : cancel
+    paying --> succeeded : confirm
+    paying --> lost:::unknown : timeout
+    lost --> succeeded : query_ok [role regress_idem_maker]
+    lost --> failed : query_failed
+    succeeded --> done : reconcile
+    done --> [*]
+    failed --> [*]
+$$, loosen => 'other people');
+SELECT version, owner, defined_by = session_user AS by_me, loosen, tighten FROM idem.machine WHERE name = 'define_payment';
+RESET ROLE;
+SELECT version, owner, defined_by = session_user AS by_me, loosen, tighten FROM idem.machine WHERE name = 'define_payment' ORDER BY version;
+SELECT action, kind, name, arguments, reason FROM idem.change_log WHERE name = 'define_payment' ORDER BY id;
+
+-- ------------------------------------------------------------- rows in flight
+SET ROLE regress_idem_maker;
+SELECT idem.define_machine('define_order', $$
+stateDiagram-v2
+    [*] --> open
+    open --> packed : pack
+    packed --> sent : send
+    packed --> open : unpack
+    sent --> [*]
+$$);
+CREATE TYPE order_state AS ENUM ('open', 'packed', 'sent', 'returned');
+CREATE TABLE orders (id int PRIMARY KEY, state text);
+CREATE TABLE "Old Orders" (id int PRIMARY KEY, "St ate" order_state);
+SELECT idem.guard_states('orders', 'state', 'define_order');
+SELECT idem.guard_states('"Old Orders"', 'St ate', 'define_order');
+INSERT INTO orders VALUES (1, 'open'), (2, 'open'), (3, 'open');
+INSERT INTO "Old Orders" VALUES (1, 'open');
+UPDATE "Old Orders" SET "St ate" = 'packed';
+
+-- a way that rows in flight could take goes only for a reason
+\set no_unpack 'stateDiagram-v2\n[*] --> open\nopen --> packed : pack\npacked --> sent : send\nsent --> [*]'
+SELECT idem.define_machine('define_order', E:'no_unpack');
+SELECT * FROM idem.define_machine('define_order', E:'no_unpack', tighten => 'unpacking loses parts');
+
+-- ... but a way that no row stands before goes at once
+UPDATE "Old Orders" SET "St ate" = 'sent';
+SELECT * FROM idem.define_machine('define_order', E'stateDiagram-v2\n[*] --> open\nopen --> packed : pack\npacked --> sent : send [role regress_idem_ops]\nsent --> [*]');
+
+-- a state in which rows stand never goes, whatever the reason
+SELECT idem.define_machine('define_order', E'stateDiagram-v2\n[*] --> begun\nbegun --> packed : pack\npacked --> sent : send\nsent --> [*]',
+    loosen => 'a better word', tighten => 'a better word');
+SELECT idem.machine_diagram('define_order');
+
+-- row security does not hide rows from the count
+ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+ALTER TABLE orders FORCE ROW LEVEL SECURITY;
+SELECT count(*) FROM orders;
+SELECT idem.define_machine('define_order', E'stateDiagram-v2\n[*] --> begun\nbegun --> packed : pack\npacked --> sent : send\nsent --> [*]',
+    loosen => 'a better word', tighten => 'a better word');
+RESET ROLE;
+
+-- an older snapshot does not hide them either: see the isolation specs
+
+-- ------------------------------------------------------------ whose machine
+SET ROLE regress_idem_other;
+SELECT idem.define_machine('define_order', E'stateDiagram-v2\n[*] --> a\na --> [*]', loosen => 'mine');
+INSERT INTO idem.machine VALUES ('forged', 1, 'x', 'postgres');
+UPDATE idem.machine SET diagram = 'x';
+SELECT * FROM idem.machine;
+RESET ROLE;
+
+-- Its owner must own every table it guards.
+ALTER TABLE orders OWNER TO regress_idem_other;
+SET ROLE regress_idem_maker;
+SELECT idem.define_machine('define_order', E'stateDiagram-v2\n[*] --> open\nopen --> packed : pack2\npacked --> sent : send\nsent --> [*]', loosen => 'x', tighten => 'x');
+RESET ROLE;
+ALTER TABLE orders OWNER TO regress_idem_maker;
+
+-- A role that is gone owns nothing any more: only a superuser can go on.
+UPDATE idem.machine SET owner = 'regress_idem_gone' WHERE name = 'define_order';
+SET ROLE regress_idem_maker;
+SELECT idem.define_machine('define_order', E'stateDiagram-v2\n[*] --> open\nopen --> [*]', loosen => 'x', tighten => 'x');
+RESET ROLE;
+
+-- ----------------------------------------------------------- many states
+-- 200 states, 2,000 edges: well below a second, and so is the next version
+CREATE FUNCTION pg_temp.large(mark text) RETURNS text LANGUAGE sql RETURN (
+    SELECT E'stateDiagram-v2\n[*] --> s0\ns199 --> [*]\n' ||
+        string_agg(format('s%s --> s%s : e%s', s, (s + e) % 200, e), E'\n') || mark
+    FROM generate_series(0, 199) s, generate_series(1, 10) e WHERE s < 199);
+SET statement_timeout = '1s';
+SELECT * FROM idem.define_machine('define_large', pg_temp.large(''));
+SELECT effect, count(*) FROM idem.define_machine('define_large',
+    replace(pg_temp.large(''), ': e7', ': f7'), loosen => 'x') GROUP BY 1 ORDER BY 1;
+RESET statement_timeout;
+
+DROP SCHEMA machine_define CASCADE;
+DELETE FROM idem.machine WHERE name LIKE 'define\_%';
+DROP ROLE regress_idem_maker, regress_idem_other, regress_idem_ops;
