@@ -79,7 +79,8 @@ SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'later'::regclass;
 INSERT INTO payment (id, status) VALUES (6, 'other');
 INSERT INTO later (id, status) VALUES (6, 'other');
 
--- Partitioned twice, by something else: the key keeps a row where it is.
+-- Partitioned twice, by something else: filed elsewhere, the row is the same,
+-- and its state follows the machine on the way.
 CREATE TABLE deep (id int, day date, region text, status text, PRIMARY KEY (id, day, region)) PARTITION BY RANGE (day);
 CREATE TABLE deep_1 PARTITION OF deep FOR VALUES FROM ('2026-01-01') TO ('2026-02-01') PARTITION BY LIST (region);
 CREATE TABLE deep_1_cn PARTITION OF deep_1 FOR VALUES IN ('cn');
@@ -88,8 +89,10 @@ SELECT idem.guard_states('deep', 'status', 'partition_m');
 INSERT INTO deep VALUES (1, '2026-01-02', 'cn', 'created');
 UPDATE deep SET status = 'paying';
 UPDATE deep SET region = 'us';
-UPDATE deep_1_cn SET status = 'failed';
-UPDATE deep SET status = 'paying';
+UPDATE deep SET region = 'cn', status = 'failed';
+UPDATE deep SET region = 'us', status = 'paying';
+UPDATE deep SET region = 'us', id = 2;
+DELETE FROM deep;
 SELECT * FROM deep;
 
 DROP SCHEMA machine_partition CASCADE;

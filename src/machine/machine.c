@@ -281,13 +281,6 @@ value_text(const IdemGuardCall *call, const StatesGuard *guard,
 	return psprintf("\"%s\"", OidOutputFunctionCall(output, value));
 }
 
-/* " 4711" for those who may read the row */
-static char *
-row_text(const IdemGuardCall *call, TupleTableSlot *slot)
-{
-	return psprintf(" %s", idem_row_key(call->rel, slot));
-}
-
 /* Can a plain UPDATE lead from one state to another? */
 static bool
 can_follow(const StatesGuard *guard, int from, int to)
@@ -351,8 +344,8 @@ refuse_entry(const IdemGuardCall *call, const StatesGuard *guard)
 
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_ILLEGAL_INITIAL_STATE),
-			 errmsg("new row%s of table \"%s\" cannot begin in state %s",
-					row_text(call, call->after),
+			 errmsg("new row %s of table \"%s\" cannot begin in state %s",
+					idem_row_key(call->rel, call->after),
 					RelationGetRelationName(call->rel),
 					value_text(call, guard, call->after)),
 			 errdetail("By state machine \"%s\" a row begins in state %s.",
@@ -376,7 +369,7 @@ refuse_transition(const IdemGuardCall *call, const StatesGuard *guard, int from)
 			 !readable ?
 			 errmsg("row of table \"%s\" cannot change to state %s", table, to) :
 			 errmsg("row%s of table \"%s\" cannot change from %sstate %s to state %s",
-					row_text(call, call->before), table,
+					idem_readable_key(call->rel, call->before), table,
 					final ? "final " : "",
 					value_text(call, guard, call->before), to),
 			 readable ? errdetail_internal("%s", following_text(guard, from)) : 0,
@@ -388,13 +381,11 @@ static void
 refuse_role(const IdemGuardCall *call, const StatesGuard *guard,
 			const char *role)
 {
-	bool		readable = idem_may_read(call->rel);
-
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("only a member of role \"%s\" may change row%s of table \"%s\" to state %s",
 					role,
-					readable ? row_text(call, call->before) : "",
+					idem_readable_key(call->rel, call->before),
 					RelationGetRelationName(call->rel),
 					value_text(call, guard, call->after)),
 			 errtablecol(call->rel, guard->column),
@@ -405,12 +396,10 @@ refuse_role(const IdemGuardCall *call, const StatesGuard *guard,
 static void
 refuse_repeat(const IdemGuardCall *call, const StatesGuard *guard)
 {
-	bool		readable = idem_may_read(call->rel);
-
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_REPEATED_TRANSITION),
 			 errmsg("row%s of table \"%s\" is already in state %s",
-					readable ? row_text(call, call->before) : "",
+					idem_readable_key(call->rel, call->before),
 					RelationGetRelationName(call->rel),
 					value_text(call, guard, call->after)),
 			 errdetail("The statement writes column \"%s\" and leaves it as it was.",

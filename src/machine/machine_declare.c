@@ -159,14 +159,14 @@ check_column(Relation rel, AttrNumber attnum)
 				 errtablecol(rel, attnum)));
 }
 
-/* Without a key nobody could say which row is in which state. */
+/* Without a key beside the state nobody could say which row is in it. */
 static void
-check_key(Relation rel)
+check_key(Relation rel, AttrNumber column)
 {
-	if (idem_key_columns(rel) == NULL)
+	if (bms_is_empty(bms_del_member(idem_key_columns(rel), column)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("table \"%s\" has no primary key",
+				 errmsg("table \"%s\" has no primary key beside its state",
 						RelationGetRelationName(rel)),
 				 errtable(rel)));
 }
@@ -303,11 +303,15 @@ open_machine(const char *name)
 	return idem_machine_load(name);
 }
 
-/* As the owner of the table, and connected to SPI */
+/*
+ * Check the rows and create the triggers as the owner of the table, which is
+ * closed here and stays locked.  Connected to SPI.
+ */
 static void
 create_guard(Relation rel, const StatesArguments *args,
 			 const IdemMachine *machine)
 {
+	Oid			relid = RelationGetRelid(rel);
 	char	   *trigger = makeObjectName("idem_states", args->column, NULL);
 	char	   *truncate = makeObjectName("idem_kept_states", args->column, NULL);
 	List	   *settings = settings_list(args);
@@ -316,13 +320,13 @@ create_guard(Relation rel, const StatesArguments *args,
 	idem_refuse_second_guard(rel, trigger);
 	idem_become_declarer(rel, &saved);
 	check_rows(rel, args->column, machine);
-	idem_create_row_trigger(rel, trigger, "INSERT OR UPDATE OR DELETE",
+	table_close(rel, NoLock);
+	idem_create_row_trigger(relid, trigger, "INSERT OR UPDATE OR DELETE",
 							"keep_states", settings);
 	if (strcmp(args->delete, "any") != 0)
-		idem_create_truncate_trigger(rel, truncate);
+		idem_create_truncate_trigger(relid, truncate);
 	idem_restore_identity(&saved);
-	idem_log_change("declared", "states", RelationGetRelid(rel), trigger,
-					settings, NULL);
+	idem_log_change("declared", "states", relid, trigger, settings, NULL);
 }
 
 /*
@@ -339,12 +343,11 @@ idem_guard_states(PG_FUNCTION_ARGS)
 	read_arguments(fcinfo, &args);
 	rel = idem_open_for_guard(PG_GETARG_OID(0), ShareRowExclusiveLock);
 	check_column(rel, idem_column_number(rel, args.column));
-	check_key(rel);
+	check_key(rel, idem_column_number(rel, args.column));
 	check_only_machine(rel, args.column);
 	machine = open_machine(args.machine);
 	SPI_connect();
 	create_guard(rel, &args, machine);
 	SPI_finish();
-	table_close(rel, NoLock);
 	PG_RETURN_VOID();
 }
