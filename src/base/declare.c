@@ -301,6 +301,25 @@ idem_create_row_trigger(Oid relid, const char *trigger, const char *events,
 }
 
 /*
+ * The same, bound to another table: the server keeps that table's OID beside
+ * the trigger (FROM, tgconstrrelid), so the tie survives renames and dumps,
+ * and the trigger goes when the other table goes.  Needs TRIGGER on both.
+ */
+void
+idem_create_bound_trigger(Oid relid, Oid other, const char *trigger,
+						  const char *events, const char *function,
+						  List *settings)
+{
+	const char *table = qualified_name_of(relid);
+	const char *name = quote_identifier(trigger);
+
+	idem_execute("CREATE CONSTRAINT TRIGGER %s AFTER %s ON %s FROM %s NOT DEFERRABLE FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
+				 name, events, table, qualified_name_of(other), function,
+				 trigger_arguments(settings));
+	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
+}
+
+/*
  * Refuse TRUNCATE of the table and of every partition: such a trigger has no
  * clones, so each table gets its own.  The caller has closed the table.
  */

@@ -24,6 +24,9 @@ extern void idem_refuse_second_guard(Relation rel, const char *trigger);
 extern void idem_create_row_trigger(Oid relid, const char *trigger,
 									const char *events, const char *function,
 									List *settings);
+extern void idem_create_bound_trigger(Oid relid, Oid other,
+									  const char *trigger, const char *events,
+									  const char *function, List *settings);
 extern void idem_create_truncate_trigger(Oid relid, const char *trigger);
 extern void idem_log_change(const char *action, const char *kind,
 							Oid relid, const char *name,

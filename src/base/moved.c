@@ -67,11 +67,11 @@ typedef struct ParkedRow
 static List *parked_rows = NIL;
 
 /*
- * The partitioned table at the top of rel.  Not get_partition_ancestors, which
+ * The partitioned table at the top of rel, or rel itself.  Not get_partition_ancestors, which
  * knows none for a partition that is just being detached.
  */
-static Oid
-root_of(Relation rel)
+Oid
+idem_root_relid(Relation rel)
 {
 	Oid			relid = RelationGetRelid(rel);
 
@@ -95,7 +95,7 @@ find_parked(Relation rel, Trigger *trigger, CommandId command)
 			strcmp(NameStr(row->trigger), trigger->tgname) != 0)
 			continue;
 		if (!OidIsValid(root))
-			root = root_of(rel);
+			root = idem_root_relid(rel);
 		if (row->root == root)
 			return row;
 	}
@@ -145,7 +145,7 @@ idem_moved_park(const TriggerData *trigdata)
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
 	row = palloc0(sizeof(ParkedRow));
-	row->root = root_of(rel);
+	row->root = idem_root_relid(rel);
 	namestrcpy(&row->trigger, trigdata->tg_trigger->tgname);
 	row->command = command;
 	row->subid = GetCurrentSubTransactionId();
