@@ -1,0 +1,174 @@
+/*
+ * limit_key.c
+ *		The foreign key a limit rides on.
+ *
+ * The parent is found by the foreign key, never by name, so that renamed
+ * tables keep their limit.  The key must be one that holds at every moment
+ * and never moves a child by itself: not deferrable, validated, NO ACTION or
+ * RESTRICT, and no part of it may be NULL.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_constraint.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+#include "limit/limit.h"
+
+/* Does the foreign key in tuple have exactly these columns, in any order? */
+static bool
+has_columns(HeapTuple tuple, List *columns, IdemLimitKey *key)
+{
+	Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+	Oid			equal_child[INDEX_MAX_KEYS];
+	int			i;
+
+	DeconstructFkConstraintRow(tuple, &key->n, key->child_column,
+							   key->parent_column, key->equal_child,
+							   key->equal_parent, equal_child, NULL, NULL);
+	if (key->n != list_length(columns))
+		return false;
+	for (i = 0; i < key->n; i++)
+	{
+		char	   *name = get_attname(con->conrelid, key->child_column[i],
+									   false);
+		bool		found = false;
+		ListCell   *lc;
+
+		foreach(lc, columns)
+			found |= strcmp(lfirst(lc), name) == 0;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* What is wrong with this foreign key for a limit; NULL: nothing. */
+static const char *
+unfit(Form_pg_constraint con)
+{
+	if (con->condeferrable)
+		return "It is deferrable.";
+	if (!con->convalidated)
+		return "It is not validated.";
+	if (con->confdeltype != FKCONSTR_ACTION_NOACTION &&
+		con->confdeltype != FKCONSTR_ACTION_RESTRICT)
+		return "Its ON DELETE action changes children; only NO ACTION and RESTRICT do not.";
+	if (con->confupdtype != FKCONSTR_ACTION_NOACTION &&
+		con->confupdtype != FKCONSTR_ACTION_RESTRICT)
+		return "Its ON UPDATE action changes children; only NO ACTION and RESTRICT do not.";
+	if (con->confrelid == con->conrelid)
+		return "It references its own table.";
+	return NULL;
+}
+
+static void
+check_fit(HeapTuple tuple, int sqlstate)
+{
+	Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+	const char *reason = unfit(con);
+
+	if (reason != NULL)
+		ereport(ERROR,
+				(errcode(sqlstate),
+				 errmsg("foreign key \"%s\" of table \"%s\" cannot carry a limit",
+						NameStr(con->conname), get_rel_name(con->conrelid)),
+				 errdetail("%s", reason)));
+}
+
+/* A child without a parent would be a child without a limit. */
+static void
+check_not_null(const IdemLimitKey *key, int sqlstate)
+{
+	int			i;
+
+	for (i = 0; i < key->n; i++)
+	{
+		HeapTuple	tuple = SearchSysCache2(ATTNUM,
+											ObjectIdGetDatum(key->child),
+											Int16GetDatum(key->child_column[i]));
+		Form_pg_attribute att;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for attribute %d of relation %u",
+				 key->child_column[i], key->child);
+		att = (Form_pg_attribute) GETSTRUCT(tuple);
+		if (!att->attnotnull)
+			ereport(ERROR,
+					(errcode(sqlstate),
+					 errmsg("foreign key column \"%s\" of table \"%s\" can be null",
+							NameStr(att->attname), get_rel_name(key->child)),
+					 errhint("Declare it NOT NULL.")));
+		ReleaseSysCache(tuple);
+	}
+}
+
+/*
+ * Find the foreign key of the table on exactly these columns; sqlstate says
+ * how to refuse: 42P17 for a declaration, 39P01 for a trigger that fired.
+ */
+void
+idem_limit_find_key(Oid child, List *columns, int sqlstate, IdemLimitKey *key)
+{
+	Relation	pg_constraint;
+	ScanKeyData scankey;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			found = 0;
+
+	pg_constraint = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyInit(&scankey, Anum_pg_constraint_conrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(child));
+	scan = systable_beginscan(pg_constraint, ConstraintRelidTypidNameIndexId,
+							  true, NULL, 1, &scankey);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+		IdemLimitKey candidate;
+
+		/* a key of one partition, or the part of one, is not the key */
+		if (con->contype != CONSTRAINT_FOREIGN || OidIsValid(con->conparentid))
+			continue;
+		if (!has_columns(tuple, columns, &candidate))
+			continue;
+		check_fit(tuple, sqlstate);
+		candidate.child = child;
+		candidate.parent = con->confrelid;
+		*key = candidate;
+		found++;
+	}
+	systable_endscan(scan);
+	table_close(pg_constraint, AccessShareLock);
+
+	if (found != 1)
+		ereport(ERROR,
+				(errcode(sqlstate),
+				 found == 0 ?
+				 errmsg("table \"%s\" has no foreign key on exactly %s",
+						get_rel_name(child), idem_list_text(columns)) :
+				 errmsg("table \"%s\" has several foreign keys on %s",
+						get_rel_name(child), idem_list_text(columns)),
+				 errdetail("The parent of a limit is found by the foreign key.")));
+	check_not_null(key, sqlstate);
+}
+
+/* The names of the parent's key columns, in the order of the key. */
+List *
+idem_limit_parent_columns(const IdemLimitKey *key)
+{
+	List	   *names = NIL;
+	int			i;
+
+	for (i = 0; i < key->n; i++)
+		names = lappend(names, get_attname(key->parent,
+										   key->parent_column[i], false));
+	return names;
+}

@@ -1,0 +1,157 @@
+/*
+ * limit_remaining.c
+ *		remaining(): what could still be taken from a parent.
+ *
+ * A reading function for screens and reports: it runs as the caller, with the
+ * caller's rights and row security, under the snapshot of the query.  What it
+ * returns may be gone a moment later; only the guard decides.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/declare.h"
+#include "base/guard.h"
+#include "base/idem_compat.h"
+#include "base/moved.h"
+#include "limit/limit.h"
+
+/* The one limit trigger of the table: 42704 if none, 42P08 if several. */
+static Trigger *
+find_limit(Relation child, Oid ours)
+{
+	Trigger    *found = NULL;
+	int			i;
+
+	for (i = 0; child->trigdesc && i < child->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &child->trigdesc->triggers[i];
+
+		if (get_func_namespace(trigger->tgfoid) != get_func_namespace(ours) ||
+			strcmp(get_func_name(trigger->tgfoid), "limit_child") != 0)
+			continue;
+		if (found != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+					 errmsg("table \"%s\" has more than one limit",
+							RelationGetRelationName(child)),
+					 errhint("Read cap and running total from the parent.")));
+		found = trigger;
+	}
+	if (found == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("table \"%s\" has no limit",
+						RelationGetRelationName(child))));
+	return found;
+}
+
+/*
+ * SELECT (p.cap OPERATOR(pg_catalog.-) p.used)::pg_catalog.numeric
+ *	FROM schema.parent p WHERE p.key = CAST($1 AS type) AND ...
+ */
+static char *
+remaining_sql(Relation parent, const IdemLimitKey *key, Trigger *limit)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT (p.%s OPERATOR(pg_catalog.-) p.%s)::pg_catalog.numeric FROM %s p WHERE ",
+					 quote_identifier(idem_trigger_setting(limit, "cap")),
+					 quote_identifier(idem_trigger_setting(limit, "used")),
+					 idem_qualified_name(parent));
+	for (i = 0; i < key->n; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(parent),
+											  key->parent_column[i] - 1);
+
+		if (i > 0)
+			appendStringInfoString(&sql, " AND ");
+		generate_operator_clause(&sql,
+								 psprintf("p.%s", quote_identifier(NameStr(att->attname))),
+								 att->atttypid, key->equal_parent[i],
+								 psprintf("CAST($%d AS %s)", i + 1,
+										  format_type_be_qualified(att->atttypid)),
+								 att->atttypid);
+	}
+	return sql.data;
+}
+
+/* The elements of the key, one for each column of the foreign key. */
+static Datum *
+key_values(ArrayType *array, const IdemLimitKey *key)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+	int			i;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
+					  &values, &nulls, &n);
+	if (n != key->n)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key of %d columns given where table \"%s\" has one of %d",
+						n, get_rel_name(key->parent), key->n)));
+	for (i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"key\" of idem.remaining must not be null")));
+	}
+	return values;
+}
+
+/*
+ * remaining(child regclass, VARIADIC key text[]) -> numeric
+ *
+ * NULL if the caller sees no such parent.
+ */
+PG_FUNCTION_INFO_V1(idem_remaining);
+Datum
+idem_remaining(PG_FUNCTION_ARGS)
+{
+	Relation	child = relation_open(PG_GETARG_OID(0), AccessShareLock);
+	Trigger    *limit = find_limit(child, fcinfo->flinfo->fn_oid);
+	Relation	parent;
+	IdemLimitKey key;
+	Oid			types[INDEX_MAX_KEYS];
+	Datum	   *values;
+	Datum		result = (Datum) 0;
+	bool		isnull = true;
+	int			i;
+
+	idem_limit_find_key(idem_root_relid(child),
+						idem_trigger_setting_list(child, limit, "fk"),
+						ERRCODE_INVALID_OBJECT_DEFINITION, &key);
+	values = key_values(PG_GETARG_ARRAYTYPE_P(1), &key);
+	for (i = 0; i < key.n; i++)
+		types[i] = TEXTOID;
+	parent = table_open(key.parent, AccessShareLock);
+
+	SPI_connect();
+	if (SPI_execute_with_args(remaining_sql(parent, &key, limit), key.n, types,
+							  values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read what remains of a limit");
+	if (SPI_processed > 0)
+		result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+							   &isnull);
+	if (!isnull)
+		result = SPI_datumTransfer(result, false, -1);
+	SPI_finish();
+	table_close(parent, AccessShareLock);
+	relation_close(child, AccessShareLock);
+
+	if (isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(result);
+}

@@ -1,0 +1,338 @@
+/*
+ * limit_total.c
+ *		The running total in the parent belongs to the guard.
+ *
+ * The guard of the child announces, in backend memory, which total it is
+ * about to change: table, column, key of the row, amount, direction.  The
+ * counterpart on the parent fires inside that UPDATE and lets a changed total
+ * pass only if it is the announced change to the letter, once.  Whoever else
+ * writes another value gets 23I07: an application, an operator, and a BEFORE
+ * trigger of the parent that would ride along with the guard's own UPDATE.
+ * Writing the present value passes, because object mappers write every
+ * column.
+ *
+ * The counterpart is also the parent's consent.  It is bound to the child
+ * (tgconstrrelid), which needs TRIGGER on both tables, and a limit trigger
+ * acts only on a parent that bears it: attached by hand to a table that
+ * references somebody else's, it moves nothing (39P01).
+ *
+ * Once something is used, the cap and the compared columns stay; with
+ * cap_grows=true the cap may grow.  A new parent starts at 0.
+ *
+ * An announcement lives on the C stack of the announcer, who withdraws it on
+ * every way out, errors included, so that no aborted (sub)transaction leaves
+ * one behind.
+ *
+ * In a logical apply worker the total arrives by itself: nothing is judged
+ * here, the CHECK holds.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_trigger.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/idem_compat.h"
+#include "base/idem_errors.h"
+#include "base/moved.h"
+#include "limit/limit.h"
+
+/* What a counterpart keeps, from its arguments. */
+typedef struct TotalSettings
+{
+	Oid			root;			/* the table at the top */
+	const char *used_name;
+	AttrNumber	used;
+	AttrNumber	cap;
+	bool		cap_grows;
+	int			nkeys;
+	AttrNumber	key[INDEX_MAX_KEYS];
+	List	   *fixed;			/* numbers of the compared columns */
+	IdemAmountType amount;
+} TotalSettings;
+
+/* the announcement of the innermost UPDATE under way */
+static IdemLimitChange *announced = NULL;
+
+void
+idem_limit_announce(IdemLimitChange *change)
+{
+	change->accepted = false;
+	change->outer = announced;
+	announced = change;
+}
+
+void
+idem_limit_withdraw(IdemLimitChange *change)
+{
+	announced = change->outer;
+}
+
+static void *
+compile_total(Relation rel, Trigger *trigger, Oid *also)
+{
+	TotalSettings *s = palloc0(sizeof(TotalSettings));
+	const char *grows = idem_trigger_setting(trigger, "cap_grows");
+	ListCell   *lc;
+
+	s->root = idem_root_relid(rel);
+	s->used_name = pstrdup(idem_trigger_setting_required(rel, trigger, "used"));
+	s->used = idem_column_number(rel, s->used_name);
+	s->cap = idem_column_number(rel, idem_trigger_setting_required(rel, trigger,
+																   "cap"));
+	s->cap_grows = grows != NULL && strcmp(grows, "true") == 0;
+	foreach(lc, idem_trigger_setting_list(rel, trigger, "key"))
+	{
+		if (s->nkeys == INDEX_MAX_KEYS)
+			elog(ERROR, "too many key columns");
+		s->key[s->nkeys++] = idem_column_number(rel, lfirst(lc));
+	}
+	foreach(lc, idem_trigger_setting_list(rel, trigger, "same_parent"))
+		s->fixed = lappend_int(s->fixed, idem_column_number(rel, lfirst(lc)));
+	idem_amount_type_init(&s->amount,
+						  idem_column_base_type(rel, s->used, NULL));
+	return s;
+}
+
+/* Is this row the one that was announced? */
+static bool
+has_key(const IdemGuardCall *call, TotalSettings *s,
+		const IdemLimitChange *change)
+{
+	int			i;
+
+	if (change->nkeys != s->nkeys)
+		return false;
+	for (i = 0; i < s->nkeys; i++)
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(call->after, s->key[i], &isnull);
+		Oid			collation = TupleDescAttr(RelationGetDescr(call->rel),
+											  s->key[i] - 1)->attcollation;
+
+		if (isnull ||
+			!DatumGetBool(FunctionCall2Coll(&change->equal[i], collation,
+											value, change->key[i])))
+			return false;
+	}
+	return true;
+}
+
+/* Is the step from one total to the other the announced one? */
+static bool
+has_amount(TotalSettings *s, const IdemLimitChange *change,
+		   Datum before, Datum after)
+{
+	Datum		expected = FunctionCall2(change->plus ? &s->amount.plus :
+										 &s->amount.minus,
+										 before, change->amount);
+
+	return idem_amount_compare(&s->amount, expected, after) == 0;
+}
+
+/* Take the announcement of this very change, if there is one. */
+static bool
+take_announcement(const IdemGuardCall *call, TotalSettings *s,
+				  Datum before, Datum after)
+{
+	IdemLimitChange *change;
+
+	for (change = announced; change != NULL; change = change->outer)
+	{
+		if (!change->accepted &&
+			change->parent == s->root &&
+			strcmp(change->used, s->used_name) == 0 &&
+			has_key(call, s, change) &&
+			has_amount(s, change, before, after))
+		{
+			change->accepted = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+refuse_write(const IdemGuardCall *call, TotalSettings *s)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_FIXED_COLUMN),
+			 errmsg("column \"%s\" of table \"%s\" is kept by a limit and cannot be written",
+					s->used_name,
+					get_rel_name(s->root)),
+			 IDEM_CALL_IS_INSERT(call) ?
+			 errhint("A new row starts at 0: leave the column out.") :
+			 errhint("Map the column as not updatable."),
+			 errtablecol(call->rel, s->used),
+			 errtableconstraint(call->rel, call->trigger->tgname)));
+}
+
+static void
+refuse_change(const IdemGuardCall *call, TotalSettings *s, AttrNumber column)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(call->rel),
+										  column - 1);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_FIXED_COLUMN),
+			 errmsg("column \"%s\" of table \"%s\" cannot be changed while its limit is in use",
+					NameStr(att->attname),
+					get_rel_name(s->root)),
+			 column == s->cap && !s->cap_grows ?
+			 errhint("What children were judged by stays; declared with cap_grows => true, the cap may grow.") :
+			 errhint("What children were judged by stays."),
+			 errtablecol(call->rel, column),
+			 errtableconstraint(call->rel, call->trigger->tgname)));
+}
+
+/* The total of a row; NULL, which the CHECK refuses, is no total. */
+static Datum
+total_of(TotalSettings *s, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, s->used, &isnull);
+
+	return isnull ? s->amount.zero : value;
+}
+
+/* The cap and the compared columns stay as they were judged. */
+static void
+check_fixed(const IdemGuardCall *call, TotalSettings *s)
+{
+	ListCell   *lc;
+	bool		grown = false;
+
+	if (!idem_same_image(call->rel, s->cap, call->before, call->after))
+	{
+		bool		null_before;
+		bool		null_after;
+		Datum		before = slot_getattr(call->before, s->cap, &null_before);
+		Datum		after = slot_getattr(call->after, s->cap, &null_after);
+		int			order = null_before || null_after ? -1 :
+			idem_amount_compare(&s->amount, after, before);
+
+		grown = order > 0 && s->cap_grows;
+		if (order != 0 && !grown)
+			refuse_change(call, s, s->cap);
+	}
+	foreach(lc, s->fixed)
+	{
+		if (!idem_same_image(call->rel, lfirst_int(lc),
+							 call->before, call->after))
+			refuse_change(call, s, lfirst_int(lc));
+	}
+}
+
+/* Judge one row of the parent as it is stored now. */
+static void
+judge_total(const IdemGuardCall *call, TotalSettings *s)
+{
+	Datum		before;
+	Datum		after = total_of(s, call->after);
+
+	if (IDEM_CALL_IS_INSERT(call))
+	{
+		if (idem_amount_compare(&s->amount, after, s->amount.zero) != 0)
+			refuse_write(call, s);
+		return;
+	}
+	before = total_of(s, call->before);
+	if (idem_amount_compare(&s->amount, before, after) != 0 &&
+		!take_announcement(call, s, before, after))
+		refuse_write(call, s);
+	if (idem_amount_compare(&s->amount, before, s->amount.zero) != 0 ||
+		idem_amount_compare(&s->amount, after, s->amount.zero) != 0)
+		check_fixed(call, s);
+}
+
+/*
+ * limit_total() -> trigger
+ *
+ * The counterpart of limit_child on the parent: AFTER INSERT OR UPDATE OR
+ * DELETE FOR EACH ROW.  DELETE only to recognise a row that moves between
+ * partitions; the foreign key decides whether a parent may go.
+ */
+PG_FUNCTION_INFO_V1(idem_limit_total);
+Datum
+idem_limit_total(PG_FUNCTION_ARGS)
+{
+	IdemGuardCall call;
+
+	if (idem_in_apply_worker())
+		return PointerGetDatum(NULL);
+	if (!idem_guard_call(fcinfo, "idem.limit_total", &call) ||
+		IDEM_CALL_IS_DELETE(&call))
+		return PointerGetDatum(NULL);
+	judge_total(&call, idem_guard_settings(&call, compile_total));
+	return PointerGetDatum(NULL);
+}
+
+/* The setting of a trigger as this room compares it: absent is empty. */
+static const char *
+setting(Trigger *trigger, const char *name)
+{
+	const char *value = idem_trigger_setting(trigger, name);
+
+	return value ? value : "";
+}
+
+/* Does the trigger of the parent consent to the trigger of the child? */
+static bool
+is_counterpart(Trigger *total, Trigger *limit, const IdemLimitKey *key)
+{
+	return get_func_namespace(total->tgfoid) ==
+		get_func_namespace(limit->tgfoid) &&
+		strcmp(get_func_name(total->tgfoid), "limit_total") == 0 &&
+		total->tgconstrrelid == key->child &&
+		total->tgenabled == TRIGGER_FIRES_ALWAYS &&
+		strcmp(setting(total, "fk"), setting(limit, "fk")) == 0 &&
+		strcmp(setting(total, "used"), setting(limit, "used")) == 0 &&
+		strcmp(setting(total, "cap"), setting(limit, "cap")) == 0 &&
+		strcmp(setting(total, "amount"), setting(limit, "amount")) == 0 &&
+		strcmp(setting(total, "same_parent"),
+			   setting(limit, "same_parent")) == 0;
+}
+
+/* Does the counterpart name the key as the foreign key has it? */
+static bool
+names_key(Relation parent, Trigger *total, const IdemLimitKey *key)
+{
+	List	   *named = idem_trigger_setting_list(parent, total, "key");
+	List	   *columns = idem_limit_parent_columns(key);
+	ListCell   *a;
+	ListCell   *b;
+
+	if (list_length(named) != list_length(columns))
+		return false;
+	forboth(a, named, b, columns)
+	{
+		if (strcmp(lfirst(a), lfirst(b)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* 39P01 unless the parent bears the counterpart of this trigger. */
+void
+idem_limit_require_total(Relation rel, Trigger *trigger, Relation parent,
+						 const IdemLimitKey *key)
+{
+	int			i;
+
+	for (i = 0; parent->trigdesc && i < parent->trigdesc->numtriggers; i++)
+	{
+		Trigger    *total = &parent->trigdesc->triggers[i];
+
+		if (is_counterpart(total, trigger, key) &&
+			names_key(parent, total, key))
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("table \"%s\" bears no counterpart of limit \"%s\" on table \"%s\"",
+					RelationGetRelationName(parent), trigger->tgname,
+					get_rel_name(key->child)),
+			 errhint("Put guards on a table with the idem.guard_... functions."),
+			 errtableconstraint(rel, trigger->tgname)));
+}
