@@ -310,11 +310,11 @@ idem_create_bound_trigger(Oid relid, Oid other, const char *trigger,
 						  const char *events, const char *function,
 						  List *settings)
 {
-	const char *table = qualified_name_of(relid);
+	const char *table = idem_qualified_name_of(relid);
 	const char *name = quote_identifier(trigger);
 
 	idem_execute("CREATE CONSTRAINT TRIGGER %s AFTER %s ON %s FROM %s NOT DEFERRABLE FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
-				 name, events, table, qualified_name_of(other), function,
+				 name, events, table, idem_qualified_name_of(other), function,
 				 trigger_arguments(settings));
 	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
 }
