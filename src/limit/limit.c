@@ -38,7 +38,6 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "executor/spi.h"
-#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -158,6 +157,24 @@ compile_pairs(Relation rel, Trigger *trigger, Relation parent,
 	}
 }
 
+/* Values of three columns are taken for one another: one type, always. */
+static void
+check_amount_types(Relation rel, Relation parent, LimitSettings *s)
+{
+	AttrNumber	cap = idem_column_number(parent, s->cap);
+	AttrNumber	used = idem_column_number(parent, s->used);
+
+	if (!idem_amount_type_supported(s->amount.type) ||
+		idem_column_base_type(parent, cap, NULL) != s->amount.type ||
+		idem_column_base_type(parent, used, NULL) != s->amount.type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("columns \"%s\" and \"%s\" of table \"%s\" do not have the type of the amounts of table \"%s\"",
+						s->cap, s->used, RelationGetRelationName(parent),
+						RelationGetRelationName(rel)),
+				 errtablecol(rel, s->amount_column)));
+}
+
 /* The plans go when the settings go, which is when nobody runs them. */
 static void
 free_plans(void *arg)
@@ -209,8 +226,10 @@ compile_limit(Relation rel, Trigger *trigger, Oid *also)
 	parent = table_open(s->key.parent, AccessShareLock);
 	idem_limit_require_total(rel, trigger, parent, &s->key);
 	s->row_key = idem_key_columns(rel);
+	idem_limit_check_key_types(rel, &s->key);
 	compile_key(rel, s);
 	compile_columns(rel, trigger, parent, s);
+	check_amount_types(rel, parent, s);
 	compile_pairs(rel, trigger, parent, s);
 	table_close(parent, AccessShareLock);
 

@@ -71,6 +71,8 @@ typedef struct IdemLimitChange
 extern void idem_limit_find_key(Oid child, List *columns, int sqlstate,
 								IdemLimitKey *key);
 extern List *idem_limit_parent_columns(const IdemLimitKey *key);
+extern void idem_limit_check_key_types(Relation child,
+									   const IdemLimitKey *key);
 
 /* limit_type.c */
 extern bool idem_amount_type_supported(Oid type);

@@ -23,9 +23,9 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -105,10 +105,10 @@ columns_argument(char *columns)
 	if (columns[0] != '{')
 		return list_make1(columns);
 	return idem_array_list("fk",
-						   DatumGetArrayTypeP(DirectFunctionCall3(array_in,
-																  CStringGetDatum(columns),
-																  ObjectIdGetDatum(TEXTOID),
-																  Int32GetDatum(-1))));
+						   DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN,
+																   columns,
+																   TEXTOID,
+																   -1)));
 }
 
 static void
@@ -268,30 +268,6 @@ check_used(Declaration *d)
 					"Its precision could round a sum of amounts.");
 }
 
-/* The guard compares key values of both tables in memory. */
-static void
-check_key_types(Declaration *d)
-{
-	int			i;
-
-	for (i = 0; i < d->key.n; i++)
-	{
-		Oid			left;
-		Oid			right;
-		AttrNumber	column = d->key.child_column[i];
-
-		op_input_types(d->key.equal_child[i], &left, &right);
-		if (!IsBinaryCoercible(attribute(d->child, column)->atttypid, right))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("foreign key column \"%s\" of table \"%s\" has another type than the column it references",
-							NameStr(attribute(d->child, column)->attname),
-							RelationGetRelationName(d->child)),
-					 errhint("Give both columns the same type."),
-					 errtablecol(d->child, column)));
-	}
-}
-
 /* Compared columns exist and compare; state labels are known to the type. */
 static void
 check_compared(Declaration *d)
@@ -354,7 +330,7 @@ open_tables(Oid child, Declaration *d)
 	d->parent = idem_open_for_guard(d->key.parent, ShareRowExclusiveLock);
 	check_amount_types(d);
 	check_used(d);
-	check_key_types(d);
+	idem_limit_check_key_types(d->child, &d->key);
 	check_compared(d);
 	name_objects(d);
 }
@@ -507,7 +483,7 @@ check_amounts(Declaration *d)
 	const char *amount = column("c", d->amount);
 	char	   *found;
 
-	found = offenders(psprintf("SELECT pg_catalog.format('of %s %%s: %%s', %s, COALESCE(%s::pg_catalog.text, 'null')) FROM %s c WHERE (%s OPERATOR(pg_catalog.>) '0'%s) IS NOT TRUE",
+	found = offenders(psprintf("SELECT pg_catalog.format('of %s %%s: %%s', %s, COALESCE(%s::pg_catalog.text, 'null')) FROM %s c WHERE (%s OPERATOR(pg_catalog.>) '0'%s) IS NOT TRUE ORDER BY 1",
 							   RelationGetRelationName(d->parent),
 							   child_key_sql(d), amount,
 							   idem_qualified_name(d->child), amount,
@@ -544,7 +520,7 @@ check_same(Declaration *d)
 								 attribute(d->parent, other)->atttypid,
 								 cache->eq_opr, column("c", lfirst(a)),
 								 attribute(d->child, mine)->atttypid);
-		found = offenders(psprintf("SELECT pg_catalog.format('%s %%s: %%s, of %s %%s', %s, %s, %s) FROM %s c JOIN %s p ON %s WHERE (%s) AND (%s) IS NOT TRUE",
+		found = offenders(psprintf("SELECT pg_catalog.format('%s %%s: %%s, of %s %%s', %s, COALESCE(%s::pg_catalog.text, 'null'), COALESCE(%s::pg_catalog.text, 'null')) FROM %s c JOIN %s p ON %s WHERE (%s) AND (%s) IS NOT TRUE ORDER BY 1",
 								   RelationGetRelationName(d->parent),
 								   RelationGetRelationName(d->child),
 								   parent_key_sql(d), column("p", lfirst(b)),

@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_constraint.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -171,4 +172,32 @@ idem_limit_parent_columns(const IdemLimitKey *key)
 		names = lappend(names, get_attname(key->parent,
 										   key->parent_column[i], false));
 	return names;
+}
+
+/*
+ * 42804 unless the values of child can be compared with those of the parent
+ * as they are, for the counterpart does so in memory.
+ */
+void
+idem_limit_check_key_types(Relation child, const IdemLimitKey *key)
+{
+	int			i;
+
+	for (i = 0; i < key->n; i++)
+	{
+		const char *name = get_attname(key->child, key->child_column[i], false);
+		AttrNumber	column = idem_column_number(child, name);
+		Oid			left;
+		Oid			right;
+
+		op_input_types(key->equal_child[i], &left, &right);
+		if (!IsBinaryCoercible(TupleDescAttr(RelationGetDescr(child),
+											 column - 1)->atttypid, right))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("foreign key column \"%s\" of table \"%s\" has another type than the column it references",
+							name, RelationGetRelationName(child)),
+					 errhint("Give both columns the same type."),
+					 errtablecol(child, column)));
+	}
 }
