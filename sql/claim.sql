@@ -227,6 +227,16 @@ CREATE INDEX claim_index ON idem.anchor (key);
 SELECT idem.claim('claim other', 'msg-2');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
+BEGIN;
+ALTER TABLE idem.anchor ADD COLUMN claim_note text;
+SELECT idem.claim('claim other', 'msg-2');
+ROLLBACK;
+-- Nor does a scope whose effects are elsewhere.
+BEGIN;
+UPDATE idem.scope SET effect = 'outside' WHERE name = 'claim other';
+SELECT idem.claim('claim other', 'msg-2');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
 -- A row that does not hold its key is an error, never another key's answer.
 BEGIN;
 UPDATE idem.anchor SET key = 'msg-0' WHERE key = 'msg-1';

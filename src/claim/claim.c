@@ -19,7 +19,7 @@
  * Not promised: which of several rivals wins; that a key reported in progress
  * still is so when the caller reads it.
  *
- * Locks: ROW EXCLUSIVE on idem.anchor.  A repeat writes nothing and takes no
+ * Locks: ROW EXCLUSIVE on idem.anchor; a lookup ACCESS SHARE.  A repeat writes nothing and takes no
  * transaction id.
  */
 #include "postgres.h"
@@ -126,15 +126,32 @@ answer_row(FunctionCallInfo fcinfo, const IdemKey *key, const Answer *answer)
 
 /* Read scope and key of a call, and open the table. */
 static void
-begin_call(FunctionCallInfo fcinfo, IdemKey *key, IdemAnchor *anchor)
+begin_call(FunctionCallInfo fcinfo, LOCKMODE lockmode, IdemKey *key,
+		   IdemAnchor *anchor)
 {
 	text	   *scope = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
 
 	key->text = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
-	idem_anchor_open(anchor);
+	idem_anchor_open(anchor, lockmode);
 	key->scope = idem_scope_get(scope);
 	idem_key_check(key->text, key->scope->any_charset);
 	idem_key_digest(key->scope->id, key->text, &key->digest);
+}
+
+/* Read scope and key of a call that writes, as begin_call does. */
+static void
+begin_inside_call(FunctionCallInfo fcinfo, const char *function,
+				  IdemKey *key, IdemAnchor *anchor)
+{
+	PreventCommandIfReadOnly(function);
+	PreventCommandIfParallelMode(function);
+	begin_call(fcinfo, RowExclusiveLock, key, anchor);
+	if (key->scope->outside)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
+				 errmsg("scope \"%s\" is for effects outside of the transaction",
+						key->scope->name),
+				 errhint("A claim whose effect commits with it needs a scope with effect 'inside'.")));
 }
 
 /*
@@ -251,9 +268,7 @@ idem_claim(PG_FUNCTION_ARGS)
 	IdemKey		key;
 	bytea	   *fingerprint;
 
-	PreventCommandIfReadOnly("idem.claim()");
-	PreventCommandIfParallelMode("idem.claim()");
-	begin_call(fcinfo, &key, &anchor);
+	begin_inside_call(fcinfo, "idem.claim()", &key, &anchor);
 	fingerprint = idem_fingerprint(key.scope, PG_ARGISNULL(2) ? NULL :
 								   PG_GETARG_JSONB_P(2));
 	if (take_key(&anchor, &key, fingerprint, &answer.first_seen, &found))
@@ -330,9 +345,7 @@ idem_complete(PG_FUNCTION_ARGS)
 	IdemKey		key;
 	Jsonb	   *response = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
 
-	PreventCommandIfReadOnly("idem.complete()");
-	PreventCommandIfParallelMode("idem.complete()");
-	begin_call(fcinfo, &key, &anchor);
+	begin_inside_call(fcinfo, "idem.complete()", &key, &anchor);
 	idem_anchor_probe(&anchor, &key, &found);
 	check_own(&key, &found);
 	if (DatumGetChar(found.values[Anum_anchor_state - 1]) == IDEM_STATE_CLAIMED)
@@ -369,7 +382,7 @@ idem_lookup(PG_FUNCTION_ARGS)
 
 	PreventCommandDuringRecovery("idem.lookup()");
 	PreventCommandIfParallelMode("idem.lookup()");
-	begin_call(fcinfo, &key, &anchor);
+	begin_call(fcinfo, AccessShareLock, &key, &anchor);
 	idem_anchor_probe(&anchor, &key, &found);
 	check_visible(&anchor, &key, &found);
 	if (found.held != IDEM_HELD_NOT)

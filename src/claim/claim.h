@@ -14,6 +14,7 @@
 
 #include "access/htup.h"
 #include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/relcache.h"
@@ -37,6 +38,7 @@ typedef struct IdemScope
 {
 	char		name[NAMEDATALEN];	/* hash key, must be first */
 	int32		id;				/* part of every digest, never reused */
+	bool		outside;		/* effect is a call to another system */
 	bool		required;		/* no commit without complete */
 	bool		any_charset;	/* keys of any text, not only visible ASCII */
 	bool		all_members;	/* fields is {*} */
@@ -92,7 +94,7 @@ typedef struct IdemFound
 } IdemFound;
 
 /* claim_anchor.c */
-extern void idem_anchor_open(IdemAnchor *anchor);
+extern void idem_anchor_open(IdemAnchor *anchor, LOCKMODE lockmode);
 extern void idem_anchor_close(IdemAnchor *anchor);
 extern void idem_anchor_probe(IdemAnchor *anchor, const IdemKey *key,
 							  IdemFound *found);

@@ -9,8 +9,8 @@
  * back and the probe runs again.  A probe alone could miss a row that is being
  * updated; the index cannot.
  *
- * Locks: ROW EXCLUSIVE on the table until the end of the transaction.  The
- * only wait is for a rival in the middle of its own insert, between its row
+ * Locks: ROW EXCLUSIVE on the table until the end of the transaction, ACCESS
+ * SHARE where it is only read.  The only wait is for a rival in the middle of its own insert, between its row
  * and its index entry.
  *
  * Straight on the table and index access methods: no plan, no executor.  So
@@ -61,23 +61,28 @@ refuse_table(Relation table, const char *what)
 			 errhint("Restore the table as the extension made it.")));
 }
 
-/* Open table and index for a claim; 55000 if they are not as we made them. */
+/*
+ * Open table and index, to write or only to read; 55000 if they are not as we
+ * made them.
+ */
 void
-idem_anchor_open(IdemAnchor *anchor)
+idem_anchor_open(IdemAnchor *anchor, LOCKMODE lockmode)
 {
 	List	   *oids;
 	ListCell   *lc;
 
-	anchor->table = table_open(idem_anchor_relid(), RowExclusiveLock);
+	anchor->table = table_open(idem_anchor_relid(), lockmode);
 	anchor->arbiter = NULL;
 	anchor->indexes = NIL;
+	if (RelationGetNumberOfAttributes(anchor->table) != Natts_anchor)
+		refuse_table(anchor->table, "other columns");
 	if (anchor->table->trigdesc != NULL)
 		refuse_table(anchor->table, "a trigger");
 
 	oids = RelationGetIndexList(anchor->table);
 	foreach(lc, oids)
 	{
-		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
+		Relation	index = index_open(lfirst_oid(lc), lockmode);
 
 		if (!is_digest_index(index))
 			refuse_table(anchor->table, "another index");

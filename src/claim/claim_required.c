@@ -57,7 +57,7 @@ check_required(void)
 	ListCell   *lc;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	idem_anchor_open(&anchor);
+	idem_anchor_open(&anchor, AccessShareLock);
 	foreach(lc, required)
 		check_completed(&anchor, &((Required *) lfirst(lc))->key);
 	idem_anchor_close(&anchor);

@@ -19,6 +19,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -161,6 +162,7 @@ read_scope(Relation rel, HeapTuple tuple, const char *name)
 	strlcpy(scope.name, name, NAMEDATALEN);
 	scope.id = DatumGetInt32(heap_getattr(tuple, Anum_scope_id,
 										  RelationGetDescr(rel), &isnull));
+	scope.outside = column_is(tuple, Anum_scope_effect, rel, "outside");
 	scope.required = column_is(tuple, Anum_scope_completion, rel, "required");
 	scope.any_charset = column_is(tuple, Anum_scope_charset, rel, "any");
 	fields = heap_getattr(tuple, Anum_scope_fields, RelationGetDescr(rel),
@@ -226,8 +228,9 @@ idem_scope_get(text *name)
 	if (scope == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("scope \"%s\" does not exist",
-						text_to_cstring(name)),
+				 errmsg("scope \"%.*s\" does not exist",
+						pg_mbcliplen(VARDATA_ANY(name), len, NAMEDATALEN),
+						VARDATA_ANY(name)),
 				 errhint("Declare it with idem.create_scope.")));
 	return scope;
 }
