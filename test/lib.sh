@@ -409,7 +409,7 @@ idem_build()
 	idem_forget "$root$("$pg_config" --pkglibdir)" \
 		"$root$("$pg_config" --sharedir)/extension"
 	idem_make "$1" -s clean
-	idem_make "$1" -j "$(nproc 2>/dev/null || echo 1)" all &&
+	idem_make "$1" -s -j "$(nproc 2>/dev/null || echo 1)" all &&
 		idem_make "$1" -s install
 }
 

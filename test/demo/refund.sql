@@ -40,11 +40,11 @@ CREATE TABLE old.refund (
     amount      money_micro NOT NULL
 );
 
-SELECT idem.guard_limit('guarded.returned', '{customer,stock_code}',
+SELECT idem.guard_limit('guarded.returned', ARRAY['customer', 'stock_code'],
                         amount => 'pieces', cap => 'pieces',
                         used => 'returned', released => NULL,
                         cap_grows => true);
-SELECT idem.guard_limit('guarded.refund', '{customer,stock_code}',
+SELECT idem.guard_limit('guarded.refund', ARRAY['customer', 'stock_code'],
                         amount => 'amount', cap => 'amount',
                         used => 'refunded', released => NULL,
                         cap_grows => true);
