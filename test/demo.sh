@@ -96,7 +96,7 @@ prepare()
 		script "$part" -v consumers="$consumers"
 	done
 	sql demo -c "\\copy shop.expected FROM '$tmp/expected.csv' (FORMAT csv, HEADER)"
-	sql demo -c "VACUUM ANALYZE"
+	sql demo -c "ANALYZE shop.line, shop.delivery, shop.expected"
 }
 
 # The records, read by whoever may read them, and what is to be expected.

@@ -441,7 +441,7 @@ idem_server_start()
 		>>"$tmp/server.log" 2>&1 &
 	server=$!
 	for _ in $(seq 300); do
-		! "$bin/pg_isready" -q -h "$tmp" || return 0
+		! "$bin/pg_isready" -q -h "$tmp" -U postgres || return 0
 		kill -0 "$server" 2>/dev/null || break
 		sleep 0.1
 	done
@@ -452,7 +452,7 @@ idem_server_start()
 # Start it if it is not there (any more).
 idem_server_ensure()
 {
-	"$bin/pg_isready" -q -h "$tmp" && return
+	"$bin/pg_isready" -q -h "$tmp" -U postgres && return
 	idem_stop_server
 	idem_server_start
 }
