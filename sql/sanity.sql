@@ -14,9 +14,14 @@ CREATE VIEW pg_temp.member_relation AS
     SELECT c.* FROM pg_class c JOIN pg_temp.member m
         ON m.classid = 'pg_class'::regclass AND m.objid = c.oid;
 
+CREATE VIEW pg_temp.guard_function AS
+    SELECT * FROM pg_temp.member_function
+    WHERE prorettype = 'trigger'::regtype AND pg_get_viewdef('idem.guard_triggers') ~ quote_literal(proname);
+
 -- The questions are asked of something.
 SELECT count(*) > 10 AS functions FROM pg_temp.member_function;
 SELECT count(*) > 2 AS relations FROM pg_temp.member_relation;
+SELECT count(*) > 2 AS guards FROM pg_temp.guard_function;
 
 -- Every object has a comment, but for what a type, a view or a column of identity makes by itself.
 SELECT object FROM pg_temp.member m
@@ -46,8 +51,8 @@ SELECT f.oid::regprocedure, f.probin FROM pg_temp.member_function f JOIN pg_lang
     WHERE l.lanname NOT IN ('c', 'sql', 'internal') OR l.lanname = 'c' AND f.probin <> '$libdir/idem';
 
 -- Only what idem.rights says is PUBLIC is PUBLIC: what is for runtime or admin, and what it does not
--- name, is closed.  Trigger functions are open, or an owner could not restore his dump; money
--- belongs to everybody.
+-- name, is closed.  The trigger functions of guards are open, or an owner could not restore his
+-- dump; money belongs to everybody.
 SELECT f.oid::regprocedure, r.audience FROM pg_temp.member_function f
     LEFT JOIN idem.rights r ON r.function = f.proname
     WHERE f.prorettype <> 'trigger'::regtype
@@ -60,8 +65,8 @@ SELECT f.oid::regprocedure, r.audience FROM pg_temp.member_function f
 SELECT f.oid::regprocedure, r.audience FROM pg_temp.member_function f
     LEFT JOIN idem.rights r ON r.function = f.proname
     WHERE NOT has_function_privilege('public', f.oid, 'EXECUTE')
-          AND (r.audience IN ('public', 'owner') OR f.prorettype = 'trigger'::regtype
-               OR f.pronamespace <> 'idem'::regnamespace)
+          AND (r.audience IN ('public', 'owner') OR f.pronamespace <> 'idem'::regnamespace
+               OR f.oid IN (SELECT oid FROM pg_temp.guard_function))
     ORDER BY f.oid::regprocedure::text COLLATE "C";
 SELECT function FROM idem.rights GROUP BY function HAVING count(*) > 1;
 

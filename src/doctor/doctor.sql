@@ -15,28 +15,23 @@ COMMENT ON FUNCTION idem.trigger_settings(bytea) IS
 CREATE VIEW idem.guard_triggers AS
 SELECT t.oid, t.tgrelid::regclass AS relation, g.kind, g.part,
        t.tgname AS name, t.tgparentid <> 0 AS is_clone,
+       nullif(t.tgconstrrelid, 0)::regclass AS other,
        idem.trigger_settings(t.tgargs) AS settings, t.tgenabled AS mode,
        t.tgqual IS NULL AND t.tgattr = '' AND NOT t.tgdeferrable
        AND CASE
            WHEN g.part = 'truncate' THEN t.tgtype = 34
            WHEN g.kind = 'kept' THEN t.tgtype = 25
            WHEN g.kind = 'fixed' THEN t.tgtype IN (17, 29)
-           WHEN g.part = 'total' THEN t.tgtype & 67 = 1 OR t.tgtype & 67 = 3
            ELSE t.tgtype = 29
        END AS as_declared,
-       l.lanname = 'c' AND p.prosrc = 'idem_' || p.proname
-       AND p.probin = '$libdir/idem' AS is_ours
+       p.prolang = (SELECT l.oid FROM pg_catalog.pg_language l WHERE l.lanname = 'c')
+       AND p.prosrc = 'idem_' || p.proname AND p.probin = '$libdir/idem' AS is_ours
 FROM pg_catalog.pg_trigger t
-JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass
-     AND d.objid = p.oid AND d.deptype = 'e'
-JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::regclass
-     AND e.oid = d.refobjid AND e.extname = 'idem'
+JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace
 JOIN (VALUES ('fixed_guard', 'fixed', 'row'),
              ('kept_guard', 'kept', 'row'),
              ('keep_states', 'states', 'row'),
-             ('limit_guard', 'limit', 'row'),
+             ('limit_child', 'limit', 'row'),
              ('limit_total', 'limit', 'total'),
              ('refuse_truncate', NULL, 'truncate')) g (function, kind, part)
      ON g.function = p.proname;
@@ -47,28 +42,55 @@ COMMENT ON COLUMN idem.guard_triggers.kind IS 'states, limit, fixed or kept; NUL
 COMMENT ON COLUMN idem.guard_triggers.part IS 'row: decides; total: keeps the running total of a limit; truncate: refuses TRUNCATE';
 COMMENT ON COLUMN idem.guard_triggers.name IS 'name of the trigger';
 COMMENT ON COLUMN idem.guard_triggers.is_clone IS 'made by the server for a partition';
+COMMENT ON COLUMN idem.guard_triggers.other IS 'the table it is bound to: of a running total, the child';
 COMMENT ON COLUMN idem.guard_triggers.settings IS 'its arguments, each name=value';
 COMMENT ON COLUMN idem.guard_triggers.mode IS 'as in pg_trigger.tgenabled: A always, O origin, R replica, D disabled';
 COMMENT ON COLUMN idem.guard_triggers.as_declared IS 'fires at the events, the time and without the conditions that idem gave it';
 COMMENT ON COLUMN idem.guard_triggers.is_ours IS 'its function is still the one in the library of idem';
 
--- Every table that holds rows of a guarded one: itself, its partitions, and
--- what inherits from it.
+-- The triggers a guard is made of: the one that decides, and for a limit its
+-- counterpart on the parent, which is bound to this child and names the same
+-- foreign key and running total.
+CREATE VIEW idem.guard_parts AS
+SELECT relation, kind, name, settings, part, relation AS bearer, name AS trigger
+FROM idem.guard_triggers
+WHERE part = 'row' AND NOT is_clone
+UNION ALL
+SELECT g.relation, g.kind, g.name, g.settings, t.part, t.relation, t.name
+FROM idem.guard_triggers g
+JOIN idem.guard_triggers t ON t.other = g.relation
+     AND ARRAY(SELECT s FROM pg_catalog.unnest(t.settings) s WHERE s ~ '^(fk|used)=')
+       = ARRAY(SELECT s FROM pg_catalog.unnest(g.settings) s WHERE s ~ '^(fk|used)=')
+WHERE g.part = 'row' AND g.kind = 'limit' AND NOT g.is_clone
+      AND t.part = 'total' AND NOT t.is_clone;
+COMMENT ON VIEW idem.guard_parts IS 'the triggers each guard is made of, but for those that refuse TRUNCATE';
+COMMENT ON COLUMN idem.guard_parts.relation IS 'the guarded table';
+COMMENT ON COLUMN idem.guard_parts.kind IS 'states, limit, fixed or kept';
+COMMENT ON COLUMN idem.guard_parts.name IS 'name of the guard: of the trigger that decides';
+COMMENT ON COLUMN idem.guard_parts.settings IS 'the guard''s settings, each name=value';
+COMMENT ON COLUMN idem.guard_parts.part IS 'row: decides; total: keeps the running total of a limit';
+COMMENT ON COLUMN idem.guard_parts.bearer IS 'the table that bears the trigger: the guarded one, or the parent of a limit';
+COMMENT ON COLUMN idem.guard_parts.trigger IS 'name of the trigger';
+
+-- Every table that holds rows such a trigger has to see: the bearer, its
+-- partitions, and what inherits from it.
 CREATE VIEW idem.guard_tables AS
-SELECT g.relation, g.kind, g.name, g.settings, m.relid::regclass AS member
-FROM idem.guard_triggers g,
-     LATERAL (SELECT g.relation AS relid
+SELECT g.*, m.relid::regclass AS member
+FROM idem.guard_parts g,
+     LATERAL (SELECT g.bearer AS relid
               UNION
-              SELECT relid FROM pg_catalog.pg_partition_tree(g.relation)
+              SELECT relid FROM pg_catalog.pg_partition_tree(g.bearer)
               UNION
-              SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = g.relation) m
-WHERE g.part = 'row' AND NOT g.is_clone;
-COMMENT ON VIEW idem.guard_tables IS 'every table that holds rows of a guarded table';
+              SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = g.bearer) m;
+COMMENT ON VIEW idem.guard_tables IS 'every table that holds rows a guard has to see';
 COMMENT ON COLUMN idem.guard_tables.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guard_tables.kind IS 'states, limit, fixed or kept';
-COMMENT ON COLUMN idem.guard_tables.name IS 'name of the guard''s trigger';
+COMMENT ON COLUMN idem.guard_tables.name IS 'name of the guard';
 COMMENT ON COLUMN idem.guard_tables.settings IS 'the guard''s settings, each name=value';
-COMMENT ON COLUMN idem.guard_tables.member IS 'the table itself, a partition at any level, or a table that inherits from it';
+COMMENT ON COLUMN idem.guard_tables.part IS 'row: decides; total: keeps the running total of a limit';
+COMMENT ON COLUMN idem.guard_tables.bearer IS 'the table that bears the trigger';
+COMMENT ON COLUMN idem.guard_tables.trigger IS 'name of the trigger';
+COMMENT ON COLUMN idem.guard_tables.member IS 'the bearer itself, a partition at any level, or a table that inherits from it';
 
 -- What keeps a guard from guarding, a row each.
 CREATE VIEW idem.guard_problems AS
@@ -77,7 +99,7 @@ SELECT m.relation, m.kind, m.name, p.problem, p.remedy
 FROM idem.guard_tables m
 JOIN pg_catalog.pg_class c ON c.oid = m.member
 LEFT JOIN idem.guard_triggers t
-     ON t.relation = m.member AND t.part = 'row' AND t.kind = m.kind AND t.name = m.name,
+     ON t.relation = m.member AND t.part = m.part AND t.kind = m.kind AND t.name = m.trigger,
      LATERAL (SELECT
          CASE
              WHEN c.relkind = 'f' THEN
@@ -86,7 +108,7 @@ LEFT JOIN idem.guard_triggers t
                  pg_catalog.format('table %s inherits without the trigger', m.member)
              WHEN t.oid IS NULL THEN
                  pg_catalog.format('trigger is missing on %s', m.member)
-             WHEN c.relispartition AND m.member = m.relation THEN
+             WHEN c.relispartition AND m.member = m.bearer THEN
                  pg_catalog.format('table %s has become a partition: rows that move to another one are not judged', m.member)
              WHEN t.mode = 'D' THEN
                  pg_catalog.format('trigger is disabled on %s', m.member)
@@ -99,10 +121,10 @@ LEFT JOIN idem.guard_triggers t
          END,
          CASE
              WHEN c.relkind = 'f' THEN
-                 pg_catalog.format('ALTER TABLE %s DETACH PARTITION %s', m.relation, m.member)
+                 pg_catalog.format('ALTER TABLE %s DETACH PARTITION %s', m.bearer, m.member)
              WHEN t.oid IS NULL AND NOT c.relispartition THEN
-                 pg_catalog.format('ALTER TABLE %s NO INHERIT %s', m.member, m.relation)
-             WHEN c.relispartition AND m.member = m.relation THEN
+                 pg_catalog.format('ALTER TABLE %s NO INHERIT %s', m.member, m.bearer)
+             WHEN c.relispartition AND m.member = m.bearer THEN
                  pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it on the partitioned table at the top',
                                    m.relation, m.kind, m.name)
              WHEN t.mode <> 'A' THEN
@@ -127,10 +149,26 @@ JOIN pg_catalog.pg_class c ON c.oid = m.member AND c.relkind <> 'f'
                                WHERE t.relation = m.relation AND t.part = 'truncate'
                                ORDER BY t.name LIMIT 1),
                               'idem_kept_truncate')) n (name)
-WHERE m.kind <> 'fixed' AND m.settings @> '{delete=any}' IS NOT TRUE
+WHERE m.part = 'row' AND m.kind <> 'fixed' AND m.settings @> '{delete=any}' IS NOT TRUE
       AND NOT EXISTS (SELECT FROM idem.guard_triggers t
                       WHERE t.relation = m.member AND t.part = 'truncate'
-                            AND t.mode = 'A' AND t.as_declared AND t.is_ours);
+                            AND t.mode = 'A' AND t.as_declared AND t.is_ours)
+UNION ALL
+-- what a limit needs on the parent: its counterpart, and the CHECK the server keeps
+SELECT g.relation, g.kind, g.name,
+       CASE WHEN p.bearer IS NULL THEN 'the parent bears no trigger of this limit'
+            ELSE pg_catalog.format('the parent %s has no valid CHECK %I', p.bearer, k.name) END,
+       pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
+                         g.relation, g.kind, g.name)
+FROM idem.guard_parts g
+LEFT JOIN idem.guard_parts p ON p.part = 'total'
+     AND p.relation = g.relation AND p.kind = g.kind AND p.name = g.name,
+     LATERAL (SELECT (SELECT 'idem_limit_' || pg_catalog.substr(s, 6)
+                      FROM pg_catalog.unnest(g.settings) s WHERE s LIKE 'used=%' LIMIT 1)) k (name)
+WHERE g.kind = 'limit' AND g.part = 'row'
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c
+                      WHERE c.conrelid = p.bearer AND c.contype = 'c'
+                            AND c.conname = k.name AND c.convalidated);
 COMMENT ON VIEW idem.guard_problems IS 'what keeps a guard from guarding, a row each';
 COMMENT ON COLUMN idem.guard_problems.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guard_problems.kind IS 'states, limit, fixed or kept';
@@ -192,7 +230,7 @@ CREATE FUNCTION idem.drop_guard(relation regclass, kind text,
     AS 'MODULE_PATHNAME', 'idem_drop_guard'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.drop_guard(regclass, text, text, text) IS
-    'takes a guard off a table, with its triggers on all partitions, and keeps the reason in idem.change_log. kind: states, limit, fixed or kept; name: which, where a table has several (42725); reason: required (22004, 22023 if blank). A guard whose trigger is gone is only written off. Owner only (42501), 42704 without such a guard, locks ACCESS EXCLUSIVE';
+    'takes a guard off a table, with its triggers on all partitions, and keeps the reason in idem.change_log. Of a limit the parent''s trigger and CHECK go, too; the column of the running total stays, as a column like any other. kind: states, limit, fixed or kept; name: which, where a table has several (42725); reason: required (22004, 22023 if blank). A guard whose trigger is gone is only written off. Owner only, of a limit also of the parent (42501); 42704 without such a guard; locks ACCESS EXCLUSIVE';
 
 -- ---------------------------------------------------------------------------
 -- doctor: findings

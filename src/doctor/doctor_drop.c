@@ -6,15 +6,20 @@
  * way that leaves a word: what was dropped, with which settings, by whom and
  * why stays in idem.change_log, so that the doctor does not miss the guard.
  *
+ * Of a limit the counterpart on the parent goes, too, and the CHECK of its
+ * running total.  The column stays: its values are records, and what they mean
+ * from then on is for its owner to say.
+ *
  * A guard whose trigger is already gone is written off: only the words remain
  * to be added.
  *
  * Locks ACCESS EXCLUSIVE, as DROP TRIGGER does, until the end of the
- * transaction.
+ * transaction; of a limit child first, then parent, as the declaration does.
  */
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
@@ -36,7 +41,8 @@ typedef struct FoundGuard
 	Oid			relid;
 	const char *kind;
 	char	   *name;			/* of its trigger */
-	List	   *settings;		/* each name=value */
+	ArrayType  *array;			/* its settings, each name=value */
+	List	   *settings;		/* the same as strings */
 	bool		missing;		/* declared, but its trigger is gone */
 } FoundGuard;
 
@@ -72,15 +78,29 @@ check_reason(const char *reason)
 }
 
 /*
- * The guards of one kind on a table; with a name, only that one.  As the owner
- * of the extension, who may read the change log.
+ * Run a query of our views as the owner of the extension, who alone may read
+ * them all; result in SPI_tuptable.
  */
 static void
-select_guards(Oid relid, const char *kind, const char *name)
+select_as_extension(const char *sql, int nargs, Oid *types, Datum *values,
+					const char *nulls)
 {
 	Relation	view = relation_openrv(makeRangeVar("idem", "guards", -1),
 									   AccessShareLock);
 	IdemIdentity saved;
+
+	idem_become_declarer(view, &saved);
+	if (SPI_execute_with_args(sql, nargs, types, values, nulls, true,
+							  0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the views of the doctor");
+	idem_restore_identity(&saved);
+	relation_close(view, AccessShareLock);
+}
+
+/* The guards of one kind on a table; with a name, only that one. */
+static void
+select_guards(Oid relid, const char *kind, const char *name)
+{
 	Oid			types[3] = {REGCLASSOID, TEXTOID, TEXTOID};
 	Datum		values[3];
 	char		nulls[3] = {' ', ' ', ' '};
@@ -89,19 +109,15 @@ select_guards(Oid relid, const char *kind, const char *name)
 	values[1] = CStringGetTextDatum(kind);
 	values[2] = name ? CStringGetTextDatum(name) : (Datum) 0;
 	nulls[2] = name ? ' ' : 'n';
-	idem_become_declarer(view, &saved);
-	if (SPI_execute_with_args("SELECT name, settings, false FROM idem.guards"
-							  " WHERE relation = $1 AND kind = $2"
-							  " AND ($3 IS NULL OR name = $3)"
-							  " UNION ALL"
-							  " SELECT name, settings, true FROM idem.guards_missing"
-							  " WHERE relation = $1 AND kind = $2"
-							  " AND ($3 IS NULL OR name = $3)"
-							  " ORDER BY 3, 1",
-							  3, types, values, nulls, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read idem.guards");
-	idem_restore_identity(&saved);
-	relation_close(view, AccessShareLock);
+	select_as_extension("SELECT name, settings, false FROM idem.guards"
+						" WHERE relation = $1 AND kind = $2"
+						" AND ($3 IS NULL OR name = $3)"
+						" UNION ALL"
+						" SELECT name, settings, true FROM idem.guards_missing"
+						" WHERE relation = $1 AND kind = $2"
+						" AND ($3 IS NULL OR name = $3)"
+						" ORDER BY 3, 1",
+						3, types, values, nulls);
 }
 
 static void
@@ -139,7 +155,7 @@ array_strings(ArrayType *array)
 static FoundGuard
 find_guard(Oid relid, const char *kind, const char *name)
 {
-	FoundGuard	guard = {relid, kind, NULL, NIL, false};
+	FoundGuard	guard = {relid, kind, NULL, NULL, NIL, false};
 	Datum		settings;
 	bool		isnull;
 
@@ -160,7 +176,8 @@ find_guard(Oid relid, const char *kind, const char *name)
 	guard.name = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	settings = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2,
 							 &isnull);
-	guard.settings = array_strings(DatumGetArrayTypeP(settings));
+	guard.array = DatumGetArrayTypePCopy(settings);
+	guard.settings = array_strings(guard.array);
 	return guard;
 }
 
@@ -198,6 +215,57 @@ drop_truncate_triggers(const FoundGuard *guard)
 			idem_execute("DROP TRIGGER %s ON %s", quote_identifier(trigger),
 						 idem_qualified_name_of(member));
 	}
+}
+
+/*
+ * Drop the counterpart of a limit and the CHECK of its running total, as the
+ * owner of the parent, which the caller must be, too.
+ */
+static void
+drop_total(Oid parent, const char *trigger, const char *used)
+{
+	char	   *check = psprintf("idem_limit_%s", used);
+	Relation	rel;
+	IdemIdentity saved;
+
+	idem_check_owned(parent);
+	LockRelationOid(parent, AccessExclusiveLock);
+	idem_check_owned(parent);
+	rel = relation_open(parent, NoLock);
+	idem_become_declarer(rel, &saved);
+	relation_close(rel, NoLock);
+	idem_execute("DROP TRIGGER %s ON %s", quote_identifier(trigger),
+				 idem_qualified_name_of(parent));
+	if (OidIsValid(get_relation_constraint_oid(parent, check, true)))
+		idem_execute("ALTER TABLE %s DROP CONSTRAINT %s",
+					 idem_qualified_name_of(parent), quote_identifier(check));
+	idem_restore_identity(&saved);
+}
+
+/* The counterpart of a limit on its parent, if it is (still) there. */
+static void
+drop_counterpart(const FoundGuard *guard)
+{
+	Oid			types[2] = {REGCLASSOID, TEXTARRAYOID};
+	Datum		values[2];
+	bool		isnull;
+
+	values[0] = ObjectIdGetDatum(guard->relid);
+	values[1] = PointerGetDatum(guard->array);
+	select_as_extension("SELECT t.relation, t.name, pg_catalog.substr(u, 6)"
+						" FROM idem.guard_triggers t, pg_catalog.unnest($2) u"
+						" WHERE t.part = 'total' AND NOT t.is_clone"
+						" AND t.other = $1 AND u LIKE 'used=%'"
+						" AND ARRAY(SELECT s FROM pg_catalog.unnest(t.settings) s WHERE s ~ '^(fk|used)=')"
+						" = ARRAY(SELECT s FROM pg_catalog.unnest($2) s WHERE s ~ '^(fk|used)=')",
+						2, types, values, NULL);
+	if (SPI_processed == 0)
+		return;
+	drop_total(DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0],
+											  SPI_tuptable->tupdesc, 1,
+											  &isnull)),
+			   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2),
+			   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3));
 }
 
 /*
@@ -239,6 +307,7 @@ idem_drop_guard(PG_FUNCTION_ARGS)
 					 idem_qualified_name_of(relid));
 	drop_truncate_triggers(&guard);
 	idem_restore_identity(&saved);
+	drop_counterpart(&guard);
 	idem_log_change("dropped", kind, relid, guard.name, guard.settings, reason);
 	SPI_finish();
 	PG_RETURN_VOID();

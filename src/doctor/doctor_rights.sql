@@ -3,25 +3,25 @@
 -- ---------------------------------------------------------------------------
 
 -- The one place that says it.  runtime: applications, by grant_runtime.
--- admin: scopes, machines and the doctor, by grant_admin.  owner: open to
--- PUBLIC, demands ownership of the table.  public: reads or computes, harms
--- nobody.  A function that is not here belongs to the owner of the extension;
+-- admin: scopes and the doctor, by grant_admin.  owner: open to PUBLIC,
+-- demands ownership of the table or the machine.  public: reads or computes
+-- as the caller, harms nobody.  A function that is not here belongs to the owner of the extension;
 -- trigger functions are PUBLIC (base.sql).
 CREATE VIEW idem.rights (function, audience) AS VALUES
     ('claim', 'runtime'),
     ('complete', 'runtime'),
     ('lookup', 'runtime'),
     ('transition', 'runtime'),
-    ('remaining', 'runtime'),
+    ('remaining', 'public'),
     ('history', 'runtime'),
     ('reserve', 'runtime'),
     ('dispatch', 'runtime'),
     ('release', 'runtime'),
     ('fence', 'runtime'),
     ('create_scope', 'admin'),
-    ('define_machine', 'admin'),
     ('doctor', 'admin'),
     ('grant_runtime', 'admin'),
+    ('define_machine', 'owner'),
     ('guard_states', 'owner'),
     ('guard_limit', 'owner'),
     ('guard_fixed', 'owner'),
@@ -34,7 +34,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('trigger_settings', 'public');
 COMMENT ON VIEW idem.rights IS 'which functions of idem are for whom; what idem.grant_runtime and idem.grant_admin grant';
 COMMENT ON COLUMN idem.rights.function IS 'name of the function in schema idem';
-COMMENT ON COLUMN idem.rights.audience IS 'runtime, admin, owner (of the table) or public';
+COMMENT ON COLUMN idem.rights.audience IS 'runtime, admin, owner (of the table or machine) or public';
 
 -- Only the owner of a function can grant it: these run as him, with a
 -- statement that holds nothing of the caller's but the name of a role.
@@ -51,5 +51,5 @@ CREATE FUNCTION idem.grant_admin(role regrole) RETURNS void
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION idem.grant_admin(regrole) IS
-    'lets a role make scopes and machines, call the doctor, read the change log, and name roles with grant_runtime; kept in idem.change_log. For the owner of the extension';
+    'lets a role make scopes, call the doctor, read the change log, and name roles with grant_runtime; kept in idem.change_log. For the owner of the extension';
 REVOKE ALL ON FUNCTION idem.grant_admin(regrole) FROM PUBLIC;
