@@ -236,6 +236,14 @@ COMMENT ON FUNCTION idem.drop_guard(regclass, text, text, text) IS
 -- doctor: findings
 -- ---------------------------------------------------------------------------
 
+CREATE FUNCTION idem.check_rows()
+    RETURNS TABLE (severity text, object text, finding text, remedy text)
+    AS 'MODULE_PATHNAME', 'idem_check_rows'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.check_rows() IS
+    'rows that do not follow their rule, as findings of idem.doctor(): running totals that differ from the sums of their children, rows in undeclared states. Reads every such table as its owner, under one snapshot; locks ACCESS SHARE';
+REVOKE ALL ON FUNCTION idem.check_rows() FROM PUBLIC;
+
 -- Runs as the owner of the extension, who may read the change log; what looks
 -- into tables does so as their owners.
 CREATE FUNCTION idem.doctor()
@@ -254,6 +262,9 @@ SELECT 'error', format('%s guard %I on %s', kind, name, relation),
        format('declare it anew, or write it off with idem.drop_guard(%L, %L, name => %L, reason => ...)',
               relation, kind, name)
 FROM idem.guards_missing
+UNION ALL
+-- rows that do not follow their rule
+SELECT * FROM idem.check_rows()
 UNION ALL
 -- what is told to the outside must be on disk first
 SELECT CASE s.name WHEN 'fsync' THEN 'error' ELSE 'warning' END,
