@@ -44,12 +44,19 @@ my $findings = q{SELECT * FROM idem.doctor() WHERE object NOT LIKE 'setting %'};
 
 # Each must be refused, in the first database and in every copy of it.
 my %refused = (
+	'23I01' => [q{UPDATE shop.trade SET status = 'created'}],
+	'23I02' => [q{INSERT INTO shop.trade VALUES (2, 1, 'paid')}],
+	'23I05' => [q{INSERT INTO shop.refund VALUES (2, 1, 41)}],
 	'23I07' => [
+		q{UPDATE shop.trade SET refunded = 0},
 		q{UPDATE shop.payment SET amount = 100.00},
 		q{UPDATE shop."Odd, ""Payment""" SET "Odd, ""name""" = 2},
 		q{UPDATE shop.split SET amount = 0, part = 2},
 	],
 	'23I08' => [
+		q{DELETE FROM shop.refund},
+		q{TRUNCATE shop.refund},
+		q{TRUNCATE shop.trade CASCADE},
 		q{UPDATE shop.journal SET amount = 0},
 		q{DELETE FROM shop.journal_1},
 		q{TRUNCATE shop.journal_1},
@@ -97,6 +104,20 @@ $node->safe_psql('origin', q{
 	SELECT idem.guard_kept('shop.journal');
 	SELECT idem.guard_kept('shop.payment');
 	SELECT idem.drop_guard('shop.payment', 'kept', reason => 'payments change');
+	SELECT idem.define_machine('trade', '
+stateDiagram-v2
+    [*] --> created
+    created --> paid
+    paid --> settled
+    settled --> [*]
+');
+	CREATE TABLE shop.trade (id int PRIMARY KEY, amount int NOT NULL, status text);
+	CREATE TABLE shop.refund (id int PRIMARY KEY, trade int NOT NULL REFERENCES shop.trade, amount int NOT NULL);
+	SELECT idem.guard_states('shop.trade', 'status', 'trade');
+	SELECT idem.guard_limit('shop.refund', 'trade', amount => 'amount', cap => 'amount', used => 'refunded', released => NULL);
+	INSERT INTO shop.trade VALUES (1, 100, 'created');
+	UPDATE shop.trade SET status = 'paid';
+	INSERT INTO shop.refund VALUES (1, 1, 60);
 	CREATE TABLE shop.gone (id int);
 	SELECT idem.guard_kept('shop.gone');
 	DROP TABLE shop.gone;
@@ -201,7 +222,7 @@ is( rows(
 		  WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = t.tgfoid)}),
 	'', 'and none that points nowhere');
 is( refusal($node, 'origin',
-		'UPDATE shop.payment SET amount = 1; TRUNCATE shop.journal'),
+		'UPDATE shop.payment SET amount = 1; TRUNCATE shop.journal, shop.refund'),
 	'passes', 'the tables are ordinary ones again');
 is(refusal($node, 'origin', 'CREATE EXTENSION idem'),
 	'passes', 'and idem can come back');
