@@ -66,6 +66,8 @@ sub tidy
 
 my $node = PostgreSQL::Test::Cluster->new('readme');
 $node->init;
+# the doctor would complain of what test clusters do to be fast
+$node->append_conf('postgresql.conf', 'fsync = on');
 $node->start;
 
 my @blocks = blocks('README.md');
