@@ -11,7 +11,7 @@ CREATE SCHEMA bench;
 CREATE TABLE bench.variant (
     part       text,
     variant    text,
-    statement  text NOT NULL,       -- may use $1, the number of the round
+    statement  text NOT NULL,       -- {round} in it stands for the number of the round
     PRIMARY KEY (part, variant)
 );
 
@@ -35,7 +35,7 @@ BEGIN
                      CASE WHEN r % 2 = 1 THEN variant END DESC
         LOOP
             started := clock_timestamp();
-            EXECUTE v.statement USING r;
+            EXECUTE replace(v.statement, '{round}', r::text);
             -- round 0 warms up
             IF r > 0 THEN
                 INSERT INTO bench.run
