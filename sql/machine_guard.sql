@@ -266,10 +266,10 @@ DROP TRIGGER t ON byhand;
 CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column=status');
 SELECT * FROM refused($$INSERT INTO byhand VALUES (1, 1)$$);
 DROP TRIGGER t ON byhand;
-CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column=status', 'machine=no_such', 'repeat=refuse', 'delete=never');
+CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column=status', 'machine=no_such', 'repeat=refuse', 'delete=never', 'history=true');
 SELECT * FROM refused($$INSERT INTO byhand VALUES (1, 1)$$);
 DROP TRIGGER t ON byhand;
-CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column=status', 'machine=guard_payment', 'repeat=refuse', 'delete=never');
+CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column=status', 'machine=guard_payment', 'repeat=refuse', 'delete=never', 'history=true');
 SELECT * FROM refused($$INSERT INTO byhand VALUES (1, 1)$$);
 DROP TABLE byhand;
 

@@ -26,6 +26,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/partition.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -49,41 +50,8 @@
 /* So many states fit a DETAIL */
 #define STATES_SHOWN		10
 
-typedef enum RepeatPolicy
-{
-	REPEAT_REFUSE,				/* naming the column and leaving it */
-	REPEAT_STRICT,				/* also in a statement that names all */
-	REPEAT_IGNORE
-} RepeatPolicy;
-
-typedef enum DeletePolicy
-{
-	DELETE_NEVER,
-	DELETE_FINAL,				/* rows in a final state */
-	DELETE_ANY
-} DeletePolicy;
-
-/* The state an enum value stands for; value is 0 in a free slot */
-typedef struct EnumState
-{
-	Oid			value;
-	int			state;
-} EnumState;
-
-/* Settings of one trigger, compiled */
-typedef struct StatesGuard
-{
-	IdemMachine *machine;
-	uint64		locked;			/* epoch in which the machine was locked */
-	AttrNumber	column;
-	Bitmapset  *key;			/* primary key without the column itself */
-	RepeatPolicy repeat;
-	DeletePolicy delete;
-	bool		is_enum;
-	uint64		enum_epoch;		/* when enum_states was last emptied */
-	EnumState  *enum_states;	/* open addressing, at most half full */
-	uint32		enum_mask;
-} StatesGuard;
+/* What idem.transition is about to write, or NULL */
+static IdemAnnouncement *announced = NULL;
 
 /* ---------- settings ---------- */
 
@@ -97,7 +65,7 @@ enum_invalidate(Datum arg, int cacheid, uint32 hashvalue)
 }
 
 static void
-prepare_enum_states(StatesGuard *guard)
+prepare_enum_states(IdemStatesGuard *guard)
 {
 	uint32		slots = 16;
 
@@ -108,37 +76,54 @@ prepare_enum_states(StatesGuard *guard)
 	}
 	while (slots < 2 * (uint32) idem_state_count(&guard->machine->diagram) + 2)
 		slots *= 2;
-	guard->enum_states = palloc0(sizeof(EnumState) * slots);
+	guard->enum_states = palloc0(sizeof(IdemEnumState) * slots);
 	guard->enum_mask = slots - 1;
 	guard->enum_epoch = enum_epoch;
 }
 
-static RepeatPolicy
+static IdemRepeatPolicy
 repeat_policy(const char *value)
 {
-	return strcmp(value, "ignore") == 0 ? REPEAT_IGNORE :
-		strcmp(value, "strict") == 0 ? REPEAT_STRICT : REPEAT_REFUSE;
+	return strcmp(value, "ignore") == 0 ? IDEM_REPEAT_IGNORE :
+		strcmp(value, "strict") == 0 ? IDEM_REPEAT_STRICT : IDEM_REPEAT_REFUSE;
 }
 
-static DeletePolicy
+static IdemDeletePolicy
 delete_policy(const char *value)
 {
-	return strcmp(value, "any") == 0 ? DELETE_ANY :
-		strcmp(value, "final") == 0 ? DELETE_FINAL : DELETE_NEVER;
+	return strcmp(value, "any") == 0 ? IDEM_DELETE_ANY :
+		strcmp(value, "final") == 0 ? IDEM_DELETE_FINAL : IDEM_DELETE_NEVER;
+}
+
+/* The partitioned table at the top: history is of the row, not of its place. */
+static Oid
+root_of(Oid relid)
+{
+	while (get_rel_relispartition(relid))
+		relid = get_partition_parent(relid, true);
+	return relid;
 }
 
 static void *
 compile_settings(Relation rel, Trigger *trigger, Oid *also)
 {
-	StatesGuard *guard = palloc0(sizeof(StatesGuard));
+	IdemStatesGuard *guard = palloc0(sizeof(IdemStatesGuard));
 	const char *column = idem_trigger_setting_required(rel, trigger, "column");
 	const char *machine = idem_trigger_setting_required(rel, trigger, "machine");
+	const char *actor;
 	Oid			type;
 
 	*also = idem_machine_table();
 	guard->machine = idem_machine_load(machine);
 	guard->column = idem_column_number(rel, column);
+	guard->column_name = pstrdup(column);
 	guard->key = bms_del_member(idem_key_columns(rel), guard->column);
+	guard->row_key = idem_key_of(rel, guard->column);
+	guard->root = root_of(RelationGetRelid(rel));
+	guard->history = strcmp(idem_trigger_setting_required(rel, trigger, "history"),
+							"false") != 0;
+	actor = idem_trigger_setting(trigger, "actor");
+	guard->actor = actor != NULL ? pstrdup(actor) : NULL;
 	guard->repeat = repeat_policy(idem_trigger_setting_required(rel, trigger, "repeat"));
 	guard->delete = delete_policy(idem_trigger_setting_required(rel, trigger, "delete"));
 	type = getBaseType(TupleDescAttr(RelationGetDescr(rel), guard->column - 1)->atttypid);
@@ -159,10 +144,10 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
  * Taking the lock may show that what was compiled before is out of date, even
  * which machine it is, so they are looked up again behind it.
  */
-static StatesGuard *
+static IdemStatesGuard *
 settings_of(const IdemGuardCall *call)
 {
-	StatesGuard *guard = idem_guard_settings(call, compile_settings);
+	IdemStatesGuard *guard = idem_guard_settings(call, compile_settings);
 
 	while (unlikely(guard->locked != idem_machine_lock_epoch()))
 	{
@@ -176,10 +161,38 @@ settings_of(const IdemGuardCall *call)
 	return guard;
 }
 
+/*
+ * The same for a table and its trigger outside of any trigger call.  Who only
+ * wants to read does not lock: a standby has no such locks.
+ */
+IdemStatesGuard *
+idem_states_guard(Relation rel, Trigger *trigger, bool lock)
+{
+	IdemGuardCall call = {0};
+
+	call.rel = rel;
+	call.trigger = trigger;
+	return lock ? settings_of(&call) :
+		idem_guard_settings(&call, compile_settings);
+}
+
+/*
+ * Announce a transition, or with NULL that it is over; returns what was
+ * announced before.
+ */
+IdemAnnouncement *
+idem_announce(IdemAnnouncement *announcement)
+{
+	IdemAnnouncement *before = announced;
+
+	announced = announcement;
+	return before;
+}
+
 /* ---------- which state a row is in ---------- */
 
 static int
-state_of_label(const StatesGuard *guard, Oid value)
+state_of_label(const IdemStatesGuard *guard, Oid value)
 {
 	HeapTuple	tuple = SearchSysCache1(ENUMOID, ObjectIdGetDatum(value));
 	const char *label;
@@ -199,7 +212,7 @@ state_of_label(const StatesGuard *guard, Oid value)
  * there is always a free slot.
  */
 static int
-state_of_enum(StatesGuard *guard, Oid value)
+state_of_enum(IdemStatesGuard *guard, Oid value)
 {
 	uint32		slot;
 	int			state;
@@ -207,7 +220,7 @@ state_of_enum(StatesGuard *guard, Oid value)
 	if (unlikely(guard->enum_epoch != enum_epoch))
 	{
 		memset(guard->enum_states, 0,
-			   sizeof(EnumState) * (guard->enum_mask + 1));
+			   sizeof(IdemEnumState) * (guard->enum_mask + 1));
 		guard->enum_epoch = enum_epoch;
 	}
 	for (slot = value & guard->enum_mask; guard->enum_states[slot].value != 0;
@@ -226,7 +239,7 @@ state_of_enum(StatesGuard *guard, Oid value)
 }
 
 static int
-state_of_text(const StatesGuard *guard, Datum value)
+state_of_text(const IdemStatesGuard *guard, Datum value)
 {
 	text	   *name = DatumGetTextPP(value);
 	int			state = idem_names_find(&guard->machine->diagram.state_names,
@@ -237,7 +250,7 @@ state_of_text(const StatesGuard *guard, Datum value)
 }
 
 static int
-state_of(StatesGuard *guard, TupleTableSlot *slot)
+state_of(IdemStatesGuard *guard, TupleTableSlot *slot)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(slot, guard->column, &isnull);
@@ -250,13 +263,13 @@ state_of(StatesGuard *guard, TupleTableSlot *slot)
 }
 
 static bool
-is_final(const StatesGuard *guard, int state)
+is_final(const IdemStatesGuard *guard, int state)
 {
 	return state >= 0 && guard->machine->diagram.states[state].final_line > 0;
 }
 
 static bool
-is_entry(const StatesGuard *guard, int state)
+is_entry(const IdemStatesGuard *guard, int state)
 {
 	return state >= 0 && guard->machine->diagram.states[state].entry_line > 0;
 }
@@ -265,7 +278,7 @@ is_entry(const StatesGuard *guard, int state)
 
 /* The value of the column for a message: a state "paid", or null */
 static char *
-value_text(const IdemGuardCall *call, const StatesGuard *guard,
+value_text(const IdemGuardCall *call, const IdemStatesGuard *guard,
 		   TupleTableSlot *slot)
 {
 	bool		isnull;
@@ -282,8 +295,8 @@ value_text(const IdemGuardCall *call, const StatesGuard *guard,
 }
 
 /* Can a plain UPDATE lead from one state to another? */
-static bool
-can_follow(const StatesGuard *guard, int from, int to)
+bool
+idem_can_follow(const IdemStatesGuard *guard, int from, int to)
 {
 	const IdemMachine *machine = guard->machine;
 
@@ -294,7 +307,7 @@ can_follow(const StatesGuard *guard, int from, int to)
 
 /* The states after one (or the entries, from -1): "a", "b" and 3 more */
 static char *
-following_states(const StatesGuard *guard, int from, int *count)
+following_states(const IdemStatesGuard *guard, int from, int *count)
 {
 	const IdemDiagram *diagram = &guard->machine->diagram;
 	StringInfoData buf;
@@ -304,7 +317,7 @@ following_states(const StatesGuard *guard, int from, int *count)
 	*count = 0;
 	for (i = 0; i < idem_state_count(diagram); i++)
 	{
-		if (from >= 0 ? !can_follow(guard, from, i) : !is_entry(guard, i))
+		if (from >= 0 ? !idem_can_follow(guard, from, i) : !is_entry(guard, i))
 			continue;
 		if ((*count)++ < STATES_SHOWN)
 			appendStringInfo(&buf, "%s\"%s\"", *count > 1 ? ", " : "",
@@ -317,7 +330,7 @@ following_states(const StatesGuard *guard, int from, int *count)
 
 /* DETAIL of a refused change, from a state that may be undeclared */
 static char *
-following_text(const StatesGuard *guard, int from)
+following_text(const IdemStatesGuard *guard, int from)
 {
 	const char *machine = guard->machine->name;
 	const char *state;
@@ -337,7 +350,7 @@ following_text(const StatesGuard *guard, int from)
 }
 
 static void
-refuse_entry(const IdemGuardCall *call, const StatesGuard *guard)
+refuse_entry(const IdemGuardCall *call, const IdemStatesGuard *guard)
 {
 	int			count;
 	char	   *list = following_states(guard, -1, &count);
@@ -356,7 +369,7 @@ refuse_entry(const IdemGuardCall *call, const StatesGuard *guard)
 
 /* 23I03 out of a final state, else 23I01 */
 static void
-refuse_transition(const IdemGuardCall *call, const StatesGuard *guard, int from)
+refuse_transition(const IdemGuardCall *call, const IdemStatesGuard *guard, int from)
 {
 	bool		readable = idem_may_read(call->rel);
 	bool		final = is_final(guard, from);
@@ -378,7 +391,7 @@ refuse_transition(const IdemGuardCall *call, const StatesGuard *guard, int from)
 }
 
 static void
-refuse_role(const IdemGuardCall *call, const StatesGuard *guard,
+refuse_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
 			const char *role)
 {
 	ereport(ERROR,
@@ -394,7 +407,7 @@ refuse_role(const IdemGuardCall *call, const StatesGuard *guard,
 
 /* The value is what the statement itself wrote: nothing is disclosed. */
 static void
-refuse_repeat(const IdemGuardCall *call, const StatesGuard *guard)
+refuse_repeat(const IdemGuardCall *call, const IdemStatesGuard *guard)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_REPEATED_TRANSITION),
@@ -425,7 +438,7 @@ is_named(const IdemGuardCall *call, int attnum)
  * most one column beside it such a statement says nothing about its writer.
  */
 static bool
-names_whole_row(const IdemGuardCall *call, const StatesGuard *guard)
+names_whole_row(const IdemGuardCall *call, const IdemStatesGuard *guard)
 {
 	TupleDesc	desc = RelationGetDescr(call->rel);
 	int			others = 0;
@@ -448,45 +461,52 @@ names_whole_row(const IdemGuardCall *call, const StatesGuard *guard)
 
 /* The column was left as it is: a repeat if the statement meant to write it. */
 static void
-judge_unchanged(const IdemGuardCall *call, const StatesGuard *guard)
+judge_unchanged(const IdemGuardCall *call, const IdemStatesGuard *guard)
 {
 	if (call->moved || !is_named(call, guard->column) ||
-		guard->repeat == REPEAT_IGNORE || idem_in_apply_worker())
+		guard->repeat == IDEM_REPEAT_IGNORE || idem_in_apply_worker())
 		return;
-	if (guard->repeat == REPEAT_REFUSE && names_whole_row(call, guard))
+	if (guard->repeat == IDEM_REPEAT_REFUSE && names_whole_row(call, guard))
 		return;
 	refuse_repeat(call, guard);
 }
 
+static bool
+has_role(const IdemEdge *edge)
+{
+	Oid			role;
+
+	if (edge->role == NULL)
+		return true;
+	role = get_role_oid(edge->role, true);
+	return OidIsValid(role) && is_member_of_role(GetUserId(), role);
+}
+
 /* Every edge from one state to the other asks for a role: has he one? */
 static void
-judge_role(const IdemGuardCall *call, const StatesGuard *guard, int from, int to)
+judge_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
+		   int from, int to)
 {
-	const IdemDiagram *diagram = &guard->machine->diagram;
+	const IdemMachine *machine = guard->machine;
 	const char *asked = NULL;
 	int			i;
 
-	for (i = 0; i < diagram->edge_count; i++)
+	for (i = machine->edges_of[from]; i < machine->edges_of[from + 1]; i++)
 	{
-		const IdemEdge *edge = &diagram->edges[i];
-		Oid			role;
-
-		if (edge->source != from || edge->target != to)
+		if (machine->edges[i]->target != to)
 			continue;
-		role = get_role_oid(edge->role, true);
-		if (OidIsValid(role) && is_member_of_role(GetUserId(), role))
+		if (has_role(machine->edges[i]))
 			return;
-		asked = edge->role;
+		asked = machine->edges[i]->role;
 	}
 	refuse_role(call, guard, asked);
 }
 
 static void
-judge_changed(const IdemGuardCall *call, StatesGuard *guard)
+judge_changed(const IdemGuardCall *call, const IdemStatesGuard *guard,
+			  int from, int to)
 {
 	const IdemMachine *machine = guard->machine;
-	int			from = state_of(guard, call->before);
-	int			to = state_of(guard, call->after);
 
 	if (from < 0 || to < 0)
 		refuse_transition(call, guard, from);
@@ -498,35 +518,131 @@ judge_changed(const IdemGuardCall *call, StatesGuard *guard)
 		judge_role(call, guard, from, to);
 }
 
-static void
-judge_update(const IdemGuardCall *call, StatesGuard *guard)
+/* Is this the row and the transition that idem.transition announced? */
+static bool
+is_announced(const IdemGuardCall *call, const IdemStatesGuard *guard,
+			 int from, int to)
 {
+	const IdemState *states = guard->machine->diagram.states;
+
+	return announced != NULL && !announced->taken && from >= 0 && to >= 0 &&
+		announced->root == guard->root &&
+		strcmp(announced->column, guard->column_name) == 0 &&
+		strcmp(announced->from, states[from].name) == 0 &&
+		strcmp(announced->to, states[to].name) == 0 &&
+		strcmp(announced->key, idem_key_of_row(guard->row_key, call->before)) == 0;
+}
+
+/* The announced event decides which edge it is, and who may take it. */
+static const char *
+judge_announced(const IdemGuardCall *call, const IdemStatesGuard *guard,
+				int from, int to)
+{
+	const IdemMachine *machine = guard->machine;
+	const char *event = announced->event;
+	const IdemEdge *edge;
+	int			count;
+
+	announced->taken = true;
+	edge = idem_machine_edge(machine, from, to, event == NULL ? -1 :
+							 idem_names_find(&machine->diagram.events, event,
+											 strlen(event)),
+							 &count);
+	if (edge == NULL)
+		refuse_transition(call, guard, from);
+	if (!has_role(edge))
+		refuse_role(call, guard, edge->role);
+	return edge->event < 0 ? NULL : machine->diagram.events.names[edge->event];
+}
+
+static const char *
+state_name(const IdemStatesGuard *guard, int state)
+{
+	return state < 0 ? NULL : guard->machine->diagram.states[state].name;
+}
+
+/* The event of a plain write: known if only one edge joins the two states. */
+static const char *
+plain_event(const IdemStatesGuard *guard, int from, int to)
+{
+	const IdemMachine *machine = guard->machine;
+	const IdemEdge *edge;
+	int			count;
+
+	edge = idem_machine_edge(machine, from, to, -1, &count);
+	if (count != 1 || edge->event < 0)
+		return NULL;
+	return machine->diagram.events.names[edge->event];
+}
+
+/* Write the history of a row: STATE_NULL stands for not being there. */
+static void
+record(const IdemGuardCall *call, const IdemStatesGuard *guard,
+	   int from, int to, const char *event)
+{
+	if (!guard->history)
+		return;
+	idem_log_transition(guard->root, guard->column_name,
+						idem_key_of_row(guard->row_key,
+										call->after ? call->after : call->before),
+						state_name(guard, from), state_name(guard, to),
+						event, guard->actor);
+}
+
+static void
+judge_update(const IdemGuardCall *call, IdemStatesGuard *guard)
+{
+	bool		changed;
+	const char *event = NULL;
+	int			from;
+	int			to;
+
 	idem_refuse_key_change(call, guard->key);
-	if (idem_same_image(call->rel, guard->column, call->before, call->after))
+	changed = !idem_same_image(call->rel, guard->column, call->before,
+							   call->after);
+	if (!changed && likely(announced == NULL))
+	{
 		judge_unchanged(call, guard);
+		return;
+	}
+	from = state_of(guard, call->before);
+	to = state_of(guard, call->after);
+	if (is_announced(call, guard, from, to))
+		event = judge_announced(call, guard, from, to);
+	else if (!changed)
+	{
+		judge_unchanged(call, guard);
+		return;
+	}
 	else
-		judge_changed(call, guard);
+	{
+		judge_changed(call, guard, from, to);
+		if (guard->history)
+			event = plain_event(guard, from, to);
+	}
+	record(call, guard, from, to, event);
 }
 
 /* In an apply worker a row may arrive in any state that is declared. */
 static void
-judge_insert(const IdemGuardCall *call, StatesGuard *guard)
+judge_insert(const IdemGuardCall *call, IdemStatesGuard *guard)
 {
 	int			state = state_of(guard, call->after);
 
 	if (!is_entry(guard, state) && !(state >= 0 && idem_in_apply_worker()))
 		refuse_entry(call, guard);
+	record(call, guard, STATE_NULL, state, NULL);
 }
 
 static void
-judge_delete(const IdemGuardCall *call, StatesGuard *guard)
+judge_delete(const IdemGuardCall *call, IdemStatesGuard *guard)
 {
-	if (guard->delete == DELETE_ANY)
-		return;
-	if (guard->delete == DELETE_FINAL &&
-		is_final(guard, state_of(guard, call->before)))
-		return;
-	idem_refuse_delete(call);
+	int			state = state_of(guard, call->before);
+
+	if (guard->delete == IDEM_DELETE_NEVER ||
+		(guard->delete == IDEM_DELETE_FINAL && !is_final(guard, state)))
+		idem_refuse_delete(call);
+	record(call, guard, state, STATE_NULL, NULL);
 }
 
 /*
@@ -537,7 +653,7 @@ Datum
 idem_keep_states(PG_FUNCTION_ARGS)
 {
 	IdemGuardCall call;
-	StatesGuard *guard;
+	IdemStatesGuard *guard;
 
 	if (!idem_guard_call(fcinfo, "idem.keep_states", &call))
 		return PointerGetDatum(NULL);

@@ -5,7 +5,9 @@
 #ifndef IDEM_MACHINE_H
 #define IDEM_MACHINE_H
 
+#include "base/guard.h"
 #include "machine/machine_text.h"
+#include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 
@@ -26,11 +28,86 @@ typedef struct IdemMachine
 	int			words;			/* of a line of the matrices */
 	uint64	   *open;			/* from x to: an edge that anybody may take */
 	uint64	   *restricted;		/* from x to: an edge that asks for a role */
+	IdemEdge  **edges;			/* grouped by source: those of s are */
+	int		   *edges_of;		/* edges_of[s] .. edges_of[s + 1] - 1 */
 } IdemMachine;
 
 #define IDEM_MACHINE_BIT(machine, matrix, from, to) \
 	(((machine)->matrix[(from) * (machine)->words + (to) / 64] >> \
 	  ((to) % 64)) & 1)
+
+/* The columns that say which row it is */
+typedef struct IdemKeyColumn
+{
+	AttrNumber	number;
+	Oid			type;
+	int32		typmod;
+	char	   *name;
+	FmgrInfo	output;
+} IdemKeyColumn;
+
+typedef struct IdemKey
+{
+	int			count;
+	IdemKeyColumn *columns;		/* by name */
+	bool		plain;			/* no setting changes their text */
+} IdemKey;
+
+typedef enum IdemRepeatPolicy
+{
+	IDEM_REPEAT_REFUSE,			/* naming the column and leaving it */
+	IDEM_REPEAT_STRICT,			/* also in a statement that names all */
+	IDEM_REPEAT_IGNORE
+} IdemRepeatPolicy;
+
+typedef enum IdemDeletePolicy
+{
+	IDEM_DELETE_NEVER,
+	IDEM_DELETE_FINAL,			/* rows in a final state */
+	IDEM_DELETE_ANY
+} IdemDeletePolicy;
+
+/* The state an enum value stands for; value is 0 in a free slot */
+typedef struct IdemEnumState
+{
+	Oid			value;
+	int			state;
+} IdemEnumState;
+
+/* Settings of one trigger of guard_states, compiled */
+typedef struct IdemStatesGuard
+{
+	IdemMachine *machine;
+	uint64		locked;			/* epoch in which the machine was locked */
+	AttrNumber	column;
+	char	   *column_name;
+	Bitmapset  *key;			/* as idem_key_columns, without the column */
+	IdemKey    *row_key;		/* the same for history */
+	Oid			root;			/* the partitioned table at the top */
+	IdemRepeatPolicy repeat;
+	IdemDeletePolicy delete;
+	bool		history;
+	char	   *actor;			/* setting that says who acts, or NULL */
+	bool		is_enum;
+	uint64		enum_epoch;		/* when enum_states was last emptied */
+	IdemEnumState *enum_states; /* open addressing, at most half full */
+	uint32		enum_mask;
+} IdemStatesGuard;
+
+/*
+ * A transition that idem.transition is about to write: the guard takes the
+ * edge with this event for the row with this key, once.
+ */
+typedef struct IdemAnnouncement
+{
+	Oid			root;
+	const char *column;
+	const char *key;
+	const char *from;
+	const char *to;
+	const char *event;			/* NULL: it is the only edge */
+	bool		taken;			/* the guard has seen it */
+} IdemAnnouncement;
 
 /* What differs between two versions */
 typedef enum IdemEffect
@@ -56,12 +133,15 @@ typedef struct IdemGuarded
 } IdemGuarded;
 
 /* machine_cache.c */
+extern Oid	idem_extension_relation(const char *name);
 extern Oid	idem_machine_table(void);
 extern void idem_machine_lock(const char *name, LOCKMODE mode);
 extern uint64 idem_machine_lock_epoch(void);
 extern bool idem_machine_fetch(const char *name, int version,
 							   IdemMachineRow *row);
 extern IdemMachine *idem_machine_load(const char *name);
+extern const IdemEdge *idem_machine_edge(const IdemMachine *machine, int from,
+										 int to, int event, int *count);
 extern void idem_machine_missing(const char *name);
 extern void idem_machine_check_owner(const char *name,
 									 const IdemMachineRow *row);
@@ -71,6 +151,29 @@ extern List *idem_machine_diff(const IdemDiagram *before,
 							   const IdemDiagram *after);
 
 /* machine_declare.c */
+extern Oid	idem_machine_guard_function(void);
 extern List *idem_machine_guarded(const char *name);
+
+/* machine_key.c */
+extern IdemKey *idem_key_of(Relation rel, AttrNumber state);
+extern char *idem_key_text(const IdemKey *key, const Datum *values);
+extern char *idem_key_of_row(const IdemKey *key, TupleTableSlot *slot);
+extern Datum *idem_key_read(Relation rel, const IdemKey *key, char *text);
+
+/* machine_log.c */
+extern void idem_log_transition(Oid relid, const char *column,
+								const char *key, const char *from,
+								const char *to, const char *event,
+								const char *actor);
+extern bool idem_log_has_entered(Oid relid, const char *column,
+								 const char *key, const char *state);
+extern void idem_log_put_history(ReturnSetInfo *rsinfo, Oid relid,
+								 const char *column, const char *key);
+
+/* machine.c */
+extern IdemStatesGuard *idem_states_guard(Relation rel, Trigger *trigger,
+										  bool lock);
+extern bool idem_can_follow(const IdemStatesGuard *guard, int from, int to);
+extern IdemAnnouncement *idem_announce(IdemAnnouncement *announcement);
 
 #endif							/* IDEM_MACHINE_H */

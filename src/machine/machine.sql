@@ -35,6 +35,43 @@ CREATE TRIGGER machine_invalidate
 COMMENT ON TRIGGER machine_invalidate ON idem.machine IS 'every session reads a changed machine anew';
 ALTER TABLE idem.machine ENABLE ALWAYS TRIGGER machine_invalidate;
 
+-- One row a transition, written by the guards.  No row belongs to a machine's
+-- version or to a partition: history is of the row, for good.
+CREATE TABLE idem.transition_log (
+    id              bigint GENERATED ALWAYS AS IDENTITY
+                    CONSTRAINT transition_log_pkey PRIMARY KEY,
+    relation        regclass NOT NULL,
+    state_column    name NOT NULL,
+    key             text COLLATE "C" NOT NULL,
+    from_state      text COLLATE "C",
+    to_state        text COLLATE "C",
+    event           text COLLATE "C",
+    at              timestamptz NOT NULL,
+    transaction     xid8 NOT NULL,
+    session_role    name NOT NULL,
+    role            name NOT NULL,
+    actor           text,
+    application     text NOT NULL
+);
+CREATE INDEX transition_log_row ON idem.transition_log (relation, key, state_column, id);
+COMMENT ON TABLE idem.transition_log IS 'every transition of every guarded row, append-only';
+COMMENT ON COLUMN idem.transition_log.id IS 'order of writing';
+COMMENT ON COLUMN idem.transition_log.relation IS 'the guarded table; of a partition the table at the top';
+COMMENT ON COLUMN idem.transition_log.state_column IS 'the guarded column';
+COMMENT ON COLUMN idem.transition_log.key IS 'primary key of the row; of several columns a JSON object';
+COMMENT ON COLUMN idem.transition_log.from_state IS 'state before; NULL: the row was inserted';
+COMMENT ON COLUMN idem.transition_log.to_state IS 'state after; NULL: the row was deleted';
+COMMENT ON COLUMN idem.transition_log.event IS 'event of the edge, as far as it is known';
+COMMENT ON COLUMN idem.transition_log.at IS 'when, by the clock of the database';
+COMMENT ON COLUMN idem.transition_log.transaction IS 'by which transaction';
+COMMENT ON COLUMN idem.transition_log.session_role IS 'who was logged in';
+COMMENT ON COLUMN idem.transition_log.role IS 'whose rights were used';
+COMMENT ON COLUMN idem.transition_log.actor IS 'who acted, as the application said';
+COMMENT ON COLUMN idem.transition_log.application IS 'application_name of the session';
+REVOKE ALL ON TABLE idem.transition_log FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('idem.transition_log', '');
+SELECT pg_catalog.pg_extension_config_dump('idem.transition_log_id_seq', '');
+
 -- ---------------------------------------------------------------------------
 -- machine: definitions
 -- ---------------------------------------------------------------------------
@@ -77,9 +114,39 @@ COMMENT ON FUNCTION idem.keep_states() IS
 CREATE FUNCTION idem.guard_states(relation regclass, state_column name,
                                   machine text,
                                   repeat text DEFAULT 'refuse',
-                                  delete text DEFAULT 'never')
+                                  delete text DEFAULT 'never',
+                                  history boolean DEFAULT true,
+                                  actor text DEFAULT NULL)
     RETURNS void
     AS 'MODULE_PATHNAME', 'idem_guard_states'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.guard_states(regclass, name, text, text, text) IS
-    'from now on the column changes only as the state machine says. repeat: refuse, strict or ignore an UPDATE that names the column and leaves it; delete: never, final or any. Needs ownership of table and machine (42501) and a primary key (42P17); raises 42710 if the column is guarded, 42704 without the machine, 23514 if rows stand in undeclared states. Locks the table against writers until commit';
+COMMENT ON FUNCTION idem.guard_states(regclass, name, text, text, text, boolean, text) IS
+    'from now on the column changes only as the state machine says. repeat: refuse, strict or ignore an UPDATE that names the column and leaves it; delete: never, final or any. history: keep each transition; actor: setting of the application that says who acts. Needs ownership of table and machine (42501) and a primary key (42P17); raises 42710 if the column is guarded, 42704 without the machine, 23514 if rows stand in undeclared states. Locks the table against writers until commit';
+
+-- ---------------------------------------------------------------------------
+-- machine: for consumers of messages
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION idem.transition(relation regclass, key text, to_state text,
+                                event text DEFAULT NULL,
+                                from_states text[] DEFAULT NULL,
+                                set jsonb DEFAULT NULL,
+                                state_column name DEFAULT NULL,
+                                OUT outcome text, OUT state text,
+                                OUT next_states text[])
+    AS 'MODULE_PATHNAME', 'idem_transition'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION idem.transition(regclass, text, text, text, text[], jsonb, name) FROM PUBLIC;
+COMMENT ON FUNCTION idem.transition(regclass, text, text, text, text[], jsonb, name) IS
+    'locks the row, checks and changes it, with the rights of the caller. outcome: applied; already (in that state, set agrees); conflict (in that state, set disagrees); passed (it was there and moved on); refused (it never was and cannot get there from state); missing. Raises 22023 for misuse, 42501 without the rights or the role of the edge, and what the table''s own rules raise';
+
+CREATE FUNCTION idem.history(relation regclass, key text,
+                             state_column name DEFAULT NULL)
+    RETURNS TABLE (at timestamptz, from_state text, to_state text, event text,
+                   transaction xid8, session_role name, role name, actor text,
+                   application text)
+    AS 'MODULE_PATHNAME', 'idem_history'
+    LANGUAGE C STABLE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION idem.history(regclass, text, name) FROM PUBLIC;
+COMMENT ON FUNCTION idem.history(regclass, text, name) IS
+    'the transitions of one row, oldest first. Raises 42501 unless the caller may read every row of the table';

@@ -73,8 +73,9 @@ idem_machine_lock_epoch(void)
 	return lock_epoch;
 }
 
-static Oid
-extension_relation(const char *name)
+/* A table, index or sequence of ours by its name */
+Oid
+idem_extension_relation(const char *name)
 {
 	Oid			relid = get_relname_relid(name,
 										  get_namespace_oid("idem", false));
@@ -87,7 +88,7 @@ extension_relation(const char *name)
 Oid
 idem_machine_table(void)
 {
-	return extension_relation("machine");
+	return idem_extension_relation("machine");
 }
 
 /*
@@ -129,7 +130,7 @@ bool
 idem_machine_fetch(const char *name, int version, IdemMachineRow *row)
 {
 	Relation	table = table_open(idem_machine_table(), AccessShareLock);
-	Relation	index = index_open(extension_relation("machine_pkey"),
+	Relation	index = index_open(idem_extension_relation("machine_pkey"),
 								   AccessShareLock);
 	ScanKeyData keys[2];
 	SysScanDesc scan;
@@ -173,6 +174,52 @@ idem_machine_check_owner(const char *name, const IdemMachineRow *row)
 				 errmsg("must be owner of state machine \"%s\"", name)));
 }
 
+/* Group the edges by their source (counting sort). */
+static void
+group_edges(IdemMachine *machine)
+{
+	int			states = idem_state_count(&machine->diagram);
+	int			edges = machine->diagram.edge_count;
+	int			i;
+
+	machine->edges_of = palloc0(sizeof(int) * (states + 2));
+	machine->edges = palloc0(sizeof(IdemEdge *) * (edges + 1));
+	for (i = 0; i < edges; i++)
+		machine->edges_of[machine->diagram.edges[i].source + 2]++;
+	for (i = 2; i <= states; i++)
+		machine->edges_of[i] += machine->edges_of[i - 1];
+	for (i = 0; i < edges; i++)
+	{
+		IdemEdge   *edge = &machine->diagram.edges[i];
+
+		machine->edges[machine->edges_of[edge->source + 1]++] = edge;
+	}
+}
+
+/*
+ * The edge between two states: with this event, or, with event -1, the first
+ * one; NULL if there is none.  *count is how many fit.
+ */
+const IdemEdge *
+idem_machine_edge(const IdemMachine *machine, int from, int to, int event,
+				  int *count)
+{
+	const IdemEdge *found = NULL;
+	int			i;
+
+	*count = 0;
+	for (i = machine->edges_of[from]; i < machine->edges_of[from + 1]; i++)
+	{
+		const IdemEdge *edge = machine->edges[i];
+
+		if (edge->target != to || (event >= 0 && edge->event != event))
+			continue;
+		if ((*count)++ == 0)
+			found = edge;
+	}
+	return found;
+}
+
 /* Set the bit of every edge in the matrix it belongs to. */
 static void
 fill_matrices(IdemMachine *machine)
@@ -214,5 +261,6 @@ idem_machine_load(const char *name)
 						row.version, name, machine->diagram.error_line,
 						machine->diagram.reason)));
 	fill_matrices(machine);
+	group_edges(machine);
 	return machine;
 }

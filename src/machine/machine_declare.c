@@ -41,10 +41,12 @@ typedef struct StatesArguments
 	char	   *machine;
 	char	   *repeat;
 	char	   *delete;
+	bool		history;
+	char	   *actor;			/* a setting, or NULL */
 } StatesArguments;
 
-static Oid
-guard_function(void)
+Oid
+idem_machine_guard_function(void)
 {
 	return LookupFuncName(list_make2(makeString("idem"),
 									 makeString("keep_states")),
@@ -94,7 +96,7 @@ idem_machine_guarded(const char *name)
 	HeapTuple	tuple;
 
 	ScanKeyInit(&key, Anum_pg_trigger_tgfoid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(guard_function()));
+				ObjectIdGetDatum(idem_machine_guard_function()));
 	scan = systable_beginscan(table, InvalidOid, false, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -133,6 +135,17 @@ check_choice(const char *argument, const char *value, const char *const *choices
 					value, argument),
 			 errhint("It is \"%s\", \"%s\" or \"%s\".",
 					 choices[0], choices[1], choices[2])));
+}
+
+/* Who acts is said by a setting of the application, not of the server. */
+static void
+check_actor(const char *actor)
+{
+	if (actor != NULL && strchr(actor, '.') == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("actor \"%s\" is not a setting of an application", actor),
+				 errhint("Name one with a dot, such as app.user.")));
 }
 
 /* Text, varchar, an enum or a domain over one, stored as it is written */
@@ -175,7 +188,7 @@ check_key(Relation rel, AttrNumber column)
 static void
 check_only_machine(Relation rel, const char *column)
 {
-	Oid			function = guard_function();
+	Oid			function = idem_machine_guard_function();
 	int			i;
 
 	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
@@ -277,6 +290,13 @@ read_arguments(FunctionCallInfo fcinfo, StatesArguments *args)
 	args->machine = required_text(fcinfo, 2, "machine");
 	args->repeat = required_text(fcinfo, 3, "repeat");
 	args->delete = required_text(fcinfo, 4, "delete");
+	if (PG_ARGISNULL(5))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", "history")));
+	args->history = PG_GETARG_BOOL(5);
+	args->actor = PG_ARGISNULL(6) ? NULL : required_text(fcinfo, 6, "actor");
+	check_actor(args->actor);
 	check_choice("repeat", args->repeat, repeats);
 	check_choice("delete", args->delete, deletes);
 }
@@ -284,10 +304,15 @@ read_arguments(FunctionCallInfo fcinfo, StatesArguments *args)
 static List *
 settings_list(const StatesArguments *args)
 {
-	return list_make4(psprintf("column=%s", args->column),
-					  psprintf("machine=%s", args->machine),
-					  psprintf("repeat=%s", args->repeat),
-					  psprintf("delete=%s", args->delete));
+	List	   *list = list_make4(psprintf("column=%s", args->column),
+								  psprintf("machine=%s", args->machine),
+								  psprintf("repeat=%s", args->repeat),
+								  psprintf("delete=%s", args->delete));
+
+	list = lappend(list, psprintf("history=%s", args->history ? "true" : "false"));
+	if (args->actor != NULL)
+		list = lappend(list, psprintf("actor=%s", args->actor));
+	return list;
 }
 
 /* The caller owns the machine, which from here on stays as it is. */
@@ -330,7 +355,8 @@ create_guard(Relation rel, const StatesArguments *args,
 }
 
 /*
- * guard_states(relation, state_column, machine, repeat, delete)
+ * guard_states(relation, state_column, machine, repeat, delete, history,
+ *				actor)
  */
 PG_FUNCTION_INFO_V1(idem_guard_states);
 Datum

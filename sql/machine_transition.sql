@@ -1,0 +1,217 @@
+--
+-- machine_transition: what becomes of a message, and what is remembered of it
+--
+CREATE ROLE regress_idem_owner;
+CREATE ROLE regress_idem_app;
+CREATE ROLE regress_idem_risk;
+CREATE SCHEMA machine_transition AUTHORIZATION regress_idem_owner;
+GRANT USAGE ON SCHEMA machine_transition TO regress_idem_app, regress_idem_risk;
+GRANT EXECUTE ON FUNCTION idem.transition, idem.history TO regress_idem_app, regress_idem_risk;
+SET search_path = machine_transition;
+SET SESSION AUTHORIZATION regress_idem_owner;
+
+SELECT FROM idem.define_machine('transition_m', $$
+stateDiagram-v2
+    [*] --> created
+    created --> paying : submit
+    created --> failed : cancel
+    created --> failed : expire
+    paying --> succeeded : confirm
+    paying --> failed : reject
+    succeeded --> succeeded : partial_refund
+    succeeded --> refunded : refund [late]
+    succeeded --> failed : bank_return [late] [role regress_idem_risk]
+    succeeded --> [*]
+    failed --> [*]
+    refunded --> [*]
+$$);
+CREATE TABLE payment (id int PRIMARY KEY, status text, channel_no varchar(10), fee numeric(10,2), note jsonb);
+SELECT idem.guard_states('payment', 'status', 'transition_m', actor => 'app.worker');
+GRANT SELECT, INSERT, UPDATE ON payment TO regress_idem_app, regress_idem_risk;
+
+SET SESSION AUTHORIZATION regress_idem_app;
+SET application_name = 'consumer';
+SET app.worker = 'number 7';
+INSERT INTO payment VALUES (1, 'created'), (2, 'created'), (3, 'created');
+
+-- --------------------------------------------------------------- the outcomes
+SELECT * FROM idem.transition('payment', '1', 'paying');
+SELECT * FROM idem.transition('payment', '1', 'succeeded', set => '{"channel_no": "C1", "fee": 0.5, "note": {"a": 1}}');
+-- the message comes again: do not push the business again
+SELECT * FROM idem.transition('payment', '1', 'succeeded', set => '{"channel_no": "C1", "fee": "0.50"}');
+SELECT * FROM idem.transition('payment', '1', 'succeeded', event => 'confirm');
+-- ... with something else in it: somebody has to look
+SELECT * FROM idem.transition('payment', '1', 'succeeded', set => '{"channel_no": "C2"}');
+SELECT * FROM idem.transition('payment', '1', 'succeeded', set => '{"note": {"a": 2}}');
+SELECT * FROM idem.transition('payment', '1', 'succeeded', set => '{"fee": null}');
+-- a late one: the row was there and moved on
+SELECT * FROM idem.transition('payment', '1', 'paying');
+-- one that cannot be: it never was there
+SELECT * FROM idem.transition('payment', '2', 'refunded');
+-- from_states: only from where the sender thinks it is
+SELECT * FROM idem.transition('payment', '2', 'paying', from_states => '{succeeded,failed}');
+SELECT * FROM idem.transition('payment', '2', 'paying', from_states => '{created}');
+SELECT * FROM idem.transition('payment', '99', 'paying');
+-- an event decides which of two edges it is
+SELECT * FROM idem.transition('payment', '3', 'failed');
+SELECT * FROM idem.transition('payment', '3', 'failed', event => 'confirm');
+SELECT * FROM idem.transition('payment', '3', 'failed', event => 'expire');
+-- a self-loop is an event, as often as it comes
+SELECT * FROM idem.transition('payment', '1', 'succeeded', event => 'partial_refund', set => '{"fee": 1}');
+SELECT * FROM idem.transition('payment', '1', 'succeeded', event => 'partial_refund', set => '{"fee": 2}');
+-- an edge of a role
+SELECT * FROM idem.transition('payment', '1', 'failed');
+SET SESSION AUTHORIZATION regress_idem_risk;
+SELECT * FROM idem.transition('payment', '1', 'failed');
+SELECT * FROM payment ORDER BY id;
+
+-- ------------------------------------------------------------------- history
+SELECT from_state, to_state, event, session_role, role, actor, application,
+    at <= clock_timestamp() AS past, transaction < pg_current_xact_id() AS before
+    FROM idem.history('payment', '1');
+SELECT from_state, to_state, event FROM idem.history('payment', ' 03 ');
+SELECT from_state, to_state, event FROM idem.history('payment', '99');
+-- what is refused or rolled back leaves nothing
+RESET SESSION AUTHORIZATION;
+BEGIN;
+SELECT outcome FROM idem.transition('payment', '2', 'succeeded');
+SELECT count(*) FROM idem.history('payment', '2');
+ROLLBACK;
+SELECT from_state, to_state FROM idem.history('payment', '2');
+-- nobody but the guards writes it
+SET SESSION AUTHORIZATION regress_idem_owner;
+INSERT INTO idem.transition_log DEFAULT VALUES;
+DELETE FROM idem.transition_log;
+SELECT * FROM idem.transition_log;
+
+-- -------------------------------------------------------------------- misuse
+RESET SESSION AUTHORIZATION;
+SELECT idem.transition('payment', '2', 'paid');
+SELECT idem.transition('payment', '2', 'failed', event => 'nothing');
+SELECT idem.transition('payment', '2', 'failed', from_states => '{paid}');
+SELECT idem.transition('payment', 'two', 'failed');
+SELECT idem.transition('payment', NULL, 'failed');
+SELECT idem.transition('payment', '2', NULL);
+SELECT idem.transition(NULL, '2', 'failed');
+SELECT idem.transition('payment', '2', 'failed', set => '[]');
+SELECT idem.transition('payment', '2', 'failed', set => '{"status": "paying"}');
+SELECT idem.transition('payment', '2', 'failed', set => '{"id": 3}');
+SELECT idem.transition('payment', '2', 'failed', set => '{"nix": 3}');
+SELECT idem.transition('payment', '2', 'failed', set => '{"channel_no": "longer than ten"}');
+SELECT idem.transition('payment', '2', 'failed', state_column => 'note');
+SELECT idem.transition('pg_class', '2', 'failed');
+SELECT status FROM payment WHERE id = 2;
+
+-- ------------------------------------------------- the rights are the caller's
+CREATE TABLE private (id int PRIMARY KEY, status text, note text);
+ALTER TABLE private OWNER TO regress_idem_owner;
+SELECT idem.guard_states('private', 'status', 'transition_m');
+INSERT INTO private VALUES (1, 'created'), (2, 'created');
+SET SESSION AUTHORIZATION regress_idem_app;
+SELECT idem.transition('private', '1', 'paying');
+SELECT idem.history('private', '1');
+RESET SESSION AUTHORIZATION;
+GRANT SELECT ON private TO regress_idem_app;
+SET SESSION AUTHORIZATION regress_idem_app;
+SELECT idem.transition('private', '1', 'paying');
+RESET SESSION AUTHORIZATION;
+GRANT UPDATE (status) ON private TO regress_idem_app;
+SET SESSION AUTHORIZATION regress_idem_app;
+SELECT idem.transition('private', '1', 'paying');
+SELECT idem.transition('private', '1', 'succeeded', set => '{"note": "x"}');
+RESET SESSION AUTHORIZATION;
+ALTER TABLE private ENABLE ROW LEVEL SECURITY;
+CREATE POLICY only_one ON private TO regress_idem_app USING (id = 1);
+SET SESSION AUTHORIZATION regress_idem_app;
+SELECT idem.transition('private', '1', 'succeeded');
+SELECT idem.transition('private', '2', 'paying');
+SELECT idem.history('private', '2');
+RESET SESSION AUTHORIZATION;
+
+-- ------------------------------------------------ other triggers of the table
+-- One that answers with a transition of another row: each takes its own edge.
+CREATE FUNCTION follow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM idem.transition('machine_transition.private', '2', 'paying');
+    RETURN NULL;
+END $$;
+ALTER TABLE private DISABLE ROW LEVEL SECURITY;
+CREATE TRIGGER aaa AFTER UPDATE ON payment FOR EACH ROW EXECUTE FUNCTION follow();
+SELECT idem.transition('payment', '2', 'succeeded');
+SELECT id, payment.status, private.status FROM payment JOIN private USING (id) ORDER BY id;
+DROP TRIGGER aaa ON payment;
+-- One that bends or skips the change is not covered up.
+CREATE FUNCTION bend() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.note = '"skip"' THEN RETURN NULL; END IF;
+    NEW.status := 'failed';
+    RETURN NEW;
+END $$;
+SET SESSION AUTHORIZATION regress_idem_risk;
+INSERT INTO payment VALUES (4, 'created');
+RESET SESSION AUTHORIZATION;
+CREATE TRIGGER zzz BEFORE UPDATE ON payment FOR EACH ROW EXECUTE FUNCTION bend();
+SELECT idem.transition('payment', '4', 'paying');
+SELECT idem.transition('payment', '4', 'paying', set => '{"note": "skip"}');
+DROP TRIGGER zzz ON payment;
+SELECT status FROM payment WHERE id = 4;
+-- The search path is not trusted: an operator of somebody else is not used.
+CREATE FUNCTION always(int, int) RETURNS boolean LANGUAGE sql RETURN true;
+CREATE OPERATOR = (LEFTARG = int, RIGHTARG = int, FUNCTION = always);
+SET search_path = machine_transition, pg_catalog;
+SELECT outcome FROM idem.transition('payment', '4', 'paying');
+SELECT id FROM payment WHERE status OPERATOR(pg_catalog.=) 'paying';
+SET search_path = machine_transition;
+DROP OPERATOR machine_transition.= (int, int);
+
+-- ------------------------------------------------------------- every kind of key
+CREATE TYPE size AS ENUM ('small', 'large');
+CREATE TABLE keys (day date, "No" int, size size, at timestamptz, name varchar(20),
+    status size, other size, PRIMARY KEY ("No", day, size, at, name));
+SELECT FROM idem.define_machine('transition_size', E'stateDiagram-v2\n[*] --> small\nsmall --> large : grow\nlarge --> [*]');
+SELECT idem.guard_states('keys', 'status', 'transition_size');
+SET datestyle = 'German';
+SET timezone = 'Asia/Shanghai';
+INSERT INTO keys VALUES ('22.11.2026', 1, 'large', '2026-11-22 08:00+08', 'a "b"', 'small', 'small');
+SELECT key, to_state FROM idem.transition_log WHERE relation = 'keys'::regclass;
+SELECT idem.transition('keys', '{"No": 1, "day": "2026-11-22", "size": "large", "at": "2026-11-22 00:00:00+00", "name": "a \"b\""}', 'large');
+RESET datestyle;
+RESET timezone;
+SELECT from_state, to_state, event FROM idem.history('keys', '{"name": "a \"b\"", "at": "2026-11-22 01:00+01", "day": "2026-11-22", "size": "large", "No": "1"}');
+SELECT idem.transition('keys', '1', 'large');
+SELECT idem.transition('keys', '{"No": 1}', 'large');
+SELECT idem.transition('keys', '{"No": 1, "day": "2026-11-22", "size": "large", "at": "2026-11-22 00:00:00+00", "x": "y"}', 'large');
+SELECT idem.transition('keys', '{"No": 1, "day": "2026-11-22", "size": "large", "at": "2026-11-22 00:00:00+00", "name": null}', 'large');
+-- two guarded columns: say which
+SELECT idem.guard_states('keys', 'other', 'transition_size');
+SELECT idem.transition('keys', '{}', 'large');
+SELECT outcome FROM idem.transition('keys', '{"No": 1, "day": "2026-11-22", "size": "large", "at": "2026-11-22 00:00:00+00", "name": "a \"b\""}', 'large', state_column => 'other');
+
+-- ---------------------------------------------------------------- partitions
+CREATE TABLE parts (id int, status text, note text, PRIMARY KEY (id, status)) PARTITION BY LIST (status);
+CREATE TABLE parts_live PARTITION OF parts FOR VALUES IN ('created', 'paying');
+CREATE TABLE parts_done (note text, status text NOT NULL, id int NOT NULL);
+ALTER TABLE parts ATTACH PARTITION parts_done DEFAULT;
+SELECT idem.guard_states('parts', 'status', 'transition_m', delete => 'final');
+INSERT INTO parts VALUES (1, 'created');
+SELECT * FROM idem.transition('parts', '1', 'failed', event => 'cancel', set => '{"note": "moved"}');
+SELECT tableoid::regclass, * FROM parts;
+-- a row that was archived left its history
+DELETE FROM parts;
+SELECT from_state, to_state, event FROM idem.history('parts', '1');
+SELECT DISTINCT relation FROM idem.transition_log WHERE relation::text LIKE 'parts%';
+
+-- --------------------------------------------------------------- no history
+CREATE TABLE quick (id int PRIMARY KEY, status text);
+SELECT idem.guard_states('quick', 'status', 'transition_m', history => false);
+INSERT INTO quick VALUES (1, 'created');
+SELECT * FROM idem.transition('quick', '1', 'paying');
+SELECT * FROM idem.transition('quick', '1', 'created');
+SELECT * FROM idem.history('quick', '1');
+SELECT idem.guard_states('quick', 'status', 'transition_m', history => NULL);
+SELECT idem.guard_states('quick', 'status', 'transition_m', actor => 'user');
+
+DROP SCHEMA machine_transition CASCADE;
+DELETE FROM idem.machine WHERE name LIKE 'transition\_%';
+DROP OWNED BY regress_idem_app, regress_idem_risk;
+DROP ROLE regress_idem_owner, regress_idem_app, regress_idem_risk;

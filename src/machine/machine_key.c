@@ -1,0 +1,246 @@
+/*
+ * machine_key.c
+ *		Which row it is, as one text, for history and messages.
+ *
+ * A key of one column is its value as text: 4711.  A key of several is a JSON
+ * object of their names, in the order of the names, every value a string:
+ * {"day": "2026-11-22", "id": "7"}.  The text does not depend on the session:
+ * dates are ISO, times UTC.
+ *
+ * What belongs to the key is what stays when a row moves between partitions
+ * (idem_key_columns), without the state itself.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/guard.h"
+#include "machine/machine.h"
+
+/* Does the text of this type depend on no setting? */
+static bool
+is_plain(Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case NUMERICOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case NAMEOID:
+		case UUIDOID:
+		case BOOLOID:
+			return true;
+		default:
+			return type_is_enum(getBaseType(type));
+	}
+}
+
+/* Add one column, keeping the names in order. */
+static void
+add_column(IdemKey *key, Form_pg_attribute att)
+{
+	int			i = key->count++;
+	bool		varlena;
+	Oid			output;
+
+	for (; i > 0 && strcmp(key->columns[i - 1].name, NameStr(att->attname)) > 0; i--)
+		key->columns[i] = key->columns[i - 1];
+	key->columns[i].number = att->attnum;
+	key->columns[i].type = att->atttypid;
+	key->columns[i].typmod = att->atttypmod;
+	key->columns[i].name = pstrdup(NameStr(att->attname));
+	getTypeOutputInfo(att->atttypid, &output, &varlena);
+	fmgr_info(output, &key->columns[i].output);
+	key->plain = key->plain && is_plain(att->atttypid);
+}
+
+/* The key of a table, in the current memory context */
+IdemKey *
+idem_key_of(Relation rel, AttrNumber state)
+{
+	Bitmapset  *columns = bms_del_member(idem_key_columns(rel), state);
+	IdemKey    *key = palloc0(sizeof(IdemKey));
+	int			i = -1;
+
+	key->columns = palloc0(sizeof(IdemKeyColumn) * Max(bms_num_members(columns), 1));
+	key->plain = true;
+	while ((i = bms_next_member(columns, i)) >= 0)
+		add_column(key, TupleDescAttr(RelationGetDescr(rel), i - 1));
+	return key;
+}
+
+static void
+set_for_now(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+static int
+pin_settings(void)
+{
+	int			level = NewGUCNestLevel();
+
+	set_for_now("DateStyle", "ISO, YMD");
+	set_for_now("IntervalStyle", "postgres");
+	set_for_now("TimeZone", "UTC");
+	set_for_now("extra_float_digits", "1");
+	set_for_now("bytea_output", "hex");
+	return level;
+}
+
+static char *
+join_values(const IdemKey *key, char **texts)
+{
+	StringInfoData buf;
+	int			i;
+
+	if (key->count == 1)
+		return texts[0];
+	initStringInfo(&buf);
+	for (i = 0; i < key->count; i++)
+	{
+		appendStringInfoString(&buf, i > 0 ? ", " : "{");
+		escape_json(&buf, key->columns[i].name);
+		appendStringInfoString(&buf, ": ");
+		escape_json(&buf, texts[i]);
+	}
+	appendStringInfoChar(&buf, '}');
+	return buf.data;
+}
+
+/* The key as text; a primary key holds no null. */
+char *
+idem_key_text(const IdemKey *key, const Datum *values)
+{
+	int			level = key->plain ? 0 : pin_settings();
+	char	  **texts = palloc(sizeof(char *) * Max(key->count, 1));
+	int			i;
+
+	for (i = 0; i < key->count; i++)
+		texts[i] = OutputFunctionCall(&key->columns[i].output, values[i]);
+	if (level > 0)
+		AtEOXact_GUC(false, level);
+	return join_values(key, texts);
+}
+
+/* The same of a row */
+char *
+idem_key_of_row(const IdemKey *key, TupleTableSlot *slot)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(key->count, 1));
+	bool		isnull;
+	int			i;
+
+	for (i = 0; i < key->count; i++)
+		values[i] = slot_getattr(slot, key->columns[i].number, &isnull);
+	return idem_key_text(key, values);
+}
+
+/* ---------- reading ---------- */
+
+static int
+find_column(const IdemKey *key, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < key->count; i++)
+		if (strcmp(key->columns[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+static void
+refuse_key(Relation rel, const IdemKey *key)
+{
+	StringInfoData names;
+	int			i;
+
+	initStringInfo(&names);
+	for (i = 0; i < key->count; i++)
+		appendStringInfo(&names, "%s\"%s\"", i > 0 ? ", " : "",
+						 key->columns[i].name);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("key of table \"%s\" is not a JSON object of %s",
+					RelationGetRelationName(rel), names.data)));
+}
+
+/* A scalar of the object as text, NULL if it is something else */
+static char *
+scalar_text(const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvString:
+			return pnstrdup(value->val.string.val, value->val.string.len);
+		case jbvNumeric:
+			return DatumGetCString(DirectFunctionCall1(numeric_out,
+													   NumericGetDatum(value->val.numeric)));
+		case jbvBool:
+			return pstrdup(value->val.boolean ? "true" : "false");
+		default:
+			return NULL;
+	}
+}
+
+/* The texts of the columns from a JSON object that has each of them once */
+static char **
+split_object(Relation rel, const IdemKey *key, const char *text)
+{
+	char	  **texts = palloc0(sizeof(char *) * key->count);
+	Jsonb	   *object = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+															CStringGetDatum(text)));
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	int			column = -1;
+
+	if (!JB_ROOT_IS_OBJECT(object) || JB_ROOT_COUNT(object) != key->count)
+		refuse_key(rel, key);
+	it = JsonbIteratorInit(&object->root);
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			column = find_column(key, scalar_text(&value));
+		else if (token == WJB_VALUE)
+		{
+			if (column < 0 || (texts[column] = scalar_text(&value)) == NULL)
+				refuse_key(rel, key);
+		}
+	}
+	return texts;
+}
+
+/* The values of a key that somebody wrote as text: 22P02 if they are none. */
+Datum *
+idem_key_read(Relation rel, const IdemKey *key, char *text)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(key->count, 1));
+	char	  **texts = key->count == 1 ? &text : split_object(rel, key, text);
+	int			i;
+
+	for (i = 0; i < key->count; i++)
+	{
+		Oid			input;
+		Oid			ioparam;
+
+		getTypeInputInfo(key->columns[i].type, &input, &ioparam);
+		values[i] = OidInputFunctionCall(input, texts[i], ioparam,
+										 key->columns[i].typmod);
+	}
+	return values;
+}

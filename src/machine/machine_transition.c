@@ -1,0 +1,675 @@
+/*
+ * machine_transition.c
+ *		Lock, check, change: what a consumer of messages calls.
+ *
+ * A message may come twice, late, or before another that belongs in front of
+ * it.  None of this is an error: transition() says what became of the message
+ * and leaves the row as the machine wants it.
+ *
+ *		applied		the edge was taken by this call
+ *		already		the row is in that state, and "set" agrees with it
+ *		conflict	the row is in that state, but "set" says otherwise
+ *		passed		history shows that the row was there and moved on
+ *		refused		it never was there, and no edge leads there from here
+ *		missing		no row with this key that the caller may see
+ *
+ * The row lock decides the race: FOR NO KEY UPDATE, so that foreign keys are
+ * not disturbed.  Whoever waited reads what the first left (READ COMMITTED)
+ * or gets 40001.
+ *
+ * Everything runs as the caller, with the caller's rights and row security.
+ * The UPDATE is judged by the guard like any other; the event, which a plain
+ * UPDATE cannot tell, is announced to it for this one row.
+ *
+ * Not promised: "passed" for a guard without history.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/hsearch.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+#include "utils/typcache.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+#include "machine/machine.h"
+
+/* One call */
+typedef struct Transition
+{
+	Relation	rel;
+	IdemStatesGuard *guard;
+	const char *table;			/* schema.table */
+	Datum	   *key;			/* values of guard->row_key */
+	char	   *key_text;
+	int			to;
+	int			event;			/* -1: not given */
+	ArrayType  *from_states;	/* or NULL */
+	Jsonb	   *set;			/* or NULL */
+	List	   *set_columns;	/* attribute numbers it names */
+
+	int			from;			/* where the row is; below 0 undeclared */
+	char	   *state;			/* the same as text, NULL if null */
+	bool		agrees;			/* the row already holds what set says */
+} Transition;
+
+/* ---------- plans ---------- */
+
+/* A statement by the hash of its text, which is compared, too */
+typedef struct PlanEntry
+{
+	uint64		hash;			/* hash key, must be first */
+	char	   *sql;
+	SPIPlanPtr	plan;
+} PlanEntry;
+
+/* So many statements are kept; then all are forgotten. */
+#define PLANS_MAX	256
+
+static HTAB *plans = NULL;
+
+static void
+forget_plans(void)
+{
+	HASH_SEQ_STATUS status;
+	PlanEntry  *entry;
+
+	hash_seq_init(&status, plans);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (entry->plan != NULL)
+			SPI_freeplan(entry->plan);
+		if (entry->sql != NULL)
+			pfree(entry->sql);
+		hash_search(plans, &entry->hash, HASH_REMOVE, NULL);
+	}
+}
+
+static PlanEntry *
+plan_entry(const char *sql)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) sql,
+										   strlen(sql), 0);
+	PlanEntry  *entry;
+	bool		found;
+
+	if (plans == NULL)
+	{
+		HASHCTL		ctl;
+
+		ctl.keysize = sizeof(uint64);
+		ctl.entrysize = sizeof(PlanEntry);
+		plans = hash_create("idem transitions", 16, &ctl, HASH_ELEM | HASH_BLOBS);
+	}
+	if (hash_get_num_entries(plans) >= PLANS_MAX)
+		forget_plans();
+	entry = hash_search(plans, &hash, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->sql = NULL;
+		entry->plan = NULL;
+	}
+	return entry;
+}
+
+/*
+ * The plan of a statement, prepared once a session: the server plans it anew
+ * by itself when tables, roles or settings it depends on change.
+ */
+static SPIPlanPtr
+plan_of(const char *sql, int nargs, Oid *types)
+{
+	PlanEntry  *entry = plan_entry(sql);
+	SPIPlanPtr	plan;
+
+	if (entry->plan != NULL && strcmp(entry->sql, sql) == 0)
+		return entry->plan;
+	plan = SPI_prepare(sql, nargs, types);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare returned %s: %s",
+			 SPI_result_code_string(SPI_result), sql);
+	if (entry->plan != NULL)
+		return plan;			/* two texts with one hash: not kept */
+	SPI_keepplan(plan);
+	entry->sql = MemoryContextStrdup(TopMemoryContext, sql);
+	entry->plan = plan;
+	return plan;
+}
+
+/* ---------- arguments ---------- */
+
+/*
+ * The trigger that guards the column, or, if none is named, the only guarded
+ * column of the table.
+ */
+static Trigger *
+find_guard(Relation rel, const char *column)
+{
+	Oid			function = idem_machine_guard_function();
+	Trigger    *found = NULL;
+	int			i;
+
+	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+		const char *guarded = trigger->tgfoid != function ? NULL :
+			idem_trigger_setting(trigger, "column");
+
+		if (guarded == NULL || (column != NULL && strcmp(guarded, column) != 0))
+			continue;
+		if (found != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("table \"%s\" has several guarded state columns",
+							RelationGetRelationName(rel)),
+					 errhint("Name one with state_column => 'name'.")));
+		found = trigger;
+	}
+	if (found == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 column == NULL ?
+				 errmsg("table \"%s\" has no guarded state column",
+						RelationGetRelationName(rel)) :
+				 errmsg("column \"%s\" of table \"%s\" is not guarded by a state machine",
+						column, RelationGetRelationName(rel)),
+				 errhint("Guard it with idem.guard_states.")));
+	return found;
+}
+
+static char *
+required(FunctionCallInfo fcinfo, int n, const char *argument)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", argument)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+static int
+declared(const IdemStatesGuard *guard, const IdemNames *names,
+		 const char *name, const char *kind)
+{
+	int			index = idem_names_find(names, name, strlen(name));
+
+	if (index < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("state machine \"%s\" does not declare %s \"%s\"",
+						guard->machine->name, kind, name)));
+	return index;
+}
+
+/* Is the present state among from_states?  All of them must be declared. */
+static bool
+may_come_from(const Transition *t)
+{
+	List	   *names;
+	ListCell   *lc;
+	bool		found = false;
+
+	if (t->from_states == NULL)
+		return true;
+	names = idem_array_list("from_states", t->from_states);
+	foreach(lc, names)
+	{
+		int			state = declared(t->guard,
+									 &t->guard->machine->diagram.state_names,
+									 lfirst(lc), "state");
+
+		found = found || state == t->from;
+	}
+	return found;
+}
+
+/* One column that "set" names: neither the state nor the key */
+static AttrNumber
+set_column(const Transition *t, const char *name)
+{
+	AttrNumber	number = idem_column_number(t->rel, name);
+
+	if (number == t->guard->column || bms_is_member(number, t->guard->key))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"set\" cannot set column \"%s\" of table \"%s\"",
+						name, RelationGetRelationName(t->rel)),
+				 errdetail("It is the state or part of the key.")));
+	return number;
+}
+
+static List *
+set_columns(const Transition *t)
+{
+	List	   *columns = NIL;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+
+	if (t->set == NULL)
+		return NIL;
+	if (!JB_ROOT_IS_OBJECT(t->set))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"set\" is not a JSON object")));
+	it = JsonbIteratorInit(&t->set->root);
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			columns = lappend_int(columns,
+								  set_column(t, pnstrdup(value.val.string.val,
+														 value.val.string.len)));
+	}
+	return columns;
+}
+
+static void
+read_arguments(FunctionCallInfo fcinfo, Transition *t)
+{
+	const IdemDiagram *diagram = &t->guard->machine->diagram;
+	char	   *key = required(fcinfo, 1, "key");
+	char	   *to = required(fcinfo, 2, "to_state");
+
+	t->table = idem_qualified_name(t->rel);
+	t->key = idem_key_read(t->rel, t->guard->row_key, key);
+	t->key_text = idem_key_text(t->guard->row_key, t->key);
+	t->to = declared(t->guard, &diagram->state_names, to, "state");
+	t->event = PG_ARGISNULL(3) ? -1 :
+		declared(t->guard, &diagram->events,
+				 text_to_cstring(PG_GETARG_TEXT_PP(3)), "event");
+	t->from_states = PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P(4);
+	t->set = PG_ARGISNULL(5) ? NULL : PG_GETARG_JSONB_P(5);
+	t->set_columns = set_columns(t);
+}
+
+/* ---------- statements ---------- */
+
+/*
+ * Parameters of both statements: the key, then set, then the new state.
+ */
+static void
+parameters(const Transition *t, Oid **types, Datum **values, char **nulls)
+{
+	const IdemKey *key = t->guard->row_key;
+	int			i;
+
+	*types = palloc(sizeof(Oid) * (key->count + 2));
+	*values = palloc(sizeof(Datum) * (key->count + 2));
+	*nulls = palloc(key->count + 2);
+	memset(*nulls, ' ', key->count + 2);
+	for (i = 0; i < key->count; i++)
+	{
+		(*types)[i] = getBaseType(key->columns[i].type);
+		(*values)[i] = t->key[i];
+	}
+	(*types)[i] = JSONBOID;
+	(*values)[i] = PointerGetDatum(t->set);
+	(*nulls)[i] = t->set == NULL ? 'n' : ' ';
+	(*types)[i + 1] = TEXTOID;
+	(*values)[i + 1] =
+		CStringGetTextDatum(t->guard->machine->diagram.states[t->to].name);
+}
+
+/* WHERE t.id = $1 ..., with the equality operator written in full */
+static void
+append_where(StringInfo sql, const Transition *t)
+{
+	const IdemKey *key = t->guard->row_key;
+	int			i;
+
+	for (i = 0; i < key->count; i++)
+	{
+		const IdemKeyColumn *column = &key->columns[i];
+		TypeCacheEntry *type = lookup_type_cache(getBaseType(column->type),
+												 TYPECACHE_EQ_OPR);
+
+		appendStringInfoString(sql, i == 0 ? " WHERE " : " AND ");
+		generate_operator_clause(sql,
+								 psprintf("t.%s", quote_identifier(column->name)),
+								 column->type, type->eq_opr,
+								 psprintf("$%d", i + 1),
+								 getBaseType(column->type));
+	}
+}
+
+static const char *
+column_name(const Transition *t, int number)
+{
+	return quote_identifier(NameStr(TupleDescAttr(RelationGetDescr(t->rel),
+												  number - 1)->attname));
+}
+
+/* The value that "set" gives a column, converted as the column wants it */
+static const char *
+set_value(const Transition *t, int number)
+{
+	return psprintf("(pg_catalog.jsonb_populate_record(t, $%d)).%s",
+					t->guard->row_key->count + 1, column_name(t, number));
+}
+
+/*
+ * SELECT t.status::text, t.a, <a of set>, ... FROM payment t WHERE t.id = $1
+ *	FOR NO KEY UPDATE OF t
+ */
+static char *
+lock_statement(const Transition *t)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT t.%s::pg_catalog.text",
+					 column_name(t, t->guard->column));
+	foreach(lc, t->set_columns)
+		appendStringInfo(&sql, ", t.%s, %s", column_name(t, lfirst_int(lc)),
+						 set_value(t, lfirst_int(lc)));
+	appendStringInfo(&sql, " FROM %s t", t->table);
+	append_where(&sql, t);
+	appendStringInfoString(&sql, " FOR NO KEY UPDATE OF t");
+	return sql.data;
+}
+
+/*
+ * UPDATE payment t SET status = $3::status_type, a = <a of set>, ...
+ *	WHERE t.id = $1
+ */
+static char *
+update_statement(const Transition *t)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(t->rel),
+										  t->guard->column - 1);
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "UPDATE %s t SET %s = $%d::%s", t->table,
+					 column_name(t, t->guard->column),
+					 t->guard->row_key->count + 2,
+					 format_type_be_qualified(att->atttypid));
+	foreach(lc, t->set_columns)
+		appendStringInfo(&sql, ", %s = %s", column_name(t, lfirst_int(lc)),
+						 set_value(t, lfirst_int(lc)));
+	append_where(&sql, t);
+	return sql.data;
+}
+
+static void
+run(const Transition *t, const char *sql, int expected)
+{
+	Oid		   *types;
+	Datum	   *values;
+	char	   *nulls;
+	int			code;
+
+	parameters(t, &types, &values, &nulls);
+	code = SPI_execute_plan(plan_of(sql, t->guard->row_key->count + 2, types),
+							values, nulls, false, 0);
+	if (code != expected)
+		elog(ERROR, "SPI_execute_plan returned %s: %s",
+			 SPI_result_code_string(code), sql);
+}
+
+/* ---------- deciding ---------- */
+
+/* Are the two values of a column the same to its own equality? */
+static bool
+same_value(const Transition *t, int number, int field)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(t->rel), number - 1);
+	TypeCacheEntry *type = lookup_type_cache(att->atttypid,
+											 TYPECACHE_EQ_OPR_FINFO);
+	HeapTuple	row = SPI_tuptable->vals[0];
+	bool		a_null;
+	bool		b_null;
+	Datum		a = SPI_getbinval(row, SPI_tuptable->tupdesc, field, &a_null);
+	Datum		b = SPI_getbinval(row, SPI_tuptable->tupdesc, field + 1, &b_null);
+
+	if (a_null || b_null)
+		return a_null && b_null;
+	if (!OidIsValid(type->eq_opr))
+		return datum_image_eq(a, b, att->attbyval, att->attlen);
+	return DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo,
+										  att->attcollation, a, b));
+}
+
+/* Lock the row and see where it is; false if there is none. */
+static bool
+lock_row(Transition *t)
+{
+	ListCell   *lc;
+	int			field = 2;
+
+	run(t, lock_statement(t), SPI_OK_SELECT);
+	if (SPI_processed == 0)
+		return false;
+	if (SPI_processed > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("more than one row of table \"%s\" has key %s",
+						RelationGetRelationName(t->rel), t->key_text),
+				 errhint("Its partition key is part of its primary key, and several partitions hold it.")));
+	t->state = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	t->from = t->state == NULL ? -1 :
+		idem_names_find(&t->guard->machine->diagram.state_names, t->state,
+						strlen(t->state));
+	t->agrees = true;
+	foreach(lc, t->set_columns)
+	{
+		t->agrees = t->agrees && same_value(t, lfirst_int(lc), field);
+		field += 2;
+	}
+	return true;
+}
+
+/*
+ * The edge to take, or NULL.  A self-loop is only taken by its event.
+ */
+static const IdemEdge *
+edge_to_take(const Transition *t)
+{
+	const IdemEdge *edge;
+	int			count;
+
+	if (t->from < 0 || (t->from == t->to && t->event < 0) || !may_come_from(t))
+		return NULL;
+	edge = idem_machine_edge(t->guard->machine, t->from, t->to, t->event,
+							 &count);
+	if (count > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%d edges of state machine \"%s\" lead from state \"%s\" to state \"%s\"",
+						count, t->guard->machine->name, t->state,
+						t->guard->machine->diagram.states[t->to].name),
+				 errhint("Say which with event => 'name'.")));
+	return edge;
+}
+
+/* What the row stored has to be what was announced. */
+static void
+check_taken(const Transition *t, const IdemAnnouncement *announcement)
+{
+	if (SPI_processed == 1 && announcement->taken)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+			 errmsg("row %s of table \"%s\" was not stored in state \"%s\"",
+					t->key_text, RelationGetRelationName(t->rel),
+					announcement->to),
+			 errhint("Another trigger of the table skipped or changed it.")));
+}
+
+/* Write the row while the guard knows which edge is meant. */
+static void
+take_edge(Transition *t, const IdemEdge *edge)
+{
+	const IdemDiagram *diagram = &t->guard->machine->diagram;
+	IdemAnnouncement announcement = {0};
+	IdemAnnouncement *outer;
+	char	   *sql = update_statement(t);
+
+	announcement.root = t->guard->root;
+	announcement.column = t->guard->column_name;
+	announcement.key = t->key_text;
+	announcement.from = diagram->states[t->from].name;
+	announcement.to = diagram->states[t->to].name;
+	announcement.event = edge->event < 0 ? NULL :
+		diagram->events.names[edge->event];
+	outer = idem_announce(&announcement);
+	PG_TRY();
+	{
+		run(t, sql, SPI_OK_UPDATE);
+	}
+	PG_FINALLY();
+	{
+		idem_announce(outer);
+	}
+	PG_END_TRY();
+	check_taken(t, &announcement);
+	t->from = t->to;
+	t->state = pstrdup(announcement.to);
+}
+
+static bool
+has_passed(const Transition *t)
+{
+	const char *to = t->guard->machine->diagram.states[t->to].name;
+
+	return t->guard->history &&
+		idem_log_has_entered(t->guard->root, t->guard->column_name,
+							 t->key_text, to);
+}
+
+/* The outcome; the row is changed if it is "applied". */
+static const char *
+decide(Transition *t)
+{
+	const IdemEdge *edge;
+
+	if (!lock_row(t))
+		return "missing";
+	edge = edge_to_take(t);
+	if (edge != NULL)
+	{
+		take_edge(t, edge);
+		return "applied";
+	}
+	if (t->from == t->to)
+		return t->agrees ? "already" : "conflict";
+	return has_passed(t) ? "passed" : "refused";
+}
+
+/* ---------- answering ---------- */
+
+static Datum
+next_states(const Transition *t)
+{
+	const IdemDiagram *diagram = &t->guard->machine->diagram;
+	Datum	   *names = palloc(sizeof(Datum) * (idem_state_count(diagram) + 1));
+	int			n = 0;
+	int			i;
+
+	for (i = 0; t->from >= 0 && i < idem_state_count(diagram); i++)
+		if (idem_can_follow(t->guard, t->from, i))
+			names[n++] = CStringGetTextDatum(diagram->states[i].name);
+	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false,
+										   TYPALIGN_INT));
+}
+
+static HeapTuple
+answer(FunctionCallInfo fcinfo, const Transition *t, const char *outcome)
+{
+	bool		missing = strcmp(outcome, "missing") == 0;
+	TupleDesc	desc;
+	Datum		values[3] = {0};
+	bool		nulls[3] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = CStringGetTextDatum(outcome);
+	nulls[1] = missing || t->state == NULL;
+	nulls[2] = missing;
+	if (!nulls[1])
+		values[1] = CStringGetTextDatum(t->state);
+	if (!nulls[2])
+		values[2] = next_states(t);
+	return heap_form_tuple(BlessTupleDesc(desc), values, nulls);
+}
+
+static char *
+column_argument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : NameStr(*PG_GETARG_NAME(n));
+}
+
+/*
+ * transition(relation, key, to_state, event, from_states, set, state_column)
+ *	-> (outcome, state, next_states)
+ */
+PG_FUNCTION_INFO_V1(idem_transition);
+Datum
+idem_transition(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext old;
+	Transition	t = {0};
+	const char *outcome;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", "relation")));
+	t.rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	t.guard = idem_states_guard(t.rel, find_guard(t.rel, column_argument(fcinfo, 6)),
+								true);
+	read_arguments(fcinfo, &t);
+	SPI_connect();
+	old = MemoryContextSwitchTo(context);
+	outcome = decide(&t);
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	table_close(t.rel, NoLock);
+	return HeapTupleGetDatum(answer(fcinfo, &t, outcome));
+}
+
+/*
+ * history(relation, key, state_column) -> transitions, oldest first
+ */
+PG_FUNCTION_INFO_V1(idem_history);
+Datum
+idem_history(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Relation	rel;
+	IdemStatesGuard *guard;
+	char	   *key = required(fcinfo, 1, "key");
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", "relation")));
+	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	if (!idem_may_read(rel))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
+					   RelationGetRelationName(rel));
+	guard = idem_states_guard(rel, find_guard(rel, column_argument(fcinfo, 2)),
+							  false);
+	key = idem_key_text(guard->row_key, idem_key_read(rel, guard->row_key, key));
+	idem_log_put_history(rsinfo, guard->root, guard->column_name, key);
+	table_close(rel, NoLock);
+	return (Datum) 0;
+}
