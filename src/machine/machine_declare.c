@@ -22,6 +22,7 @@
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "parser/parse_func.h"
+#include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -366,6 +367,7 @@ idem_guard_states(PG_FUNCTION_ARGS)
 	IdemMachine *machine;
 	Relation	rel;
 
+	PreventCommandIfReadOnly("idem.guard_states()");
 	read_arguments(fcinfo, &args);
 	rel = idem_open_for_guard(PG_GETARG_OID(0), ShareRowExclusiveLock);
 	check_column(rel, idem_column_number(rel, args.column));

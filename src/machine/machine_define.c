@@ -19,6 +19,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -451,6 +452,7 @@ idem_define_machine(PG_FUNCTION_ARGS)
 	text	   *source;
 	int			count;
 
+	PreventCommandIfReadOnly("idem.define_machine()");
 	InitMaterializedSRF(fcinfo, 0);
 	if (!idem_state_name_fits(name, strlen(name)))
 		ereport(ERROR,

@@ -32,6 +32,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -628,6 +629,7 @@ idem_transition(PG_FUNCTION_ARGS)
 	Transition	t = {0};
 	const char *outcome;
 
+	PreventCommandIfReadOnly("idem.transition()");
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
