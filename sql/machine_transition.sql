@@ -140,6 +140,19 @@ CREATE TRIGGER aaa AFTER UPDATE ON payment FOR EACH ROW EXECUTE FUNCTION follow(
 SELECT idem.transition('payment', '2', 'succeeded');
 SELECT id, payment.status, private.status FROM payment JOIN private USING (id) ORDER BY id;
 DROP TRIGGER aaa ON payment;
+-- One that writes another row on the way cannot pass for the announced one.
+UPDATE private SET status = 'succeeded' WHERE id = 2;
+CREATE FUNCTION ride_along() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.id = 1 THEN
+        UPDATE machine_transition.private SET status = 'succeeded' WHERE id = 2;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER aaa BEFORE UPDATE ON private FOR EACH ROW EXECUTE FUNCTION ride_along();
+SELECT idem.transition('private', '1', 'succeeded', event => 'partial_refund');
+DROP TRIGGER aaa ON private;
+SELECT id, status FROM private ORDER BY id;
 -- One that bends or skips the change is not covered up.
 CREATE FUNCTION bend() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

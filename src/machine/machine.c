@@ -114,7 +114,7 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 	Oid			type;
 
 	*also = idem_machine_table();
-	guard->machine = idem_machine_load(machine);
+	guard->machine = idem_machine_load(machine, 0);
 	guard->column = idem_column_number(rel, column);
 	guard->column_name = pstrdup(column);
 	guard->key = bms_del_member(idem_key_columns(rel), guard->column);

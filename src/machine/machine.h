@@ -139,10 +139,10 @@ extern void idem_machine_lock(const char *name, LOCKMODE mode);
 extern uint64 idem_machine_lock_epoch(void);
 extern bool idem_machine_fetch(const char *name, int version,
 							   IdemMachineRow *row);
-extern IdemMachine *idem_machine_load(const char *name);
+extern IdemMachine *idem_machine_load(const char *name, int version);
 extern const IdemEdge *idem_machine_edge(const IdemMachine *machine, int from,
 										 int to, int event, int *count);
-extern void idem_machine_missing(const char *name);
+extern void idem_machine_missing(const char *name, int version);
 extern void idem_machine_check_owner(const char *name,
 									 const IdemMachineRow *row);
 

@@ -54,6 +54,7 @@ CREATE TABLE idem.transition_log (
     application     text NOT NULL
 );
 CREATE INDEX transition_log_row ON idem.transition_log (relation, key, state_column, id);
+COMMENT ON INDEX idem.transition_log_row IS 'the history of one row, in order';
 COMMENT ON TABLE idem.transition_log IS 'every transition of every guarded row, append-only';
 COMMENT ON COLUMN idem.transition_log.id IS 'order of writing';
 COMMENT ON COLUMN idem.transition_log.relation IS 'the guarded table; of a partition the table at the top';
@@ -98,6 +99,20 @@ CREATE FUNCTION idem.machine_diagram(name text, version integer DEFAULT NULL)
     LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION idem.machine_diagram(text, integer) IS
     'the text a state machine was defined with, of the version in force or of an older one; raises 42704 if there is none';
+
+CREATE FUNCTION idem.machine_table(name text, version integer DEFAULT NULL)
+    RETURNS TABLE (state text, event text, next_state text, late boolean, role text)
+    AS 'MODULE_PATHNAME', 'idem_machine_table_rows'
+    LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION idem.machine_table(text, integer) IS
+    'a row for every state and every event of a machine; next_state is null where nothing is declared. Raises 42704 if there is none';
+
+CREATE FUNCTION idem.machine_dot(name text, version integer DEFAULT NULL)
+    RETURNS text
+    AS 'MODULE_PATHNAME', 'idem_machine_dot'
+    LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION idem.machine_dot(text, integer) IS
+    'a machine as a directed graph for Graphviz. Raises 42704 if there is none';
 
 -- ---------------------------------------------------------------------------
 -- machine: the guard

@@ -152,9 +152,15 @@ idem_machine_fetch(const char *name, int version, IdemMachineRow *row)
 	return HeapTupleIsValid(tuple);
 }
 
+/* 42704; version 0 is the machine as a whole. */
 void
-idem_machine_missing(const char *name)
+idem_machine_missing(const char *name, int version)
 {
+	if (version != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("version %d of state machine \"%s\" does not exist",
+						version, name)));
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("state machine \"%s\" does not exist", name),
@@ -241,17 +247,17 @@ fill_matrices(IdemMachine *machine)
 }
 
 /*
- * The newest version of a machine, made ready, in the current memory context;
- * 42704 if there is none.
+ * A version of a machine, or with version 0 the newest, made ready in the
+ * current memory context; 42704 if there is none.
  */
 IdemMachine *
-idem_machine_load(const char *name)
+idem_machine_load(const char *name, int version)
 {
 	IdemMachine *machine = palloc0(sizeof(IdemMachine));
 	IdemMachineRow row;
 
-	if (!idem_machine_fetch(name, 0, &row))
-		idem_machine_missing(name);
+	if (!idem_machine_fetch(name, version, &row))
+		idem_machine_missing(name, version);
 	machine->name = pstrdup(name);
 	machine->version = row.version;
 	if (!idem_diagram_read(&machine->diagram, row.diagram, strlen(row.diagram)))

@@ -21,8 +21,8 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "parser/parse_func.h"
-#include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -324,9 +324,9 @@ open_machine(const char *name)
 
 	idem_machine_lock(name, ShareLock);
 	if (!idem_machine_fetch(name, 0, &row))
-		idem_machine_missing(name);
+		idem_machine_missing(name, 0);
 	idem_machine_check_owner(name, &row);
-	return idem_machine_load(name);
+	return idem_machine_load(name, 0);
 }
 
 /*

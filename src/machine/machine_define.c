@@ -19,7 +19,6 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -502,13 +501,6 @@ idem_machine_diagram(PG_FUNCTION_ARGS)
 	IdemMachineRow row;
 
 	if (!idem_machine_fetch(name, version, &row))
-	{
-		if (version == 0)
-			idem_machine_missing(name);
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("version %d of state machine \"%s\" does not exist",
-						version, name)));
-	}
+		idem_machine_missing(name, version);
 	PG_RETURN_TEXT_P(cstring_to_text(row.diagram));
 }

@@ -1,0 +1,29 @@
+--
+-- machine_show: a machine as a table and as a picture
+--
+SELECT FROM idem.define_machine('show_m', $$
+stateDiagram-v2
+    [*] --> created
+    created --> paying : submit
+    created --> dropped
+    paying --> succeeded : confirm
+    succeeded --> succeeded : partial_refund
+    succeeded --> paying : reopen [late] [role pg_monitor]
+    succeeded --> [*]
+    dropped --> [*]
+$$);
+
+-- every state with every event: what nobody thought of is a null
+SELECT * FROM idem.machine_table('show_m');
+SELECT idem.machine_dot('show_m');
+
+-- older versions, and none
+SELECT FROM idem.define_machine('show_m', E'stateDiagram-v2\n[*] --> x\nx --> [*]', loosen => 'shorter');
+SELECT * FROM idem.machine_table('show_m');
+SELECT count(*) FROM idem.machine_table('show_m', 1);
+SELECT idem.machine_dot('show_m', 2);
+SELECT idem.machine_dot('show_m', 3);
+SELECT idem.machine_table('show_n');
+SELECT idem.machine_dot(NULL);
+
+DELETE FROM idem.machine WHERE name = 'show_m';
