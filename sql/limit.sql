@@ -152,6 +152,20 @@ INSERT INTO refund (payment_id, amount, currency) VALUES (4715, 30, 'CNY');
 COMMIT;
 SELECT refunded FROM payment WHERE id = 4715;
 
+-- a transaction sees what it has counted itself, at every level
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+INSERT INTO refund (payment_id, amount, currency) VALUES (4715, 4, 'CNY');
+INSERT INTO refund (payment_id, amount, currency) VALUES (4715, 6, 'CNY');
+UPDATE refund SET status = 'failed' WHERE payment_id = 4715 AND amount IN (4, 6);
+INSERT INTO refund (payment_id, amount, currency) VALUES (4715, 4, 'CNY'), (4715, 6, 'CNY');
+INSERT INTO refund (payment_id, amount, currency) VALUES (4715, 1, 'CNY');
+ROLLBACK;
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+INSERT INTO refund (payment_id, amount, currency) VALUES (4715, 4, 'CNY'), (4715, 6, 'CNY');
+INSERT INTO refund (payment_id, amount, currency) VALUES (4715, 1, 'CNY');
+ROLLBACK;
+SELECT refunded FROM payment WHERE id = 4715;
+
 -- a child is a record of money: it stays as it was recorded
 UPDATE refund SET amount = 1 WHERE payment_id = 4715;
 UPDATE refund SET amount = NULL WHERE payment_id = 4715;

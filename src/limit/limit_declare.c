@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -260,6 +261,15 @@ check_used(Declaration *d)
 						d->used, RelationGetRelationName(d->parent)),
 				 errhint("Name a column of its own, or one that does not exist yet."),
 				 errtable(d->parent)));
+	if (bms_is_member(used - FirstLowInvalidHeapAttributeNumber,
+					  RelationGetIndexAttrBitmap(d->parent,
+												 INDEX_ATTR_BITMAP_KEY)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("column \"%s\" of table \"%s\" stands in a unique index",
+						d->used, RelationGetRelationName(d->parent)),
+				 errdetail("Every change of it would lock out the foreign keys that reference the row."),
+				 errtablecol(d->parent, used)));
 	if (idem_column_base_type(d->parent, used, &typmod) != d->type)
 		refuse_type(d->parent, used,
 					"Amount, cap and running total have one type.");
