@@ -98,9 +98,9 @@ role_may_read(Relation rel, Oid role)
 /*
  * May the current user read whole rows of rel?  Only then an error message
  * may show values that he did not write himself (as ri_ReportViolation does,
- * but by the table: one answer for a whole row).  A cascade or a SECURITY
- * DEFINER function writes as somebody else, but the message reaches the role
- * that called it: that one must be allowed to read, too.
+ * but by the table: one answer for a whole row).  A SECURITY DEFINER function
+ * writes as its owner, but the message reaches the role that called it: that
+ * one must be allowed to read, too.
  */
 bool
 idem_may_read(Relation rel)
