@@ -56,6 +56,14 @@ UPDATE payment SET channel_no = 'C10' WHERE id = 3;
 UPDATE payment SET channel_no = '' WHERE id = 2;
 UPDATE payment SET channel_no = 'C3' WHERE id = 2;
 
+-- A fixed column that was not given is fixed at NULL.
+CREATE TABLE serial (id int PRIMARY KEY, serial_no text);
+SELECT idem.guard_fixed('serial', '{serial_no}');
+INSERT INTO serial VALUES (1, NULL), (2, 'S2');
+UPDATE serial SET serial_no = 'S1' WHERE id = 1;
+UPDATE serial SET serial_no = NULL WHERE id = 2;
+UPDATE serial SET serial_no = serial_no;
+
 -- Upsert, MERGE and UPDATE ... FROM are updates.
 INSERT INTO payment VALUES (1, 999, 'EUR') ON CONFLICT (id) DO UPDATE SET amount = excluded.amount;
 INSERT INTO payment VALUES (1, 999, 'EUR') ON CONFLICT (id) DO UPDATE SET status = 'again';
@@ -169,11 +177,18 @@ GRANT SELECT ON payment TO regress_idem_fixed_app;
 SET ROLE regress_idem_fixed_app;
 UPDATE payment SET amount = 0 WHERE id = 1;
 RESET ROLE;
--- also behind a cascade, which runs as the owner of the table
+-- also behind a cascade
 REVOKE SELECT ON payment FROM regress_idem_fixed_app;
 SET ROLE regress_idem_fixed_app;
 UPDATE currency SET code = 'XXX';
 RESET ROLE;
+-- behind a function that writes with the rights of another
+CREATE FUNCTION set_amount(numeric) RETURNS void LANGUAGE sql SECURITY DEFINER
+    AS 'UPDATE fixed.payment SET amount = $1 WHERE id = 1';
+SET ROLE regress_idem_fixed_app;
+SELECT fixed.set_amount(0);
+RESET ROLE;
+SELECT fixed.set_amount(0);
 -- and under row security
 GRANT SELECT ON payment TO regress_idem_fixed_app;
 ALTER TABLE payment ENABLE ROW LEVEL SECURITY;
