@@ -226,17 +226,18 @@ first_changed(const IdemGuardCall *call)
 	return InvalidAttrNumber;
 }
 
-/* A kept row is not updated, not even with the values it has. */
+/*
+ * A kept row is not deleted and not updated, not even with the values it has.
+ * attnum names the column that was to change, if one is known.
+ */
 static void
-refuse_update(const IdemGuardCall *call)
+refuse_change(const IdemGuardCall *call, const char *done, AttrNumber attnum)
 {
-	AttrNumber	attnum = first_changed(call);
-
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_KEPT_ROW),
-			 errmsg("row%s of table \"%s\" cannot be updated",
+			 errmsg("row%s of table \"%s\" cannot be %s",
 					idem_readable_key(call->rel, call->before),
-					RelationGetRelationName(call->rel)),
+					RelationGetRelationName(call->rel), done),
 			 errhint("Rows of this table are only added: record a correction as a row of its own."),
 			 attnum ? errtablecol(call->rel, attnum) : 0,
 			 errtableconstraint(call->rel, call->trigger->tgname)));
@@ -257,7 +258,7 @@ idem_kept_guard(PG_FUNCTION_ARGS)
 		IDEM_CALL_IS_INSERT(&call))
 		return PointerGetDatum(NULL);
 	if (IDEM_CALL_IS_DELETE(&call) && !call.moved)
-		idem_refuse_delete(&call);
-	refuse_update(&call);
+		refuse_change(&call, "deleted", InvalidAttrNumber);
+	refuse_change(&call, "updated", first_changed(&call));
 	return PointerGetDatum(NULL);
 }
