@@ -74,6 +74,20 @@ SELECT finding FROM findings;
 ALTER TABLE refund ENABLE ROW LEVEL SECURITY;
 CREATE POLICY none ON refund USING (false);
 SELECT finding FROM findings;
+-- no code of the child's owner runs as the owner of the parent
+ALTER TABLE refund DISABLE ROW LEVEL SECURITY;
+CREATE TYPE state AS ENUM ('requested', 'failed');
+CREATE FUNCTION evil(state) RETURNS text LANGUAGE plpgsql AS
+    $$BEGIN RAISE EXCEPTION 'evil runs as %', current_user; END$$;
+CREATE CAST (state AS text) WITH FUNCTION evil(state);
+ALTER TABLE refund DISABLE TRIGGER USER, ALTER status DROP DEFAULT, ALTER status TYPE state USING status::state;
+SELECT finding FROM findings WHERE object LIKE 'limit%' AND finding NOT LIKE 'trigger is disabled%';
+CREATE TYPE sum AS (amount numeric);
+CREATE FUNCTION evil(sum) RETURNS numeric LANGUAGE plpgsql AS
+    $$BEGIN RAISE EXCEPTION 'evil runs as %', current_user; END$$;
+CREATE CAST (sum AS numeric) WITH FUNCTION evil(sum) AS IMPLICIT;
+ALTER TABLE refund ALTER amount TYPE sum USING ROW(amount)::sum;
+SELECT finding FROM findings WHERE object LIKE 'limit%' AND finding NOT LIKE 'trigger is disabled%';
 -- who owns only the child cannot take the limit off the parent
 ALTER TABLE refund OWNER TO regress_idem_doctor_admin;
 GRANT ALL ON SCHEMA doctor_rows TO regress_idem_doctor_admin;

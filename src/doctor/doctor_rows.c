@@ -7,9 +7,13 @@
  * totals that differ from the sums of their children, and rows in states that
  * their machine does not declare.
  *
- * Each table is read once, as its owner, restricted, under the snapshot of
- * the calling query, so that child and parent fit together while others
- * write.  No lock but ACCESS SHARE.
+ * Each table is read once, restricted, under the snapshot of the calling
+ * query, so that child and parent fit together while others write.  No lock
+ * but ACCESS SHARE.  A states guard is asked as the owner of its table, a limit
+ * as the owner of the parent; for him no code of the child's owner may run, so
+ * a state is read by the output function of its type, for which a cast of
+ * somebody's making cannot stand in, and amounts have one of the types that a
+ * limit is kept in.
  *
  * What cannot be asked, because a setting, a right or a foreign key is gone,
  * is a finding of its own and hides no other; a query that was cancelled, a
@@ -136,8 +140,8 @@ declared_states(const char *machine)
 }
 
 /*
- * SELECT count(*), min(quote_nullable(t.status::text)) FROM schema.table t
- *	WHERE (t.status::text COLLATE "C" = ANY ($1)) IS NOT TRUE
+ * SELECT count(*), min(format('%L', t.status)) FROM schema.table t
+ *	WHERE t.status IS NULL OR format('%s', t.status) COLLATE "C" <> ALL ($1)
  */
 static char *
 check_states(const RowGuard *guard)
@@ -148,9 +152,10 @@ check_states(const RowGuard *guard)
 	char	   *sql;
 	char	   *finding;
 
-	sql = psprintf("SELECT count(*), min(quote_nullable(t.%s::text) COLLATE \"C\")"
-				   " FROM %s t WHERE (t.%s::text COLLATE \"C\" = ANY ($1)) IS NOT TRUE",
-				   column, idem_qualified_name(rel), column);
+	sql = psprintf("SELECT count(*), min(format('%%L', t.%s) COLLATE \"C\")"
+				   " FROM %s t WHERE t.%s IS NULL"
+				   " OR format('%%s', t.%s) COLLATE \"C\" <> ALL ($1)",
+				   column, idem_qualified_name(rel), column, column);
 	finding = count_offenders(rel, sql, declared_states(machine),
 							  psprintf("in a state that state machine \"%s\" does not declare",
 									   machine));
@@ -186,8 +191,9 @@ sums_sql(const RowGuard *guard, const IdemLimitKey *key)
 					 quote_identifier(setting(guard, "amount", true)),
 					 idem_qualified_name_of(key->child));
 	if (state != NULL && released != NULL)
-		appendStringInfo(&sql, " WHERE (c.%s::text COLLATE \"C\" = ANY (%s::text[])) IS NOT TRUE",
-						 quote_identifier(state), quote_literal_cstr(released));
+		appendStringInfo(&sql, " WHERE c.%s IS NULL OR format('%%s', c.%s) COLLATE \"C\" <> ALL (%s::text[])",
+						 quote_identifier(state), quote_identifier(state),
+						 quote_literal_cstr(released));
 	for (i = 0; i < key->n; i++)
 		appendStringInfo(&sql, "%s%d", i > 0 ? ", " : " GROUP BY ", i + 1);
 	return sql.data;
@@ -230,7 +236,29 @@ parent_key_sql(const IdemLimitKey *key)
 }
 
 /*
- * SELECT count(*), min(format('%s: %s, where its children add up to %s',
+ * The type of a column that holds amounts, which decides what code "sum" and
+ * "=" run: 42804 if it is none that a limit is kept in.
+ */
+static Oid
+amount_type(Oid relid, const char *column)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	Oid			type = idem_column_base_type(rel,
+											 idem_column_number(rel, column),
+											 NULL);
+
+	if (!idem_amount_type_supported(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of table \"%s\" has type %s, in which no limit is kept",
+						column, RelationGetRelationName(rel),
+						format_type_be(type))));
+	relation_close(rel, NoLock);
+	return type;
+}
+
+/*
+ * SELECT count(*), min(format('%s: %s where its children add up to %s',
  *							   p.key, p.used, total))
  *	FROM (SELECT ROW(p.key...), p.used, COALESCE(t.total, 0) ...
  *		  FROM parent p LEFT JOIN (sums) t ON p.key = t.k1 ...)
@@ -248,9 +276,9 @@ check_totals(const RowGuard *guard)
 
 	idem_limit_find_key(guard->relid, list_setting(guard, "fk"),
 						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, &key);
+	(void) amount_type(guard->relid, setting(guard, "amount", true));
+	type = format_type_be_qualified(amount_type(key.parent, used));
 	parent = relation_open(key.parent, AccessShareLock);
-	type = format_type_be_qualified(get_atttype(key.parent,
-												idem_column_number(parent, used)));
 	sql = psprintf("SELECT count(*), min(format('%%s: %%s where its children add up to %%s', x.key, x.used, x.total) COLLATE \"C\")"
 				   " FROM (SELECT concat_ws(', ', %s) AS key, p.%s AS used, COALESCE(t.total::%s, '0'::%s) AS total"
 				   " FROM %s p LEFT JOIN (%s) t ON %s) x"
