@@ -128,7 +128,7 @@ count_offenders(Relation shown, const char *sql, Datum states,
 static Datum
 declared_states(const char *machine)
 {
-	IdemDiagram *diagram = &idem_machine_load(machine)->diagram;
+	IdemDiagram *diagram = &idem_machine_load(machine, 0)->diagram;
 	int			n = idem_state_count(diagram);
 	Datum	   *names = palloc(sizeof(Datum) * (n + 1));
 	int			i;
