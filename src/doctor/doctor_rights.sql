@@ -30,6 +30,8 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('drop_guard', 'owner'),
     ('check_machine', 'public'),
     ('machine_diagram', 'public'),
+    ('machine_dot', 'public'),
+    ('machine_table', 'public'),
     ('minor_units', 'public'),
     ('trigger_settings', 'public');
 COMMENT ON VIEW idem.rights IS 'which functions of idem are for whom; what idem.grant_runtime and idem.grant_admin grant';
