@@ -231,6 +231,11 @@ BEGIN
             IF NEW.id = 4716 THEN
                 UPDATE limits.payment SET refunded = refunded + 1 WHERE id = 4715;
             END IF;
+        WHEN 'instead' THEN
+            IF NEW.id = 4716 THEN
+                UPDATE limits.payment SET refunded = refunded + 1 WHERE id = 4715;
+                NEW.refunded := OLD.refunded;
+            END IF;
         ELSE NULL;
     END CASE;
     RETURN NEW;
@@ -246,11 +251,25 @@ SET limits.ride = 'more';
 INSERT INTO refund (payment_id, amount, currency) VALUES (4716, 1, 'USD');
 SET limits.ride = 'cap';
 INSERT INTO refund (payment_id, amount, currency) VALUES (4716, 1, 'USD');
+UPDATE refund SET status = 'failed' WHERE payment_id = 4716;
 SET limits.ride = 'skip';
 INSERT INTO refund (payment_id, amount, currency) VALUES (4716, 1, 'USD');
 SET limits.ride = 'other';
 INSERT INTO refund (payment_id, amount, currency) VALUES (4716, 1, 'USD');
+SET limits.ride = 'instead';
+INSERT INTO refund (payment_id, amount, currency) VALUES (4716, 1, 'USD');
 DROP TRIGGER ride ON payment;
+-- nor does an AFTER trigger that comes first and does it again
+CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_trigger_depth() = 2 THEN
+        UPDATE limits.payment SET refunded = refunded + 1 WHERE id = NEW.id;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER again AFTER UPDATE ON payment FOR EACH ROW EXECUTE FUNCTION again();
+INSERT INTO refund (payment_id, amount, currency) VALUES (4716, 1, 'USD');
+DROP TRIGGER again ON payment;
 -- nor does a rule make the UPDATE vanish
 CREATE RULE quiet AS ON UPDATE TO payment DO INSTEAD NOTHING;
 INSERT INTO refund (payment_id, amount, currency) VALUES (4716, 1, 'USD');

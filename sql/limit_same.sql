@@ -130,4 +130,26 @@ INSERT INTO refund VALUES (4, 3, 11);
 INSERT INTO refund VALUES (4, 3, 10);
 SELECT *, idem.remaining('capture', id::text) FROM authorisation;
 SELECT idem.remaining('refund', '1');
+-- what one limit announces is no leave for another: neither for another
+-- column of the row, nor for the same key of another table
+CREATE FUNCTION wrong_column() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.captured := NEW.captured - OLD.refunded + NEW.refunded;
+    NEW.refunded := OLD.refunded;
+    RETURN NEW;
+END $$;
+UPDATE refund SET status = 'failed' WHERE id = 4;
+CREATE TRIGGER wrong BEFORE UPDATE ON authorisation FOR EACH ROW EXECUTE FUNCTION wrong_column();
+INSERT INTO refund VALUES (5, 3, 10);
+DROP TRIGGER wrong ON authorisation;
+CREATE FUNCTION wrong_table() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE authorisation SET captured = captured + 1 WHERE id = NEW.id;
+    NEW.refunded := OLD.refunded;
+    RETURN NEW;
+END $$;
+UPDATE refund SET status = 'failed' WHERE id = 3;
+CREATE TRIGGER wrong BEFORE UPDATE ON capture FOR EACH ROW EXECUTE FUNCTION wrong_table();
+INSERT INTO refund VALUES (5, 1, 1);
+DROP TRIGGER wrong ON capture;
 DROP SCHEMA limit_same CASCADE;
