@@ -144,7 +144,7 @@ INSERT INTO refund VALUES (5, 3, 10);
 DROP TRIGGER wrong ON authorisation;
 CREATE FUNCTION wrong_table() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE authorisation SET captured = captured + 1 WHERE id = NEW.id;
+    UPDATE authorisation SET refunded = refunded + 1 WHERE id = NEW.id;
     NEW.refunded := OLD.refunded;
     RETURN NEW;
 END $$;
