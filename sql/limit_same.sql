@@ -24,6 +24,7 @@ INSERT INTO refund VALUES (2, 1, 10, NULL, 'cny', 'shop', 'alice', 1);
 INSERT INTO refund VALUES (2, 1, 10, NULL, 'CNY', 'shop', NULL, 1);
 INSERT INTO refund VALUES (2, 2, 10, NULL, 'CNY', 'shop', 'alice', NULL);
 INSERT INTO refund VALUES (2, 2, 10, NULL, 'CNY', 'shop', 'alice', 1);
+INSERT INTO refund VALUES (2, 2, 10, NULL, 'CNY', 'shop', 'alice', 0);
 -- it is said before the limit is: who asks for the wrong money is not told
 -- how much of it there is
 INSERT INTO refund VALUES (2, 1, 1000, NULL, 'USD', 'shop', 'alice', 1);
