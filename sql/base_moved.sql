@@ -286,6 +286,50 @@ UPDATE payment SET status = 'paid', mark = 'x' WHERE id = 1;
 UPDATE payment SET status = 'paid' WHERE id = 1;
 TABLE child;
 
+-- Fixed columns ask for nothing but what is fixed: a row may go to another
+-- tenant or day, although both are part of its primary key.
+CREATE TABLE filed (tenant int, id int, day date, status text, amount int,
+    PRIMARY KEY (tenant, id, day)) PARTITION BY LIST (tenant);
+CREATE TABLE filed_1 PARTITION OF filed FOR VALUES IN (1) PARTITION BY RANGE (day);
+CREATE TABLE filed_1_01 PARTITION OF filed_1 FOR VALUES FROM ('2018-01-01') TO ('2018-02-01');
+CREATE TABLE filed_1_02 PARTITION OF filed_1 FOR VALUES FROM ('2018-02-01') TO ('2018-03-01');
+-- the key has one order in all partitions, whatever the order of their columns
+CREATE TABLE filed_2 (day date NOT NULL, status text, id int NOT NULL, amount int, tenant int NOT NULL);
+ALTER TABLE filed ATTACH PARTITION filed_2 FOR VALUES IN (2);
+SELECT idem.guard_fixed('filed', '{amount}');
+INSERT INTO filed VALUES (1, 7, '2018-01-10', 'created', 100), (1, 8, '2018-01-10', 'created', 100);
+UPDATE filed SET day = '2018-02-10' WHERE id = 7;
+UPDATE filed SET tenant = 2 WHERE id = 7;
+UPDATE filed SET tenant = 1, amount = 1 WHERE id = 7;
+SELECT tableoid::regclass AS partition, * FROM filed ORDER BY id;
+-- States keep the row, so its whole primary key: a tenant or a day in it stays,
+-- in the partition or out of it, with a legal change of the state or without.
+SELECT idem.guard_states('filed', 'status', 'moved_m');
+UPDATE filed SET day = '2018-02-10' WHERE id = 8;
+UPDATE filed SET day = '2018-02-10', status = 'paying' WHERE id = 8;
+UPDATE filed SET day = '2018-01-11' WHERE id = 8;
+UPDATE filed SET tenant = 2 WHERE id = 8;
+UPDATE filed SET tenant = 1 WHERE id = 7;
+UPDATE filed_2 SET day = '2018-02-11' WHERE id = 7;
+UPDATE filed SET status = 'paying';
+SELECT tableoid::regclass AS partition, * FROM filed ORDER BY id;
+-- so does a key that is all partition key, and one that rows are hashed by
+CREATE TABLE ranged (id int PRIMARY KEY, status text) PARTITION BY RANGE (id);
+CREATE TABLE ranged_0 PARTITION OF ranged FOR VALUES FROM (0) TO (10);
+CREATE TABLE ranged_1 PARTITION OF ranged FOR VALUES FROM (10) TO (20);
+SELECT idem.guard_states('ranged', 'status', 'moved_m');
+INSERT INTO ranged VALUES (1, 'created');
+UPDATE ranged SET id = 2;
+UPDATE ranged SET id = 11;
+CREATE TABLE hashed (tenant int, id int, status text, PRIMARY KEY (tenant, id)) PARTITION BY HASH (tenant);
+CREATE TABLE hashed_0 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE hashed_1 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+SELECT idem.guard_states('hashed', 'status', 'moved_m');
+INSERT INTO hashed SELECT i, 1, 'created' FROM generate_series(1, 9) i;
+UPDATE hashed SET tenant = tenant + 10 WHERE tenant = 1;
+UPDATE hashed SET tenant = tenant + 10 WHERE tenant = 2;
+UPDATE hashed SET tenant = tenant + 10 WHERE tenant = 3;
+
 SET client_min_messages = warning;
 DROP SCHEMA base_moved CASCADE;
 DELETE FROM idem.machine WHERE name = 'moved_m';

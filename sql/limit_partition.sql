@@ -45,13 +45,20 @@ COPY refund (id, payment_id, payment_day, amount) FROM stdin;
 INSERT INTO refund VALUES (6, 2, 2, 50), (7, 2, 2, 50);
 SELECT totals();
 
--- A row that moves counts once, wherever it goes ...
+-- A row that moves by its state counts once ...
 UPDATE refund SET status = 'sent' WHERE id = 1;
 UPDATE refund SET status = 'paid' WHERE id = 1;
-UPDATE refund SET month = 2 WHERE id = 1;
 SELECT totals();
 -- ... and is given back once when the move is its failure
 UPDATE refund SET status = 'failed' WHERE id = 4;
+SELECT totals();
+-- Whatever else stands in its primary key says which row it is, and stays.
+UPDATE refund SET month = 2 WHERE id = 1;
+UPDATE refund SET month = 2, status = 'failed' WHERE id = 1;
+SELECT totals();
+-- Without a primary key it may be filed anywhere, and is counted as before.
+ALTER TABLE refund DROP CONSTRAINT refund_pkey;
+UPDATE refund SET month = 2 WHERE id = 1;
 SELECT totals();
 UPDATE refund SET status = 'failed', month = 2 WHERE id = 4;
 UPDATE refund SET status = 'failed', month = 1;
@@ -59,6 +66,7 @@ SELECT totals();
 UPDATE refund SET status = 'new' WHERE id IN (2, 3, 5);
 UPDATE refund SET status = 'new' WHERE id IN (2, 5);
 SELECT totals();
+ALTER TABLE refund ADD PRIMARY KEY (id, status, month);
 -- what is fixed does not change on the way
 UPDATE refund SET status = 'paid', amount = 1 WHERE id = 2;
 UPDATE refund SET status = 'paid', payment_day = 1 WHERE id = 2;

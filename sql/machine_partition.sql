@@ -79,8 +79,8 @@ SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'later'::regclass;
 INSERT INTO payment (id, status) VALUES (6, 'other');
 INSERT INTO later (id, status) VALUES (6, 'other');
 
--- Partitioned twice, by something else: filed elsewhere, the row is the same,
--- and its state follows the machine on the way.
+-- Partitioned twice, by something else: the day and the region are part of the
+-- primary key, so of what says which row it is, and stay as they are.
 CREATE TABLE deep (id int, day date, region text, status text, PRIMARY KEY (id, day, region)) PARTITION BY RANGE (day);
 CREATE TABLE deep_1 PARTITION OF deep FOR VALUES FROM ('2026-01-01') TO ('2026-02-01') PARTITION BY LIST (region);
 CREATE TABLE deep_1_cn PARTITION OF deep_1 FOR VALUES IN ('cn');
@@ -89,9 +89,10 @@ SELECT idem.guard_states('deep', 'status', 'partition_m');
 INSERT INTO deep VALUES (1, '2026-01-02', 'cn', 'created');
 UPDATE deep SET status = 'paying';
 UPDATE deep SET region = 'us';
+UPDATE deep SET region = 'us', status = 'failed';
+UPDATE deep SET day = '2026-01-03';
 UPDATE deep SET region = 'cn', status = 'failed';
-UPDATE deep SET region = 'us', status = 'paying';
-UPDATE deep SET region = 'us', id = 2;
+UPDATE deep SET status = 'paying';
 DELETE FROM deep;
 SELECT * FROM deep;
 

@@ -16,9 +16,8 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/partition.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "replication/logicalworker.h"
@@ -30,7 +29,6 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -290,60 +288,26 @@ idem_column_number(Relation rel, const char *name)
 	return InvalidAttrNumber;	/* keep the compiler quiet */
 }
 
-/* Take the columns of a partitioned table's partition key, as rel has them. */
-static Bitmapset *
-without_partition_key(Bitmapset *columns, Relation rel, Oid partitioned)
-{
-	Relation	ancestor = table_open(partitioned, AccessShareLock);
-	PartitionKey key = RelationGetPartitionKey(ancestor);
-	int			i;
-
-	for (i = 0; key->strategy != PARTITION_STRATEGY_HASH && i < key->partnatts; i++)
-	{
-		AttrNumber	attnum = key->partattrs[i];
-
-		if (attnum != InvalidAttrNumber)	/* else an expression */
-			columns = bms_del_member(columns,
-									 get_attnum(RelationGetRelid(rel),
-												get_attname(partitioned, attnum, false)));
-	}
-	table_close(ancestor, AccessShareLock);
-	return columns;
-}
-
 /*
- * The columns of the primary key that say which row it is; NULL if there is
- * none.
+ * The columns of the primary key, all of them; NULL if there is none.
  *
- * The server wants every partition key inside the primary key, so a column
- * stands there also because rows are filed by it: a state, a date, a region.
- * That a row is filed elsewhere does not make it another row, so the columns
- * of LIST and RANGE keys, at each level, do not count, as long as others are
- * left.  Rows are not filed by HASH of what may change: those columns count.
+ * Also those that stand there only because the server wants every partition
+ * key inside the primary key: nothing tells a date that files a row from a
+ * date or a tenant that is part of its name, and a name must not change.  A
+ * guard that judges one of the columns itself, a state, takes it out.
  */
 Bitmapset *
 idem_key_columns(Relation rel)
 {
 	Bitmapset  *offset;
 	Bitmapset  *key = NULL;
-	Bitmapset  *identity;
-	Oid			relid = RelationGetRelid(rel);
 	int			i = -1;
 
 	offset = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
 	while ((i = bms_next_member(offset, i)) >= 0)
 		key = bms_add_member(key, i + FirstLowInvalidHeapAttributeNumber);
 	bms_free(offset);
-
-	identity = bms_copy(key);
-	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-		identity = without_partition_key(identity, rel, relid);
-	while (get_rel_relispartition(relid))
-	{
-		relid = get_partition_parent(relid, true);
-		identity = without_partition_key(identity, rel, relid);
-	}
-	return bms_is_empty(identity) ? key : identity;
+	return key;
 }
 
 /*
@@ -365,30 +329,42 @@ idem_same_image(Relation rel, AttrNumber attnum,
 	return datum_image_eq(a_value, b_value, att->attbyval, att->attlen);
 }
 
-/* The key of a row as text: 4711, or (7, 2026-11-22). */
+/*
+ * The primary key of a row as text: 4711, or (7, 2026-11-22) in the order of
+ * the key, which is the same in every partition; the order of the columns is
+ * not.  Empty without a primary key.
+ */
 char *
 idem_row_key(Relation rel, TupleTableSlot *slot)
 {
-	Bitmapset  *key = idem_key_columns(rel);
 	StringInfoData buf;
-	bool		several = bms_membership(key) == BMS_MULTIPLE;
-	int			i = -1;
+	Relation	index;
+	int			n;
+	int			i;
 
 	initStringInfo(&buf);
-	while ((i = bms_next_member(key, i)) >= 0)
+	list_free(RelationGetIndexList(rel));	/* finds rd_pkindex */
+	if (!OidIsValid(rel->rd_pkindex))
+		return buf.data;
+	index = index_open(rel->rd_pkindex, AccessShareLock);
+	n = IndexRelationGetNumberOfKeyAttributes(index);
+	for (i = 0; i < n; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i - 1);
+		AttrNumber	attnum = index->rd_index->indkey.values[i];
 		Oid			output;
 		bool		varlena;
 		bool		isnull;
-		Datum		value = slot_getattr(slot, i, &isnull);
+		Datum		value = slot_getattr(slot, attnum, &isnull);
 
-		getTypeOutputInfo(att->atttypid, &output, &varlena);
-		appendStringInfoString(&buf, buf.len > 0 ? ", " : several ? "(" : "");
+		getTypeOutputInfo(TupleDescAttr(RelationGetDescr(rel),
+										attnum - 1)->atttypid,
+						  &output, &varlena);
+		appendStringInfoString(&buf, i > 0 ? ", " : n > 1 ? "(" : "");
 		appendStringInfoString(&buf, isnull ? "null" :
 							   OidOutputFunctionCall(output, value));
 	}
-	if (several)
+	index_close(index, AccessShareLock);
+	if (n > 1)
 		appendStringInfoChar(&buf, ')');
 	return buf.data;
 }
@@ -406,8 +382,8 @@ idem_readable_key(Relation rel, TupleTableSlot *slot)
 }
 
 /*
- * A guarded row keeps its primary key; key comes from idem_key_columns, which
- * leaves out what it may be moved between partitions by.
+ * A guarded row keeps its primary key; key comes from idem_key_columns, less
+ * the column whose changes the guard itself judges.
  */
 void
 idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key)

@@ -25,7 +25,8 @@
  * parked is forgotten with it.
  *
  * For this a guard has to fire for INSERT, UPDATE and DELETE.  Whether the
- * row is still the same one is for the guard to say: idem_refuse_key_change.
+ * row may move is for the guard to say: where the primary key is kept
+ * (idem_refuse_key_change), only by the state that the guard judges.
  *
  * Not promised: partitions that are foreign tables; no guard is declared on
  * a table that has one.

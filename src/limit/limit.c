@@ -77,7 +77,7 @@ typedef struct LimitPair
 typedef struct LimitSettings
 {
 	IdemLimitKey key;
-	Bitmapset  *row_key;		/* what says which row a child is */
+	Bitmapset  *row_key;		/* primary key without the state itself */
 	AttrNumber	fk[INDEX_MAX_KEYS]; /* of the table that fired */
 	Oid			fk_type[INDEX_MAX_KEYS];
 	FmgrInfo	fk_equal[INDEX_MAX_KEYS];	/* parent = child */
@@ -225,10 +225,10 @@ compile_limit(Relation rel, Trigger *trigger, Oid *also)
 	*also = s->key.parent;
 	parent = table_open(s->key.parent, AccessShareLock);
 	idem_limit_require_total(rel, trigger, parent, &s->key);
-	s->row_key = idem_key_columns(rel);
 	idem_limit_check_key_types(rel, &s->key);
 	compile_key(rel, s);
 	compile_columns(rel, trigger, parent, s);
+	s->row_key = bms_del_member(idem_key_columns(rel), s->released.column);
 	check_amount_types(rel, parent, s);
 	compile_pairs(rel, trigger, parent, s);
 	table_close(parent, AccessShareLock);
