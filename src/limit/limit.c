@@ -7,7 +7,7 @@
  *
  *		UPDATE parent SET used = used + amount
  *			WHERE key = fk AND amount <= cap - used
- *			RETURNING cap, used, <state>, <compared columns>
+ *			RETURNING cap, used, <state>, <compared columns>	-- if any
  *
  * Two writers meet at the row version of the parent, so the sum is right at
  * every isolation level: under READ COMMITTED the second waits and judges the
@@ -90,6 +90,7 @@ typedef struct LimitSettings
 	IdemStates	open;			/* parent states that take children */
 	int			npairs;
 	LimitPair  *pairs;
+	bool		judged;			/* is there a state or a pair to judge? */
 	bool		editable;
 	int			busy;			/* executions of plans under way */
 	SPIPlanPtr	plans[LIMIT_STATEMENTS];	/* kept, NULL until needed */
@@ -231,6 +232,7 @@ compile_limit(Relation rel, Trigger *trigger, Oid *also)
 	s->row_key = bms_del_member(idem_key_columns(rel), s->released.column);
 	check_amount_types(rel, parent, s);
 	compile_pairs(rel, trigger, parent, s);
+	s->judged = s->npairs > 0 || s->parent_state != NULL;
 	table_close(parent, AccessShareLock);
 
 	callback->func = free_plans;
@@ -285,16 +287,27 @@ append_results(StringInfo sql, LimitSettings *s)
 		appendStringInfo(sql, ", %s", column(s->pairs[i].parent));
 }
 
+/* What a statement returns if no rule has rewritten it. */
+static int
+expected_result(LimitSettings *s, LimitStatement which)
+{
+	if (which == LIMIT_LOOK)
+		return SPI_OK_SELECT;
+	return which == LIMIT_COUNT && s->judged ? SPI_OK_UPDATE_RETURNING :
+		SPI_OK_UPDATE;
+}
+
 /*
  * LIMIT_COUNT
  *		UPDATE schema.parent p SET used = p.used OPERATOR(pg_catalog.+) $1
  *			WHERE p.key = $2
  *			AND $1 OPERATOR(pg_catalog.<=) (p.cap OPERATOR(pg_catalog.-) p.used)
  *			RETURNING p.cap, p.used, p.state, p.compared ...
- *		(cap - used cannot overflow: the CHECK has 0 <= used <= cap)
+ *		(RETURNING only if there is something to judge;
+ *		cap - used cannot overflow: the CHECK has 0 <= used <= cap)
  * LIMIT_RELEASE
  *		UPDATE schema.parent p SET used = p.used OPERATOR(pg_catalog.-) $1
- *			WHERE p.key = $2 RETURNING ...
+ *			WHERE p.key = $2
  * LIMIT_LOOK
  *		SELECT p.cap, p.used, ... FROM schema.parent p WHERE p.key = $2
  *			FOR NO KEY UPDATE
@@ -322,8 +335,11 @@ statement_text(LimitSettings *s, Relation parent, LimitStatement which)
 	if (which == LIMIT_COUNT)
 		appendStringInfo(&sql, " AND $1 OPERATOR(pg_catalog.<=) (%s OPERATOR(pg_catalog.-) %s)",
 						 column(s->cap), column(s->used));
-	appendStringInfoString(&sql, " RETURNING ");
-	append_results(&sql, s);
+	if (expected_result(s, which) == SPI_OK_UPDATE_RETURNING)
+	{
+		appendStringInfoString(&sql, " RETURNING ");
+		append_results(&sql, s);
+	}
 	return sql.data;
 }
 
@@ -375,8 +391,6 @@ run_statement(LimitCall *c, LimitStatement which)
 	SPIPlanPtr	plan = plan_of(c->s, c->parent, which);
 	Snapshot	snapshot = InvalidSnapshot;
 	Snapshot	crosscheck = InvalidSnapshot;
-	int			expected = which == LIMIT_LOOK ? SPI_OK_SELECT :
-		SPI_OK_UPDATE_RETURNING;
 	int			code;
 
 	if (IsolationUsesXactSnapshot())
@@ -391,7 +405,7 @@ run_statement(LimitCall *c, LimitStatement which)
 	if (code < 0)
 		elog(ERROR, "SPI_execute_snapshot returned %s",
 			 SPI_result_code_string(code));
-	if (code != expected)
+	if (code != expected_result(c->s, which))
 		report_rewritten(c);
 	return SPI_processed > 0;
 }
@@ -674,7 +688,8 @@ count_row(const IdemGuardCall *call, LimitSettings *s, TupleTableSlot *row,
 		report_no_parent(&c);
 	if (room && !counted)
 		report_rewritten(&c);
-	judge_parent(&c, begins);
+	if (s->judged)
+		judge_parent(&c, begins);
 	if (!counted)
 		report_exceeded(&c);
 	close_call(&c);
