@@ -168,15 +168,17 @@ report()
 {
 	step "What each way let through"
 	sql demo -f "$here/test/demo/report.sql"
+	say ""
 	say "The records: $data"
-	say "UCI \"Online Retail\", Chen, Sain and Guo 2012, doi:10.1057/dbm.2012.17, CC BY 4.0"
+	[ ! -f "$data/README.md" ] || say "Where they come from: $data/README.md"
 	keep=$keep_wanted
 	if [ "$keep" = yes ]; then
 		idem_kept demo
 	else
 		say "To look into the tables with psql: sh test/demo.sh --keep"
 	fi
-	[ "$(sql demo -At -c 'SELECT bool_or(failed) FROM shop.result')" = f ]
+	[ "$(sql demo -At -c 'SELECT bool_or(failed) FROM shop.result')" = f ] ||
+		die "idem let something through"
 }
 
 # ----------------------------------------------------------------------

@@ -5,28 +5,37 @@ SELECT FROM shop.debit_message AS m
                     WHERE d.uuid = m.message->>'uuid'
                       AND d.amount = (m.message->>'amount')::money_micro);
 
-INSERT INTO shop.result
-SELECT 1,
-       format('%s debits, each 3-5 times within a second',
-              (SELECT count(*) FROM shop.debit_message)),
-       format('%s of %s users debited twice', old.users,
-              (SELECT count(DISTINCT message->>'customer')
-                 FROM shop.debit_message)),
-       CASE new.users WHEN 0 THEN 'none' ELSE new.users || ' users' END,
-       shop.seconds('old', 'debit'), shop.seconds('guarded', 'debit'),
-       new.users > 0
+INSERT INTO shop.result (what)
+SELECT format('%s debits of %s users, each message %s times within a second',
+              (SELECT count(*) FROM shop.debit_message),
+              count(DISTINCT message->>'customer'), '3-5')
+  FROM shop.delivery WHERE queue = 'debit';
+
+INSERT INTO shop.result (what, old, idem, failed)
+SELECT 'users debited twice', old.users, new.users, new.users > 0
+  FROM shop.debited_twice('old') AS old, shop.debited_twice('guarded') AS new
+UNION ALL
+SELECT 'debits too many', old.times, new.times, new.times > 0
   FROM shop.debited_twice('old') AS old, shop.debited_twice('guarded') AS new;
 
-INSERT INTO shop.result
-SELECT 2,
-       format('  %s deliveries to %s consumers', count(*),
+INSERT INTO shop.result (what, old, idem, failed)
+SELECT 'money taken too much', old.too_much::text, new.too_much::text,
+       new.too_much <> '0'
+  FROM shop.debited_twice('old') AS old, shop.debited_twice('guarded') AS new;
+
+INSERT INTO shop.result (what, old, idem, failed)
+SELECT 'debits missing', count(*) - count(old.uuid), count(*) - count(new.uuid),
+       count(*) > count(new.uuid)
+  FROM shop.debit_message AS m
+  LEFT JOIN (SELECT DISTINCT uuid, amount FROM old.debit) AS old
+    ON (old.uuid, old.amount)
+     = (m.message->>'uuid', (m.message->>'amount')::money_micro)
+  LEFT JOIN guarded.debit AS new
+    ON (new.uuid, new.amount)
+     = (m.message->>'uuid', (m.message->>'amount')::money_micro);
+
+INSERT INTO shop.result (what, old, idem)
+SELECT format('seconds for %s deliveries to %s consumers', count(*),
               count(DISTINCT consumer)),
-       format('%s debits, %s too much', old.times, old.too_much),
-       CASE WHEN new.times = 0 AND missed.n = 0 THEN 'none'
-            ELSE format('%s debits, %s missing', new.times, missed.n) END,
-       NULL, NULL, new.times > 0 OR missed.n > 0
-  FROM shop.delivery, shop.debited_twice('old') AS old,
-       shop.debited_twice('guarded') AS new,
-       (SELECT count(*) AS n FROM missed) AS missed
- WHERE queue = 'debit'
- GROUP BY old.times, old.too_much, new.times, missed.n;
+       shop.seconds('old', 'debit'), shop.seconds('guarded', 'debit')
+  FROM shop.delivery WHERE queue = 'debit';

@@ -96,7 +96,7 @@ $$;
 
 CREATE FUNCTION shop.seconds(way text, queue text) RETURNS text
 LANGUAGE sql STABLE
-RETURN (SELECT round(extract(epoch FROM r.ended - r.started), 1) || ' s'
+RETURN (SELECT round(extract(epoch FROM r.ended - r.started), 1)::text
           FROM shop.run AS r
          WHERE r.way = seconds.way AND r.queue = seconds.queue);
 
@@ -112,15 +112,14 @@ BEGIN
 END
 $$;
 
--- One line of the table at the end.
+-- The table at the end, in the order of insertion.  Without old and idem a row
+-- is a heading.
 CREATE TABLE shop.result (
-    part   integer,
-    tried  text NOT NULL,
-    old    text NOT NULL,
-    idem   text NOT NULL,
-    old_time   text,
-    idem_time  text,
-    failed boolean NOT NULL  -- did idem let something through?
+    id      integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    what    text NOT NULL,
+    old     text,
+    idem    text,
+    failed  boolean NOT NULL DEFAULT false  -- did idem let something through?
 );
 
 -- What a consumer does besides: it asks another service, say.  It is the time

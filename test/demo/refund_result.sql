@@ -22,19 +22,23 @@ SELECT 'guarded', customer, stock_code, '0'
  GROUP BY customer, stock_code, p.pieces
 HAVING p.pieces IS NULL OR sum(r.pieces) > p.pieces;
 
-INSERT INTO shop.result
-SELECT 6,
-       format('%s cancellations of %s sales, in time order',
+INSERT INTO shop.result (what)
+SELECT format('%s cancellations of %s sales, in the order of time',
               (SELECT count(*) FROM old.refund),
               (SELECT count(*) FROM shop.line
-                WHERE kind = 'sale' AND customer IS NOT NULL)),
-       format('%s purchases, %s too much', old.n, old.amount),
-       CASE new.n WHEN 0 THEN 'none' ELSE new.n || ' purchases' END,
-       shop.seconds('old', 'refund'), shop.seconds('guarded', 'refund'),
-       new.n > 0
-  FROM (SELECT count(*) AS n, coalesce(sum(amount), '0') AS amount
-          FROM beyond WHERE way = 'old') AS old,
-       (SELECT count(*) AS n FROM beyond WHERE way = 'guarded') AS new;
+                WHERE kind = 'sale' AND customer IS NOT NULL));
+
+INSERT INTO shop.result (what, old, idem, failed)
+SELECT 'purchases with more given back than bought', count(*) FILTER (WHERE way = 'old'),
+       count(*) FILTER (WHERE way = 'guarded'),
+       count(*) FILTER (WHERE way = 'guarded') > 0
+  FROM beyond;
+
+INSERT INTO shop.result (what, old, idem)
+SELECT 'money given back too much',
+       coalesce(sum(amount) FILTER (WHERE way = 'old'), '0'),
+       coalesce(sum(amount) FILTER (WHERE way = 'guarded'), '0')
+  FROM beyond;
 
 -- The verdicts, line by line against the list.
 CREATE VIEW shop.differing AS
@@ -44,12 +48,14 @@ SELECT coalesce(v.cancel_seq, e.cancel_seq) AS cancel_seq,
   FROM shop.verdict AS v FULL JOIN shop.expected AS e USING (cancel_seq)
  WHERE v IS DISTINCT FROM e;
 
-INSERT INTO shop.result
-SELECT 7, '  verdicts against the list with the data', '',
-       format('%s of %s as listed',
-              listed.n - count(d.expected_qty), listed.n),
-       NULL, NULL, count(d.cancel_seq) > 0
+INSERT INTO shop.result (what, old, idem, failed)
+SELECT format('verdicts unlike the list of %s', listed.n), NULL,
+       count(d.cancel_seq)::text, count(d.cancel_seq) > 0
   FROM (SELECT count(*) AS n FROM shop.expected) AS listed
   LEFT JOIN shop.differing AS d ON true
  GROUP BY listed.n;
 
+INSERT INTO shop.result (what, old, idem)
+SELECT format('seconds for %s lines', max(lines)),
+       shop.seconds('old', 'refund'), shop.seconds('guarded', 'refund')
+  FROM shop.run WHERE queue = 'refund';

@@ -1,7 +1,6 @@
--- report.sql - the table at the end
+-- report.sql - the tables at the end
 \pset border 2
 \pset footer off
-\pset null ''
 SELECT kind AS cancellation, verdict_qty AS "verdict (pieces)",
        verdict_money AS "verdict (money)", count(*) AS idem,
        (SELECT count(*) FROM shop.expected AS e
@@ -16,7 +15,10 @@ SELECT EXISTS (SELECT FROM shop.differing) AS differing \gset
 SELECT * FROM shop.differing ORDER BY cancel_seq LIMIT 20;
 \endif
 
-SELECT tried AS "what was tried", old AS "the old way let through",
-       idem AS "idem let through", old_time AS "time: old",
-       idem_time AS "idem"
-  FROM shop.result ORDER BY part;
+\pset format unaligned
+\pset tuples_only on
+SELECT format('%-62s %8s %8s', 'let through by', 'old way', 'idem');
+SELECT CASE WHEN old IS NULL AND idem IS NULL THEN E'\n' || what
+            ELSE format('%-60s %10s %8s', '    ' || what,
+                        coalesce(old, ''), idem) END
+  FROM shop.result ORDER BY id;

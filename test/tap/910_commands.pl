@@ -1,0 +1,75 @@
+# The demo as a user types it: what it says, and that nothing stays behind.
+#
+# Method: sh test/demo.sh runs from this checkout, beside everything else, with
+# the server under test.  Its own temporary folder is looked for in TMPDIR,
+# which is set to an empty folder.  The second run gets an INT while its
+# consumers are at work, sent to the script alone, as kill does it.
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# Short, because the path of a socket has to be.
+my $place = tempdir('idemXXXX', DIR => '/tmp', CLEANUP => 1);
+local $ENV{TMPDIR} = $place;
+
+# Processes whose program or arguments lie in our folder.
+sub still_running
+{
+	return grep {
+		my $exe = readlink("$_/exe") // '';
+		index($exe, $place) == 0
+	} glob('/proc/[0-9]*');
+}
+
+# Start the demo; gives its process id and a handle on what it says.
+sub start_demo
+{
+	my @arguments = @_;
+	my $pid = open(my $said, '-|') // die "could not fork: $!";
+	if ($pid == 0)
+	{
+		$SIG{INT} = 'DEFAULT';
+		open(STDERR, '>&', \*STDOUT) or die;
+		exec('sh', 'test/demo.sh', @arguments) or die "could not run sh: $!";
+	}
+	return ($pid, $said);
+}
+
+subtest 'to the end' => sub {
+	my ($pid, $said) = start_demo();
+	my $text = join('', <$said>);
+	close($said);
+	is($? >> 8, 0, 'idem let nothing through') or diag($text);
+	my %old = $text =~ /^    (\D+?) +([0-9.]+) +0(?:\.00)?$/mg;
+	foreach my $what ('users debited twice', 'payments that left a final state',
+		'payments shipped more than once',
+		'purchases with more given back than bought')
+	{
+		cmp_ok($old{$what} // 0, '>', 0, "the old way: $what");
+	}
+	like($text, qr/verdicts unlike the list of 94 +0$/m,
+		'all 94 cancellations are judged as listed');
+	like($text, qr/psql: sh test\/demo\.sh --keep/, 'it says how to look in');
+	is(join(' ', glob("$place/*")), '', 'no folder stays behind');
+	is(join(' ', still_running()), '', 'no process stays behind');
+};
+
+subtest 'interrupted' => sub {
+	my ($pid, $said) = start_demo();
+	my $text = '';
+	while (my $line = <$said>)
+	{
+		$text .= $line;
+		kill('INT', $pid) if $line =~ /^    [1-9][0-9]* of [0-9]+ deliveries/;
+	}
+	close($said);
+	is($? >> 8, 130, 'it ends as an interrupted script does') or diag($text);
+	like($text, qr/interrupted, cleaning up/, 'and says so');
+	is(join(' ', glob("$place/*")), '', 'no folder stays behind');
+	is(join(' ', still_running()), '', 'no process stays behind');
+};
+
+done_testing();
