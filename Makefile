@@ -32,6 +32,10 @@ TAP_TESTS = 1
 PROVE_TESTS = $(call found,test/tap/*.pl)
 EXTRA_CLEAN = output_iso tmp_check tmp_check_iso log
 
+# These bring what they need, also where there is no server to build for.
+own = demo test bench
+ifneq ($(filter-out $(own),$(or $(MAKECMDGOALS),all)),)
+
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 ifeq ($(wildcard $(PGXS)),)
@@ -63,7 +67,9 @@ endif
 idem--$(IDEM_VERSION).sql: $(PARTS) idem.control Makefile
 	cat $(filter %.sql,$^) > $@
 
-.PHONY: demo test bench
+endif
+
+.PHONY: $(own)
 demo:
 	sh $(here)/test/demo.sh
 test:
