@@ -131,12 +131,12 @@ idem_end()
 }
 
 # A job is a process group of its own, or about to become one: it gets TERM,
-# and KILL two seconds later.
+# and KILL when it has not come to its end in ten seconds.
 idem_stop_jobs()
 {
 	for job in $jobs; do
 		idem_signal TERM "$job"
-		for _ in 1 2 3 4 5 6 7 8 9 10; do
+		for _ in $(seq 50); do
 			idem_signal 0 "$job" || break
 			sleep 0.2
 		done

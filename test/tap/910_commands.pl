@@ -12,10 +12,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 # Short, because the path of a socket has to be.
-my $place = tempdir('idemXXXX', DIR => '/tmp', CLEANUP => 1);
+my $place = tempdir('XXXX', DIR => $ENV{TMPDIR} // '/tmp', CLEANUP => 1);
 local $ENV{TMPDIR} = $place;
 
-# Processes whose program or arguments lie in our folder.
+# Processes whose program lies in our folder.
 sub still_running
 {
 	return grep {
