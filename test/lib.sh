@@ -130,12 +130,14 @@ idem_end()
 	exit "$status"
 }
 
-# A job is a process group of its own, or about to become one: it gets TERM,
-# and KILL when it has not come to its end in ten seconds.
+# A job is a process group of its own, or about to become one: all get TERM,
+# and KILL who has not come to an end in ten seconds.
 idem_stop_jobs()
 {
 	for job in $jobs; do
 		idem_signal TERM "$job"
+	done
+	for job in $jobs; do
 		for _ in $(seq 50); do
 			idem_signal 0 "$job" || break
 			sleep 0.2
@@ -322,7 +324,8 @@ idem_install()
 	case $packages in
 		server*) idem_name_server ;;
 	esac
-	say "installing $packages (once; this can take some minutes)"
+	# shellcheck disable=SC2086 # joins the words by one blank each
+	say installing $packages "(once; this can take some minutes)"
 	# shellcheck disable=SC2086 # a list of packages
 	idem_apt install --yes --no-install-recommends $packages
 	[ -z "$quiet_file" ] || $sudo rm -f "$quiet_file"
