@@ -26,10 +26,18 @@ $subscriber->safe_psql('postgres', "CREATE EXTENSION idem; $table;");
 $subscriber->safe_psql('postgres', <<'SQL');
 CREATE ROLE nobody_here;
 SELECT idem.define_machine('m', E'stateDiagram-v2\n[*] --> a\na --> b : go\nb --> c : go [role nobody_here]\nc --> [*]');
-SELECT idem.guard_states('payment', 'status', 'm');
+SELECT idem.guard_states('payment', 'status', 'm', repeat => 'strict');
+CREATE ROLE applier SUPERUSER LOGIN;
+ALTER TABLE payment OWNER TO applier;
 SQL
 my $connection = $publisher->connstr . ' dbname=postgres';
-$subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION s CONNECTION '$connection' PUBLICATION p");
+$subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION s CONNECTION '$connection' PUBLICATION p WITH (enabled = false)");
+$subscriber->safe_psql('postgres', 'ALTER SUBSCRIPTION s OWNER TO applier');
+$subscriber->safe_psql('postgres', 'ALTER SUBSCRIPTION s SET (password_required = false)')
+	if $subscriber->pg_version >= 16;
+# a worker without the role of any edge
+$subscriber->safe_psql('postgres', 'ALTER ROLE applier NOSUPERUSER');
+$subscriber->safe_psql('postgres', 'ALTER SUBSCRIPTION s ENABLE');
 $subscriber->wait_for_subscription_sync($publisher, 's');
 is($subscriber->safe_psql('postgres', 'SELECT id, status FROM payment ORDER BY id'),
 	"1|b\n2|c", 'the copy brings rows in declared states');
