@@ -625,29 +625,44 @@ has_room(LimitCall *c)
 	return idem_amount_compare(amount, c->values[0], room) <= 0;
 }
 
+/*
+ * Open the parent.  Only now it is locked, and whoever held it may have
+ * changed it or its counterpart: settings older than the lock do not count.
+ */
+static void
+open_parent(LimitCall *c)
+{
+	for (;;)
+	{
+		c->s = idem_guard_settings(c->call, compile_limit);
+		c->parent = table_open(c->s->key.parent, RowExclusiveLock);
+		if (idem_guard_settings(c->call, compile_limit) == c->s)
+			break;
+		table_close(c->parent, RowExclusiveLock);
+	}
+}
+
 /* Take amount and key from the row; key columns are never null. */
 static void
-open_call(LimitCall *c, const IdemGuardCall *call, LimitSettings *s,
-		  TupleTableSlot *row)
+open_call(LimitCall *c, const IdemGuardCall *call, TupleTableSlot *row)
 {
 	bool		isnull;
 	int			i;
 
 	c->call = call;
-	c->s = s;
 	c->row = row;
-	c->values[0] = slot_getattr(row, s->amount_column, &isnull);
-	for (i = 0; i < s->key.n; i++)
+	open_parent(c);
+	c->values[0] = slot_getattr(row, c->s->amount_column, &isnull);
+	for (i = 0; i < c->s->key.n; i++)
 	{
-		c->values[i + 1] = slot_getattr(row, s->fk[i], &isnull);
+		c->values[i + 1] = slot_getattr(row, c->s->fk[i], &isnull);
 		if (isnull)
 			ereport(ERROR,
 					(errcode(ERRCODE_NOT_NULL_VIOLATION),
 					 errmsg("row of table \"%s\" has no parent to be limited by",
-							get_rel_name(s->key.child)),
-					 errtablecol(call->rel, s->fk[i])));
+							child_name(c)),
+					 errtablecol(call->rel, c->s->fk[i])));
 	}
-	c->parent = table_open(s->key.parent, RowExclusiveLock);
 	SPI_connect();
 }
 
@@ -663,8 +678,7 @@ close_call(LimitCall *c)
  * open for, not as the later edit of one that has counted before.
  */
 static void
-count_row(const IdemGuardCall *call, LimitSettings *s, TupleTableSlot *row,
-		  bool begins)
+count_row(const IdemGuardCall *call, TupleTableSlot *row, bool begins)
 {
 	LimitCall	c;
 	IdemIdentity saved;
@@ -672,7 +686,7 @@ count_row(const IdemGuardCall *call, LimitSettings *s, TupleTableSlot *row,
 	bool		found;
 	bool		room = false;
 
-	open_call(&c, call, s, row);
+	open_call(&c, call, row);
 	idem_become_owner(c.parent, &saved);
 	found = counted = change_total(&c, LIMIT_COUNT);
 	if (!counted)
@@ -688,7 +702,7 @@ count_row(const IdemGuardCall *call, LimitSettings *s, TupleTableSlot *row,
 		report_no_parent(&c);
 	if (room && !counted)
 		report_rewritten(&c);
-	if (s->judged)
+	if (c.s->judged)
 		judge_parent(&c, begins);
 	if (!counted)
 		report_exceeded(&c);
@@ -697,13 +711,13 @@ count_row(const IdemGuardCall *call, LimitSettings *s, TupleTableSlot *row,
 
 /* The row has counted and no longer does: give back exactly its amount. */
 static void
-release_row(const IdemGuardCall *call, LimitSettings *s, TupleTableSlot *row)
+release_row(const IdemGuardCall *call, TupleTableSlot *row)
 {
 	LimitCall	c;
 	IdemIdentity saved;
 	bool		found;
 
-	open_call(&c, call, s, row);
+	open_call(&c, call, row);
 	idem_become_owner(c.parent, &saved);
 	found = change_total(&c, LIMIT_RELEASE);
 	idem_restore_identity(&saved);
@@ -828,8 +842,8 @@ recount_row(const IdemGuardCall *call, LimitSettings *s)
 
 	if (!moved && same_amount(call, s) && same_pairs(call, s, &changed))
 		return;
-	release_row(call, s, call->before);
-	count_row(call, s, call->after, moved);
+	release_row(call, call->before);
+	count_row(call, call->after, moved);
 }
 
 static void
@@ -847,9 +861,9 @@ judge_update(const IdemGuardCall *call, LimitSettings *s)
 			recount_row(call, s);
 	}
 	else if (was)
-		release_row(call, s, call->before);
+		release_row(call, call->before);
 	else if (is)
-		count_row(call, s, call->after, true);
+		count_row(call, call->after, true);
 }
 
 static void
@@ -858,7 +872,7 @@ judge_delete(const IdemGuardCall *call, LimitSettings *s)
 	if (!s->editable)
 		idem_refuse_delete(call);
 	if (counts(s, call->before))
-		release_row(call, s, call->before);
+		release_row(call, call->before);
 }
 
 /*
@@ -886,7 +900,7 @@ idem_limit_child(PG_FUNCTION_ARGS)
 	{
 		check_amount(&call, s);
 		if (counts(s, call.after))
-			count_row(&call, s, call.after, true);
+			count_row(&call, call.after, true);
 	}
 	else
 		judge_update(&call, s);
