@@ -111,7 +111,7 @@ static IndexScanDesc
 begin_scan(IdemAnchor *anchor, const IdemKey *key, Snapshot snapshot)
 {
 	IndexScanDesc scan = index_beginscan(anchor->table, anchor->arbiter,
-										 snapshot, 1, 0);
+										 snapshot, NULL, 1, 0);
 	ScanKeyData scankey;
 
 	ScanKeyInit(&scankey, 1, BTEqualStrategyNumber, F_UUID_EQ,
@@ -313,7 +313,7 @@ idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
 	bool		nulls[Natts_anchor];
 	TM_FailureData failure;
 	LockTupleMode lockmode;
-	bool		update_indexes;
+	TU_UpdateIndexes update_indexes;
 	TM_Result	result;
 
 	memcpy(values, found->values, sizeof(values));
@@ -332,7 +332,7 @@ idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
 								&update_indexes);
 	if (result != TM_Ok)
 		elog(ERROR, "could not complete a claim: result %d", (int) result);
-	if (update_indexes)
+	if (update_indexes != TU_None)
 		(void) insert_index_entries(anchor, slot,
 									values[Anum_anchor_digest - 1],
 									UNIQUE_CHECK_YES, true);
