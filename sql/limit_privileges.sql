@@ -158,11 +158,28 @@ CREATE TRIGGER who BEFORE UPDATE ON authorisation FOR EACH ROW EXECUTE FUNCTION 
 SELECT idem.guard_limit('capture', 'authorisation_id', amount => 'amount', cap => 'amount', used => 'captured', released => NULL);
 SELECT current_user = session_user AS myself, current_setting('search_path'), current_setting('row_security');
 DROP TRIGGER who ON authorisation;
+-- nor does code of the child's owner run as the owner of the parent: a cast
+-- of his is not asked how a state or a currency reads
+DROP TABLE capture;
+ALTER TABLE authorisation DROP captured, ADD currency text;
+CREATE TYPE state AS ENUM ('new', 'failed');
+CREATE FUNCTION evil(state) RETURNS text LANGUAGE plpgsql AS
+    $$BEGIN RAISE EXCEPTION 'evil runs as %', current_user; END$$;
+CREATE CAST (state AS text) WITH FUNCTION evil(state);
+CREATE TABLE capture (authorisation_id int NOT NULL REFERENCES authorisation, amount int, state state, currency varchar(3));
+INSERT INTO capture VALUES (1, 60, 'new', 'CNY'), (1, 100, 'failed', 'CNY');
+ALTER TABLE capture OWNER TO regress_idem_limit_other;
+GRANT SELECT, TRIGGER ON capture TO regress_idem_limit_owner;
+SELECT idem.guard_limit('capture', 'authorisation_id', amount => 'amount', cap => 'amount', used => 'captured',
+    state => 'state', released => '{failed}', same => '{"currency":"currency"}');
+UPDATE authorisation SET currency = 'CNY';
+SELECT idem.guard_limit('capture', 'authorisation_id', amount => 'amount', cap => 'amount', used => 'captured',
+    state => 'state', released => '{failed}', same => '{"currency":"currency"}');
 -- once it stands, the child's owner needs nothing on the parent
 REVOKE ALL ON capture FROM regress_idem_limit_owner;
 SET ROLE regress_idem_limit_other;
-INSERT INTO capture VALUES (1, 40);
-INSERT INTO capture VALUES (1, 1);
+INSERT INTO capture VALUES (1, 40, 'new', 'CNY');
+INSERT INTO capture VALUES (1, 1, 'new', 'CNY');
 RESET ROLE;
 SELECT * FROM authorisation;
 

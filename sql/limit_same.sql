@@ -49,6 +49,29 @@ INSERT INTO payment VALUES (1, 100, 'alice');
 SELECT payer = 'Alice' AS equal FROM payment;
 INSERT INTO refund VALUES (1, 10, 'Alice');
 INSERT INTO refund VALUES (1, 10, 'alice');
+-- nor do they become one, or two states one, when the limit is declared over
+-- rows that are there
+DROP TABLE refund, payment;
+CREATE TABLE payment (id int PRIMARY KEY, amount int NOT NULL, payer text COLLATE any_case);
+CREATE TABLE refund (payment_id int NOT NULL REFERENCES payment, amount int, payee text COLLATE any_case, state text COLLATE any_case);
+INSERT INTO payment VALUES (1, 100, 'alice');
+INSERT INTO refund VALUES (1, 10, 'Alice', 'FAILED');
+SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded',
+    state => 'state', released => '{failed}', same => '{"payee":"payer"}');
+SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded',
+    state => 'state', released => '{failed}');
+SELECT refunded FROM payment;
+-- a state of fixed length is not its blanks
+DROP TABLE refund;
+CREATE TABLE refund (payment_id int NOT NULL REFERENCES payment, amount int, state char(10));
+INSERT INTO refund VALUES (1, 10, 'failed'), (1, 20, 'paid');
+ALTER TABLE payment DROP refunded;
+SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded',
+    state => 'state', released => '{failed}');
+INSERT INTO refund VALUES (1, 1000, 'failed');
+SELECT refunded FROM payment;
+UPDATE refund SET state = 'failed' WHERE amount = 20;
+SELECT refunded FROM payment;
 
 -- Children that may be edited: every change counts.
 DROP TABLE refund, payment;

@@ -126,5 +126,13 @@ CREATE TABLE use (tenant int NOT NULL, no varchar(10) NOT NULL, amount numeric,
                   FOREIGN KEY (tenant, no) REFERENCES account);
 SELECT idem.guard_limit('use', ARRAY['no', 'tenant'], amount => 'amount', cap => 'line', used => 'used', released => NULL);
 INSERT INTO use VALUES (2, 'a', 21);
+DROP TABLE use;
+CREATE TABLE voucher (code char(8) PRIMARY KEY, amount int NOT NULL);
+CREATE TABLE use (code char(8) NOT NULL REFERENCES voucher, amount int);
+SELECT idem.guard_limit('use', 'code', amount => 'amount', cap => 'amount', used => 'used', released => NULL);
+INSERT INTO voucher VALUES ('abc', 10);
+INSERT INTO use VALUES ('abc', 7);
+INSERT INTO use VALUES ('abc  ', 4);
+SELECT idem.remaining('use', 'abc');
 
 DROP SCHEMA limit_types CASCADE;

@@ -87,6 +87,7 @@ extern void idem_states_init(IdemStates *states, Relation rel,
 extern bool idem_states_contain(IdemStates *states, Datum state, bool isnull);
 extern Oid	idem_column_base_type(Relation rel, AttrNumber column,
 								  int32 *typmod);
+extern char *idem_limit_type_name(Oid type);
 
 /* limit_total.c */
 extern void idem_limit_announce(IdemLimitChange *change);

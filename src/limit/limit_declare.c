@@ -429,15 +429,49 @@ child_key_sql(Declaration *d)
 	return key_text_sql(d->child, "c", d->key.child_column, d->key.n);
 }
 
-/* Which children count. */
+/*
+ * left = right with the equality the guard itself compares by, which is the
+ * one of the type's default operator class: no code of a type's or a table's
+ * owner, and no collation that calls two texts equal.
+ */
+static char *
+equal_sql(const char *left, Oid left_type, const char *right, Oid right_type)
+{
+	StringInfoData sql;
+	Oid			type = getBaseType(left_type);
+	const char *collate = type_is_collatable(type) ?
+		" COLLATE pg_catalog.\"C\"" : "";
+
+	if (type == VARCHAROID)
+		type = TEXTOID;
+	initStringInfo(&sql);
+	generate_operator_clause(&sql, psprintf("(%s%s)", left, collate), left_type,
+							 lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr,
+							 right, right_type);
+	return sql.data;
+}
+
+/* Which children count: (c.state = 'failed' OR ...) IS NOT TRUE. */
 static char *
 counted_sql(Declaration *d)
 {
+	StringInfoData sql;
+	Oid			type;
+	ListCell   *lc;
+
 	if (d->released == NIL)
 		return "true";
-	return psprintf("(%s::pg_catalog.text OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.text[])) IS NOT TRUE",
-					column("c", d->state),
-					quote_literal_cstr(idem_list_text(d->released)));
+	type = attribute(d->child, idem_column_number(d->child, d->state))->atttypid;
+	initStringInfo(&sql);
+	foreach(lc, d->released)
+		appendStringInfo(&sql, "%s%s", sql.len > 0 ? " OR " : "(",
+						 equal_sql(column("c", d->state), type,
+								   psprintf("%s::%s",
+											quote_literal_cstr(lfirst(lc)),
+											idem_limit_type_name(getBaseType(type))),
+								   getBaseType(type)));
+	appendStringInfoString(&sql, ") IS NOT TRUE");
+	return sql.data;
 }
 
 /* p.key = other.key, where other has the child's values under these names. */
@@ -519,26 +553,21 @@ check_same(Declaration *d)
 	{
 		AttrNumber	mine = idem_column_number(d->child, lfirst(a));
 		AttrNumber	other = idem_column_number(d->parent, lfirst(b));
-		Oid			type = idem_column_base_type(d->parent, other, NULL);
-		TypeCacheEntry *cache = lookup_type_cache(type == VARCHAROID ? TEXTOID : type,
-												  TYPECACHE_EQ_OPR);
-		StringInfoData equal;
+		const char *mine_sql = column("c", lfirst(a));
+		const char *other_sql = column("p", lfirst(b));
 		char	   *found;
 
-		initStringInfo(&equal);
-		generate_operator_clause(&equal, column("p", lfirst(b)),
-								 attribute(d->parent, other)->atttypid,
-								 cache->eq_opr, column("c", lfirst(a)),
-								 attribute(d->child, mine)->atttypid);
-		found = offenders(psprintf("SELECT pg_catalog.format('%s %%s: %%s, of %s %%s', %s, COALESCE(%s::pg_catalog.text, 'null'), COALESCE(%s::pg_catalog.text, 'null')) FROM %s c JOIN %s p ON %s WHERE (%s) AND (%s) IS NOT TRUE ORDER BY 1",
+		found = offenders(psprintf("SELECT pg_catalog.format('%s %%s: %%L, of %s %%L', %s, %s, %s) FROM %s c JOIN %s p ON %s WHERE (%s) AND (%s) IS NOT TRUE ORDER BY 1",
 								   RelationGetRelationName(d->parent),
 								   RelationGetRelationName(d->child),
-								   parent_key_sql(d), column("p", lfirst(b)),
-								   column("c", lfirst(a)),
+								   parent_key_sql(d), other_sql, mine_sql,
 								   idem_qualified_name(d->child),
 								   idem_qualified_name(d->parent),
 								   join_sql(d, "c", false), counted_sql(d),
-								   equal.data));
+								   equal_sql(other_sql,
+											 attribute(d->parent, other)->atttypid,
+											 mine_sql,
+											 attribute(d->child, mine)->atttypid)));
 		if (found)
 			ereport(ERROR,
 					(errcode(ERRCODE_IDEM_REVERSE_MISMATCH),
@@ -609,7 +638,7 @@ make_total(Declaration *d)
 							parent, used, column("p", d->used)),
 				   SPI_OK_UPDATE);
 	run_latest(psprintf("UPDATE %s p SET %s = t.total::%s FROM (%s) t WHERE %s",
-						parent, used, format_type_be_qualified(d->type),
+						parent, used, idem_limit_type_name(d->type),
 						sums_sql(d), join_sql(d, "t", true)),
 			   SPI_OK_UPDATE);
 	if (d->used_exists)

@@ -79,7 +79,7 @@ remaining_sql(Relation parent, const IdemLimitKey *key, Trigger *limit)
 								 psprintf("p.%s", quote_identifier(NameStr(att->attname))),
 								 att->atttypid, key->equal_parent[i],
 								 psprintf("CAST($%d AS %s)", i + 1,
-										  format_type_be_qualified(att->atttypid)),
+										  idem_limit_type_name(att->atttypid)),
 								 att->atttypid);
 	}
 	return sql.data;

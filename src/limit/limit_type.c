@@ -186,3 +186,15 @@ idem_states_contain(IdemStates *states, Datum state, bool isnull)
 	}
 	return false;
 }
+
+/*
+ * The name of a type, to cast to it without a length: character alone would
+ * be character(1).
+ */
+char *
+idem_limit_type_name(Oid type)
+{
+	return format_type_extended(type, -1,
+								FORMAT_TYPE_TYPEMOD_GIVEN |
+								FORMAT_TYPE_FORCE_QUALIFY);
+}
