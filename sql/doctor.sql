@@ -98,22 +98,22 @@ SELECT * FROM findings;
 
 -- A trigger made by hand that fires less often than idem's would is no guard.
 CREATE TABLE old (id int, a int);
-CREATE TRIGGER idem_fixed AFTER UPDATE OF a ON old FOR EACH ROW EXECUTE FUNCTION idem.fixed_guard('columns={a}');
+CREATE TRIGGER idem_fixed AFTER UPDATE OF a ON old FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={a}');
 ALTER TABLE old ENABLE ALWAYS TRIGGER idem_fixed;
 SELECT * FROM findings;
 DROP TRIGGER idem_fixed ON old;
-CREATE TRIGGER idem_fixed AFTER UPDATE ON old FOR EACH ROW WHEN (OLD.a > 0) EXECUTE FUNCTION idem.fixed_guard('columns={a}');
+CREATE TRIGGER idem_fixed AFTER UPDATE ON old FOR EACH ROW WHEN (OLD.a > 0) EXECUTE FUNCTION idem.keep_fixed('columns={a}');
 ALTER TABLE old ENABLE ALWAYS TRIGGER idem_fixed;
 SELECT problem FROM mine WHERE NOT intact;
 DROP TRIGGER idem_fixed ON old;
-CREATE CONSTRAINT TRIGGER idem_kept AFTER DELETE OR UPDATE ON old DEFERRABLE FOR EACH ROW EXECUTE FUNCTION idem.kept_guard();
+CREATE CONSTRAINT TRIGGER idem_kept AFTER DELETE OR UPDATE ON old DEFERRABLE FOR EACH ROW EXECUTE FUNCTION idem.keep_rows();
 ALTER TABLE old ENABLE ALWAYS TRIGGER idem_kept;
 SELECT problem FROM mine WHERE NOT intact;
 DROP TABLE old;
 
 -- So is one whose function somebody put something else in place of.
 BEGIN;
-CREATE OR REPLACE FUNCTION idem.kept_guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE OR REPLACE FUNCTION idem.keep_rows() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 SELECT * FROM findings;
 ROLLBACK;
 SELECT * FROM findings;

@@ -245,15 +245,15 @@ RESET ROLE;
 SELECT idem.guard_fixed('own2', '{id}');
 
 -- The trigger function does nothing in any other way.
-SELECT idem.fixed_guard();
-CREATE TRIGGER by_hand BEFORE UPDATE ON own2 FOR EACH ROW EXECUTE FUNCTION idem.fixed_guard();
+SELECT idem.keep_fixed();
+CREATE TRIGGER by_hand BEFORE UPDATE ON own2 FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed();
 INSERT INTO own2 VALUES (1);
 UPDATE own2 SET id = 1;
 DROP TRIGGER by_hand ON own2;
-CREATE TRIGGER by_hand AFTER UPDATE ON own2 FOR EACH ROW EXECUTE FUNCTION idem.fixed_guard();
+CREATE TRIGGER by_hand AFTER UPDATE ON own2 FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed();
 UPDATE own2 SET id = 1;
 DROP TRIGGER by_hand ON own2;
-CREATE TRIGGER by_hand AFTER UPDATE ON own2 FOR EACH ROW EXECUTE FUNCTION idem.fixed_guard('columns=amount');
+CREATE TRIGGER by_hand AFTER UPDATE ON own2 FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns=amount');
 UPDATE own2 SET id = 1;
 
 SET client_min_messages = warning;

@@ -94,17 +94,17 @@ SELECT idem.guard_fixed('journal_line', '{amount}');
 UPDATE journal_line SET amount = 0 WHERE id = 1;
 
 -- The trigger function does nothing in any other way.
-SELECT idem.kept_guard();
+SELECT idem.keep_rows();
 SELECT idem.refuse_truncate();
 CREATE TABLE other (id int);
 INSERT INTO other VALUES (1);
-CREATE TRIGGER by_hand BEFORE DELETE ON other FOR EACH ROW EXECUTE FUNCTION idem.kept_guard();
+CREATE TRIGGER by_hand BEFORE DELETE ON other FOR EACH ROW EXECUTE FUNCTION idem.keep_rows();
 DELETE FROM other;
 DROP TRIGGER by_hand ON other;
-CREATE TRIGGER by_hand AFTER INSERT ON other FOR EACH ROW EXECUTE FUNCTION idem.kept_guard();
+CREATE TRIGGER by_hand AFTER INSERT ON other FOR EACH ROW EXECUTE FUNCTION idem.keep_rows();
 INSERT INTO other VALUES (2);
 DROP TRIGGER by_hand ON other;
-CREATE TRIGGER by_hand AFTER DELETE ON other FOR EACH STATEMENT EXECUTE FUNCTION idem.kept_guard();
+CREATE TRIGGER by_hand AFTER DELETE ON other FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_rows();
 DELETE FROM other;
 
 SET client_min_messages = warning;

@@ -142,21 +142,21 @@ SELECT attnotnull, pg_get_expr(adbin, adrelid) FROM pg_attribute JOIN pg_attrdef
 -- parent, which only the parent's owner can give.
 CREATE TABLE thief (payment_id int NOT NULL REFERENCES payment, amount int);
 CREATE TRIGGER idem_limit_payment_id AFTER INSERT OR UPDATE OR DELETE ON thief FOR EACH ROW
-    EXECUTE FUNCTION idem.limit_child('fk={payment_id}', 'amount=amount', 'cap=amount', 'used=refunded', 'children=kept');
+    EXECUTE FUNCTION idem.keep_limit('fk={payment_id}', 'amount=amount', 'cap=amount', 'used=refunded', 'children=kept');
 INSERT INTO thief VALUES (9, 100);
 ALTER TABLE thief DROP CONSTRAINT thief_payment_id_fkey;
 INSERT INTO thief VALUES (9, 100);
 DROP TABLE thief;
-SELECT idem.limit_child();
-SELECT idem.limit_total();
+SELECT idem.keep_limit();
+SELECT idem.keep_total();
 CREATE TABLE lonely (id int);
-CREATE TRIGGER t BEFORE INSERT ON lonely FOR EACH ROW EXECUTE FUNCTION idem.limit_child();
+CREATE TRIGGER t BEFORE INSERT ON lonely FOR EACH ROW EXECUTE FUNCTION idem.keep_limit();
 INSERT INTO lonely VALUES (1);
 DROP TRIGGER t ON lonely;
-CREATE TRIGGER t AFTER INSERT ON lonely FOR EACH STATEMENT EXECUTE FUNCTION idem.limit_total();
+CREATE TRIGGER t AFTER INSERT ON lonely FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_total();
 INSERT INTO lonely VALUES (1);
 DROP TRIGGER t ON lonely;
-CREATE TRIGGER t AFTER INSERT ON lonely FOR EACH ROW EXECUTE FUNCTION idem.limit_total();
+CREATE TRIGGER t AFTER INSERT ON lonely FOR EACH ROW EXECUTE FUNCTION idem.keep_total();
 INSERT INTO lonely VALUES (1);
 DROP TABLE lonely;
 -- without its counterpart, or with one that sleeps, a child is refused

@@ -28,11 +28,11 @@ SELECT t.oid, t.tgrelid::regclass AS relation, g.kind, g.part,
        AND p.prosrc = 'idem_' || p.proname AND p.probin = '$libdir/idem' AS is_ours
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace
-JOIN (VALUES ('fixed_guard', 'fixed', 'row'),
-             ('kept_guard', 'kept', 'row'),
+JOIN (VALUES ('keep_fixed', 'fixed', 'row'),
+             ('keep_rows', 'kept', 'row'),
              ('keep_states', 'states', 'row'),
-             ('limit_child', 'limit', 'row'),
-             ('limit_total', 'limit', 'total'),
+             ('keep_limit', 'limit', 'row'),
+             ('keep_total', 'limit', 'total'),
              ('refuse_truncate', NULL, 'truncate')) g (function, kind, part)
      ON g.function = p.proname;
 COMMENT ON VIEW idem.guard_triggers IS 'every trigger of idem on every table; idem.guards shows what they make up';

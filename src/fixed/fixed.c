@@ -176,20 +176,20 @@ refuse_column(const IdemGuardCall *call, AttrNumber attnum, bool once)
 }
 
 /*
- * fixed_guard() -> trigger
+ * keep_fixed() -> trigger
  *
  * AFTER UPDATE FOR EACH ROW; on a partitioned table also AFTER INSERT and
  * DELETE, which is how a row moves.  23I07 if a fixed column changed.
  */
-PG_FUNCTION_INFO_V1(idem_fixed_guard);
+PG_FUNCTION_INFO_V1(idem_keep_fixed);
 Datum
-idem_fixed_guard(PG_FUNCTION_ARGS)
+idem_keep_fixed(PG_FUNCTION_ARGS)
 {
 	IdemGuardCall call;
 	FixedSettings *settings;
 	int			i;
 
-	if (!idem_guard_call(fcinfo, "idem.fixed_guard", &call) ||
+	if (!idem_guard_call(fcinfo, "idem.keep_fixed", &call) ||
 		!IDEM_CALL_IS_UPDATE(&call))
 		return PointerGetDatum(NULL);
 	settings = idem_guard_settings(&call, compile_settings);
@@ -244,17 +244,17 @@ refuse_change(const IdemGuardCall *call, const char *done, AttrNumber attnum)
 }
 
 /*
- * kept_guard() -> trigger
+ * keep_rows() -> trigger
  *
  * AFTER UPDATE OR DELETE FOR EACH ROW: 23I08, whatever was to be done.
  */
-PG_FUNCTION_INFO_V1(idem_kept_guard);
+PG_FUNCTION_INFO_V1(idem_keep_rows);
 Datum
-idem_kept_guard(PG_FUNCTION_ARGS)
+idem_keep_rows(PG_FUNCTION_ARGS)
 {
 	IdemGuardCall call;
 
-	if (!idem_guard_call(fcinfo, "idem.kept_guard", &call) ||
+	if (!idem_guard_call(fcinfo, "idem.keep_rows", &call) ||
 		IDEM_CALL_IS_INSERT(&call))
 		return PointerGetDatum(NULL);
 	if (IDEM_CALL_IS_DELETE(&call) && !call.moved)

@@ -3,16 +3,16 @@
 -- ---------------------------------------------------------------------------
 
 -- Open to PUBLIC as every trigger function of a guard is (base.sql).
-CREATE FUNCTION idem.fixed_guard() RETURNS trigger
-    AS 'MODULE_PATHNAME', 'idem_fixed_guard'
+CREATE FUNCTION idem.keep_fixed() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'idem_keep_fixed'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.fixed_guard() IS
+COMMENT ON FUNCTION idem.keep_fixed() IS
     'trigger idem_fixed: an UPDATE that changes a fixed column raises 23I07';
 
-CREATE FUNCTION idem.kept_guard() RETURNS trigger
-    AS 'MODULE_PATHNAME', 'idem_kept_guard'
+CREATE FUNCTION idem.keep_rows() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'idem_keep_rows'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.kept_guard() IS
+COMMENT ON FUNCTION idem.keep_rows() IS
     'trigger idem_kept: UPDATE or DELETE of a kept row raises 23I08';
 
 -- Open to PUBLIC: they demand ownership of the table and do nothing that its

@@ -119,7 +119,7 @@ idem_guard_fixed(PG_FUNCTION_ARGS)
 	idem_become_declarer(rel, &saved);
 	relation_close(rel, NoLock);
 	SPI_connect();
-	idem_create_row_trigger(relid, FIXED_TRIGGER, events, "fixed_guard",
+	idem_create_row_trigger(relid, FIXED_TRIGGER, events, "keep_fixed",
 							settings);
 	idem_log_change("declared", "fixed", relid, FIXED_TRIGGER, settings, NULL);
 	SPI_finish();
@@ -145,7 +145,7 @@ idem_guard_kept(PG_FUNCTION_ARGS)
 	relation_close(rel, NoLock);
 	SPI_connect();
 	idem_create_row_trigger(relid, KEPT_TRIGGER, "UPDATE OR DELETE",
-							"kept_guard", NIL);
+							"keep_rows", NIL);
 	idem_create_truncate_trigger(relid, KEPT_TRUNCATE_TRIGGER);
 	idem_log_change("declared", "kept", relid, KEPT_TRIGGER, NIL, NULL);
 	SPI_finish();

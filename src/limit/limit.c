@@ -876,22 +876,22 @@ judge_delete(const IdemGuardCall *call, LimitSettings *s)
 }
 
 /*
- * limit_child() -> trigger
+ * keep_limit() -> trigger
  *
  * AFTER INSERT OR UPDATE OR DELETE FOR EACH ROW of a child.  In a logical
  * apply worker the row was judged at its origin and the parent's total
  * arrives by itself: nothing is counted.
  */
-PG_FUNCTION_INFO_V1(idem_limit_child);
+PG_FUNCTION_INFO_V1(idem_keep_limit);
 Datum
-idem_limit_child(PG_FUNCTION_ARGS)
+idem_keep_limit(PG_FUNCTION_ARGS)
 {
 	IdemGuardCall call;
 	LimitSettings *s;
 
 	if (idem_in_apply_worker())
 		return PointerGetDatum(NULL);
-	if (!idem_guard_call(fcinfo, "idem.limit_child", &call))
+	if (!idem_guard_call(fcinfo, "idem.keep_limit", &call))
 		return PointerGetDatum(NULL);
 	s = idem_guard_settings(&call, compile_limit);
 	if (IDEM_CALL_IS_DELETE(&call))

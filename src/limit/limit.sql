@@ -5,16 +5,16 @@
 
 -- Trigger functions stay executable by PUBLIC, or an ordinary owner could not
 -- restore his dump; called in any other way they raise 39P01.
-CREATE FUNCTION idem.limit_child() RETURNS trigger
-    AS 'MODULE_PATHNAME', 'idem_limit_child'
+CREATE FUNCTION idem.keep_limit() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'idem_keep_limit'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.limit_child() IS
+COMMENT ON FUNCTION idem.keep_limit() IS
     'trigger of a limit on the child: counts what was stored against the parent''s running total; raises 23I05, 23I06, 23I09, 23I07, 23I08, 23502, 23503, 23514, 39P01; locks the parent row FOR NO KEY UPDATE';
 
-CREATE FUNCTION idem.limit_total() RETURNS trigger
-    AS 'MODULE_PATHNAME', 'idem_limit_total'
+CREATE FUNCTION idem.keep_total() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'idem_keep_total'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.limit_total() IS
+COMMENT ON FUNCTION idem.keep_total() IS
     'trigger of a limit on the parent: nobody but the guard writes the running total, and what the limit was judged by stays; raises 23I07';
 
 CREATE FUNCTION idem.guard_limit(

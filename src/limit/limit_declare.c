@@ -729,7 +729,7 @@ make_parent(Declaration *d)
 	make_check(d);
 	table_close(d->parent, NoLock);
 	idem_create_bound_trigger(d->key.parent, d->key.child, d->total_name,
-							  "INSERT OR UPDATE OR DELETE", "limit_total",
+							  "INSERT OR UPDATE OR DELETE", "keep_total",
 							  total_settings(d));
 	idem_restore_identity(&saved);
 }
@@ -742,7 +742,7 @@ make_child(Declaration *d)
 	idem_become_declarer(d->child, &saved);
 	table_close(d->child, NoLock);
 	idem_create_row_trigger(d->key.child, d->limit_name,
-							"INSERT OR UPDATE OR DELETE", "limit_child",
+							"INSERT OR UPDATE OR DELETE", "keep_limit",
 							limit_settings(d));
 	idem_create_truncate_trigger(d->key.child, d->truncate_name);
 	idem_restore_identity(&saved);

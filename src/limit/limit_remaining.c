@@ -35,7 +35,7 @@ find_limit(Relation child, Oid ours)
 		Trigger    *trigger = &child->trigdesc->triggers[i];
 
 		if (get_func_namespace(trigger->tgfoid) != get_func_namespace(ours) ||
-			strcmp(get_func_name(trigger->tgfoid), "limit_child") != 0)
+			strcmp(get_func_name(trigger->tgfoid), "keep_limit") != 0)
 			continue;
 		if (found != NULL)
 			ereport(ERROR,

@@ -247,21 +247,21 @@ judge_total(const IdemGuardCall *call, TotalSettings *s)
 }
 
 /*
- * limit_total() -> trigger
+ * keep_total() -> trigger
  *
- * The counterpart of limit_child on the parent: AFTER INSERT OR UPDATE OR
+ * The counterpart of keep_limit on the parent: AFTER INSERT OR UPDATE OR
  * DELETE FOR EACH ROW.  DELETE only to recognise a row that moves between
  * partitions; the foreign key decides whether a parent may go.
  */
-PG_FUNCTION_INFO_V1(idem_limit_total);
+PG_FUNCTION_INFO_V1(idem_keep_total);
 Datum
-idem_limit_total(PG_FUNCTION_ARGS)
+idem_keep_total(PG_FUNCTION_ARGS)
 {
 	IdemGuardCall call;
 
 	if (idem_in_apply_worker())
 		return PointerGetDatum(NULL);
-	if (!idem_guard_call(fcinfo, "idem.limit_total", &call) ||
+	if (!idem_guard_call(fcinfo, "idem.keep_total", &call) ||
 		IDEM_CALL_IS_DELETE(&call))
 		return PointerGetDatum(NULL);
 	judge_total(&call, idem_guard_settings(&call, compile_total));
@@ -283,7 +283,7 @@ is_counterpart(Trigger *total, Trigger *limit, const IdemLimitKey *key)
 {
 	return get_func_namespace(total->tgfoid) ==
 		get_func_namespace(limit->tgfoid) &&
-		strcmp(get_func_name(total->tgfoid), "limit_total") == 0 &&
+		strcmp(get_func_name(total->tgfoid), "keep_total") == 0 &&
 		total->tgconstrrelid == key->child &&
 		total->tgenabled == TRIGGER_FIRES_ALWAYS &&
 		strcmp(setting(total, "fk"), setting(limit, "fk")) == 0 &&
