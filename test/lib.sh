@@ -131,21 +131,29 @@ idem_end()
 }
 
 # A job is a process group of its own, or about to become one: all get TERM,
-# and KILL who has not come to an end in ten seconds.
+# and KILL who has not come to an end some seconds later.
 idem_stop_jobs()
 {
-	for job in $jobs; do
-		idem_signal TERM "$job"
+	idem_signal_jobs TERM
+	for _ in $(seq 30); do
+		idem_signal_jobs 0 || break
+		sleep 0.2
 	done
+	idem_signal_jobs KILL
 	for job in $jobs; do
-		for _ in $(seq 50); do
-			idem_signal 0 "$job" || break
-			sleep 0.2
-		done
-		idem_signal KILL "$job"
 		wait "$job" 2>/dev/null
 	done
 	jobs=
+}
+
+# True if anyone was there to get the signal.
+idem_signal_jobs()
+{
+	signalled=1
+	for job in $jobs; do
+		idem_signal "$1" "$job" && signalled=0
+	done
+	return $signalled
 }
 
 idem_signal()
