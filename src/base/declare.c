@@ -18,6 +18,7 @@
 #include "access/table.h"
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -33,6 +34,7 @@
 #include "utils/rel.h"
 
 #include "base/declare.h"
+#include "base/guard.h"
 #include "base/idem_compat.h"
 
 /* Is the table one whose rows a trigger can guard, every one of them? */
@@ -100,6 +102,29 @@ check_children(Relation rel, LOCKMODE lockmode)
 					 errdetail("Rows written at the other server do not fire triggers here."),
 					 errtable(rel)));
 	}
+}
+
+/*
+ * The number of a column whose stored value can be judged, which must exist.
+ * A stored generated column is one, and stands for what it is computed from
+ * as far as its value tells; a virtual one (18) has no value in the rows that
+ * a trigger gets.
+ */
+AttrNumber
+idem_stored_column(Relation rel, const char *name)
+{
+	AttrNumber	attnum = idem_column_number(rel, name);
+	char		generated = TupleDescAttr(RelationGetDescr(rel),
+										  attnum - 1)->attgenerated;
+
+	if (generated != '\0' && generated != ATTRIBUTE_GENERATED_STORED)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("column \"%s\" of table \"%s\" is not stored",
+						name, RelationGetRelationName(rel)),
+				 errhint("Name the columns it is computed from, or make it a stored one."),
+				 errtablecol(rel, attnum)));
+	return attnum;
 }
 
 /*

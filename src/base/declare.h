@@ -5,6 +5,7 @@
 #ifndef IDEM_DECLARE_H
 #define IDEM_DECLARE_H
 
+#include "access/attnum.h"
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 #include "utils/array.h"
@@ -14,6 +15,7 @@
 
 extern void idem_check_owned(Oid relid);
 extern Relation idem_open_for_guard(Oid relid, LOCKMODE lockmode);
+extern AttrNumber idem_stored_column(Relation rel, const char *name);
 extern void idem_execute(const char *format,...) pg_attribute_printf(1, 2);
 extern char *idem_qualified_name(Relation rel);
 extern char *idem_qualified_name_of(Oid relid);

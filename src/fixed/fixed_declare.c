@@ -9,7 +9,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -34,27 +33,6 @@ refuse_null_argument(FunctionCallInfo fcinfo, int n, const char *name)
 				 errmsg("argument \"%s\" must not be null", name)));
 }
 
-/*
- * A column whose stored value can be compared.  A stored generated column is
- * one, and fixes what it is computed from as far as its value tells; a
- * virtual one has no stored value.
- */
-static void
-check_column(Relation rel, const char *name)
-{
-	AttrNumber	attnum = idem_column_number(rel, name);
-	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
-
-	if (att->attgenerated != '\0' &&
-		att->attgenerated != ATTRIBUTE_GENERATED_STORED)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("column \"%s\" of table \"%s\" is not stored",
-						name, RelationGetRelationName(rel)),
-				 errhint("Fix the columns it is computed from."),
-				 errtablecol(rel, attnum)));
-}
-
 /* All columns exist, and none is in both lists. */
 static void
 check_columns(Relation rel, List *always, List *once)
@@ -69,7 +47,7 @@ check_columns(Relation rel, List *always, List *once)
 				 errhint("Name the columns to fix in \"columns\" or \"once\".")));
 	foreach(lc, always)
 	{
-		check_column(rel, lfirst(lc));
+		(void) idem_stored_column(rel, lfirst(lc));
 		foreach(other, once)
 		{
 			if (strcmp(lfirst(lc), lfirst(other)) == 0)
@@ -80,7 +58,7 @@ check_columns(Relation rel, List *always, List *once)
 		}
 	}
 	foreach(lc, once)
-		check_column(rel, lfirst(lc));
+		(void) idem_stored_column(rel, lfirst(lc));
 }
 
 /*

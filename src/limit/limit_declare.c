@@ -220,8 +220,8 @@ refuse_type(Relation rel, AttrNumber column, const char *reason)
 static void
 check_amount_types(Declaration *d)
 {
-	AttrNumber	amount = idem_column_number(d->child, d->amount);
-	AttrNumber	cap = idem_column_number(d->parent, d->cap);
+	AttrNumber	amount = idem_stored_column(d->child, d->amount);
+	AttrNumber	cap = idem_stored_column(d->parent, d->cap);
 	int32		amount_typmod;
 
 	d->type = idem_column_base_type(d->parent, cap, &d->typmod);
@@ -287,15 +287,19 @@ check_compared(Declaration *d)
 	ListCell   *a;
 	ListCell   *b;
 
+	if (d->state != NULL)
+		(void) idem_stored_column(d->child, d->state);
+	if (d->parent_state != NULL)
+		(void) idem_stored_column(d->parent, d->parent_state);
 	idem_states_init(&states, d->child, d->state, d->released);
 	idem_states_init(&states, d->parent, d->parent_state, d->open);
 	forboth(a, d->same, b, d->same_parent)
 		idem_equality_init(&equal,
 						   idem_column_base_type(d->parent,
-												 idem_column_number(d->parent, lfirst(b)),
+												 idem_stored_column(d->parent, lfirst(b)),
 												 NULL),
 						   idem_column_base_type(d->child,
-												 idem_column_number(d->child, lfirst(a)),
+												 idem_stored_column(d->child, lfirst(a)),
 												 NULL));
 }
 
