@@ -45,6 +45,28 @@ typedef bool TU_UpdateIndexes;
 	index_beginscan(heap, index, snapshot, nkeys, norderbys)
 #endif
 
+/*
+ * A foreign key may be one over time, and a NOT NULL may stand although rows
+ * from before it are null, since 18.
+ */
+#if PG_VERSION_NUM < 180000
+#define idem_constraint_has_period(con) ((void) (con), false)
+#define idem_not_null_validated(relid, attnum) \
+	((void) (relid), (void) (attnum), true)
+#else
+#include "access/htup_details.h"
+#include "catalog/pg_constraint.h"
+#define idem_constraint_has_period(con) ((con)->conperiod)
+static inline bool
+idem_not_null_validated(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	tuple = findNotNullConstraintAttnum(relid, attnum);
+
+	return tuple == NULL ||
+		((Form_pg_constraint) GETSTRUCT(tuple))->convalidated;
+}
+#endif
+
 /* A function that does not come back is marked in front since 18. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))

@@ -66,6 +66,8 @@ unfit(Form_pg_constraint con)
 	if (con->confupdtype != FKCONSTR_ACTION_NOACTION &&
 		con->confupdtype != FKCONSTR_ACTION_RESTRICT)
 		return "Its ON UPDATE action changes children; only NO ACTION and RESTRICT do not.";
+	if (idem_constraint_has_period(con))
+		return "It compares a PERIOD.";
 	if (con->confrelid == con->conrelid)
 		return "It references its own table.";
 	return NULL;
@@ -102,7 +104,8 @@ check_not_null(const IdemLimitKey *key, int sqlstate)
 			elog(ERROR, "cache lookup failed for attribute %d of relation %u",
 				 key->child_column[i], key->child);
 		att = (Form_pg_attribute) GETSTRUCT(tuple);
-		if (!att->attnotnull)
+		if (!att->attnotnull ||
+			!idem_not_null_validated(key->child, key->child_column[i]))
 			ereport(ERROR,
 					(errcode(sqlstate),
 					 errmsg("foreign key column \"%s\" of table \"%s\" can be null",
