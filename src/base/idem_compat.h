@@ -11,6 +11,7 @@
 #endif
 
 #include "access/genam.h"
+#include "access/tableam.h"
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -39,10 +40,24 @@ typedef bool TU_UpdateIndexes;
 #include "nodes/miscnodes.h"
 #endif
 
-/* Index scans can be counted for EXPLAIN since 18. */
+/* Index scans are counted for EXPLAIN (18) and take flags (19). */
 #if PG_VERSION_NUM < 180000
-#define index_beginscan(heap, index, snapshot, instrument, nkeys, norderbys) \
+#define index_beginscan(heap, index, snapshot, instrument, nkeys, norderbys, \
+						flags) \
 	index_beginscan(heap, index, snapshot, nkeys, norderbys)
+#elif PG_VERSION_NUM < 190000
+#define index_beginscan(heap, index, snapshot, instrument, nkeys, norderbys, \
+						flags) \
+	index_beginscan(heap, index, snapshot, instrument, nkeys, norderbys)
+#endif
+
+/* Updates take options (19). */
+#if PG_VERSION_NUM < 190000
+#define table_tuple_update(rel, otid, slot, cid, options, snapshot, \
+						   crosscheck, wait, failure, lockmode, \
+						   update_indexes) \
+	table_tuple_update(rel, otid, slot, cid, snapshot, crosscheck, wait, \
+					   failure, lockmode, update_indexes)
 #endif
 
 /*

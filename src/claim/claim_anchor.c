@@ -111,7 +111,7 @@ static IndexScanDesc
 begin_scan(IdemAnchor *anchor, const IdemKey *key, Snapshot snapshot)
 {
 	IndexScanDesc scan = index_beginscan(anchor->table, anchor->arbiter,
-										 snapshot, NULL, 1, 0);
+										 snapshot, NULL, 1, 0, SO_NONE);
 	ScanKeyData scankey;
 
 	ScanKeyInit(&scankey, 1, BTEqualStrategyNumber, F_UUID_EQ,
@@ -327,7 +327,7 @@ idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
 	/* the claim may be of the same command, and has to be older */
 	CommandCounterIncrement();
 	result = table_tuple_update(anchor->table, &found->tuple->t_self, slot,
-								GetCurrentCommandId(true), InvalidSnapshot,
+								GetCurrentCommandId(true), 0, InvalidSnapshot,
 								InvalidSnapshot, true, &failure, &lockmode,
 								&update_indexes);
 	if (result != TM_Ok)
