@@ -26,7 +26,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/partition.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -41,6 +40,7 @@
 #include "base/guard.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
+#include "base/moved.h"
 #include "machine/machine.h"
 
 /* What a value is when it is no state of the machine */
@@ -95,15 +95,6 @@ delete_policy(const char *value)
 		strcmp(value, "final") == 0 ? IDEM_DELETE_FINAL : IDEM_DELETE_NEVER;
 }
 
-/* The partitioned table at the top: history is of the row, not of its place. */
-static Oid
-root_of(Oid relid)
-{
-	while (get_rel_relispartition(relid))
-		relid = get_partition_parent(relid, true);
-	return relid;
-}
-
 static void *
 compile_settings(Relation rel, Trigger *trigger, Oid *also)
 {
@@ -119,7 +110,8 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 	guard->column_name = pstrdup(column);
 	guard->key = bms_del_member(idem_key_columns(rel), guard->column);
 	guard->row_key = idem_key_of(rel, guard->column);
-	guard->root = root_of(RelationGetRelid(rel));
+	/* history is of the row, not of its place */
+	guard->root = idem_root_relid(rel);
 	guard->history = strcmp(idem_trigger_setting_required(rel, trigger, "history"),
 							"false") != 0;
 	actor = idem_trigger_setting(trigger, "actor");
