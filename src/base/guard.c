@@ -18,6 +18,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "replication/logicalworker.h"
@@ -125,6 +126,20 @@ idem_guard_settings(const IdemGuardCall *call, IdemGuardCompile compile)
 	entry->context = context;
 	entry->settings = settings;
 	return settings;
+}
+
+/* A table, index or sequence of the extension by its name: 42P01. */
+Oid
+idem_extension_relation(const char *name)
+{
+	Oid			relid = get_relname_relid(name,
+										  get_namespace_oid("idem", false));
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"idem.%s\" does not exist", name)));
+	return relid;
 }
 
 /*

@@ -47,6 +47,7 @@ extern bool idem_guard_call(FunctionCallInfo fcinfo, const char *function,
 							IdemGuardCall *call);
 extern void *idem_guard_settings(const IdemGuardCall *call,
 								 IdemGuardCompile compile);
+extern Oid	idem_extension_relation(const char *name);
 extern bool idem_in_apply_worker(void);
 
 extern const char *idem_trigger_setting(Trigger *trigger, const char *name);

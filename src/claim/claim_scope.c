@@ -15,7 +15,6 @@
 #include "access/genam.h"
 #include "access/stratnum.h"
 #include "access/table.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -30,6 +29,7 @@
 #include "utils/rel.h"
 
 #include "base/declare.h"
+#include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/identity.h"
 #include "claim/claim.h"
@@ -60,19 +60,6 @@ scope_invalidate(Datum arg, Oid relid)
 	anchor_relid = InvalidOid;
 }
 
-static Oid
-relation_oid(const char *name)
-{
-	Oid			oid = get_relname_relid(name,
-										get_namespace_oid("idem", false));
-
-	if (!OidIsValid(oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"idem.%s\" does not exist", name)));
-	return oid;
-}
-
 /* Look up the OIDs, once until one of the tables changes. */
 static void
 find_relations(void)
@@ -84,9 +71,9 @@ find_relations(void)
 	if (!registered)
 		CacheRegisterRelcacheCallback(scope_invalidate, (Datum) 0);
 	registered = true;
-	scope_relid = relation_oid("scope");
-	scope_index = relation_oid("scope_name_key");
-	anchor_relid = relation_oid("anchor");
+	scope_relid = idem_extension_relation("scope");
+	scope_index = idem_extension_relation("scope_name_key");
+	anchor_relid = idem_extension_relation("anchor");
 }
 
 Oid

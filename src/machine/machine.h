@@ -133,7 +133,6 @@ typedef struct IdemGuarded
 } IdemGuarded;
 
 /* machine_cache.c */
-extern Oid	idem_extension_relation(const char *name);
 extern Oid	idem_machine_table(void);
 extern void idem_machine_lock(const char *name, LOCKMODE mode);
 extern uint64 idem_machine_lock_epoch(void);

@@ -21,7 +21,6 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
@@ -71,18 +70,6 @@ idem_machine_lock_epoch(void)
 		lock_epoch = 1;
 	}
 	return lock_epoch;
-}
-
-/* A table, index or sequence of ours by its name */
-Oid
-idem_extension_relation(const char *name)
-{
-	Oid			relid = get_relname_relid(name,
-										  get_namespace_oid("idem", false));
-
-	if (!OidIsValid(relid))
-		elog(ERROR, "relation idem.%s does not exist", name);
-	return relid;
 }
 
 Oid
