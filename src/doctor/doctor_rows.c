@@ -129,15 +129,9 @@ count_offenders(Relation shown, const char *sql, Datum states,
 static Datum
 declared_states(const char *machine)
 {
-	IdemDiagram *diagram = &idem_machine_load(machine, 0)->diagram;
-	int			n = idem_state_count(diagram);
-	Datum	   *names = palloc(sizeof(Datum) * (n + 1));
-	int			i;
+	IdemMachine *loaded = idem_machine_load(machine, 0);
 
-	for (i = 0; i < n; i++)
-		names[i] = CStringGetTextDatum(diagram->states[i].name);
-	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false,
-										   TYPALIGN_INT));
+	return PointerGetDatum(idem_machine_state_names(&loaded->diagram));
 }
 
 /*

@@ -152,6 +152,7 @@ extern List *idem_machine_diff(const IdemDiagram *before,
 /* machine_declare.c */
 extern Oid	idem_machine_guard_function(void);
 extern List *idem_machine_guarded(const char *name);
+extern ArrayType *idem_machine_state_names(const IdemDiagram *diagram);
 
 /* machine_key.c */
 extern IdemKey *idem_key_of(Relation rel, AttrNumber state);

@@ -209,8 +209,9 @@ check_only_machine(Relation rel, const char *column)
 	}
 }
 
-static ArrayType *
-state_names(const IdemDiagram *diagram)
+/* The names of all states as a text[]. */
+ArrayType *
+idem_machine_state_names(const IdemDiagram *diagram)
 {
 	int			states = idem_state_count(diagram);
 	Datum	   *names = palloc(sizeof(Datum) * (states + 1));
@@ -236,7 +237,7 @@ check_rows(Relation rel, const char *column, const IdemMachine *machine)
 	bool		isnull;
 	int64		rows;
 
-	values[0] = PointerGetDatum(state_names(&machine->diagram));
+	values[0] = PointerGetDatum(idem_machine_state_names(&machine->diagram));
 	plan = SPI_prepare(psprintf("SELECT pg_catalog.count(*), pg_catalog.min(t.%s::pg_catalog.text COLLATE pg_catalog.\"C\")"
 								" FROM %s t WHERE (t.%s::pg_catalog.text COLLATE pg_catalog.\"C\""
 								" OPERATOR(pg_catalog.=) ANY ($1)) IS NOT TRUE",
