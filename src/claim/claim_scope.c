@@ -40,7 +40,6 @@
 #define Anum_scope_fields		4
 #define Anum_scope_completion	5
 #define Anum_scope_charset		6
-#define Natts_scope				8
 
 /* OIDs of the room's tables; InvalidOid: to be looked up. */
 static Oid	anchor_relid = InvalidOid;
