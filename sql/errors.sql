@@ -63,17 +63,18 @@ FROM (VALUES
     (9, 'kept_row: delete', $$DELETE FROM errors.payment WHERE id = 1$$),
     (10, 'kept_row: truncate', $$TRUNCATE errors.refund$$),
     (11, 'kept_row: key', $$UPDATE errors.payment SET id = 8 WHERE id = 1$$),
-    (12, 'parent_not_open', $$INSERT INTO errors.refund VALUES (1, 1, 1.00, 'EUR')$$),
-    (13, 'claim_not_open', $$SELECT idem.complete('errors', 'k', '{}')$$),
-    (14, 'invalid_key', $$SELECT idem.claim('errors', ' k')$$),
-    (15, 'unknown scope', $$SELECT idem.claim('no such', 'k')$$),
-    (16, 'unknown machine', $$SELECT idem.guard_states('errors.refund', 'currency', 'no such')$$),
-    (17, 'guard that is there', $$SELECT idem.guard_states('errors.payment', 'status', 'errors')$$),
-    (18, 'bad definition', $$SELECT idem.define_machine('errors2', 'stateDiagram-v2')$$),
-    (19, 'malformed amount', $$SELECT '1e3'::money_micro$$),
-    (20, 'amount out of range', $$SELECT '2305843009213.693951'::money_micro + '0.000001'::money_micro$$),
-    (21, 'division by zero', $$SELECT '1'::money_micro / 0::bigint$$),
-    (22, 'unknown currency', $$SELECT idem.from_minor(1, 'cny')$$)
+    (12, 'kept_row: shipped currency', $$DELETE FROM idem.currency WHERE code = 'EUR'$$),
+    (13, 'parent_not_open', $$INSERT INTO errors.refund VALUES (1, 1, 1.00, 'EUR')$$),
+    (14, 'claim_not_open', $$SELECT idem.complete('errors', 'k', '{}')$$),
+    (15, 'invalid_key', $$SELECT idem.claim('errors', ' k')$$),
+    (16, 'unknown scope', $$SELECT idem.claim('no such', 'k')$$),
+    (17, 'unknown machine', $$SELECT idem.guard_states('errors.refund', 'currency', 'no such')$$),
+    (18, 'guard that is there', $$SELECT idem.guard_states('errors.payment', 'status', 'errors')$$),
+    (19, 'bad definition', $$SELECT idem.define_machine('errors2', 'stateDiagram-v2')$$),
+    (20, 'malformed amount', $$SELECT '1e3'::money_micro$$),
+    (21, 'amount out of range', $$SELECT '2305843009213.693951'::money_micro + '0.000001'::money_micro$$),
+    (22, 'division by zero', $$SELECT '1'::money_micro / 0::bigint$$),
+    (23, 'unknown currency', $$SELECT idem.from_minor(1, 'cny')$$)
 ) c (n, condition, statement), LATERAL errors.of(c.statement) e
 ORDER BY c.n;
 \pset null ''

@@ -306,5 +306,6 @@ idem_money_keep_currency(PG_FUNCTION_ARGS)
 			(errcode(ERRCODE_IDEM_KEPT_ROW),
 			 errmsg("currencies shipped with idem cannot be changed"),
 			 errhint("Add a currency with a code of your own, with builtin false."),
-			 errtable(trigdata->tg_relation)));
+			 errtableconstraint(trigdata->tg_relation,
+								trigdata->tg_trigger->tgname)));
 }
