@@ -225,6 +225,17 @@ idem_list_text(List *strings)
 								 PointerGetDatum(list_array(strings)));
 }
 
+/* A text argument as a string: 22004 for null. */
+char *
+idem_required_text(FunctionCallInfo fcinfo, int n, const char *argument)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", argument)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
 /*
  * The elements of a text[] argument as a list of strings: 22004 for a null
  * among them, 42701 for one that is there twice, 2202E for rows of rows.

@@ -221,17 +221,6 @@ idem_scope_get(text *name)
 	return scope;
 }
 
-/* An argument of create_scope as a string: 22004 if it is NULL. */
-static char *
-word_argument(FunctionCallInfo fcinfo, int n, const char *argument)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" is null", argument)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
 static void
 check_word(const char *argument, const char *word,
 		   const char *this_one, const char *that_one)
@@ -346,15 +335,15 @@ idem_create_scope(PG_FUNCTION_ARGS)
 	List	   *fields;
 	Relation	rel;
 
-	words[0] = word_argument(fcinfo, 0, "name");
-	words[1] = word_argument(fcinfo, 1, "effect");
+	words[0] = idem_required_text(fcinfo, 0, "name");
+	words[1] = idem_required_text(fcinfo, 1, "effect");
 	if (PG_ARGISNULL(2))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" is null", "fields"),
+				 errmsg("argument \"%s\" must not be null", "fields"),
 				 errhint("'{}' declares none, '{*}' all members of the request.")));
-	words[2] = word_argument(fcinfo, 3, "completion");
-	words[3] = word_argument(fcinfo, 4, "charset");
+	words[2] = idem_required_text(fcinfo, 3, "completion");
+	words[3] = idem_required_text(fcinfo, 4, "charset");
 	fields = idem_array_list("fields", PG_GETARG_ARRAYTYPE_P(2));
 	check_effect(words[1]);
 	check_fields(fields);

@@ -46,16 +46,6 @@ typedef struct FoundGuard
 	bool		missing;		/* declared, but its trigger is gone */
 } FoundGuard;
 
-static char *
-required_text(FunctionCallInfo fcinfo, int n, const char *argument)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", argument)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
 static void
 check_kind(const char *kind)
 {
@@ -288,9 +278,9 @@ idem_drop_guard(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be null", "relation")));
 	relid = PG_GETARG_OID(0);
-	kind = required_text(fcinfo, 1, "kind");
+	kind = idem_required_text(fcinfo, 1, "kind");
 	name = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
-	reason = required_text(fcinfo, 3, "reason");
+	reason = idem_required_text(fcinfo, 3, "reason");
 	check_kind(kind);
 	check_reason(reason);
 

@@ -267,16 +267,6 @@ check_rows(Relation rel, const char *column, const IdemMachine *machine)
 
 /* ---------- the declaration ---------- */
 
-static char *
-required_text(FunctionCallInfo fcinfo, int n, const char *argument)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", argument)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
 static void
 read_arguments(FunctionCallInfo fcinfo, StatesArguments *args)
 {
@@ -289,15 +279,15 @@ read_arguments(FunctionCallInfo fcinfo, StatesArguments *args)
 				 errmsg("argument \"%s\" must not be null",
 						PG_ARGISNULL(0) ? "relation" : "state_column")));
 	args->column = pstrdup(NameStr(*PG_GETARG_NAME(1)));
-	args->machine = required_text(fcinfo, 2, "machine");
-	args->repeat = required_text(fcinfo, 3, "repeat");
-	args->delete = required_text(fcinfo, 4, "delete");
+	args->machine = idem_required_text(fcinfo, 2, "machine");
+	args->repeat = idem_required_text(fcinfo, 3, "repeat");
+	args->delete = idem_required_text(fcinfo, 4, "delete");
 	if (PG_ARGISNULL(5))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be null", "history")));
 	args->history = PG_GETARG_BOOL(5);
-	args->actor = PG_ARGISNULL(6) ? NULL : required_text(fcinfo, 6, "actor");
+	args->actor = PG_ARGISNULL(6) ? NULL : idem_required_text(fcinfo, 6, "actor");
 	check_actor(args->actor);
 	check_choice("repeat", args->repeat, repeats);
 	check_choice("delete", args->delete, deletes);

@@ -191,16 +191,6 @@ find_guard(Relation rel, const char *column)
 	return found;
 }
 
-static char *
-required(FunctionCallInfo fcinfo, int n, const char *argument)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", argument)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
 static int
 declared(const IdemStatesGuard *guard, const IdemNames *names,
 		 const char *name, const char *kind)
@@ -281,8 +271,8 @@ static void
 read_arguments(FunctionCallInfo fcinfo, Transition *t)
 {
 	const IdemDiagram *diagram = &t->guard->machine->diagram;
-	char	   *key = required(fcinfo, 1, "key");
-	char	   *to = required(fcinfo, 2, "to_state");
+	char	   *key = idem_required_text(fcinfo, 1, "key");
+	char	   *to = idem_required_text(fcinfo, 2, "to_state");
 
 	t->table = idem_qualified_name(t->rel);
 	t->key = idem_key_read(t->rel, t->guard->row_key, key);
@@ -656,7 +646,7 @@ idem_history(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Relation	rel;
 	IdemStatesGuard *guard;
-	char	   *key = required(fcinfo, 1, "key");
+	char	   *key = idem_required_text(fcinfo, 1, "key");
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0))
