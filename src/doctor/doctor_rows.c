@@ -118,7 +118,8 @@ count_offenders(Relation shown, const char *sql, Datum states,
 	example = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
 	if (strcmp(rows, "0") == 0)
 		return NULL;
-	finding = psprintf("%s row(s) %s", rows, what);
+	finding = psprintf("%s %s %s", rows, strcmp(rows, "1") == 0 ? "row" : "rows",
+					   what);
 	if (may_read && example != NULL)
 		finding = psprintf("%s, for example %s", finding, example);
 	return finding;
