@@ -22,6 +22,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -355,15 +356,22 @@ idem_create_bound_trigger(Oid relid, Oid other, const char *trigger,
 	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
 }
 
+/* The name of the triggers that refuse TRUNCATE for a guard. */
+static char *
+truncate_trigger(const char *guard)
+{
+	return makeObjectName(guard, NULL, "truncate");
+}
+
 /*
  * Refuse TRUNCATE of the table and of every partition: such a trigger has no
  * clones, so each table gets its own.  The caller has closed the table.
  */
 void
-idem_create_truncate_trigger(Oid relid, const char *trigger)
+idem_create_truncate_triggers(Oid relid, const char *guard)
 {
 	List	   *tables = find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
-	const char *name = quote_identifier(trigger);
+	const char *name = quote_identifier(truncate_trigger(guard));
 	ListCell   *lc;
 
 	foreach(lc, tables)
@@ -373,6 +381,24 @@ idem_create_truncate_trigger(Oid relid, const char *trigger)
 		idem_execute("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate()",
 					 name, table);
 		idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
+	}
+}
+
+/* Take them off again; a partition made later has none. */
+void
+idem_drop_truncate_triggers(Oid relid, const char *guard)
+{
+	List	   *tables = find_all_inheritors(relid, AccessExclusiveLock, NULL);
+	const char *name = truncate_trigger(guard);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		Oid			member = lfirst_oid(lc);
+
+		if (OidIsValid(get_trigger_oid(member, name, true)))
+			idem_execute("DROP TRIGGER %s ON %s", quote_identifier(name),
+						 idem_qualified_name_of(member));
 	}
 }
 

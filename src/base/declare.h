@@ -32,7 +32,8 @@ extern void idem_create_row_trigger(Oid relid, const char *trigger,
 extern void idem_create_bound_trigger(Oid relid, Oid other,
 									  const char *trigger, const char *events,
 									  const char *function, List *settings);
-extern void idem_create_truncate_trigger(Oid relid, const char *trigger);
+extern void idem_create_truncate_triggers(Oid relid, const char *guard);
+extern void idem_drop_truncate_triggers(Oid relid, const char *guard);
 extern void idem_log_change(const char *action, const char *kind,
 							Oid relid, const char *name,
 							List *arguments, const char *reason);

@@ -145,10 +145,7 @@ SELECT m.relation, m.kind, m.name,
 FROM idem.guard_tables m
 JOIN pg_catalog.pg_class c ON c.oid = m.member AND c.relkind <> 'f'
      AND (c.relispartition OR m.member = m.relation),
-     LATERAL (SELECT coalesce((SELECT t.name FROM idem.guard_triggers t
-                               WHERE t.relation = m.relation AND t.part = 'truncate'
-                               ORDER BY t.name LIMIT 1),
-                              'idem_kept_truncate')) n (name)
+     LATERAL (SELECT pg_catalog.left(m.name, 54) || '_truncate') n (name)
 WHERE m.part = 'row' AND m.kind <> 'fixed' AND m.settings @> '{delete=any}' IS NOT TRUE
       AND NOT EXISTS (SELECT FROM idem.guard_triggers t
                       WHERE t.relation = m.member AND t.part = 'truncate'

@@ -20,9 +20,7 @@
 
 #include "access/relation.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
-#include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -171,42 +169,6 @@ find_guard(Oid relid, const char *kind, const char *name)
 	return guard;
 }
 
-/* The name of the triggers that refuse TRUNCATE for a guard. */
-static char *
-truncate_trigger(const FoundGuard *guard)
-{
-	ListCell   *lc;
-
-	foreach(lc, guard->settings)
-	{
-		const char *setting = lfirst(lc);
-
-		if (strcmp(guard->kind, "states") == 0 &&
-			strncmp(setting, "column=", 7) == 0)
-			return makeObjectName("idem_kept_states", setting + 7, NULL);
-	}
-	return psprintf("%s_truncate", guard->name);
-}
-
-/* A truncate trigger has no clones: each partition has its own, or none. */
-static void
-drop_truncate_triggers(const FoundGuard *guard)
-{
-	const char *trigger = truncate_trigger(guard);
-	List	   *tables = find_all_inheritors(guard->relid, AccessExclusiveLock,
-											 NULL);
-	ListCell   *lc;
-
-	foreach(lc, tables)
-	{
-		Oid			member = lfirst_oid(lc);
-
-		if (OidIsValid(get_trigger_oid(member, trigger, true)))
-			idem_execute("DROP TRIGGER %s ON %s", quote_identifier(trigger),
-						 idem_qualified_name_of(member));
-	}
-}
-
 /*
  * Drop the counterpart of a limit and the CHECK of its running total, as the
  * owner of the parent, which the caller must be, too.
@@ -295,7 +257,7 @@ idem_drop_guard(PG_FUNCTION_ARGS)
 	if (!guard.missing)
 		idem_execute("DROP TRIGGER %s ON %s", quote_identifier(guard.name),
 					 idem_qualified_name_of(relid));
-	drop_truncate_triggers(&guard);
+	idem_drop_truncate_triggers(guard.relid, guard.name);
 	idem_restore_identity(&saved);
 	drop_counterpart(&guard);
 	idem_log_change("dropped", kind, relid, guard.name, guard.settings, reason);

@@ -21,7 +21,6 @@
 
 #define FIXED_TRIGGER "idem_fixed"
 #define KEPT_TRIGGER "idem_kept"
-#define KEPT_TRUNCATE_TRIGGER "idem_kept_truncate"
 
 /* The declarations are not STRICT: a null must not look like success. */
 static void
@@ -124,7 +123,7 @@ idem_guard_kept(PG_FUNCTION_ARGS)
 	SPI_connect();
 	idem_create_row_trigger(relid, KEPT_TRIGGER, "UPDATE OR DELETE",
 							"keep_rows", NIL);
-	idem_create_truncate_trigger(relid, KEPT_TRUNCATE_TRIGGER);
+	idem_create_truncate_triggers(relid, KEPT_TRIGGER);
 	idem_log_change("declared", "kept", relid, KEPT_TRIGGER, NIL, NULL);
 	SPI_finish();
 	idem_restore_identity(&saved);

@@ -67,7 +67,6 @@ typedef struct Declaration
 	char	   *limit_name;		/* names of what is made */
 	char	   *total_name;
 	char	   *check_name;
-	char	   *truncate_name;
 } Declaration;
 
 /* ------------------------------------------------------------------------
@@ -304,9 +303,9 @@ check_compared(Declaration *d)
 }
 
 static char *
-made_name(const char *prefix, const char *name, const char *suffix)
+made_name(const char *prefix, const char *name)
 {
-	char	   *made = psprintf("%s%s%s", prefix, name, suffix);
+	char	   *made = psprintf("%s%s", prefix, name);
 
 	if (strlen(made) >= NAMEDATALEN)
 		ereport(ERROR,
@@ -326,10 +325,9 @@ name_objects(Declaration *d)
 	foreach(lc, d->fk)
 		appendStringInfo(&fk, "%s%s", fk.len > 0 ? "_" : "",
 						 (char *) lfirst(lc));
-	d->limit_name = made_name("idem_limit_", fk.data, "");
-	d->truncate_name = made_name("idem_limit_", fk.data, "_truncate");
-	d->total_name = made_name("idem_limit_total_", d->used, "");
-	d->check_name = made_name("idem_limit_", d->used, "");
+	d->limit_name = made_name("idem_limit_", fk.data);
+	d->total_name = made_name("idem_limit_total_", d->used);
+	d->check_name = made_name("idem_limit_", d->used);
 	idem_refuse_second_guard(d->child, d->limit_name);
 	idem_refuse_second_guard(d->parent, d->total_name);
 }
@@ -748,7 +746,7 @@ make_child(Declaration *d)
 	idem_create_row_trigger(d->key.child, d->limit_name,
 							"INSERT OR UPDATE OR DELETE", "keep_limit",
 							limit_settings(d));
-	idem_create_truncate_trigger(d->key.child, d->truncate_name);
+	idem_create_truncate_triggers(d->key.child, d->limit_name);
 	idem_restore_identity(&saved);
 }
 

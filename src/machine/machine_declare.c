@@ -330,7 +330,6 @@ create_guard(Relation rel, const StatesArguments *args,
 {
 	Oid			relid = RelationGetRelid(rel);
 	char	   *trigger = makeObjectName("idem_states", args->column, NULL);
-	char	   *truncate = makeObjectName("idem_kept_states", args->column, NULL);
 	List	   *settings = settings_list(args);
 	IdemIdentity saved;
 
@@ -341,7 +340,7 @@ create_guard(Relation rel, const StatesArguments *args,
 	idem_create_row_trigger(relid, trigger, "INSERT OR UPDATE OR DELETE",
 							"keep_states", settings);
 	if (strcmp(args->delete, "any") != 0)
-		idem_create_truncate_trigger(relid, truncate);
+		idem_create_truncate_triggers(relid, trigger);
 	idem_restore_identity(&saved);
 	idem_log_change("declared", "states", relid, trigger, settings, NULL);
 }
