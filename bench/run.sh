@@ -4,7 +4,7 @@
 #	sh bench/run.sh [--rounds N] [--keep] [PART]...
 #
 # Builds this checkout for a private copy of the server and runs the parts
-# (the files of this folder: claim, limit, machine, money) on a cluster of its
+# (the files of this folder: claim, fixed, limit, machine, money) on a cluster of its
 # own.  All ways of a part run in turn in one session; the ratio is the median
 # over the rounds (5, unless told otherwise) of idem's time by the other's.
 # The machine should have nothing else to do.
@@ -50,7 +50,7 @@ idem_cluster "fsync = off" "synchronous_commit = off" "jit = off" \
 
 sql "creating the extension" -c "CREATE EXTENSION idem"
 sql "the harness" -f "$src/bench/bench.sql"
-for part in ${parts:-claim limit machine money}; do
+for part in ${parts:-claim fixed limit machine money}; do
 	sql "preparing $part" -f "$src/bench/$part.sql"
 done
 sql "clean tables" -c "VACUUM ANALYZE"

@@ -15,7 +15,7 @@ DECLARE
 BEGIN
     PERFORM idem.guard_limit((a->>'child')::regclass, a->>'fk', a->>'amount', a->>'cap', a->>'used',
         (a->>'released')::text[], a->>'state', a->'same', a->>'parent_state', (a->>'open')::text[],
-        (a->>'cap_grows')::boolean, COALESCE(a->>'children', 'kept'));
+        COALESCE((a->>'cap_grows')::boolean, false), COALESCE(a->>'children', 'kept'));
     RAISE EXCEPTION 'declared' USING ERRCODE = 'IDEMO';
 EXCEPTION WHEN others THEN
     GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT, detail = PG_EXCEPTION_DETAIL;
@@ -90,6 +90,7 @@ SELECT declare_limit('{"children":"free"}');
 SELECT idem.guard_limit(NULL, 'payment_id', 'amount', 'amount', 'refunded', NULL);
 SELECT idem.guard_limit('refund', NULL::text, 'amount', 'amount', 'refunded', NULL);
 SELECT idem.guard_limit('refund', 'payment_id', NULL, 'amount', 'refunded', NULL);
+SELECT idem.guard_limit('refund', 'payment_id', 'amount', 'amount', 'refunded', NULL, cap_grows => NULL);
 SELECT idem.guard_limit('refund', ARRAY['payment_id', NULL], 'amount', 'amount', 'refunded', NULL);
 -- and what is released has to be said
 SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded');

@@ -226,14 +226,21 @@ idem_list_text(List *strings)
 								 PointerGetDatum(list_array(strings)));
 }
 
-/* A text argument as a string: 22004 for null. */
-char *
-idem_required_text(FunctionCallInfo fcinfo, int n, const char *argument)
+/* 22004 if an argument is null, of a function that is not STRICT. */
+void
+idem_require_argument(FunctionCallInfo fcinfo, int n, const char *argument)
 {
 	if (PG_ARGISNULL(n))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be null", argument)));
+}
+
+/* A text argument as a string: 22004 for null. */
+char *
+idem_required_text(FunctionCallInfo fcinfo, int n, const char *argument)
+{
+	idem_require_argument(fcinfo, n, argument);
 	return text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 

@@ -21,6 +21,8 @@ extern void idem_execute(const char *format,...) pg_attribute_printf(1, 2);
 extern char *idem_qualified_name(Relation rel);
 extern char *idem_qualified_name_of(Oid relid);
 extern char *idem_list_text(List *strings);
+extern void idem_require_argument(FunctionCallInfo fcinfo, int n,
+								  const char *argument);
 extern char *idem_required_text(FunctionCallInfo fcinfo, int n,
 								const char *argument);
 extern List *idem_array_list(const char *argument, ArrayType *array);

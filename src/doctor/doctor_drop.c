@@ -55,6 +55,7 @@ check_kind(const char *kind)
 				 errhint("Kinds are states, limit, fixed and kept.")));
 }
 
+/* 22023 for a reason that says nothing. */
 static void
 check_reason(const char *reason)
 {
@@ -235,10 +236,7 @@ idem_drop_guard(PG_FUNCTION_ARGS)
 	FoundGuard	guard;
 	IdemIdentity saved;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "relation")));
+	idem_require_argument(fcinfo, 0, "relation");
 	relid = PG_GETARG_OID(0);
 	kind = idem_required_text(fcinfo, 1, "kind");
 	name = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));

@@ -23,10 +23,7 @@
 static char *
 role_argument(FunctionCallInfo fcinfo)
 {
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "role")));
+	idem_require_argument(fcinfo, 0, "role");
 	if (GetUserNameFromId(PG_GETARG_OID(0), true) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

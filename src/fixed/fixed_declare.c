@@ -22,16 +22,6 @@
 #define FIXED_TRIGGER "idem_fixed"
 #define KEPT_TRIGGER "idem_kept"
 
-/* The declarations are not STRICT: a null must not look like success. */
-static void
-refuse_null_argument(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", name)));
-}
-
 /* All columns exist, and none is in both lists. */
 static void
 check_columns(Relation rel, List *always, List *once)
@@ -78,9 +68,9 @@ idem_guard_fixed(PG_FUNCTION_ARGS)
 	const char *events;
 	IdemIdentity saved;
 
-	refuse_null_argument(fcinfo, 0, "relation");
-	refuse_null_argument(fcinfo, 1, "columns");
-	refuse_null_argument(fcinfo, 2, "once");
+	idem_require_argument(fcinfo, 0, "relation");
+	idem_require_argument(fcinfo, 1, "columns");
+	idem_require_argument(fcinfo, 2, "once");
 	relid = PG_GETARG_OID(0);
 	always = idem_array_list("columns", PG_GETARG_ARRAYTYPE_P(1));
 	once = idem_array_list("once", PG_GETARG_ARRAYTYPE_P(2));
@@ -113,7 +103,7 @@ idem_guard_kept(PG_FUNCTION_ARGS)
 	Relation	rel;
 	IdemIdentity saved;
 
-	refuse_null_argument(fcinfo, 0, "relation");
+	idem_require_argument(fcinfo, 0, "relation");
 	relid = PG_GETARG_OID(0);
 	rel = idem_open_for_guard(relid, ShareRowExclusiveLock);
 	idem_refuse_second_guard(rel, KEPT_TRIGGER);

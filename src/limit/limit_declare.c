@@ -80,17 +80,6 @@ text_argument(FunctionCallInfo fcinfo, int n)
 	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-static char *
-required(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" of idem.guard_limit must not be null",
-						name)));
-	return text_argument(fcinfo, n);
-}
-
 static List *
 list_argument(FunctionCallInfo fcinfo, int n, const char *name)
 {
@@ -169,17 +158,18 @@ is_editable(char *children)
 static void
 read_arguments(FunctionCallInfo fcinfo, Declaration *d)
 {
-	d->amount = required(fcinfo, 2, "amount");
-	d->cap = required(fcinfo, 3, "cap");
-	d->used = required(fcinfo, 4, "used");
+	d->amount = idem_required_text(fcinfo, 2, "amount");
+	d->cap = idem_required_text(fcinfo, 3, "cap");
+	d->used = idem_required_text(fcinfo, 4, "used");
 	d->released = list_argument(fcinfo, 5, "released");
 	d->state = text_argument(fcinfo, 6);
 	if (!PG_ARGISNULL(7))
 		read_same(PG_GETARG_JSONB_P(7), d);
 	d->parent_state = text_argument(fcinfo, 8);
 	d->open = list_argument(fcinfo, 9, "open");
-	(void) required(fcinfo, 11, "children");
-	d->cap_grows = !PG_ARGISNULL(10) && PG_GETARG_BOOL(10);
+	(void) idem_required_text(fcinfo, 11, "children");
+	idem_require_argument(fcinfo, 10, "cap_grows");
+	d->cap_grows = PG_GETARG_BOOL(10);
 	d->editable = is_editable(text_argument(fcinfo, 11));
 
 	if (d->released != NIL && d->state == NULL)
@@ -767,10 +757,7 @@ declare_limit(FunctionCallInfo fcinfo, Declaration *d)
 static void
 check_child_argument(FunctionCallInfo fcinfo)
 {
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"child\" of idem.guard_limit must not be null")));
+	idem_require_argument(fcinfo, 0, "child");
 }
 
 /*
@@ -783,7 +770,7 @@ idem_guard_limit(PG_FUNCTION_ARGS)
 	Declaration d = {0};
 
 	check_child_argument(fcinfo);
-	d.fk = columns_argument(required(fcinfo, 1, "fk"));
+	d.fk = columns_argument(idem_required_text(fcinfo, 1, "fk"));
 	declare_limit(fcinfo, &d);
 	PG_RETURN_VOID();
 }

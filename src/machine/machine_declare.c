@@ -273,19 +273,13 @@ read_arguments(FunctionCallInfo fcinfo, StatesArguments *args)
 	static const char *const repeats[] = {"refuse", "strict", "ignore"};
 	static const char *const deletes[] = {"never", "final", "any"};
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null",
-						PG_ARGISNULL(0) ? "relation" : "state_column")));
+	idem_require_argument(fcinfo, 0, "relation");
+	idem_require_argument(fcinfo, 1, "state_column");
 	args->column = pstrdup(NameStr(*PG_GETARG_NAME(1)));
 	args->machine = idem_required_text(fcinfo, 2, "machine");
 	args->repeat = idem_required_text(fcinfo, 3, "repeat");
 	args->delete = idem_required_text(fcinfo, 4, "delete");
-	if (PG_ARGISNULL(5))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "history")));
+	idem_require_argument(fcinfo, 5, "history");
 	args->history = PG_GETARG_BOOL(5);
 	args->actor = PG_ARGISNULL(6) ? NULL : idem_required_text(fcinfo, 6, "actor");
 	check_actor(args->actor);

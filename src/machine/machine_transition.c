@@ -619,10 +619,7 @@ idem_transition(PG_FUNCTION_ARGS)
 	const char *outcome;
 
 	PreventCommandIfReadOnly("idem.transition()");
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "relation")));
+	idem_require_argument(fcinfo, 0, "relation");
 	t.rel = table_open(PG_GETARG_OID(0), AccessShareLock);
 	t.guard = idem_states_guard(t.rel, find_guard(t.rel, column_argument(fcinfo, 6)),
 								true);
@@ -649,10 +646,7 @@ idem_history(PG_FUNCTION_ARGS)
 	char	   *key = idem_required_text(fcinfo, 1, "key");
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "relation")));
+	idem_require_argument(fcinfo, 0, "relation");
 	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
 	if (!idem_may_read(rel))
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
