@@ -93,7 +93,9 @@ SELECT idem.guard_limit('refund', 'payment_id', NULL, 'amount', 'refunded', NULL
 SELECT idem.guard_limit('refund', 'payment_id', 'amount', 'amount', 'refunded', NULL, cap_grows => NULL);
 SELECT idem.guard_limit('refund', ARRAY['payment_id', NULL], 'amount', 'amount', 'refunded', NULL);
 -- and what is released has to be said
+\set VERBOSITY sqlstate
 SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded');
+\set VERBOSITY default
 -- idempotent it is not
 SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded', released => '{}');
 SELECT declare_limit();
