@@ -10,6 +10,7 @@
 #include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
+#include "utils/array.h"
 
 /* One row of idem.machine */
 typedef struct IdemMachineRow
