@@ -415,7 +415,8 @@ idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key)
 							RelationGetRelationName(call->rel)),
 					 errhint("A guarded row keeps its primary key for good."),
 					 errtablecol(call->rel, i),
-					 errtableconstraint(call->rel, call->trigger->tgname)));
+					 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
 	}
 }
 

@@ -172,7 +172,8 @@ refuse_column(const IdemGuardCall *call, AttrNumber attnum, bool once)
 			 errhint("It takes one value, once; a later result goes to a column of its own.") :
 			 errhint("It keeps the value it was inserted with; a later result goes to a column of its own."),
 			 errtablecol(call->rel, attnum),
-			 errtableconstraint(call->rel, call->trigger->tgname)));
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
 }
 
 /*
@@ -239,8 +240,9 @@ refuse_change(const IdemGuardCall *call, const char *done, AttrNumber attnum)
 					idem_readable_key(call->rel, call->before),
 					RelationGetRelationName(call->rel), done),
 			 errhint("Rows of this table are only added: record a correction as a row of its own."),
-			 attnum ? errtablecol(call->rel, attnum) : 0,
-			 errtableconstraint(call->rel, call->trigger->tgname)));
+			 attnum ? errtablecol(call->rel, attnum) : errtable(call->rel),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
 }
 
 /*

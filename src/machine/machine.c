@@ -356,7 +356,8 @@ refuse_entry(const IdemGuardCall *call, const IdemStatesGuard *guard)
 			 errdetail("By state machine \"%s\" a row begins in state %s.",
 					   guard->machine->name, list),
 			 errtablecol(call->rel, guard->column),
-			 errtableconstraint(call->rel, call->trigger->tgname)));
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
 }
 
 /* 23I03 out of a final state, else 23I01 */
@@ -379,7 +380,8 @@ refuse_transition(const IdemGuardCall *call, const IdemStatesGuard *guard, int f
 					value_text(call, guard, call->before), to),
 			 readable ? errdetail_internal("%s", following_text(guard, from)) : 0,
 			 errtablecol(call->rel, guard->column),
-			 errtableconstraint(call->rel, call->trigger->tgname)));
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
 }
 
 static void
@@ -394,7 +396,8 @@ refuse_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
 					RelationGetRelationName(call->rel),
 					value_text(call, guard, call->after)),
 			 errtablecol(call->rel, guard->column),
-			 errtableconstraint(call->rel, call->trigger->tgname)));
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
 }
 
 /* The value is what the statement itself wrote: nothing is disclosed. */
@@ -412,7 +415,8 @@ refuse_repeat(const IdemGuardCall *call, const IdemStatesGuard *guard)
 											 guard->column - 1)->attname)),
 			 errhint("This transition was made before: do not run again what follows it."),
 			 errtablecol(call->rel, guard->column),
-			 errtableconstraint(call->rel, call->trigger->tgname)));
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
 }
 
 /* ---------- judgement ---------- */
