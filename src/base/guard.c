@@ -18,6 +18,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
@@ -126,6 +127,22 @@ idem_guard_settings(const IdemGuardCall *call, IdemGuardCompile compile)
 	entry->context = context;
 	entry->settings = settings;
 	return settings;
+}
+
+/*
+ * Open what a caller named by a regclass, to read: 42P01 if there is no such
+ * relation, or no longer.
+ */
+Relation
+idem_open_named(Oid relid)
+{
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	return rel;
 }
 
 /* A table, index or sequence of the extension by its name: 42P01. */

@@ -48,6 +48,7 @@ extern bool idem_guard_call(FunctionCallInfo fcinfo, const char *function,
 extern void *idem_guard_settings(const IdemGuardCall *call,
 								 IdemGuardCompile compile);
 extern Oid	idem_extension_relation(const char *name);
+extern Relation idem_open_named(Oid relid);
 extern bool idem_in_apply_worker(void);
 
 extern const char *idem_trigger_setting(Trigger *trigger, const char *name);

@@ -38,6 +38,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -80,6 +81,7 @@ typedef struct LimitSettings
 	Bitmapset  *row_key;		/* primary key without the state itself */
 	AttrNumber	fk[INDEX_MAX_KEYS]; /* of the table that fired */
 	Oid			fk_type[INDEX_MAX_KEYS];
+	Oid			key_type[INDEX_MAX_KEYS];	/* of the parent's columns */
 	FmgrInfo	fk_equal[INDEX_MAX_KEYS];	/* parent = child */
 	AttrNumber	amount_column;
 	IdemAmountType amount;
@@ -124,6 +126,7 @@ compile_key(Relation rel, LimitSettings *s)
 		s->fk[i] = idem_column_number(rel, name);
 		s->fk_type[i] = TupleDescAttr(RelationGetDescr(rel),
 									  s->fk[i] - 1)->atttypid;
+		s->key_type[i] = get_atttype(s->key.parent, s->key.parent_column[i]);
 		fmgr_info_cxt(get_opcode(s->key.equal_child[i]), &s->fk_equal[i],
 					  CurrentMemoryContext);
 	}
@@ -422,6 +425,7 @@ change_total(LimitCall *c, LimitStatement which)
 	change.used = s->used;
 	change.nkeys = s->key.n;
 	change.key = c->values + 1;
+	change.key_type = s->key_type;
 	change.equal = s->fk_equal;
 	change.plus = which == LIMIT_COUNT;
 	change.amount = c->values[0];
@@ -518,7 +522,8 @@ report_exceeded(LimitCall *c)
 										FunctionCall2(&amount->minus,
 													  cap, used))) : 0,
 			 errtablecol(c->call->rel, c->s->amount_column),
-			 errtableconstraint(c->call->rel, c->call->trigger->tgname)));
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								c->call->trigger->tgname)));
 }
 
 static void
@@ -562,7 +567,8 @@ report_mismatch(LimitCall *c, LimitPair *pair, int number)
 					   RelationGetRelationName(c->parent),
 					   other ? psprintf("\"%s\"", other) : "null") : 0,
 			 errtablecol(c->call->rel, pair->child),
-			 errtableconstraint(c->call->rel, c->call->trigger->tgname)));
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								c->call->trigger->tgname)));
 }
 
 static void
@@ -627,19 +633,24 @@ has_room(LimitCall *c)
 
 /*
  * Open the parent.  Only now it is locked, and whoever held it may have
- * changed it or its counterpart: settings older than the lock do not count.
+ * changed it or its counterpart: settings older than the lock do not count,
+ * those that are read behind it do.
  */
 static void
 open_parent(LimitCall *c)
 {
-	for (;;)
+	Oid			parent = InvalidOid;
+
+	c->s = idem_guard_settings(c->call, compile_limit);
+	while (c->s->key.parent != parent)
 	{
+		if (OidIsValid(parent))
+			UnlockRelationOid(parent, RowExclusiveLock);
+		parent = c->s->key.parent;
+		LockRelationOid(parent, RowExclusiveLock);
 		c->s = idem_guard_settings(c->call, compile_limit);
-		c->parent = table_open(c->s->key.parent, RowExclusiveLock);
-		if (idem_guard_settings(c->call, compile_limit) == c->s)
-			break;
-		table_close(c->parent, RowExclusiveLock);
 	}
+	c->parent = table_open(parent, NoLock);
 }
 
 /* Take amount and key from the row; key columns are never null. */
@@ -763,7 +774,8 @@ check_amount(const IdemGuardCall *call, LimitSettings *s)
 						get_rel_name(s->key.child),
 						idem_amount_text(&s->amount, amount)),
 				 errtablecol(call->rel, s->amount_column),
-				 errtableconstraint(call->rel, call->trigger->tgname)));
+				 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
 }
 
 static bool
@@ -830,7 +842,8 @@ check_kept(const IdemGuardCall *call, LimitSettings *s)
 					get_rel_name(s->key.child)),
 			 errhint("What counts against a limit stays as it was recorded; release the row by its state and insert another."),
 			 errtablecol(call->rel, changed),
-			 errtableconstraint(call->rel, call->trigger->tgname)));
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
 }
 
 /* Counted and still counted: an edit gives back the old and takes the new. */

@@ -60,6 +60,7 @@ typedef struct IdemLimitChange
 	const char *used;			/* its column */
 	int			nkeys;			/* key of the row */
 	const Datum *key;
+	const Oid  *key_type;		/* of the parent's columns */
 	FmgrInfo   *equal;			/* parent = child, a column each */
 	bool		plus;			/* counted, or given back */
 	Datum		amount;

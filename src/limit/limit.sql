@@ -15,7 +15,7 @@ CREATE FUNCTION idem.keep_total() RETURNS trigger
     AS 'MODULE_PATHNAME', 'idem_keep_total'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.keep_total() IS
-    'trigger of a limit on the parent: nobody but the guard writes the running total, and what the limit was judged by stays; raises 23I07';
+    'trigger of a limit on the parent: nobody but the guard writes the running total, what the limit was judged by stays, and so does a row of which something is used; raises 23I07, 23I08, 42804, 39P01';
 
 CREATE FUNCTION idem.guard_limit(
         child regclass, fk text,

@@ -27,12 +27,13 @@
 static Trigger *
 find_limit(Relation child, Oid ours)
 {
+	TriggerDesc *triggers = CopyTriggerDesc(child->trigdesc);
 	Trigger    *found = NULL;
 	int			i;
 
-	for (i = 0; child->trigdesc && i < child->trigdesc->numtriggers; i++)
+	for (i = 0; triggers && i < triggers->numtriggers; i++)
 	{
-		Trigger    *trigger = &child->trigdesc->triggers[i];
+		Trigger    *trigger = &triggers->triggers[i];
 
 		if (get_func_namespace(trigger->tgfoid) != get_func_namespace(ours) ||
 			strcmp(get_func_name(trigger->tgfoid), "keep_limit") != 0)
@@ -120,7 +121,7 @@ PG_FUNCTION_INFO_V1(idem_remaining);
 Datum
 idem_remaining(PG_FUNCTION_ARGS)
 {
-	Relation	child = relation_open(PG_GETARG_OID(0), AccessShareLock);
+	Relation	child = idem_open_named(PG_GETARG_OID(0));
 	Trigger    *limit = find_limit(child, fcinfo->flinfo->fn_oid);
 	Relation	parent;
 	IdemLimitKey key;

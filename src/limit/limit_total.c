@@ -16,8 +16,11 @@
  * acts only on a parent that bears it: attached by hand to a table that
  * references somebody else's, it moves nothing (39P01).
  *
- * Once something is used, the cap and the compared columns stay; with
- * cap_grows=true the cap may grow.  A new parent starts at 0.
+ * Once something is used, the row stays, and with it its key, the cap and the
+ * compared columns; with cap_grows=true the cap may grow.  The foreign key
+ * alone does not see to that: NO ACTION is content if at the end of the
+ * statement some row has the key, and a row that took the place of another
+ * starts at 0.  A new parent starts at 0.
  *
  * An announcement lives on the C stack of the announcer, who withdraws it on
  * every way out, errors included, so that no aborted (sub)transaction leaves
@@ -48,7 +51,7 @@ typedef struct TotalSettings
 	bool		cap_grows;
 	int			nkeys;
 	AttrNumber	key[INDEX_MAX_KEYS];
-	List	   *fixed;			/* numbers of the compared columns */
+	List	   *fixed;			/* numbers of key and compared columns */
 	IdemAmountType amount;
 } TotalSettings;
 
@@ -69,12 +72,50 @@ idem_limit_withdraw(IdemLimitChange *change)
 	announced = change->outer;
 }
 
+/* The columns of the key, as the foreign key references them. */
+static void
+compile_total_key(Relation rel, Trigger *trigger, TotalSettings *s)
+{
+	List	   *names = idem_trigger_setting_list(rel, trigger, "key");
+	ListCell   *lc;
+
+	if (list_length(names) > INDEX_MAX_KEYS)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" on table \"%s\" names too many key columns",
+						trigger->tgname, RelationGetRelationName(rel)),
+				 errtableconstraint(rel, trigger->tgname)));
+	foreach(lc, names)
+		s->key[s->nkeys++] = idem_column_number(rel, lfirst(lc));
+}
+
+/*
+ * Cap and running total are taken for one another: 42804 unless they have one
+ * type that a limit can be kept in, whatever the table was altered to.
+ */
+static void
+check_total_types(Relation rel, TotalSettings *s)
+{
+	Oid			type = idem_column_base_type(rel, s->used, NULL);
+
+	if (!idem_amount_type_supported(type) ||
+		idem_column_base_type(rel, s->cap, NULL) != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("columns \"%s\" and \"%s\" of table \"%s\" do not have one type in which a limit can be kept",
+						NameStr(TupleDescAttr(RelationGetDescr(rel),
+											  s->cap - 1)->attname),
+						s->used_name, RelationGetRelationName(rel)),
+				 errtablecol(rel, s->used)));
+}
+
 static void *
 compile_total(Relation rel, Trigger *trigger, Oid *also)
 {
 	TotalSettings *s = palloc0(sizeof(TotalSettings));
 	const char *grows = idem_trigger_setting(trigger, "cap_grows");
 	ListCell   *lc;
+	int			i;
 
 	s->root = idem_root_relid(rel);
 	s->used_name = pstrdup(idem_trigger_setting_required(rel, trigger, "used"));
@@ -82,12 +123,10 @@ compile_total(Relation rel, Trigger *trigger, Oid *also)
 	s->cap = idem_column_number(rel, idem_trigger_setting_required(rel, trigger,
 																   "cap"));
 	s->cap_grows = grows != NULL && strcmp(grows, "true") == 0;
-	foreach(lc, idem_trigger_setting_list(rel, trigger, "key"))
-	{
-		if (s->nkeys == INDEX_MAX_KEYS)
-			elog(ERROR, "too many key columns");
-		s->key[s->nkeys++] = idem_column_number(rel, lfirst(lc));
-	}
+	check_total_types(rel, s);
+	compile_total_key(rel, trigger, s);
+	for (i = 0; i < s->nkeys; i++)
+		s->fixed = lappend_int(s->fixed, s->key[i]);
 	foreach(lc, idem_trigger_setting_list(rel, trigger, "same_parent"))
 		s->fixed = lappend_int(s->fixed, idem_column_number(rel, lfirst(lc)));
 	idem_amount_type_init(&s->amount,
@@ -108,11 +147,12 @@ has_key(const IdemGuardCall *call, TotalSettings *s,
 	{
 		bool		isnull;
 		Datum		value = slot_getattr(call->after, s->key[i], &isnull);
-		Oid			collation = TupleDescAttr(RelationGetDescr(call->rel),
-											  s->key[i] - 1)->attcollation;
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(call->rel),
+											  s->key[i] - 1);
 
-		if (isnull ||
-			!DatumGetBool(FunctionCall2Coll(&change->equal[i], collation,
+		if (isnull || att->atttypid != change->key_type[i] ||
+			!DatumGetBool(FunctionCall2Coll(&change->equal[i],
+											att->attcollation,
 											value, change->key[i])))
 			return false;
 	}
@@ -165,7 +205,8 @@ refuse_write(const IdemGuardCall *call, TotalSettings *s)
 			 errhint("A new row starts at 0: leave the column out.") :
 			 errhint("Map the column as not updatable."),
 			 errtablecol(call->rel, s->used),
-			 errtableconstraint(call->rel, call->trigger->tgname)));
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
 }
 
 static void
@@ -183,7 +224,8 @@ refuse_change(const IdemGuardCall *call, TotalSettings *s, AttrNumber column)
 			 errhint("What children were judged by stays; declared with cap_grows => true, the cap may grow.") :
 			 errhint("What children were judged by stays."),
 			 errtablecol(call->rel, column),
-			 errtableconstraint(call->rel, call->trigger->tgname)));
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
 }
 
 /* The total of a row; NULL, which the CHECK refuses, is no total. */
@@ -196,7 +238,7 @@ total_of(TotalSettings *s, TupleTableSlot *slot)
 	return isnull ? s->amount.zero : value;
 }
 
-/* The cap and the compared columns stay as they were judged. */
+/* The key, the cap and the compared columns stay as they were judged. */
 static void
 check_fixed(const IdemGuardCall *call, TotalSettings *s)
 {
@@ -222,6 +264,15 @@ check_fixed(const IdemGuardCall *call, TotalSettings *s)
 							 call->before, call->after))
 			refuse_change(call, s, lfirst_int(lc));
 	}
+}
+
+/* A parent of which something is used cannot go. */
+static void
+judge_delete(const IdemGuardCall *call, TotalSettings *s)
+{
+	if (idem_amount_compare(&s->amount, total_of(s, call->before),
+							s->amount.zero) != 0)
+		idem_refuse_delete(call);
 }
 
 /* Judge one row of the parent as it is stored now. */
@@ -250,21 +301,24 @@ judge_total(const IdemGuardCall *call, TotalSettings *s)
  * keep_total() -> trigger
  *
  * The counterpart of keep_limit on the parent: AFTER INSERT OR UPDATE OR
- * DELETE FOR EACH ROW.  DELETE only to recognise a row that moves between
- * partitions; the foreign key decides whether a parent may go.
+ * DELETE FOR EACH ROW.
  */
 PG_FUNCTION_INFO_V1(idem_keep_total);
 Datum
 idem_keep_total(PG_FUNCTION_ARGS)
 {
 	IdemGuardCall call;
+	TotalSettings *s;
 
 	if (idem_in_apply_worker())
 		return PointerGetDatum(NULL);
-	if (!idem_guard_call(fcinfo, "idem.keep_total", &call) ||
-		IDEM_CALL_IS_DELETE(&call))
+	if (!idem_guard_call(fcinfo, "idem.keep_total", &call))
 		return PointerGetDatum(NULL);
-	judge_total(&call, idem_guard_settings(&call, compile_total));
+	s = idem_guard_settings(&call, compile_total);
+	if (IDEM_CALL_IS_DELETE(&call))
+		judge_delete(&call, s);
+	else
+		judge_total(&call, s);
 	return PointerGetDatum(NULL);
 }
 
@@ -313,16 +367,21 @@ names_key(Relation parent, Trigger *total, const IdemLimitKey *key)
 	return true;
 }
 
-/* 39P01 unless the parent bears the counterpart of this trigger. */
+/*
+ * 39P01 unless the parent bears the counterpart of this trigger.  Looked for in
+ * a copy: a look-up in a catalog may absorb an invalidation, with which the
+ * relcache throws its triggers away.
+ */
 void
 idem_limit_require_total(Relation rel, Trigger *trigger, Relation parent,
 						 const IdemLimitKey *key)
 {
+	TriggerDesc *triggers = CopyTriggerDesc(parent->trigdesc);
 	int			i;
 
-	for (i = 0; parent->trigdesc && i < parent->trigdesc->numtriggers; i++)
+	for (i = 0; triggers && i < triggers->numtriggers; i++)
 	{
-		Trigger    *total = &parent->trigdesc->triggers[i];
+		Trigger    *total = &triggers->triggers[i];
 
 		if (is_counterpart(total, trigger, key) &&
 			names_key(parent, total, key))
