@@ -485,8 +485,10 @@ idem_define_machine(PG_FUNCTION_ARGS)
 		changes = define_next(name, source, &diagram, &row,
 							  optional_text(fcinfo, 2), optional_text(fcinfo, 3));
 	MemoryContextSwitchTo(old);
-	SPI_finish();
+
+	/* in front of SPI_finish: statements of SPI leave us in its memory */
 	put_changes((ReturnSetInfo *) fcinfo->resultinfo, row.version + 1, changes);
+	SPI_finish();
 	return (Datum) 0;
 }
 

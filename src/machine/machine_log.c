@@ -130,7 +130,10 @@ begin_scan(Relation log, Relation index, Oid relid, const char *column,
 	return systable_beginscan_ordered(log, index, snapshot, LOG_ROW_KEYS, keys);
 }
 
-/* Has the row ever entered this state, as far as is committed or ours? */
+/*
+ * Has the row ever entered this state, as far as is committed or ours?  What
+ * was before a deletion was another row, which had the key before.
+ */
 bool
 idem_log_has_entered(Oid relid, const char *column, const char *key,
 					 const char *state)
@@ -143,14 +146,16 @@ idem_log_has_entered(Oid relid, const char *column, const char *key,
 	bool		entered = false;
 	HeapTuple	tuple;
 
-	while (!entered &&
-		   HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
 	{
 		bool		isnull;
 		Datum		value = heap_getattr(tuple, Anum_log_to_state,
 										 RelationGetDescr(log), &isnull);
 
-		entered = !isnull && strcmp(TextDatumGetCString(value), state) == 0;
+		if (isnull)
+			entered = false;
+		else if (!entered)
+			entered = strcmp(TextDatumGetCString(value), state) == 0;
 	}
 	systable_endscan_ordered(scan);
 	index_close(index, AccessShareLock);

@@ -69,7 +69,7 @@ typedef struct Transition
 
 /* ---------- plans ---------- */
 
-/* A statement by the hash of its text, which is compared, too */
+/* A statement by the hash of its text; text and types are compared, too */
 typedef struct PlanEntry
 {
 	uint64		hash;			/* hash key, must be first */
@@ -81,6 +81,12 @@ typedef struct PlanEntry
 #define PLANS_MAX	256
 
 static HTAB *plans = NULL;
+
+/*
+ * Executions under way.  A trigger of the table may call transition again, and
+ * must not take away the plan that fired it.
+ */
+static int	plans_running = 0;
 
 static void
 forget_plans(void)
@@ -115,7 +121,7 @@ plan_entry(const char *sql)
 		ctl.entrysize = sizeof(PlanEntry);
 		plans = hash_create("idem transitions", 16, &ctl, HASH_ELEM | HASH_BLOBS);
 	}
-	if (hash_get_num_entries(plans) >= PLANS_MAX)
+	if (hash_get_num_entries(plans) >= PLANS_MAX && plans_running == 0)
 		forget_plans();
 	entry = hash_search(plans, &hash, HASH_ENTER, &found);
 	if (!found)
@@ -124,6 +130,23 @@ plan_entry(const char *sql)
 		entry->plan = NULL;
 	}
 	return entry;
+}
+
+/*
+ * Is the plan for parameters of these types?  A key that was altered from one
+ * type to another leaves the text of the statement as it was.
+ */
+static bool
+has_types(SPIPlanPtr plan, int nargs, const Oid *types)
+{
+	int			i;
+
+	if (SPI_getargcount(plan) != nargs)
+		return false;
+	for (i = 0; i < nargs; i++)
+		if (SPI_getargtypeid(plan, i) != types[i])
+			return false;
+	return true;
 }
 
 /*
@@ -136,17 +159,23 @@ plan_of(const char *sql, int nargs, Oid *types)
 	PlanEntry  *entry = plan_entry(sql);
 	SPIPlanPtr	plan;
 
-	if (entry->plan != NULL && strcmp(entry->sql, sql) == 0)
+	if (entry->plan != NULL && strcmp(entry->sql, sql) == 0 &&
+		has_types(entry->plan, nargs, types))
 		return entry->plan;
 	plan = SPI_prepare(sql, nargs, types);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare returned %s: %s",
 			 SPI_result_code_string(SPI_result), sql);
-	if (entry->plan != NULL)
-		return plan;			/* two texts with one hash: not kept */
+	if (entry->plan != NULL && plans_running > 0)
+		return plan;			/* for this call only */
 	SPI_keepplan(plan);
-	entry->sql = MemoryContextStrdup(TopMemoryContext, sql);
+	if (entry->plan != NULL)
+	{
+		SPI_freeplan(entry->plan);
+		pfree(entry->sql);
+	}
 	entry->plan = plan;
+	entry->sql = MemoryContextStrdup(TopMemoryContext, sql);
 	return plan;
 }
 
@@ -154,18 +183,20 @@ plan_of(const char *sql, int nargs, Oid *types)
 
 /*
  * The trigger that guards the column, or, if none is named, the only guarded
- * column of the table.
+ * column of the table.  A copy: what the relcache has goes when any session
+ * changes the table, an ANALYZE included.
  */
 static Trigger *
 find_guard(Relation rel, const char *column)
 {
 	Oid			function = idem_machine_guard_function();
+	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
 	Trigger    *found = NULL;
 	int			i;
 
-	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	for (i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
+		Trigger    *trigger = &triggers->triggers[i];
 		const char *guarded = trigger->tgfoid != function ? NULL :
 			idem_trigger_setting(trigger, "column");
 
@@ -352,18 +383,22 @@ set_value(const Transition *t, int number)
 }
 
 /*
- * SELECT t.status::text, t.a, <a of set>, ... FROM payment t WHERE t.id = $1
- *	FOR NO KEY UPDATE OF t
+ * SELECT t.status::text, t.id, ..., t.a, <a of set>, ... FROM payment t
+ *	WHERE t.id = $1 FOR NO KEY UPDATE OF t
  */
 static char *
 lock_statement(const Transition *t)
 {
 	StringInfoData sql;
 	ListCell   *lc;
+	int			i;
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT t.%s::pg_catalog.text",
 					 column_name(t, t->guard->column));
+	for (i = 0; i < t->guard->row_key->count; i++)
+		appendStringInfo(&sql, ", t.%s",
+						 quote_identifier(t->guard->row_key->columns[i].name));
 	foreach(lc, t->set_columns)
 		appendStringInfo(&sql, ", t.%s, %s", column_name(t, lfirst_int(lc)),
 						 set_value(t, lfirst_int(lc)));
@@ -403,11 +438,27 @@ run(const Transition *t, const char *sql, int expected)
 	Oid		   *types;
 	Datum	   *values;
 	char	   *nulls;
-	int			code;
+	SPIPlanPtr	plan;
+	volatile int code = 0;
 
 	parameters(t, &types, &values, &nulls);
-	code = SPI_execute_plan(plan_of(sql, t->guard->row_key->count + 2, types),
-							values, nulls, false, 0);
+	plan = plan_of(sql, t->guard->row_key->count + 2, types);
+	plans_running++;
+	PG_TRY();
+	{
+		code = SPI_execute_plan(plan, values, nulls, false, 0);
+	}
+	PG_FINALLY();
+	{
+		plans_running--;
+	}
+	PG_END_TRY();
+	if (code == SPI_OK_REWRITTEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+				 errmsg("row %s of table \"%s\" cannot be written",
+						t->key_text, RelationGetRelationName(t->rel)),
+				 errdetail("A rule of the table does something instead.")));
 	if (code != expected)
 		elog(ERROR, "SPI_execute_plan returned %s: %s",
 			 SPI_result_code_string(code), sql);
@@ -436,12 +487,30 @@ same_value(const Transition *t, int number, int field)
 										  att->attcollation, a, b));
 }
 
+/*
+ * The key as the row has it, which the guard and history know it by: the one
+ * that was asked for may be equal and yet read otherwise (1.0 and 1).
+ */
+static char *
+stored_key_text(const Transition *t)
+{
+	int			n = t->guard->row_key->count;
+	Datum	   *values = palloc(sizeof(Datum) * Max(n, 1));
+	bool		isnull;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		values[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+								  i + 2, &isnull);
+	return idem_key_text(t->guard->row_key, values);
+}
+
 /* Lock the row and see where it is; false if there is none. */
 static bool
 lock_row(Transition *t)
 {
 	ListCell   *lc;
-	int			field = 2;
+	int			field = t->guard->row_key->count + 2;
 
 	run(t, lock_statement(t), SPI_OK_SELECT);
 	if (SPI_processed == 0)
@@ -452,6 +521,7 @@ lock_row(Transition *t)
 				 errmsg("more than one row of table \"%s\" has key %s",
 						RelationGetRelationName(t->rel), t->key_text),
 				 errhint("Its partition key is part of its primary key, and several partitions hold it.")));
+	t->key_text = stored_key_text(t);
 	t->state = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	t->from = t->state == NULL ? -1 :
 		idem_names_find(&t->guard->machine->diagram.state_names, t->state,
@@ -614,23 +684,25 @@ Datum
 idem_transition(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = CurrentMemoryContext;
-	MemoryContext old;
 	Transition	t = {0};
 	const char *outcome;
+	HeapTuple	result;
 
 	PreventCommandIfReadOnly("idem.transition()");
 	idem_require_argument(fcinfo, 0, "relation");
-	t.rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	t.rel = idem_open_named(PG_GETARG_OID(0));
 	t.guard = idem_states_guard(t.rel, find_guard(t.rel, column_argument(fcinfo, 6)),
 								true);
 	read_arguments(fcinfo, &t);
 	SPI_connect();
-	old = MemoryContextSwitchTo(context);
 	outcome = decide(&t);
-	MemoryContextSwitchTo(old);
+
+	/* what was decided lies in memory of SPI, the answer must not */
+	MemoryContextSwitchTo(context);
+	result = answer(fcinfo, &t, outcome);
 	SPI_finish();
 	table_close(t.rel, NoLock);
-	return HeapTupleGetDatum(answer(fcinfo, &t, outcome));
+	return HeapTupleGetDatum(result);
 }
 
 /*
@@ -647,7 +719,7 @@ idem_history(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	idem_require_argument(fcinfo, 0, "relation");
-	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	rel = idem_open_named(PG_GETARG_OID(0));
 	if (!idem_may_read(rel))
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
 					   RelationGetRelationName(rel));
