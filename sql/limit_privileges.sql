@@ -183,5 +183,27 @@ INSERT INTO capture VALUES (1, 1, 'new', 'CNY');
 RESET ROLE;
 SELECT * FROM authorisation;
 
-DROP SCHEMA limit_priv, limit_evil, limit_thief CASCADE;
+-- What hangs on the parent runs as its owner; the role that inserts a refund
+-- does not choose what its names mean.
+CREATE SCHEMA limit_path AUTHORIZATION regress_idem_limit_app;
+SET ROLE regress_idem_limit_app;
+CREATE FUNCTION limit_path.lower(text) RETURNS text LANGUAGE plpgsql AS
+    $$BEGIN RAISE EXCEPTION 'evil runs as %', current_user; END$$;
+RESET ROLE;
+SET search_path = limit_priv;
+CREATE FUNCTION by_path() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN RAISE NOTICE '% as %, by %', lower('SEEN'), current_user, current_setting('search_path'); RETURN NEW; END$$;
+CREATE TRIGGER by_path BEFORE UPDATE ON payment FOR EACH ROW EXECUTE FUNCTION by_path();
+SET ROLE regress_idem_limit_app;
+SET search_path = limit_path, pg_catalog, limit_priv;
+INSERT INTO refund VALUES (77, 2, 1, 'CNY');
+SHOW search_path;
+RESET ROLE;
+-- his own is the path of one who has the owner's rights
+SET ROLE regress_idem_limit_owner;
+SET search_path = limit_priv, public;
+INSERT INTO refund VALUES (78, 2, 1, 'CNY');
+RESET ROLE;
+
+DROP SCHEMA limit_priv, limit_evil, limit_thief, limit_path CASCADE;
 DROP ROLE regress_idem_limit_owner, regress_idem_limit_other, regress_idem_limit_app, regress_idem_limit_clerk, regress_idem_limit_thief;

@@ -16,26 +16,50 @@
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 
 #include "base/idem_compat.h"
 #include "base/identity.h"
 
+/* The search path of the following statements, until the identity is back. */
+static void
+set_search_path(const char *path, IdemIdentity *saved)
+{
+	saved->guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
 /*
  * Run the following statements as a guard does: as the owner of rel, row
  * security off.  The caller restores the identity in the same function.
+ *
+ * What hangs on rel (triggers, CHECKs, index expressions) runs as its owner,
+ * too, and may name things by the search path.  A role that has not got the
+ * owner's rights must not choose what they find, so its path gives way to the
+ * schema of the table.
  */
 void
 idem_become_owner(Relation rel, IdemIdentity *saved)
 {
+	Oid			owner = rel->rd_rel->relowner;
+	const char *schema;
+
 	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
 	saved->guc_level = 0;
-	SetUserIdAndSecContext(rel->rd_rel->relowner,
+	SetUserIdAndSecContext(owner,
 						   saved->sec_context |
 						   SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_NOFORCE_RLS);
+	if (has_privs_of_role(saved->userid, owner))
+		return;
+	schema = get_namespace_name(RelationGetNamespace(rel));
+	set_search_path(psprintf("pg_catalog, %s, pg_temp",
+							 quote_identifier(schema)), saved);
 }
 
 /*
@@ -47,16 +71,13 @@ idem_become_owner(Relation rel, IdemIdentity *saved)
 void
 idem_become_declarer(Relation rel, IdemIdentity *saved)
 {
-	idem_become_owner(rel, saved);
+	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
 	SetUserIdAndSecContext(rel->rd_rel->relowner,
 						   saved->sec_context |
 						   SECURITY_RESTRICTED_OPERATION |
 						   SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_NOFORCE_RLS);
-	saved->guc_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_search_path("pg_catalog, pg_temp", saved);
 }
 
 /* Give the identity back. */

@@ -438,7 +438,7 @@ run(const Transition *t, const char *sql, int expected)
 	Oid		   *types;
 	Datum	   *values;
 	char	   *nulls;
-	SPIPlanPtr	plan;
+	SPIPlanPtr volatile plan;
 	volatile int code = 0;
 
 	parameters(t, &types, &values, &nulls);
