@@ -102,7 +102,7 @@ sub start_psql
 
 	PostgreSQL::Test::Utils::append_to_file("$file.sql", $script);
 	my $run = IPC::Run::start(
-		[ 'psql', '-XAtq', '-v', 'VERBOSITY=sqlstate', '-d', $node->connstr('postgres'), '-f', "$file.sql" ],
+		[ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr('postgres'), '-f', "$file.sql" ],
 		'>', "$file.out", '2>', "$file.err");
 	return { run => $run, file => $file };
 }
@@ -114,9 +114,10 @@ my $said = join('', map { slurp_file("$_->{file}.err") } @workers);
 my $seen = slurp_file("$reader->{file}.out") . slurp_file("$reader->{file}.err");
 
 my %count;
-for my $line (split /\n/, $said)
+while ($said =~ /(?:ERROR|FATAL|PANIC):\s+(\w{5}): (.*)/g)
 {
-	$count{ $line =~ /ERROR:\s+(\w{5})$/ ? $1 : $line }++;
+	$count{$1}++;
+	note("$1: $2") if $1 eq 'XX000';
 }
 my $accepted = $node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM refund) + (SELECT count(*) FROM use)');
 note("rows: $accepted, refused: " . join(', ', map { "$_: $count{$_}" } sort keys %count));
