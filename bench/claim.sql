@@ -21,7 +21,7 @@ $$;
 
 CREATE TABLE bench.key2 (LIKE bench.key INCLUDING ALL);
 
-INSERT INTO bench.variant VALUES
+INSERT INTO bench.variant (what, variant, statement) VALUES
 ('claim, fresh key', 'idem', $q$
     SELECT count(*) FROM generate_series(1, 20000) i,
         LATERAL idem.claim('bench', 'key-{round}-' || i) c WHERE c.granted$q$),

@@ -24,7 +24,7 @@ $$;
 CREATE TRIGGER fixed_columns AFTER UPDATE ON bench.fixed_plpgsql
     FOR EACH ROW EXECUTE FUNCTION bench.fixed_columns();
 
-INSERT INTO bench.variant
+INSERT INTO bench.variant (what, variant, statement)
 SELECT 'update beside fixed columns', variant,
        format('UPDATE bench.%I SET note = note + 1', tab)
 FROM (VALUES ('idem', 'fixed_idem'), ('no trigger', 'fixed_bare'),

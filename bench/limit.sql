@@ -34,7 +34,7 @@ $$;
 CREATE TRIGGER running_total BEFORE INSERT ON bench.refund_plpgsql
     FOR EACH ROW EXECUTE FUNCTION bench.running_total();
 
-INSERT INTO bench.variant
+INSERT INTO bench.variant (what, variant, statement)
 SELECT 'refund', variant, format(
     'DO $do$ BEGIN FOR i IN 1 .. 5000 LOOP
         INSERT INTO bench.%I (payment_id, amount) VALUES (i, 1);

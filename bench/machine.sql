@@ -58,7 +58,7 @@ $$;
 CREATE TRIGGER write_log AFTER UPDATE ON bench.logged
     FOR EACH ROW EXECUTE FUNCTION bench.write_log();
 
-INSERT INTO bench.variant
+INSERT INTO bench.variant (what, variant, statement)
 SELECT part, variant, format(
     'UPDATE bench.%I SET status = CASE status WHEN ''created'' THEN ''paying'' ELSE ''created'' END', tab)
 FROM (VALUES ('transition of a row', 'idem', 'guarded'),

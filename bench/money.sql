@@ -7,7 +7,7 @@ ALTER TABLE bench.amount ADD COLUMN m money_micro, ADD COLUMN b bigint;
 UPDATE bench.amount SET m = n, b = n * 1000000;
 VACUUM FREEZE ANALYZE bench.amount;
 
-INSERT INTO bench.variant
+INSERT INTO bench.variant (what, variant, statement)
 SELECT part, variant, format(statement, col)
 FROM (VALUES ('idem', 'm'), ('bigint', 'b'), ('numeric(20,6)', 'n')) AS v (variant, col),
      (VALUES ('money, sum', 'SELECT sum(%1$I) FROM bench.amount'),

@@ -3,11 +3,13 @@
 #
 #	sh bench/run.sh [--rounds N] [--keep] [PART]...
 #
-# Builds this checkout for a private copy of the server and runs the parts
-# (the files of this folder: claim, fixed, limit, machine, money) on a cluster of its
-# own.  All ways of a part run in turn in one session; the ratio is the median
-# over the rounds (5, unless told otherwise) of idem's time by the other's.
-# The machine should have nothing else to do.
+# Builds this checkout for a private copy of the server and measures the parts
+# (the files PART.sql of this folder) on a cluster of its own.  What SQL can
+# time is prepared by PART.sql (see bench.sql); what it cannot, clients, files,
+# instructions, sizes, is measured by PART.sh, read in after it.  All ways of a
+# part run in turn; the ratio is the median over the rounds (5, unless told
+# otherwise) of idem's cost by the other's.  Bars that are not met are shown
+# and nothing fails.  The machine should have nothing else to do.
 
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -35,9 +37,106 @@ done
 
 sql()
 {
-	idem_step "$tmp/bench.log" "$1" "$bin/psql" -X -q -h "$tmp" -U postgres \
-		-d postgres -v ON_ERROR_STOP=1 "$2" "$3"
+	idem_step "$tmp/bench.log" "$1" env PGOPTIONS="-c bench.part=${part:-}" \
+		"$bin/psql" -X -q -h "$tmp" -U postgres -d postgres \
+		-v ON_ERROR_STOP=1 "$2" "$3"
 }
+
+# ----------------------------------------------------------------------
+# For PART.sh
+# ----------------------------------------------------------------------
+
+# The answer to one query.
+bench_ask()
+{
+	"$bin/psql" -X -q -A -t -h "$tmp" -U postgres -d postgres -c "$1"
+}
+
+# bench_record WHAT UNIT ALTERNATIVE IDEM OTHER [BAR [<=|>=]]
+bench_record()
+{
+	sql "recording $1" -c "INSERT INTO bench.record
+		(what, unit, alternative, idem, other, bar, direction)
+		VALUES (\$q\$$1\$q\$, '$2', \$q\$$3\$q\$, $4, $5, ${6:-NULL}, '${7:-<=}')"
+}
+
+# The median of the numbers on standard input, one a line.
+bench_median()
+{
+	sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+
+# Stop the server in good order and start it again, with settings that stay
+# until the next restart: bench_restart [SETTING]...
+bench_restart()
+{
+	kill -INT "$server"
+	wait "$server" 2>/dev/null
+	server=
+	for setting in "$@"; do
+		echo "$setting"
+	done | $as tee "$tmp/data/postgresql.auto.conf" >/dev/null
+	idem_server_start
+}
+
+# Transactions a second: bench_tps SCRIPT CLIENTS SECONDS [OPTION]...
+bench_tps()
+{
+	bench_script=$1 bench_clients=$2 bench_seconds=$3
+	shift 3
+	idem_run "$tmp/pgbench.log" "$bin/pgbench" -h "$tmp" -U postgres -n \
+		-M prepared -c "$bench_clients" -j 2 -T "$bench_seconds" \
+		-f "$bench_script" "$@" postgres
+	sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$tmp/pgbench.log" | tail -n 1
+}
+
+# From here to bench_uncounted the server runs under callgrind; says no if
+# there is none.
+bench_counted()
+{
+	command -v valgrind >/dev/null || {
+		say "$part: no valgrind, so no instructions are counted"
+		return 1
+	}
+	under="valgrind --quiet --tool=callgrind --trace-children=yes
+		--callgrind-out-file=$tmp/tmp/callgrind.%p"
+	bench_restart "$@"
+}
+
+bench_uncounted()
+{
+	under=
+	bench_restart
+}
+
+# Instructions of the backend for one transaction of a pgbench script, one
+# client, prepared: the difference of a long and a short run.
+# bench_instructions SCRIPT [TRANSACTIONS]
+bench_instructions()
+{
+	short=$(bench_counted_run "$1" 50)
+	long=$(bench_counted_run "$1" $((50 + ${2:-400})))
+	echo $(((long - short) / ${2:-400}))
+}
+
+bench_counted_run()
+{
+	$as rm -f "$tmp"/tmp/callgrind.*
+	idem_run "$tmp/pgbench.log" "$bin/pgbench" -h "$tmp" -U postgres -n \
+		-M prepared -c 1 -t "$2" -f "$1" postgres
+	# the server writes the file when the backend has ended
+	for _ in $(seq 100); do
+		[ "$(bench_ask "SELECT count(*) FROM pg_stat_activity
+			WHERE backend_type = 'client backend'")" -gt 1 ] || break
+		sleep 0.1
+	done
+	sleep 0.3
+	sed -n 's/^totals: //p' "$tmp"/tmp/callgrind.* | sort -n | tail -n 1
+}
+
+# ----------------------------------------------------------------------
+# The run
+# ----------------------------------------------------------------------
 
 idem_begin "$here"
 idem_need bench
@@ -45,22 +144,27 @@ idem_relocate
 say "building idem for PostgreSQL $version"
 idem_build "$tmp/build.log" || die "building failed"
 idem_cluster "fsync = off" "synchronous_commit = off" "jit = off" \
-	"shared_buffers = 512MB" "max_wal_size = 4GB" "work_mem = 256MB" \
-	"max_parallel_workers_per_gather = 0" "autovacuum = off"
+	"shared_buffers = 1GB" "max_wal_size = 8GB" "work_mem = 512MB" \
+	"maintenance_work_mem = 512MB" "max_parallel_workers_per_gather = 0" \
+	"max_parallel_maintenance_workers = 0" "autovacuum = off"
 
 sql "creating the extension" -c "CREATE EXTENSION idem"
 sql "the harness" -f "$src/bench/bench.sql"
 for part in ${parts:-claim fixed limit machine money}; do
+	say "measuring $part, $rounds rounds"
 	sql "preparing $part" -f "$src/bench/$part.sql"
+	sql "clean tables" -c "VACUUM ANALYZE"
+	sql "measuring $part" -c "CALL bench.measure($rounds, '$part')"
+	if [ -e "$src/bench/$part.sh" ]; then
+		# shellcheck source=/dev/null
+		. "$src/bench/$part.sh"
+	fi
 done
-sql "clean tables" -c "VACUUM ANALYZE"
-say "measuring, $rounds rounds"
-sql "measuring" -c "CALL bench.measure($rounds)"
 
 say ""
-say "PostgreSQL $version, $(nproc) cores, fsync and synchronous_commit off, jit off; medians of $rounds rounds"
+say "PostgreSQL $version, $(nproc) cores, $(uname -m); fsync and synchronous_commit off unless it says otherwise; medians of $rounds rounds"
 "$bin/psql" -X -q -h "$tmp" -U postgres -d postgres -P footer=off -P linestyle=ascii -P border=2 \
-	-c "SELECT part, alternative, idem_ms, alternative_ms, ratio FROM bench.report ORDER BY part, alternative"
+	-c "SELECT * FROM bench.report ORDER BY part, what, alternative"
 
 keep=$keep_wanted
 [ "$keep" = no ] || idem_kept postgres

@@ -26,6 +26,7 @@
 tmp=		# the temporary folder; empty while there is none
 jobs=		# process groups started and not yet waited for
 server=		# the process id of the running server, or empty
+under=		# words in front of the server's own command, such as valgrind
 as=		# words in front of a command that has to run unprivileged
 keep=no		# yes: leave folder and server when done
 quiet_file=	# a setting of the package of the server, there while installing
@@ -448,7 +449,7 @@ idem_cluster()
 idem_server_start()
 {
 	# shellcheck disable=SC2086 # $as is several words
-	setsid env --default-signal=INT,QUIT $as "$bin/postgres" -D "$tmp/data" \
+	setsid env --default-signal=INT,QUIT $as $under "$bin/postgres" -D "$tmp/data" \
 		>>"$tmp/server.log" 2>&1 &
 	server=$!
 	for _ in $(seq 300); do
