@@ -194,7 +194,7 @@ SELECT idem.claim('claim own', 'msg-1');
 -- Declaring: what is refused.
 SELECT idem.create_scope('claim debit', 'inside', '{}');
 \echo :LAST_ERROR_SQLSTATE
-SELECT idem.create_scope('claim x', 'outside', '{}');
+SELECT idem.create_scope('claim x', 'outside', '{}', completion => 'required');
 \echo :LAST_ERROR_SQLSTATE
 SELECT idem.create_scope('claim x', 'both', '{}');
 SELECT idem.create_scope('claim x', 'inside', '{}', completion => 'later');

@@ -5,7 +5,7 @@ CREATE ROLE regress_idem_claim_app;
 CREATE ROLE regress_idem_claim_admin;
 GRANT EXECUTE ON FUNCTION idem.claim(text, text, jsonb), idem.complete(text, text, jsonb), idem.lookup(text, text)
     TO regress_idem_claim_app;
-GRANT EXECUTE ON FUNCTION idem.create_scope(text, text, text[], text, text) TO regress_idem_claim_admin;
+GRANT EXECUTE ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer) TO regress_idem_claim_admin;
 
 -- The run-time functions need no right on the tables, and lend none.
 SET ROLE regress_idem_claim_app;

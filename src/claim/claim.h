@@ -8,6 +8,7 @@
  *		claim_key.c			which keys are accepted; the digest of a key
  *		claim_fingerprint.c	what of a request must agree on a repeat
  *		claim_required.c	no commit with a claim that was not completed
+ *		claim_duration.c	leases, quiet intervals, ladders
  */
 #ifndef IDEM_CLAIM_H
 #define IDEM_CLAIM_H
@@ -44,6 +45,10 @@ typedef struct IdemScope
 	bool		all_members;	/* fields is {*} */
 	int			nmembers;
 	IdemMember *members;		/* sorted as a fingerprint is */
+	int64		lease;			/* microseconds; effects outside only */
+	int64		quiet;
+	int			nrungs;
+	int64	   *ladder;
 } IdemScope;
 
 /* Columns of idem.anchor, and the states an anchor can be in. */
@@ -119,6 +124,11 @@ extern bool idem_name_is_clean(const char *name, int len);
 extern int	idem_member_cmp(const void *a, const void *b);
 extern bytea *idem_fingerprint(const IdemScope *scope, Jsonb *request);
 extern ArrayType *idem_fingerprint_diff(bytea *first, bytea *repeat);
+
+/* claim_duration.c */
+extern int64 idem_duration(const char *argument, const Interval *interval,
+						   bool zero);
+extern int64 *idem_ladder(ArrayType *array, int *count);
 
 /* claim_required.c */
 extern void idem_require_completion(const IdemKey *key);

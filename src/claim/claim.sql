@@ -15,6 +15,9 @@ CREATE TABLE idem.scope (
                 CONSTRAINT scope_completion_check CHECK (completion IN ('optional', 'required')),
     charset     text COLLATE "C" NOT NULL
                 CONSTRAINT scope_charset_check CHECK (charset IN ('ascii', 'any')),
+    lease       interval NOT NULL,
+    quiet       interval NOT NULL,
+    ladder      interval[] NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     created_by  name NOT NULL
 );
@@ -25,6 +28,9 @@ COMMENT ON COLUMN idem.scope.effect IS 'inside: rows of this database; outside: 
 COMMENT ON COLUMN idem.scope.fields IS 'members of the request that must agree on a repeat; {*} is all';
 COMMENT ON COLUMN idem.scope.completion IS 'required: no commit with a claim that was not completed';
 COMMENT ON COLUMN idem.scope.charset IS 'ascii: keys of visible ASCII; any: keys of any text';
+COMMENT ON COLUMN idem.scope.lease IS 'how long a reservation is held, of effects outside';
+COMMENT ON COLUMN idem.scope.quiet IS 'how long after the dispatch nobody may say that it never arrived';
+COMMENT ON COLUMN idem.scope.ladder IS 'how long idem.due waits before each inquiry';
 COMMENT ON COLUMN idem.scope.created_at IS 'when it was declared';
 COMMENT ON COLUMN idem.scope.created_by IS 'role that declared it';
 REVOKE ALL ON TABLE idem.scope FROM PUBLIC;
@@ -105,16 +111,22 @@ COMMENT ON COLUMN idem.claim_result.detail IS 'a sentence for people, such as wh
 
 CREATE FUNCTION idem.create_scope(
     name text, effect text, fields text[],
-    completion text DEFAULT 'optional', charset text DEFAULT 'ascii'
+    completion text DEFAULT 'optional',
+    lease interval DEFAULT '1 min', quiet interval DEFAULT '10 min',
+    ladder interval[] DEFAULT '{1s,5s,10s,30s,1m,2m,3m,4m,5m,6m,7m,8m,9m,10m,20m,30m,1h,2h}',
+    keep interval DEFAULT NULL, key_time text DEFAULT NULL,
+    charset text DEFAULT 'ascii', parts integer DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'idem_create_scope'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.create_scope(text, text, text[], text, text) IS
+COMMENT ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer) IS
     'declares a scope of idempotency keys.
-In: name (1 to 63 bytes); effect ''inside'' (''outside'' is not supported yet: 0A000); fields of the request that must agree on a repeat (''{}'' none, ''{*}'' all); completion ''optional'', or ''required'': no commit with a claim that was not completed; charset of keys ''ascii'' or ''any''.
+In: name (1 to 63 bytes); effect ''inside'' (rows of this database) or ''outside'' (a call to another system); fields of the request that must agree on a repeat (''{}'' none, ''{*}'' all); completion ''optional'', or, inside, ''required'': no commit with a claim that was not completed; charset of keys ''ascii'' or ''any''.
+For effects outside: lease: how long a reservation is held; quiet: how long after the dispatch a resolve to failed or released is refused; ladder: how long idem.due waits before each inquiry. A day has 24 hours in them, and months are refused.
+keep, key_time and parts are not supported yet (0A000).
 Errors: 22004 null; 22023 invalid argument; 42701 field named twice; 42710 scope exists.
 Locks: SHARE ROW EXCLUSIVE on idem.scope: one declaration at a time, claims go on.';
-REVOKE ALL ON FUNCTION idem.create_scope(text, text, text[], text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer) FROM PUBLIC;
 
 CREATE FUNCTION idem.claim(scope text, key text, request jsonb DEFAULT NULL)
     RETURNS idem.claim_result

@@ -40,6 +40,28 @@
 #define Anum_scope_fields		4
 #define Anum_scope_completion	5
 #define Anum_scope_charset		6
+#define Anum_scope_lease		7
+#define Anum_scope_quiet		8
+#define Anum_scope_ladder		9
+
+/* Arguments of create_scope. */
+enum
+{
+	ARG_NAME,
+	ARG_EFFECT,
+	ARG_FIELDS,
+	ARG_COMPLETION,
+	ARG_LEASE,
+	ARG_QUIET,
+	ARG_LADDER,
+	ARG_KEEP,
+	ARG_KEY_TIME,
+	ARG_CHARSET,
+	ARG_PARTS
+};
+
+/* Columns that create_scope writes. */
+#define INSERTED				9
 
 /* OIDs of the room's tables; InvalidOid: to be looked up. */
 static Oid	anchor_relid = InvalidOid;
@@ -134,6 +156,21 @@ column_is(HeapTuple tuple, int attnum, Relation rel, const char *word)
 	return !isnull && strcmp(TextDatumGetCString(value), word) == 0;
 }
 
+/* What a declaration of an effect outside adds. */
+static void
+read_durations(IdemScope *scope, Relation rel, HeapTuple tuple)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+
+	scope->lease = idem_duration("lease", DatumGetIntervalP(heap_getattr(tuple, Anum_scope_lease, desc, &isnull)),
+								 false);
+	scope->quiet = idem_duration("quiet", DatumGetIntervalP(heap_getattr(tuple, Anum_scope_quiet, desc, &isnull)),
+								 true);
+	scope->ladder = idem_ladder(DatumGetArrayTypePCopy(heap_getattr(tuple, Anum_scope_ladder, desc, &isnull)),
+								&scope->nrungs);
+}
+
 /* A row of idem.scope as the session keeps it, in scopes_context. */
 static IdemScope *
 read_scope(Relation rel, HeapTuple tuple, const char *name)
@@ -154,6 +191,7 @@ read_scope(Relation rel, HeapTuple tuple, const char *name)
 	fields = heap_getattr(tuple, Anum_scope_fields, RelationGetDescr(rel),
 						  &isnull);
 	read_fields(&scope, DatumGetArrayTypePCopy(fields));
+	read_durations(&scope, rel, tuple);
 	MemoryContextSwitchTo(old);
 
 	entry = hash_search(scopes, name, HASH_ENTER, NULL);
@@ -248,18 +286,6 @@ check_scope_name(const char *name)
 				 errmsg("scope \"%s\" already exists", name)));
 }
 
-/* What create_scope promises of an effect now. */
-static void
-check_effect(const char *effect)
-{
-	check_word("effect", effect, "inside", "outside");
-	if (strcmp(effect, "outside") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("scopes with effect 'outside' are not supported yet"),
-				 errdetail("A claim covers rows of this database, not a call to another system.")));
-}
-
 /* 22023 for fields of which no fingerprint can be made. */
 static void
 check_fields(List *fields)
@@ -291,29 +317,62 @@ check_fields(List *fields)
 				 errhint("Declare fewer fields: those in which a repeat must not differ.")));
 }
 
+/* 22023 for an effect that is none, or does not go with the completion. */
+static void
+check_effect(const char *effect, const char *completion)
+{
+	check_word("effect", effect, "inside", "outside");
+	check_word("completion", completion, "optional", "required");
+	if (strcmp(effect, "outside") == 0 && strcmp(completion, "required") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("completion 'required' is for scopes with effect 'inside'"),
+				 errdetail("An effect outside is completed in a later transaction; idem.due keeps what was not.")));
+}
+
+/* 0A000 for what the design has and this version does not. */
+static void
+refuse_for_now(FunctionCallInfo fcinfo, int n, const char *argument)
+{
+	if (!PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("argument \"%s\" of a scope is not supported yet",
+						argument)));
+}
+
+/* Check the lengths of time, and put them into the row. */
+static void
+read_duration_arguments(FunctionCallInfo fcinfo, Datum *lease, Datum *quiet,
+						Datum *ladder)
+{
+	int			count;
+
+	idem_require_argument(fcinfo, ARG_LEASE, "lease");
+	idem_require_argument(fcinfo, ARG_QUIET, "quiet");
+	idem_require_argument(fcinfo, ARG_LADDER, "ladder");
+	*lease = PG_GETARG_DATUM(ARG_LEASE);
+	*quiet = PG_GETARG_DATUM(ARG_QUIET);
+	*ladder = PG_GETARG_DATUM(ARG_LADDER);
+	(void) idem_duration("lease", DatumGetIntervalP(*lease), false);
+	(void) idem_duration("quiet", DatumGetIntervalP(*quiet), true);
+	(void) idem_ladder(DatumGetArrayTypeP(*ladder), &count);
+}
+
 /* Write the row, as the owner of the table; connected to SPI. */
 static void
-insert_scope(Relation rel, char *words[4], Datum fields)
+insert_scope(Relation rel, const Datum *values)
 {
 	static const char *const sql =
-	"INSERT INTO idem.scope (name, effect, fields, completion, charset, created_by)"
-	" VALUES ($1, $2, $3, $4, $5, $6)";
-	Oid			types[6] = {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID,
-		NAMEOID};
-	Datum		values[6];
+	"INSERT INTO idem.scope (name, effect, fields, completion, charset, lease, quiet, ladder, created_by)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+	static const Oid types[INSERTED] = {TEXTOID, TEXTOID, TEXTARRAYOID,
+		TEXTOID, TEXTOID, INTERVALOID, INTERVALOID, INTERVALARRAYOID, NAMEOID};
 	IdemIdentity saved;
 
-	values[0] = CStringGetTextDatum(words[0]);
-	values[1] = CStringGetTextDatum(words[1]);
-	values[2] = fields;
-	values[3] = CStringGetTextDatum(words[2]);
-	values[4] = CStringGetTextDatum(words[3]);
-	values[5] = DirectFunctionCall1(namein,
-									CStringGetDatum(GetUserNameFromId(GetUserId(),
-																	  false)));
 	idem_become_declarer(rel, &saved);
-	if (SPI_execute_with_args(sql, 6, types, values, NULL, false,
-							  0) != SPI_OK_INSERT)
+	if (SPI_execute_with_args(sql, INSERTED, (Oid *) types, (Datum *) values,
+							  NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write idem.scope");
 	idem_restore_identity(&saved);
 }
@@ -324,44 +383,83 @@ setting(const char *name, const char *value)
 	return psprintf("%s=%s", name, value);
 }
 
+static char *
+setting_of(const char *name, Oid output, Datum value)
+{
+	return setting(name, OidOutputFunctionCall(output, value));
+}
+
+/* What idem.change_log keeps of a declaration. */
+static List *
+scope_settings(const char *effect, List *fields, const char *completion,
+			   const char *charset, const Datum *durations)
+{
+	List	   *settings = list_make4(setting("effect", effect),
+									  setting("fields", idem_list_text(fields)),
+									  setting("completion", completion),
+									  setting("charset", charset));
+
+	if (strcmp(effect, "outside") == 0)
+	{
+		settings = lappend(settings, setting_of("lease", F_INTERVAL_OUT,
+												durations[0]));
+		settings = lappend(settings, setting_of("quiet", F_INTERVAL_OUT,
+												durations[1]));
+		settings = lappend(settings, setting_of("ladder", F_ARRAY_OUT,
+												durations[2]));
+	}
+	return settings;
+}
+
 /*
- * create_scope(name, effect, fields, completion, charset) -> void
+ * create_scope(name, effect, fields, completion, lease, quiet, ladder, keep,
+ * key_time, charset, parts) -> void
  */
 PG_FUNCTION_INFO_V1(idem_create_scope);
 Datum
 idem_create_scope(PG_FUNCTION_ARGS)
 {
-	char	   *words[4];		/* name, effect, completion, charset */
+	char	   *name = idem_required_text(fcinfo, ARG_NAME, "name");
+	char	   *effect = idem_required_text(fcinfo, ARG_EFFECT, "effect");
+	char	   *completion;
+	char	   *charset;
 	List	   *fields;
+	Datum		values[INSERTED];
 	Relation	rel;
 
-	words[0] = idem_required_text(fcinfo, 0, "name");
-	words[1] = idem_required_text(fcinfo, 1, "effect");
-	if (PG_ARGISNULL(2))
+	if (PG_ARGISNULL(ARG_FIELDS))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be null", "fields"),
 				 errhint("'{}' declares none, '{*}' all members of the request.")));
-	words[2] = idem_required_text(fcinfo, 3, "completion");
-	words[3] = idem_required_text(fcinfo, 4, "charset");
-	fields = idem_array_list("fields", PG_GETARG_ARRAYTYPE_P(2));
-	check_effect(words[1]);
+	completion = idem_required_text(fcinfo, ARG_COMPLETION, "completion");
+	charset = idem_required_text(fcinfo, ARG_CHARSET, "charset");
+	fields = idem_array_list("fields", PG_GETARG_ARRAYTYPE_P(ARG_FIELDS));
+	check_effect(effect, completion);
 	check_fields(fields);
-	check_word("completion", words[2], "optional", "required");
-	check_word("charset", words[3], "ascii", "any");
+	check_word("charset", charset, "ascii", "any");
+	refuse_for_now(fcinfo, ARG_KEEP, "keep");
+	refuse_for_now(fcinfo, ARG_KEY_TIME, "key_time");
+	refuse_for_now(fcinfo, ARG_PARTS, "parts");
+	values[0] = CStringGetTextDatum(name);
+	values[1] = CStringGetTextDatum(effect);
+	values[2] = PG_GETARG_DATUM(ARG_FIELDS);
+	values[3] = CStringGetTextDatum(completion);
+	values[4] = CStringGetTextDatum(charset);
+	read_duration_arguments(fcinfo, &values[5], &values[6], &values[7]);
+	values[8] = DirectFunctionCall1(namein,
+									CStringGetDatum(GetUserNameFromId(GetUserId(),
+																	  false)));
 
 	/* one declaration at a time, so that the second one of a name finds it */
 	find_relations();
 	rel = table_open(scope_relid, ShareRowExclusiveLock);
-	check_scope_name(words[0]);
+	check_scope_name(name);
 	SPI_connect();
-	insert_scope(rel, words, PG_GETARG_DATUM(2));
-	idem_log_change("declared", "scope", InvalidOid, words[0],
-					list_make4(setting("effect", words[1]),
-							   setting("fields", idem_list_text(fields)),
-							   setting("completion", words[2]),
-							   setting("charset", words[3])),
-					NULL);
+	insert_scope(rel, values);
+	idem_log_change("declared", "scope", InvalidOid, name,
+					scope_settings(effect, fields, completion, charset,
+								   values + 5), NULL);
 	SPI_finish();
 	table_close(rel, NoLock);
 	PG_RETURN_VOID();

@@ -72,7 +72,7 @@ grant_functions(const char *audience, const char *role)
 	ListCell   *lc;
 
 	foreach(lc, functions)
-		idem_execute("GRANT EXECUTE ON FUNCTION %s TO %s",
+		idem_execute("GRANT EXECUTE ON ROUTINE %s TO %s",
 					 (char *) lfirst(lc), quote_identifier(role));
 	idem_log_change("granted", audience, InvalidOid, role, functions, NULL);
 }

@@ -1,0 +1,291 @@
+-- ---------------------------------------------------------------------------
+-- claim: effects outside of the database, sent at most once
+-- ---------------------------------------------------------------------------
+
+-- The first seven columns are those of idem.anchor, in its order.  Never
+-- stored out of line: what may be read from a row that has not committed.
+CREATE TABLE idem.reservation (
+    digest        uuid NOT NULL
+                  CONSTRAINT reservation_pkey PRIMARY KEY,
+    first_seen    timestamptz NOT NULL,
+    scope         integer NOT NULL,
+    state         "char" NOT NULL,
+    key           text COLLATE "C" NOT NULL,
+    fingerprint   bytea NOT NULL,
+    response      jsonb,
+    request       jsonb,
+    nonce         text COLLATE "C",
+    token         bigint NOT NULL,
+    attempt       integer NOT NULL,
+    step          integer NOT NULL,
+    lease_until   timestamptz,
+    dispatched_at timestamptz,
+    finished_at   timestamptz,
+    due_at        timestamptz,
+    fenced_at     timestamptz,
+    concern       "char",
+    dropped       boolean NOT NULL
+) WITH (fillfactor = 80);
+ALTER TABLE idem.reservation
+    ALTER COLUMN key SET STORAGE PLAIN,
+    ALTER COLUMN fingerprint SET STORAGE PLAIN,
+    ALTER COLUMN nonce SET STORAGE PLAIN;
+CREATE INDEX reservation_due ON idem.reservation (scope, due_at) WHERE due_at IS NOT NULL;
+COMMENT ON TABLE idem.reservation IS 'one row for every key of an effect outside, from its reservation or its fence on, for good';
+COMMENT ON COLUMN idem.reservation.digest IS 'first 16 bytes of SHA-256 of scope id (4 bytes, big endian) and key';
+COMMENT ON COLUMN idem.reservation.first_seen IS 'when the key was first reserved or fenced, by the clock of the database';
+COMMENT ON COLUMN idem.reservation.scope IS 'id of the scope';
+COMMENT ON COLUMN idem.reservation.state IS 'r: reserved; d: dispatched; u: unknown; l: released; s: succeeded; f: failed; n: fenced, will never run';
+COMMENT ON COLUMN idem.reservation.key IS 'the idempotency key, byte for byte';
+COMMENT ON COLUMN idem.reservation.fingerprint IS 'as in idem.anchor; empty if the key was fenced before it was reserved';
+COMMENT ON COLUMN idem.reservation.response IS 'what the provider answered, and what a repeat is answered';
+COMMENT ON COLUMN idem.reservation.request IS 'the first request, for whoever has to inquire';
+COMMENT ON COLUMN idem.reservation.nonce IS 'what the holder named himself by, so that he gets his token again';
+COMMENT ON COLUMN idem.reservation.token IS 'newest token given out; it only grows';
+COMMENT ON COLUMN idem.reservation.attempt IS 'how often the key was reserved after a release, and once; 0: never reserved';
+COMMENT ON COLUMN idem.reservation.step IS 'steps of the scope''s ladder already handed out by idem.due';
+COMMENT ON COLUMN idem.reservation.lease_until IS 'end of the holder''s lease';
+COMMENT ON COLUMN idem.reservation.dispatched_at IS 'when the effect may have begun to leave, of the last attempt that did';
+COMMENT ON COLUMN idem.reservation.finished_at IS 'when the final state was reached';
+COMMENT ON COLUMN idem.reservation.due_at IS 'when somebody has to look at it; NULL: nobody has to any more';
+COMMENT ON COLUMN idem.reservation.fenced_at IS 'first fence, also one that came too late to block';
+COMMENT ON COLUMN idem.reservation.concern IS 'l: a late result, r: a reversal is needed: a person has to look';
+COMMENT ON COLUMN idem.reservation.dropped IS 'request and response were dropped after the retention of the scope';
+COMMENT ON INDEX idem.reservation_due IS 'what somebody has to look at, in the order it is due';
+REVOKE ALL ON TABLE idem.reservation FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('idem.reservation', '');
+
+CREATE TABLE idem.late_result (
+    id       bigint GENERATED ALWAYS AS IDENTITY
+             CONSTRAINT late_result_pkey PRIMARY KEY,
+    scope    integer NOT NULL,
+    key      text COLLATE "C" NOT NULL,
+    at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    role     name NOT NULL DEFAULT SESSION_USER,
+    token    bigint,
+    outcome  text COLLATE "C" NOT NULL,
+    response jsonb,
+    evidence jsonb,
+    state    text COLLATE "C" NOT NULL,
+    newest   bigint NOT NULL
+);
+COMMENT ON TABLE idem.late_result IS 'results that came too late or contradict what is known, kept as evidence, append-only';
+COMMENT ON COLUMN idem.late_result.id IS 'order of arrival';
+COMMENT ON COLUMN idem.late_result.scope IS 'id of the scope';
+COMMENT ON COLUMN idem.late_result.key IS 'the key';
+COMMENT ON COLUMN idem.late_result.at IS 'when it came, by the clock of the database';
+COMMENT ON COLUMN idem.late_result.role IS 'session user who brought it';
+COMMENT ON COLUMN idem.late_result.token IS 'token it came with; NULL: by idem.resolve';
+COMMENT ON COLUMN idem.late_result.outcome IS 'what it says';
+COMMENT ON COLUMN idem.late_result.response IS 'the provider''s answer it brought';
+COMMENT ON COLUMN idem.late_result.evidence IS 'the evidence it brought';
+COMMENT ON COLUMN idem.late_result.state IS 'state of the key that it met, and did not change';
+COMMENT ON COLUMN idem.late_result.newest IS 'newest token of the key at that time';
+REVOKE ALL ON TABLE idem.late_result FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('idem.late_result', '');
+SELECT pg_catalog.pg_extension_config_dump('idem.late_result_id_seq', '');
+
+CREATE TABLE idem.evidence (
+    id       bigint GENERATED ALWAYS AS IDENTITY
+             CONSTRAINT evidence_pkey PRIMARY KEY,
+    scope    integer NOT NULL,
+    key      text COLLATE "C" NOT NULL,
+    at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    role     name NOT NULL DEFAULT SESSION_USER,
+    action   text COLLATE "C" NOT NULL,
+    outcome  text COLLATE "C" NOT NULL,
+    evidence jsonb,
+    response jsonb,
+    reason   text
+);
+COMMENT ON TABLE idem.evidence IS 'why a key was resolved or fenced, and by whom, append-only';
+COMMENT ON COLUMN idem.evidence.id IS 'order of arrival';
+COMMENT ON COLUMN idem.evidence.scope IS 'id of the scope';
+COMMENT ON COLUMN idem.evidence.key IS 'the key';
+COMMENT ON COLUMN idem.evidence.at IS 'when, by the clock of the database';
+COMMENT ON COLUMN idem.evidence.role IS 'session user who did it';
+COMMENT ON COLUMN idem.evidence.action IS 'resolve or fence';
+COMMENT ON COLUMN idem.evidence.outcome IS 'what the call was answered';
+COMMENT ON COLUMN idem.evidence.evidence IS 'the evidence given';
+COMMENT ON COLUMN idem.evidence.response IS 'the provider''s answer given';
+COMMENT ON COLUMN idem.evidence.reason IS 'the reason given, of a fence or of force';
+REVOKE ALL ON TABLE idem.evidence FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('idem.evidence', '');
+SELECT pg_catalog.pg_extension_config_dump('idem.evidence_id_seq', '');
+
+-- One place that says which words the letters are.
+CREATE VIEW idem.open_claims AS
+    SELECT s.name AS scope, r.key,
+           CASE r.state WHEN 'r' THEN 'reserved' WHEN 'd' THEN 'dispatched' WHEN 'u' THEN 'unknown'
+                        WHEN 'l' THEN 'released' WHEN 's' THEN 'succeeded' WHEN 'f' THEN 'failed'
+                        WHEN 'n' THEN 'fenced' END AS state,
+           r.token, r.attempt, r.request, r.first_seen, r.lease_until, r.dispatched_at, r.due_at, r.step,
+           CASE WHEN r.concern = 'l' THEN 'late result' WHEN r.concern = 'r' THEN 'reverse needed'
+                WHEN r.step >= pg_catalog.cardinality(s.ladder) THEN 'manual'
+                WHEN r.state IN ('r', 'l') THEN 'abandoned reservation' ELSE 'inquire' END AS why
+    FROM idem.reservation r JOIN idem.scope s ON s.id = r.scope
+    WHERE r.due_at IS NOT NULL;
+COMMENT ON VIEW idem.open_claims IS 'every key of an effect outside that is not final, or that a person has to look at';
+COMMENT ON COLUMN idem.open_claims.scope IS 'scope of the key';
+COMMENT ON COLUMN idem.open_claims.key IS 'the key';
+COMMENT ON COLUMN idem.open_claims.state IS 'reserved, dispatched, unknown or released; a final state only with a late result or a reversal needed';
+COMMENT ON COLUMN idem.open_claims.token IS 'newest token';
+COMMENT ON COLUMN idem.open_claims.attempt IS 'which attempt';
+COMMENT ON COLUMN idem.open_claims.request IS 'the first request';
+COMMENT ON COLUMN idem.open_claims.first_seen IS 'when the key was first reserved';
+COMMENT ON COLUMN idem.open_claims.lease_until IS 'end of the holder''s lease';
+COMMENT ON COLUMN idem.open_claims.dispatched_at IS 'when it may have begun to leave';
+COMMENT ON COLUMN idem.open_claims.due_at IS 'when idem.due hands it out next';
+COMMENT ON COLUMN idem.open_claims.step IS 'how often idem.due has handed it out since it was last dispatched, answered or put before a person';
+COMMENT ON COLUMN idem.open_claims.why IS 'what idem.due says about it';
+REVOKE ALL ON TABLE idem.open_claims FROM PUBLIC;
+
+CREATE TYPE idem.due_result AS (
+    outcome          text,
+    granted          boolean,
+    settled          boolean,
+    reentrant        boolean,
+    scope            text,
+    key              text,
+    state            text,
+    token            bigint,
+    attempt          integer,
+    response         jsonb,
+    response_dropped boolean,
+    mismatch         text[],
+    first_seen       timestamptz,
+    finished_at      timestamptz,
+    lease_until      timestamptz,
+    retry_at         timestamptz,
+    detail           text,
+    request          jsonb,
+    dispatched_at    timestamptz,
+    step             integer,
+    why              text
+);
+COMMENT ON TYPE idem.due_result IS 'a key that somebody has to look at now: idem.claim_result and four columns more';
+COMMENT ON COLUMN idem.due_result.outcome IS 'in_progress, unknown, released, replayed or fenced';
+COMMENT ON COLUMN idem.due_result.granted IS 'false: to look is not to send';
+COMMENT ON COLUMN idem.due_result.settled IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.due_result.reentrant IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.due_result.scope IS 'scope of the key';
+COMMENT ON COLUMN idem.due_result.key IS 'the key';
+COMMENT ON COLUMN idem.due_result.state IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.due_result.token IS 'newest token';
+COMMENT ON COLUMN idem.due_result.attempt IS 'which attempt';
+COMMENT ON COLUMN idem.due_result.response IS 'the response, if there is one';
+COMMENT ON COLUMN idem.due_result.response_dropped IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.due_result.mismatch IS 'NULL';
+COMMENT ON COLUMN idem.due_result.first_seen IS 'when the key was first reserved';
+COMMENT ON COLUMN idem.due_result.finished_at IS 'when the final state was reached';
+COMMENT ON COLUMN idem.due_result.lease_until IS 'end of the holder''s lease';
+COMMENT ON COLUMN idem.due_result.retry_at IS 'when it is handed out again';
+COMMENT ON COLUMN idem.due_result.detail IS 'a sentence for people';
+COMMENT ON COLUMN idem.due_result.request IS 'the first request: what to ask the provider about';
+COMMENT ON COLUMN idem.due_result.dispatched_at IS 'when it may have begun to leave';
+COMMENT ON COLUMN idem.due_result.step IS 'how often it has been handed out, this time included';
+COMMENT ON COLUMN idem.due_result.why IS 'inquire, abandoned reservation, late result, reverse needed or manual';
+
+CREATE FUNCTION idem.reserve(scope text, key text, request jsonb DEFAULT NULL,
+                             nonce text DEFAULT NULL, lease interval DEFAULT NULL)
+    RETURNS idem.claim_result
+    AS 'MODULE_PATHNAME', 'idem_reserve'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.reserve(text, text, jsonb, text, interval) IS
+    'takes a key for an effect outside, for a lease; nothing may be sent before idem.dispatch. Call it as SELECT * FROM idem.reserve(...).
+In: request with the members the scope declares; nonce: what the caller calls this very call, so that it gets its token again; lease: NULL is the scope''s.
+Out: outcome reserved with a token (first; next attempt after a release; an expired reservation taken over; reentrant: the same nonce again), replayed, in_progress, unknown, mismatch, fenced, duplicate (reserved before in this transaction). granted is always false.
+The commit is flushed whatever synchronous_commit says; PREPARE TRANSACTION is refused (0A000).
+Errors: 22004 scope null; 42704 unknown scope; 55I02 scope for effects inside; 22I01 invalid key; 22023 request lacks a declared field, invalid nonce or lease; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key changed after the snapshot.
+Locks: ROW EXCLUSIVE on idem.reservation; the row, if it is taken over or taken again. Never waits for a rival.';
+REVOKE ALL ON FUNCTION idem.reserve(text, text, jsonb, text, interval) FROM PUBLIC;
+
+-- The answer is idem.claim_result without what the caller gave, as columns of
+-- its own, so that CALL returns an ordinary row.
+CREATE PROCEDURE idem.dispatch(
+    scope text, key text, token bigint,
+    INOUT granted boolean DEFAULT NULL, INOUT outcome text DEFAULT NULL,
+    INOUT settled boolean DEFAULT NULL, INOUT reentrant boolean DEFAULT NULL,
+    INOUT state text DEFAULT NULL, INOUT attempt integer DEFAULT NULL,
+    INOUT response jsonb DEFAULT NULL, INOUT response_dropped boolean DEFAULT NULL,
+    INOUT first_seen timestamptz DEFAULT NULL, INOUT finished_at timestamptz DEFAULT NULL,
+    INOUT lease_until timestamptz DEFAULT NULL, INOUT retry_at timestamptz DEFAULT NULL,
+    INOUT detail text DEFAULT NULL)
+    AS 'MODULE_PATHNAME', 'idem_dispatch'
+    LANGUAGE C;
+COMMENT ON PROCEDURE idem.dispatch(text, text, bigint, boolean, text, boolean, boolean, text, integer, jsonb, boolean, timestamptz, timestamptz, timestamptz, timestamptz, text) IS
+    'marks a reserved key as sent, commits, and only then answers: CALL idem.dispatch(scope, key, token).
+Out: a row. granted true, outcome granted: the first dispatch of the newest token; send now, once. granted false: do not send; outcome in_progress or unknown (sent before), replayed, fenced, late.
+Errors: 2D000 in a transaction block or function; 55I01 token never issued; 55I02 key never reserved; others as reserve.
+Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
+REVOKE ALL ON PROCEDURE idem.dispatch(text, text, bigint, boolean, text, boolean, boolean, text, integer, jsonb, boolean, timestamptz, timestamptz, timestamptz, timestamptz, text) FROM PUBLIC;
+
+CREATE FUNCTION idem.heartbeat(scope text, key text, token bigint, lease interval DEFAULT NULL)
+    RETURNS idem.claim_result
+    AS 'MODULE_PATHNAME', 'idem_heartbeat'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.heartbeat(text, text, bigint, interval) IS
+    'gives the holder of the newest token a new lease, from now.
+Out: outcome reserved or dispatched with the new lease_until; any other outcome: the key is not yours any more, and nothing was changed.
+Errors: as complete.
+Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
+REVOKE ALL ON FUNCTION idem.heartbeat(text, text, bigint, interval) FROM PUBLIC;
+
+CREATE FUNCTION idem.release(scope text, key text, token bigint)
+    RETURNS idem.claim_result
+    AS 'MODULE_PATHNAME', 'idem_release'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.release(text, text, bigint) IS
+    'gives a reservation back that was never dispatched: the key may be reserved again.
+Out: outcome released; any other outcome: nothing was released.
+Errors: as complete; 55I02 if it was dispatched: what may have been sent is completed or resolved.
+Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
+REVOKE ALL ON FUNCTION idem.release(text, text, bigint) FROM PUBLIC;
+
+CREATE FUNCTION idem.complete(scope text, key text, token bigint, outcome text, response jsonb DEFAULT NULL)
+    RETURNS idem.claim_result
+    AS 'MODULE_PATHNAME', 'idem_complete_outside'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.complete(text, text, bigint, text, jsonb) IS
+    'stores what became of an effect outside.
+In: outcome succeeded, failed (with the provider''s answer as response; without one it is stored as unknown; before dispatch it means never sent) or unknown.
+Out: outcome succeeded, failed or unknown; reentrant if it was stored before; late: contradicts what is known, or comes from an overtaken token, and is kept in idem.late_result for a person.
+Errors: 22004 argument null; 22023 invalid outcome; 55I01 token never issued; 55I02 key never reserved, or never dispatched; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key changed after the snapshot.
+Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
+REVOKE ALL ON FUNCTION idem.complete(text, text, bigint, text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION idem.resolve(scope text, key text, outcome text, evidence jsonb,
+                             response jsonb DEFAULT NULL, force text DEFAULT NULL)
+    RETURNS idem.claim_result
+    AS 'MODULE_PATHNAME', 'idem_resolve'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text) IS
+    'settles a dispatched or unknown key with evidence: an inquiry, a notice of the provider, a person. Who, when and what are kept in idem.evidence.
+In: outcome succeeded, failed or released (it never arrived; may be tried again); evidence, not empty; force: a reason to do it within the quiet interval, or to close a late result or a reversal needed.
+Out: outcome succeeded, failed, released, fenced (released, but a fence came meanwhile), reverse_needed (succeeded, but a fence came meanwhile); in_progress or unknown with retry_at within the quiet interval of the scope, nothing changed; late: contradicts what is known, kept in idem.late_result; reentrant: was so before.
+Errors: 22004 argument null; 22023 invalid outcome or empty evidence; 55I02 key never reserved, or never dispatched; others as complete.
+Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
+REVOKE ALL ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text) FROM PUBLIC;
+
+CREATE FUNCTION idem.fence(scope text, key text, reason text)
+    RETURNS idem.claim_result
+    AS 'MODULE_PATHNAME', 'idem_fence'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.fence(text, text, text) IS
+    'makes sure that a key which has not run will never run, in scopes of both kinds; for reversals and cancellations that overtake their original.
+Out: outcome fenced: it never ran and never will; replayed: it is final, and how; in_progress or unknown: it may have been sent, nothing can be blocked, the fence is remembered; or, in_progress, somebody is about to change it: ask again.
+Errors: 22004 argument null; 22023 empty reason; others as reserve.
+Locks: ROW EXCLUSIVE on idem.reservation or idem.anchor; the row. Never waits for a rival.';
+REVOKE ALL ON FUNCTION idem.fence(text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION idem.due(scope text, batch integer DEFAULT 100)
+    RETURNS SETOF idem.due_result
+    AS 'MODULE_PATHNAME', 'idem_due'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.due(text, integer) IS
+    'hands out what somebody must look at now, oldest first, each one step further along the ladder of the scope; at its end why is manual, and it keeps coming.
+Out: at most batch rows. why: inquire (ask the provider, then resolve), abandoned reservation (nothing was sent: reserve it again, or fence it), late result, reverse needed, manual.
+Two sessions are not handed the same row (SKIP LOCKED). Never a leave to send.
+Errors: 22004 argument null; 22023 batch below 1; 42704 unknown scope; 55I02 scope for effects inside; 25006 on a standby or in a read-only transaction.
+Locks: ROW EXCLUSIVE on idem.reservation; the rows handed out, until the transaction ends.';
+REVOKE ALL ON FUNCTION idem.due(text, integer) FROM PUBLIC;
