@@ -41,44 +41,6 @@
 #include "base/idem_errors.h"
 #include "claim/claim.h"
 
-/* Columns of idem.claim_result. */
-enum
-{
-	RESULT_OUTCOME,
-	RESULT_GRANTED,
-	RESULT_SETTLED,
-	RESULT_REENTRANT,
-	RESULT_SCOPE,
-	RESULT_KEY,
-	RESULT_STATE,
-	RESULT_TOKEN,
-	RESULT_ATTEMPT,
-	RESULT_RESPONSE,
-	RESULT_RESPONSE_DROPPED,
-	RESULT_MISMATCH,
-	RESULT_FIRST_SEEN,
-	RESULT_FINISHED_AT,
-	RESULT_LEASE_UNTIL,
-	RESULT_RETRY_AT,
-	RESULT_DETAIL,
-	RESULT_COLUMNS
-};
-
-/* What a call answers; what is not set is NULL or false. */
-typedef struct Answer
-{
-	const char *outcome;
-	bool		granted;
-	bool		settled;
-	bool		reentrant;
-	const char *state;
-	ArrayType  *mismatch;
-	TimestampTz first_seen;		/* 0: none */
-	const char *detail;
-	Datum		response;
-	bool		has_response;
-} Answer;
-
 static void
 set_text(Datum *values, bool *nulls, int column, const char *value)
 {
@@ -87,38 +49,64 @@ set_text(Datum *values, bool *nulls, int column, const char *value)
 		values[column] = CStringGetTextDatum(value);
 }
 
+static void
+set_bool(Datum *values, bool *nulls, int column, bool value)
+{
+	values[column] = BoolGetDatum(value);
+	nulls[column] = false;
+}
+
+static void
+set_time(Datum *values, bool *nulls, int column, TimestampTz value)
+{
+	values[column] = TimestampTzGetDatum(value);
+	nulls[column] = value == 0;
+}
+
+/* The answer as the columns of idem.claim_result. */
+void
+idem_answer_values(const IdemKey *key, const IdemAnswer *answer,
+				   Datum *values, bool *nulls)
+{
+	set_text(values, nulls, RESULT_OUTCOME, answer->outcome);
+	set_bool(values, nulls, RESULT_GRANTED, answer->granted);
+	set_bool(values, nulls, RESULT_SETTLED, answer->settled);
+	set_bool(values, nulls, RESULT_REENTRANT, answer->reentrant);
+	set_text(values, nulls, RESULT_SCOPE, key->scope->name);
+	values[RESULT_KEY] = PointerGetDatum(key->text);
+	nulls[RESULT_KEY] = false;
+	set_text(values, nulls, RESULT_STATE, answer->state);
+	values[RESULT_TOKEN] = Int64GetDatum(answer->token);
+	nulls[RESULT_TOKEN] = answer->token == 0;
+	values[RESULT_ATTEMPT] = Int32GetDatum(answer->attempt);
+	nulls[RESULT_ATTEMPT] = answer->attempt == 0;
+	values[RESULT_RESPONSE] = answer->response;
+	nulls[RESULT_RESPONSE] = !answer->has_response;
+	set_bool(values, nulls, RESULT_RESPONSE_DROPPED, answer->response_dropped);
+	nulls[RESULT_RESPONSE_DROPPED] = !answer->response_dropped;
+	values[RESULT_MISMATCH] = PointerGetDatum(answer->mismatch);
+	nulls[RESULT_MISMATCH] = answer->mismatch == NULL;
+	set_time(values, nulls, RESULT_FIRST_SEEN, answer->first_seen);
+	set_time(values, nulls, RESULT_FINISHED_AT, answer->finished_at);
+	set_time(values, nulls, RESULT_LEASE_UNTIL, answer->lease_until);
+	set_time(values, nulls, RESULT_RETRY_AT, answer->retry_at);
+	set_text(values, nulls, RESULT_DETAIL, answer->detail);
+}
+
 /* The answer as a row of idem.claim_result. */
-static Datum
-answer_row(FunctionCallInfo fcinfo, const IdemKey *key, const Answer *answer)
+Datum
+idem_answer_row(FunctionCallInfo fcinfo, const IdemKey *key,
+				const IdemAnswer *answer)
 {
 	Oid			type = get_func_rettype(fcinfo->flinfo->fn_oid);
 	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
-	Datum		values[RESULT_COLUMNS] = {0};
+	Datum		values[RESULT_COLUMNS];
 	bool		nulls[RESULT_COLUMNS];
 	HeapTuple	tuple;
 
 	if (desc->natts != RESULT_COLUMNS)
 		elog(ERROR, "type idem.claim_result has %d columns", desc->natts);
-	memset(nulls, true, sizeof(nulls));
-	set_text(values, nulls, RESULT_OUTCOME, answer->outcome);
-	values[RESULT_GRANTED] = BoolGetDatum(answer->granted);
-	nulls[RESULT_GRANTED] = false;
-	values[RESULT_SETTLED] = BoolGetDatum(answer->settled);
-	nulls[RESULT_SETTLED] = false;
-	values[RESULT_REENTRANT] = BoolGetDatum(answer->reentrant);
-	nulls[RESULT_REENTRANT] = false;
-	set_text(values, nulls, RESULT_SCOPE, key->scope->name);
-	values[RESULT_KEY] = PointerGetDatum(key->text);
-	nulls[RESULT_KEY] = false;
-	set_text(values, nulls, RESULT_STATE, answer->state);
-	values[RESULT_RESPONSE] = answer->response;
-	nulls[RESULT_RESPONSE] = !answer->has_response;
-	values[RESULT_MISMATCH] = PointerGetDatum(answer->mismatch);
-	nulls[RESULT_MISMATCH] = answer->mismatch == NULL;
-	values[RESULT_FIRST_SEEN] = TimestampTzGetDatum(answer->first_seen);
-	nulls[RESULT_FIRST_SEEN] = answer->first_seen == 0;
-	set_text(values, nulls, RESULT_DETAIL, answer->detail);
-
+	idem_answer_values(key, answer, values, nulls);
 	tuple = heap_form_tuple(desc, values, nulls);
 	ReleaseTupleDesc(desc);
 	return HeapTupleGetDatum(tuple);
@@ -154,27 +142,9 @@ begin_inside_call(FunctionCallInfo fcinfo, const char *function,
 				 errhint("A claim whose effect commits with it needs a scope with effect 'inside'.")));
 }
 
-/*
- * Hold a committed anchor against the transaction's snapshot, where the
- * isolation level asks for one answer throughout: what it cannot see must
- * not be told, nor told to be new.
- */
-static void
-check_visible(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
-{
-	if (!IsolationUsesXactSnapshot() || found->held != IDEM_HELD_COMMITTED)
-		return;
-	if (!idem_anchor_read(anchor, key, found))
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to a concurrent claim of key \"%s\" in scope \"%s\"",
-						text_to_cstring(key->text), key->scope->name),
-				 errhint("The transaction might succeed if retried.")));
-}
-
 /* Whom a caller who meets a key in progress can look up. */
-static const char *
-rival_detail(TransactionId rival)
+const char *
+idem_rival_detail(TransactionId rival)
 {
 	TransactionId top = SubTransGetTopmostTransaction(rival);
 	int			pid = BackendXidGetPid(top);
@@ -188,7 +158,7 @@ rival_detail(TransactionId rival)
 
 /* What is known of a held key: state, response, times. */
 static void
-describe_found(const IdemFound *found, Answer *answer)
+describe_found(const IdemFound *found, IdemAnswer *answer)
 {
 	char		state = DatumGetChar(found->values[Anum_anchor_state - 1]);
 
@@ -205,7 +175,7 @@ describe_found(const IdemFound *found, Answer *answer)
 			/* of a row not committed, only what is stored in line is read */
 			answer->outcome = "in_progress";
 			answer->state = "claimed";
-			answer->detail = rival_detail(found->rival);
+			answer->detail = idem_rival_detail(found->rival);
 			return;
 		case IDEM_HELD_OWN:
 			answer->outcome = "duplicate";
@@ -221,7 +191,7 @@ describe_found(const IdemFound *found, Answer *answer)
 
 /* The answer for a key that is held, to a request with this fingerprint. */
 static void
-answer_held(const IdemFound *found, bytea *fingerprint, Answer *answer)
+answer_held(const IdemFound *found, bytea *fingerprint, IdemAnswer *answer)
 {
 	bytea	   *first = DatumGetByteaPP(found->values[Anum_anchor_fingerprint - 1]);
 
@@ -262,7 +232,7 @@ PG_FUNCTION_INFO_V1(idem_claim);
 Datum
 idem_claim(PG_FUNCTION_ARGS)
 {
-	Answer		answer = {0};
+	IdemAnswer	answer = {0};
 	IdemAnchor	anchor;
 	IdemFound	found;
 	IdemKey		key;
@@ -281,11 +251,11 @@ idem_claim(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		check_visible(&anchor, &key, &found);
+		idem_anchor_check_visible(&anchor, &key, &found);
 		answer_held(&found, fingerprint, &answer);
 	}
 	idem_anchor_close(&anchor);
-	PG_RETURN_DATUM(answer_row(fcinfo, &key, &answer));
+	PG_RETURN_DATUM(idem_answer_row(fcinfo, &key, &answer));
 }
 
 static void
@@ -339,7 +309,7 @@ PG_FUNCTION_INFO_V1(idem_complete);
 Datum
 idem_complete(PG_FUNCTION_ARGS)
 {
-	Answer		answer = {0};
+	IdemAnswer	answer = {0};
 	IdemAnchor	anchor;
 	IdemFound	found;
 	IdemKey		key;
@@ -365,7 +335,7 @@ idem_complete(PG_FUNCTION_ARGS)
 	answer.response = answer.reentrant ?
 		found.values[Anum_anchor_response - 1] : JsonbPGetDatum(response);
 	answer.has_response = response != NULL;
-	PG_RETURN_DATUM(answer_row(fcinfo, &key, &answer));
+	PG_RETURN_DATUM(idem_answer_row(fcinfo, &key, &answer));
 }
 
 /*
@@ -375,7 +345,7 @@ PG_FUNCTION_INFO_V1(idem_lookup);
 Datum
 idem_lookup(PG_FUNCTION_ARGS)
 {
-	Answer		answer = {0};
+	IdemAnswer	answer = {0};
 	IdemAnchor	anchor;
 	IdemFound	found;
 	IdemKey		key;
@@ -384,7 +354,7 @@ idem_lookup(PG_FUNCTION_ARGS)
 	PreventCommandIfParallelMode("idem.lookup()");
 	begin_call(fcinfo, AccessShareLock, &key, &anchor);
 	idem_anchor_probe(&anchor, &key, &found);
-	check_visible(&anchor, &key, &found);
+	idem_anchor_check_visible(&anchor, &key, &found);
 	if (found.held != IDEM_HELD_NOT)
 		describe_found(&found, &answer);
 	else
@@ -395,5 +365,5 @@ idem_lookup(PG_FUNCTION_ARGS)
 		answer.outcome = "unseen";
 	}
 	idem_anchor_close(&anchor);
-	PG_RETURN_DATUM(answer_row(fcinfo, &key, &answer));
+	PG_RETURN_DATUM(idem_answer_row(fcinfo, &key, &answer));
 }

@@ -14,6 +14,7 @@
 #define IDEM_CLAIM_H
 
 #include "access/htup.h"
+#include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 #include "utils/array.h"
@@ -72,12 +73,30 @@ typedef struct IdemKey
 	pg_uuid_t	digest;
 } IdemKey;
 
-/* The anchor table, open. */
+/*
+ * Columns of idem.reservation: those of idem.anchor come first, so that both
+ * tables are probed and written alike.
+ */
+#define Anum_reservation_request		8
+#define Anum_reservation_nonce			9
+#define Anum_reservation_token			10
+#define Anum_reservation_attempt		11
+#define Anum_reservation_step			12
+#define Anum_reservation_lease_until	13
+#define Anum_reservation_dispatched_at	14
+#define Anum_reservation_finished_at	15
+#define Anum_reservation_due_at			16
+#define Anum_reservation_fenced_at		17
+#define Anum_reservation_concern		18
+#define Anum_reservation_dropped		19
+#define Natts_reservation				19
+
+/* A table of anchors, open: idem.anchor or idem.reservation. */
 typedef struct IdemAnchor
 {
 	Relation	table;
 	Relation	arbiter;		/* the valid unique index */
-	List	   *indexes;		/* it, and its copy while it is rebuilt */
+	List	   *indexes;		/* all of them, copies being built included */
 } IdemAnchor;
 
 typedef enum IdemHeld
@@ -94,24 +113,87 @@ typedef struct IdemFound
 	IdemHeld	held;
 	TransactionId rival;		/* of IDEM_HELD_RIVAL */
 	HeapTuple	tuple;			/* a copy; toast pointers not followed */
-	Datum		values[Natts_anchor];
-	bool		nulls[Natts_anchor];
+	Datum		values[Natts_reservation];
+	bool		nulls[Natts_reservation];
 } IdemFound;
+
+/* What a call answers; what is not set is NULL or false. */
+typedef struct IdemAnswer
+{
+	const char *outcome;
+	bool		granted;
+	bool		settled;
+	bool		reentrant;
+	const char *state;
+	int64		token;			/* 0: none */
+	int32		attempt;		/* 0: none */
+	Datum		response;
+	bool		has_response;
+	bool		response_dropped;
+	ArrayType  *mismatch;
+	TimestampTz first_seen;		/* of this and the next three, 0: none */
+	TimestampTz finished_at;
+	TimestampTz lease_until;
+	TimestampTz retry_at;
+	const char *detail;
+} IdemAnswer;
+
+/* Columns of idem.claim_result. */
+enum
+{
+	RESULT_OUTCOME,
+	RESULT_GRANTED,
+	RESULT_SETTLED,
+	RESULT_REENTRANT,
+	RESULT_SCOPE,
+	RESULT_KEY,
+	RESULT_STATE,
+	RESULT_TOKEN,
+	RESULT_ATTEMPT,
+	RESULT_RESPONSE,
+	RESULT_RESPONSE_DROPPED,
+	RESULT_MISMATCH,
+	RESULT_FIRST_SEEN,
+	RESULT_FINISHED_AT,
+	RESULT_LEASE_UNTIL,
+	RESULT_RETRY_AT,
+	RESULT_DETAIL,
+	RESULT_COLUMNS
+};
+
+/* claim.c */
+extern void idem_answer_values(const IdemKey *key, const IdemAnswer *answer,
+							   Datum *values, bool *nulls);
+extern Datum idem_answer_row(FunctionCallInfo fcinfo, const IdemKey *key,
+							 const IdemAnswer *answer);
+extern const char *idem_rival_detail(TransactionId rival);
 
 /* claim_anchor.c */
 extern void idem_anchor_open(IdemAnchor *anchor, LOCKMODE lockmode);
+extern void idem_reservation_open(IdemAnchor *anchor, LOCKMODE lockmode);
 extern void idem_anchor_close(IdemAnchor *anchor);
 extern void idem_anchor_probe(IdemAnchor *anchor, const IdemKey *key,
 							  IdemFound *found);
+extern void idem_anchor_find(IdemAnchor *anchor, const IdemKey *key,
+							 IdemFound *found);
+extern bool idem_anchor_lock(IdemAnchor *anchor, const IdemKey *key, bool wait,
+							 IdemFound *found);
 extern bool idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
 							   bytea *fingerprint, TimestampTz first_seen);
+extern bool idem_anchor_insert_row(IdemAnchor *anchor, Datum *values,
+								   bool *nulls);
+extern void idem_anchor_update_row(IdemAnchor *anchor, const IdemFound *found,
+								   Datum *values, bool *nulls);
 extern bool idem_anchor_read(IdemAnchor *anchor, const IdemKey *key,
 							 IdemFound *found);
+extern void idem_anchor_check_visible(IdemAnchor *anchor, const IdemKey *key,
+									  IdemFound *found);
 extern void idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
 								 Datum response, bool no_response);
 
 /* claim_scope.c */
 extern Oid	idem_anchor_relid(void);
+extern Oid	idem_reservation_relid(void);
 extern const IdemScope *idem_scope_get(text *name);
 
 /* claim_key.c */

@@ -1,6 +1,9 @@
 /*
  * claim_anchor.c
- *		The table of anchors: one row a key, for ever.
+ *		The tables of anchors: one row a key, for ever.
+ *
+ * idem.anchor holds the keys of effects inside, idem.reservation those of
+ * effects outside; a scope uses one of them.
  *
  * What decides is the unique index on the digest.  A probe of that index with
  * a dirty snapshot answers early, and sees rivals that have not committed, so
@@ -51,6 +54,17 @@ is_digest_index(Relation index)
 		heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
 }
 
+/* The index of what is due: reservations only.  Not unique. */
+static bool
+is_due_index(Relation index)
+{
+	return index->rd_rel->relam == BTREE_AM_OID &&
+		!index->rd_index->indisunique &&
+		index->rd_index->indnatts == 2 &&
+		index->rd_index->indkey.values[0] == Anum_anchor_scope &&
+		index->rd_index->indkey.values[1] == Anum_reservation_due_at;
+}
+
 static void
 refuse_table(Relation table, const char *what)
 {
@@ -62,19 +76,19 @@ refuse_table(Relation table, const char *what)
 }
 
 /*
- * Open table and index, to write or only to read; 55000 if they are not as we
- * made them.
+ * Open table and indexes, to write or only to read; 55000 if they are not as
+ * we made them.
  */
-void
-idem_anchor_open(IdemAnchor *anchor, LOCKMODE lockmode)
+static void
+open_table(IdemAnchor *anchor, Oid relid, int natts, LOCKMODE lockmode)
 {
 	List	   *oids;
 	ListCell   *lc;
 
-	anchor->table = table_open(idem_anchor_relid(), lockmode);
+	anchor->table = table_open(relid, lockmode);
 	anchor->arbiter = NULL;
 	anchor->indexes = NIL;
-	if (RelationGetNumberOfAttributes(anchor->table) != Natts_anchor)
+	if (RelationGetNumberOfAttributes(anchor->table) != natts)
 		refuse_table(anchor->table, "other columns");
 	if (anchor->table->trigdesc != NULL)
 		refuse_table(anchor->table, "a trigger");
@@ -84,15 +98,31 @@ idem_anchor_open(IdemAnchor *anchor, LOCKMODE lockmode)
 	{
 		Relation	index = index_open(lfirst_oid(lc), lockmode);
 
+		anchor->indexes = lappend(anchor->indexes, index);
+		if (natts == Natts_reservation && is_due_index(index))
+			continue;
 		if (!is_digest_index(index))
 			refuse_table(anchor->table, "another index");
 		if (index->rd_index->indisvalid && anchor->arbiter == NULL)
 			anchor->arbiter = index;
-		anchor->indexes = lappend(anchor->indexes, index);
 	}
 	list_free(oids);
 	if (anchor->arbiter == NULL)
 		refuse_table(anchor->table, "no valid unique index");
+}
+
+/* The table of claims whose effect is inside. */
+void
+idem_anchor_open(IdemAnchor *anchor, LOCKMODE lockmode)
+{
+	open_table(anchor, idem_anchor_relid(), Natts_anchor, lockmode);
+}
+
+/* The table of claims whose effect is outside. */
+void
+idem_reservation_open(IdemAnchor *anchor, LOCKMODE lockmode)
+{
+	open_table(anchor, idem_reservation_relid(), Natts_reservation, lockmode);
 }
 
 /* Locks stay until the end of the transaction. */
@@ -237,9 +267,126 @@ idem_anchor_read(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 	return seen;
 }
 
-/* Add the row in slot to the indexes; false if one of them has the key. */
+/* Is there a committed row now, whatever the transaction's snapshot says? */
 static bool
-insert_index_entries(IdemAnchor *anchor, TupleTableSlot *slot, Datum digest,
+is_committed(IdemAnchor *anchor, const IdemKey *key)
+{
+	TupleTableSlot *slot = table_slot_create(anchor->table, NULL);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	IndexScanDesc scan = begin_scan(anchor, key, snapshot);
+	bool		seen = index_getnext_slot(scan, ForwardScanDirection, slot);
+
+	index_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	ExecDropSingleTupleTableSlot(slot);
+	return seen;
+}
+
+/*
+ * Probe for a caller who will not insert, so that no unique index catches what
+ * the probe missed: a row that was updated while it looked.
+ */
+void
+idem_anchor_find(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
+{
+	for (;;)
+	{
+		idem_anchor_probe(anchor, key, found);
+		if (found->held != IDEM_HELD_NOT || !is_committed(anchor, key))
+			return;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/*
+ * Hold a committed anchor against the transaction's snapshot, where the
+ * isolation level asks for one answer throughout: what it cannot see must
+ * not be told, nor told to be new.
+ */
+void
+idem_anchor_check_visible(IdemAnchor *anchor, const IdemKey *key,
+						  IdemFound *found)
+{
+	if (!IsolationUsesXactSnapshot() || found->held != IDEM_HELD_COMMITTED)
+		return;
+	if (!idem_anchor_read(anchor, key, found))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to a concurrent claim of key \"%s\" in scope \"%s\"",
+						text_to_cstring(key->text), key->scope->name),
+				 errhint("The transaction might succeed if retried.")));
+}
+
+/*
+ * 40001 unless the transaction's snapshot sees the very version that is
+ * locked.
+ */
+static void
+check_version(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
+{
+	ItemPointerData locked = found->tuple->t_self;
+
+	idem_anchor_check_visible(anchor, key, found);
+	if (!ItemPointerEquals(&locked, &found->tuple->t_self))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to a concurrent change of key \"%s\" in scope \"%s\"",
+						text_to_cstring(key->text), key->scope->name),
+				 errhint("The transaction might succeed if retried.")));
+}
+
+/*
+ * Lock the newest version of a row, to change it.  True: it is locked and in
+ * found.  False: there is none, or only one that has not committed; or
+ * somebody else has it locked and we are not to wait, found being what is
+ * committed then.
+ */
+bool
+idem_anchor_lock(IdemAnchor *anchor, const IdemKey *key, bool wait,
+				 IdemFound *found)
+{
+	TupleTableSlot *slot = table_slot_create(anchor->table, NULL);
+	TM_Result	result = TM_Invisible;
+	TM_FailureData failure;
+
+	/* what this command did to the row has to be older */
+	CommandCounterIncrement();
+	for (;;)
+	{
+		ItemPointerData tid;
+
+		idem_anchor_find(anchor, key, found);
+		if (found->held != IDEM_HELD_OWN && found->held != IDEM_HELD_COMMITTED)
+			break;
+		tid = found->tuple->t_self;
+		result = table_tuple_lock(anchor->table, &tid, SnapshotAny, slot,
+								  GetCurrentCommandId(true),
+								  LockTupleNoKeyExclusive,
+								  wait ? LockWaitBlock : LockWaitSkip,
+								  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+		if (result != TM_Deleted)
+			break;
+		CHECK_FOR_INTERRUPTS();
+	}
+	if (result == TM_Ok)
+	{
+		keep_row(anchor, key, slot, found->held, found);
+		check_version(anchor, key, found);
+	}
+	else if (result != TM_Invisible && result != TM_WouldBlock)
+		elog(ERROR, "could not lock an anchor: result %d", (int) result);
+	ExecDropSingleTupleTableSlot(slot);
+	return result == TM_Ok;
+}
+
+/*
+ * Add the row in slot to the indexes; false if the unique one has the key.
+ * An index that REINDEX has only begun to make gets nothing, nor does the
+ * index of what is due get what is not.
+ */
+static bool
+insert_index_entries(IdemAnchor *anchor, TupleTableSlot *slot,
+					 const Datum *values, const bool *nulls,
 					 IndexUniqueCheck check, bool unchanged)
 {
 	bool		unique = true;
@@ -248,34 +395,57 @@ insert_index_entries(IdemAnchor *anchor, TupleTableSlot *slot, Datum digest,
 	foreach(lc, anchor->indexes)
 	{
 		Relation	index = lfirst(lc);
-		bool		isnull = false;
+		Datum		columns[2];
+		bool		isnull[2] = {false, false};
+		bool		due = index->rd_index->indnatts == 2;
 
-		/* a copy that REINDEX has only begun to make */
 		if (!index->rd_index->indisready)
 			continue;
-		if (!index_insert(index, &digest, &isnull, &slot->tts_tid,
-						  anchor->table, check, unchanged,
-						  BuildIndexInfo(index)))
+		if (due && nulls[Anum_reservation_due_at - 1])
+			continue;
+		columns[0] = values[(due ? Anum_anchor_scope : Anum_anchor_digest) - 1];
+		columns[1] = due ? values[Anum_reservation_due_at - 1] : (Datum) 0;
+		if (!index_insert(index, columns, isnull, &slot->tts_tid,
+						  anchor->table, due ? UNIQUE_CHECK_NO : check,
+						  unchanged && !due, BuildIndexInfo(index)) && !due)
 			unique = check != UNIQUE_CHECK_PARTIAL;
 	}
 	return unique;
 }
 
 /*
- * Write the anchor of a key that a probe did not find.  False if somebody was
+ * Write the row of a key that a probe did not find.  False if somebody was
  * faster: then nothing is left of ours, and the caller probes again.
  */
 bool
-idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
-				   bytea *fingerprint, TimestampTz first_seen)
+idem_anchor_insert_row(IdemAnchor *anchor, Datum *values, bool *nulls)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(anchor->table),
 													&TTSOpsHeapTuple);
 	TransactionId xid = GetCurrentTransactionId();
-	Datum		values[Natts_anchor];
-	bool		nulls[Natts_anchor] = {false};
 	uint32		token;
 	bool		unique;
+
+	ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(anchor->table),
+									   values, nulls), slot, true);
+	token = SpeculativeInsertionLockAcquire(xid);
+	table_tuple_insert_speculative(anchor->table, slot,
+								   GetCurrentCommandId(true), 0, NULL, token);
+	unique = insert_index_entries(anchor, slot, values, nulls,
+								  UNIQUE_CHECK_PARTIAL, false);
+	table_tuple_complete_speculative(anchor->table, slot, token, unique);
+	SpeculativeInsertionLockRelease(xid);
+	ExecDropSingleTupleTableSlot(slot);
+	return unique;
+}
+
+/* The anchor of a claim whose effect is inside, as idem_anchor_insert_row. */
+bool
+idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
+				   bytea *fingerprint, TimestampTz first_seen)
+{
+	Datum		values[Natts_anchor];
+	bool		nulls[Natts_anchor] = {false};
 
 	values[Anum_anchor_digest - 1] = UUIDPGetDatum(&key->digest);
 	values[Anum_anchor_first_seen - 1] = TimestampTzGetDatum(first_seen);
@@ -285,56 +455,53 @@ idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
 	values[Anum_anchor_fingerprint - 1] = PointerGetDatum(fingerprint);
 	values[Anum_anchor_response - 1] = (Datum) 0;
 	nulls[Anum_anchor_response - 1] = true;
-	ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(anchor->table),
-									   values, nulls), slot, true);
-
-	token = SpeculativeInsertionLockAcquire(xid);
-	table_tuple_insert_speculative(anchor->table, slot,
-								   GetCurrentCommandId(true), 0, NULL, token);
-	unique = insert_index_entries(anchor, slot, values[Anum_anchor_digest - 1],
-								  UNIQUE_CHECK_PARTIAL, false);
-	table_tuple_complete_speculative(anchor->table, slot, token, unique);
-	SpeculativeInsertionLockRelease(xid);
-	ExecDropSingleTupleTableSlot(slot);
-	return unique;
+	return idem_anchor_insert_row(anchor, values, nulls);
 }
 
 /*
- * Complete the anchor that this transaction wrote: nobody else can see it, so
- * there is nothing to wait for.
+ * Write a new version of a row that is ours to change: locked by
+ * idem_anchor_lock, or written by this transaction, so that there is nothing
+ * to wait for.  Digest, scope and key stay.
  */
 void
-idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
-					 Datum response, bool no_response)
+idem_anchor_update_row(IdemAnchor *anchor, const IdemFound *found,
+					   Datum *values, bool *nulls)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(anchor->table),
 													&TTSOpsHeapTuple);
-	Datum		values[Natts_anchor];
-	bool		nulls[Natts_anchor];
 	TM_FailureData failure;
 	LockTupleMode lockmode;
 	TU_UpdateIndexes update_indexes;
 	TM_Result	result;
 
-	memcpy(values, found->values, sizeof(values));
-	memcpy(nulls, found->nulls, sizeof(nulls));
-	values[Anum_anchor_state - 1] = CharGetDatum(IDEM_STATE_SUCCEEDED);
-	values[Anum_anchor_response - 1] = response;
-	nulls[Anum_anchor_response - 1] = no_response;
 	ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(anchor->table),
 									   values, nulls), slot, true);
-
-	/* the claim may be of the same command, and has to be older */
+	/* the row may have been written by the same command, and has to be older */
 	CommandCounterIncrement();
 	result = table_tuple_update(anchor->table, &found->tuple->t_self, slot,
 								GetCurrentCommandId(true), 0, InvalidSnapshot,
 								InvalidSnapshot, true, &failure, &lockmode,
 								&update_indexes);
 	if (result != TM_Ok)
-		elog(ERROR, "could not complete a claim: result %d", (int) result);
+		elog(ERROR, "could not change an anchor: result %d", (int) result);
 	if (update_indexes != TU_None)
-		(void) insert_index_entries(anchor, slot,
-									values[Anum_anchor_digest - 1],
+		(void) insert_index_entries(anchor, slot, values, nulls,
 									UNIQUE_CHECK_YES, true);
 	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Complete the claim of an effect inside, which this transaction wrote. */
+void
+idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
+					 Datum response, bool no_response)
+{
+	Datum		values[Natts_anchor];
+	bool		nulls[Natts_anchor];
+
+	memcpy(values, found->values, sizeof(values));
+	memcpy(nulls, found->nulls, sizeof(nulls));
+	values[Anum_anchor_state - 1] = CharGetDatum(IDEM_STATE_SUCCEEDED);
+	values[Anum_anchor_response - 1] = response;
+	nulls[Anum_anchor_response - 1] = no_response;
+	idem_anchor_update_row(anchor, found, values, nulls);
 }

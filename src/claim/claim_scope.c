@@ -65,6 +65,7 @@ enum
 
 /* OIDs of the room's tables; InvalidOid: to be looked up. */
 static Oid	anchor_relid = InvalidOid;
+static Oid	reservation_relid = InvalidOid;
 static Oid	scope_relid = InvalidOid;
 static Oid	scope_index = InvalidOid;
 
@@ -75,7 +76,8 @@ static bool scopes_valid = false;
 static void
 scope_invalidate(Datum arg, Oid relid)
 {
-	if (OidIsValid(relid) && relid != scope_relid && relid != anchor_relid)
+	if (OidIsValid(relid) && relid != scope_relid && relid != anchor_relid &&
+		relid != reservation_relid)
 		return;
 	scopes_valid = false;
 	anchor_relid = InvalidOid;
@@ -94,6 +96,7 @@ find_relations(void)
 	registered = true;
 	scope_relid = idem_extension_relation("scope");
 	scope_index = idem_extension_relation("scope_name_key");
+	reservation_relid = idem_extension_relation("reservation");
 	anchor_relid = idem_extension_relation("anchor");
 }
 
@@ -102,6 +105,13 @@ idem_anchor_relid(void)
 {
 	find_relations();
 	return anchor_relid;
+}
+
+Oid
+idem_reservation_relid(void)
+{
+	find_relations();
+	return reservation_relid;
 }
 
 /* Forget every scope, and make room for new ones. */
