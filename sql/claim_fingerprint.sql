@@ -113,6 +113,12 @@ SELECT outcome, mismatch, response FROM idem.claim('claim fp', 'own', '{"v": 1.0
 SELECT encode(substr(fingerprint, 1, 2), 'escape') AS head, octet_length(fingerprint) AS bytes,
        substr(fingerprint, 3) = substr(sha256('\x23' || int4send(1) || '1'), 1, 16) AS documented
     FROM idem.anchor WHERE key = 'own';
+-- Also of values of every length, around the edges of the blocks that SHA-256
+-- takes.
+SELECT count(*) AS granted FROM generate_series(0, 300) n,
+    idem.claim('claim fp', 'length-' || n, jsonb_build_object('v', repeat('~', n))) c WHERE c.granted;
+SELECT count(*) AS values, bool_and(substr(a.fingerprint, 3) = substr(sha256('\x73' || int4send(n) || repeat('~', n)::bytea), 1, 16)) AS documented
+    FROM generate_series(0, 300) n, idem.anchor a WHERE a.key = 'length-' || n;
 -- A stored fingerprint that is damaged is an error, never agreement.
 BEGIN;
 UPDATE idem.anchor SET fingerprint = substr(fingerprint, 1, 10) WHERE key = 'own';

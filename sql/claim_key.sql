@@ -54,6 +54,10 @@ SELECT outcome FROM idem.lookup('claim any', 'CAFE');
 SELECT k, outcome FROM unnest(ARRAY['1:23', '12:3', '0012', '12', '12.0', '1e1', '\x31', 'k%sk', 'k''', 'k"k']) WITH ORDINALITY u (k, n),
     idem.claim('claim ascii', k) ORDER BY n;
 
+-- A key of every length, so that a digest is made of one block, two, three and
+-- more, and of their edges.
+SELECT count(*) FROM generate_series(1, 255) n, idem.claim('claim ascii', repeat('~', n)) c WHERE c.granted;
+
 -- Every row holds its own key.
 SELECT count(*) AS anchors, count(DISTINCT digest) AS digests,
        bool_and(digest = encode(substr(sha256(int4send(scope) || convert_to(key, 'UTF8')), 1, 16), 'hex')::uuid) AS digest_as_documented,

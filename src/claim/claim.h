@@ -6,6 +6,7 @@
  *		claim_anchor.c		the table: probe, insert, complete
  *		claim_scope.c		declared scopes, remembered per session
  *		claim_key.c			which keys are accepted; the digest of a key
+ *		claim_sha256.c		SHA-256
  *		claim_fingerprint.c	what of a request must agree on a repeat
  *		claim_required.c	no commit with a claim that was not completed
  *		claim_duration.c	leases, quiet intervals, ladders
@@ -196,8 +197,10 @@ extern Oid	idem_anchor_relid(void);
 extern Oid	idem_reservation_relid(void);
 extern const IdemScope *idem_scope_get(text *name);
 
-/* claim_key.c */
+/* claim_sha256.c */
 extern void idem_digest16(const void *data, size_t len, uint8 *digest);
+
+/* claim_key.c */
 extern void idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest);
 extern void idem_key_check(const text *key, bool any_charset);
 extern bool idem_name_is_clean(const char *name, int len);

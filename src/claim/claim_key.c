@@ -11,34 +11,12 @@
  */
 #include "postgres.h"
 
-#include "common/cryptohash.h"
-#include "common/sha2.h"
 #include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
 
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "claim/claim.h"
-
-/*
- * The first 16 bytes of SHA-256: the only place of the room that hashes.
- */
-void
-idem_digest16(const void *data, size_t len, uint8 *digest)
-{
-	uint8		full[PG_SHA256_DIGEST_LENGTH];
-	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
-
-	if (pg_cryptohash_init(ctx) < 0 ||
-		pg_cryptohash_update(ctx, data, len) < 0 ||
-		pg_cryptohash_final(ctx, full, sizeof(full)) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not compute SHA-256: %s",
-						pg_cryptohash_error(ctx))));
-	pg_cryptohash_free(ctx);
-	memcpy(digest, full, IDEM_DIGEST_BYTES);
-}
 
 /*
  * What the unique index is on: scope id, big endian, followed by the bytes of
