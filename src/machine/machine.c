@@ -26,6 +26,8 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -467,15 +469,64 @@ judge_unchanged(const IdemGuardCall *call, const IdemStatesGuard *guard)
 	refuse_repeat(call, guard);
 }
 
+/* Does this foreign key write its columns when the row it points to changes? */
 static bool
-has_role(const IdemEdge *edge)
+writes_columns(Oid constraint)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Form_pg_constraint con;
+	bool		writes;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for constraint %u", constraint);
+	con = (Form_pg_constraint) GETSTRUCT(tuple);
+	writes = con->confupdtype == FKCONSTR_ACTION_CASCADE ||
+		con->confupdtype == FKCONSTR_ACTION_SETNULL ||
+		con->confupdtype == FKCONSTR_ACTION_SETDEFAULT ||
+		con->confdeltype == FKCONSTR_ACTION_SETNULL ||
+		con->confdeltype == FKCONSTR_ACTION_SETDEFAULT;
+	ReleaseSysCache(tuple);
+	return writes;
+}
+
+static bool
+is_written_by_foreign_key(Relation rel, AttrNumber column)
+{
+	/* a copy: what the relcache has may go with any look-up */
+	List	   *keys = copyObject(RelationGetFKeyList(rel));
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		ForeignKeyCacheInfo *key = lfirst(lc);
+		int			i;
+
+		for (i = 0; i < key->nkeys; i++)
+			if (key->conkey[i] == column && writes_columns(key->conoid))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * May the user take the edge?  The server runs what a foreign key does to the
+ * row as the owner of the table, and since 18 also the triggers of it: then
+ * GetUserId() is not who did it.  So where a foreign key can write the column,
+ * the role that called whatever runs now must be a member, too.
+ */
+static bool
+has_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
+		 const IdemEdge *edge)
 {
 	Oid			role;
 
 	if (edge->role == NULL)
 		return true;
 	role = get_role_oid(edge->role, true);
-	return OidIsValid(role) && is_member_of_role(GetUserId(), role);
+	if (!OidIsValid(role) || !is_member_of_role(GetUserId(), role))
+		return false;
+	return is_member_of_role(GetOuterUserId(), role) ||
+		!is_written_by_foreign_key(call->rel, guard->column);
 }
 
 /* Every edge from one state to the other asks for a role: has he one? */
@@ -491,7 +542,7 @@ judge_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
 	{
 		if (machine->edges[i]->target != to)
 			continue;
-		if (has_role(machine->edges[i]))
+		if (has_role(call, guard, machine->edges[i]))
 			return;
 		asked = machine->edges[i]->role;
 	}
@@ -546,7 +597,7 @@ judge_announced(const IdemGuardCall *call, const IdemStatesGuard *guard,
 							 &count);
 	if (edge == NULL)
 		refuse_transition(call, guard, from);
-	if (!has_role(edge))
+	if (!has_role(call, guard, edge))
 		refuse_role(call, guard, edge->role);
 	return edge->event < 0 ? NULL : machine->diagram.events.names[edge->event];
 }
@@ -571,6 +622,24 @@ plain_event(const IdemStatesGuard *guard, int from, int to)
 	return machine->diagram.events.names[edge->event];
 }
 
+/*
+ * Which command made this version of the row, or took it away.  A row that
+ * does not say that we wrote it came with COPY FREEZE.
+ */
+static CommandId
+command_of(const IdemGuardCall *call)
+{
+	TriggerData *trigdata = call->trigdata;
+	HeapTupleHeader row = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
+		trigdata->tg_newtuple->t_data : trigdata->tg_trigtuple->t_data;
+
+	if (IDEM_CALL_IS_DELETE(call))
+		return HeapTupleHeaderGetCmax(row);
+	if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row)))
+		return GetCurrentCommandId(false);
+	return HeapTupleHeaderGetCmin(row);
+}
+
 /* Write the history of a row: STATE_NULL stands for not being there. */
 static void
 record(const IdemGuardCall *call, const IdemStatesGuard *guard,
@@ -581,8 +650,8 @@ record(const IdemGuardCall *call, const IdemStatesGuard *guard,
 	idem_log_transition(guard->root, guard->column_name,
 						idem_key_of_row(guard->row_key,
 										call->after ? call->after : call->before),
-						state_name(guard, from), state_name(guard, to),
-						event, guard->actor);
+						command_of(call), state_name(guard, from),
+						state_name(guard, to), event, guard->actor);
 }
 
 static void

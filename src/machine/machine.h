@@ -163,9 +163,9 @@ extern Datum *idem_key_read(Relation rel, const IdemKey *key, char *text);
 
 /* machine_log.c */
 extern void idem_log_transition(Oid relid, const char *column,
-								const char *key, const char *from,
-								const char *to, const char *event,
-								const char *actor);
+								const char *key, CommandId command,
+								const char *from, const char *to,
+								const char *event, const char *actor);
 extern bool idem_log_has_entered(Oid relid, const char *column,
 								 const char *key, const char *state);
 extern void idem_log_put_history(ReturnSetInfo *rsinfo, Oid relid,

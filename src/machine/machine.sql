@@ -36,20 +36,22 @@ COMMENT ON TRIGGER machine_invalidate ON idem.machine IS 'every session reads a 
 ALTER TABLE idem.machine ENABLE ALWAYS TRIGGER machine_invalidate;
 
 -- One row a transition, written by the guards.  No row belongs to a machine's
--- version or to a partition: history is of the row, for good.
+-- version or to a partition: history is of the row, for good.  Names are text,
+-- not name: a name always takes 64 bytes.
 CREATE TABLE idem.transition_log (
     id              bigint GENERATED ALWAYS AS IDENTITY
                     CONSTRAINT transition_log_pkey PRIMARY KEY,
     relation        regclass NOT NULL,
-    state_column    name NOT NULL,
+    command         cid NOT NULL,
+    state_column    text COLLATE "C" NOT NULL,
     key             text COLLATE "C" NOT NULL,
     from_state      text COLLATE "C",
     to_state        text COLLATE "C",
     event           text COLLATE "C",
     at              timestamptz NOT NULL,
     transaction     xid8 NOT NULL,
-    session_role    name NOT NULL,
-    role            name NOT NULL,
+    session_role    text COLLATE "C" NOT NULL,
+    role            text COLLATE "C" NOT NULL,
     actor           text,
     application     text NOT NULL
 );
@@ -58,6 +60,7 @@ COMMENT ON INDEX idem.transition_log_row IS 'the history of one row, in order';
 COMMENT ON TABLE idem.transition_log IS 'every transition of every guarded row, append-only';
 COMMENT ON COLUMN idem.transition_log.id IS 'order of writing';
 COMMENT ON COLUMN idem.transition_log.relation IS 'the guarded table; of a partition the table at the top';
+COMMENT ON COLUMN idem.transition_log.command IS 'which command of its transaction: the order of two transitions of one row in one transaction';
 COMMENT ON COLUMN idem.transition_log.state_column IS 'the guarded column';
 COMMENT ON COLUMN idem.transition_log.key IS 'primary key of the row; of several columns a JSON object';
 COMMENT ON COLUMN idem.transition_log.from_state IS 'state before; NULL: the row was inserted';
@@ -158,7 +161,7 @@ COMMENT ON FUNCTION idem.transition(regclass, text, text, text, text[], jsonb, n
 CREATE FUNCTION idem.history(relation regclass, key text,
                              state_column name DEFAULT NULL)
     RETURNS TABLE (at timestamptz, from_state text, to_state text, event text,
-                   transaction xid8, session_role name, role name, actor text,
+                   transaction xid8, session_role text, role text, actor text,
                    application text)
     AS 'MODULE_PATHNAME', 'idem_history'
     LANGUAGE C STABLE PARALLEL SAFE;
