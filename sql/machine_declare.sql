@@ -57,6 +57,16 @@ SELECT idem.guard_states('kinds', 'a', 'declare_m');
 SELECT FROM idem.define_machine('declare_n', E'stateDiagram-v2\n[*] --> open\nopen --> [*]');
 SELECT idem.guard_states('kinds', 'a', 'declare_n');
 
+-- two states of which one is part of the primary key: it could never change,
+-- because the guard of the other keeps the key
+CREATE TABLE two (id int, a text, b text, c text, PRIMARY KEY (id, a));
+SELECT idem.guard_states('two', 'a', 'declare_m');
+SELECT idem.guard_states('two', 'b', 'declare_m');
+CREATE TABLE two_b (LIKE two INCLUDING ALL);
+SELECT idem.guard_states('two_b', 'b', 'declare_m');
+SELECT idem.guard_states('two_b', 'a', 'declare_m');
+SELECT idem.guard_states('two_b', 'c', 'declare_m');
+
 -- ------------------------------------------------------------------- arguments
 CREATE TABLE plain (id int PRIMARY KEY, status text);
 SELECT idem.guard_states(NULL, 'status', 'declare_m');

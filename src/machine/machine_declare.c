@@ -185,6 +185,28 @@ check_key(Relation rel, AttrNumber column)
 				 errtable(rel)));
 }
 
+/*
+ * A guard keeps the primary key, less the column it judges itself: beside a
+ * second guard a state in the primary key could never change.
+ */
+static void
+check_beside(Relation rel, const char *column, const char *guarded)
+{
+	Bitmapset  *key = idem_key_columns(rel);
+	bool		in_key = bms_is_member(idem_column_number(rel, column), key);
+
+	if (!in_key && !bms_is_member(idem_column_number(rel, guarded), key))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("columns \"%s\" and \"%s\" of table \"%s\" cannot both be guarded by state machines",
+					guarded, column, RelationGetRelationName(rel)),
+			 errdetail("\"%s\" is part of the primary key, which the guard of the other column keeps.",
+					   in_key ? column : guarded),
+			 errhint("Take the state out of the primary key."),
+			 errtable(rel)));
+}
+
 /* One column must not express two kinds of status. */
 static void
 check_only_machine(Relation rel, const char *column)
@@ -198,7 +220,9 @@ check_only_machine(Relation rel, const char *column)
 		const char *guarded = trigger->tgfoid != function ? NULL :
 			idem_trigger_setting(trigger, "column");
 
-		if (guarded != NULL && strcmp(guarded, column) == 0)
+		if (guarded != NULL && strcmp(guarded, column) != 0)
+			check_beside(rel, column, guarded);
+		else if (guarded != NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_OBJECT),
 					 errmsg("column \"%s\" of table \"%s\" is already guarded by state machine \"%s\"",
@@ -263,6 +287,40 @@ check_rows(Relation rel, const char *column, const IdemMachine *machine)
 			 errdetail("Column \"%s\" is null.", column),
 			 errhint("Declare the state, or bring the rows into a declared one."),
 			 errtablecol(rel, idem_column_number(rel, column))));
+}
+
+/*
+ * The rows of a table that was attached as a partition were not judged when
+ * they were written: 23514 unless each stands in a declared state.  Once for
+ * every machine, whose lock keeps it as it is until the end of the
+ * transaction.  The caller holds a lock against writers, as ATTACH does.
+ */
+void
+idem_machine_check_attached(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
+	Oid			function = idem_machine_guard_function();
+	int			i;
+
+	SPI_connect();
+	for (i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+		const char *machine;
+		IdemIdentity saved;
+
+		if (trigger->tgfoid != function)
+			continue;
+		machine = idem_trigger_setting_required(rel, trigger, "machine");
+		idem_machine_lock(machine, ShareLock);
+		idem_become_declarer(rel, &saved);
+		check_rows(rel, idem_trigger_setting_required(rel, trigger, "column"),
+				   idem_machine_load(machine, 0));
+		idem_restore_identity(&saved);
+	}
+	SPI_finish();
+	table_close(rel, NoLock);
 }
 
 /* ---------- the declaration ---------- */
