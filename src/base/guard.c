@@ -53,6 +53,9 @@ typedef struct GuardEntry
 
 static HTAB *guard_entries = NULL;
 
+/* The entry asked for last: a bulk statement asks for the same every row. */
+static GuardEntry *last_entry = NULL;
+
 /* Mark what was read from relid; InvalidOid means everything. */
 static void
 guard_invalidate(Datum arg, Oid relid)
@@ -93,10 +96,15 @@ idem_guard_settings(const IdemGuardCall *call, IdemGuardCompile compile)
 	bool		found;
 	void	   *settings;
 
+	if (likely(last_entry != NULL &&
+			   last_entry->trigger == call->trigger->tgoid &&
+			   last_entry->valid && last_entry->settings != NULL))
+		return last_entry->settings;
 	if (guard_entries == NULL)
 		guard_entries_init();
 	entry = hash_search(guard_entries, &call->trigger->tgoid, HASH_ENTER,
 						&found);
+	last_entry = entry;			/* entries stay where they are */
 	if (found && entry->valid && entry->settings)
 		return entry->settings;
 	if (found && entry->settings)
