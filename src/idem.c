@@ -7,6 +7,9 @@
 #include "fmgr.h"
 
 #include "base/moved.h"
+#include "fixed/fixed_rows.h"
+#include "limit/limit_rows.h"
+#include "machine/machine_rows.h"
 
 PG_MODULE_MAGIC;
 
@@ -16,4 +19,7 @@ void
 _PG_init(void)
 {
 	idem_moved_init();
+	idem_machine_rows_init();
+	idem_limit_rows_init();
+	idem_fixed_rows_init();
 }

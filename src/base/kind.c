@@ -1,0 +1,261 @@
+/*
+ * kind.c
+ *		The kinds of guards there are, and questions about their rows.
+ *
+ * The registry is filled once, by _PG_init, and never changes.  A trigger
+ * function is known by its name in schema idem: the OIDs differ from database
+ * to database, and a backend sees one database only.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+
+#include "base/declare.h"
+#include "base/identity.h"
+#include "base/kind.h"
+
+/* const IdemGuardKind *, in TopMemoryContext */
+static List *kinds = NIL;
+
+/* Called by each room from _PG_init; the struct lives for ever. */
+void
+idem_register_kind(const IdemGuardKind *kind)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	kinds = lappend(kinds, unconstify(IdemGuardKind *, kind));
+	MemoryContextSwitchTo(old);
+}
+
+/* Does the function, if it still exists, live in schema idem? */
+bool
+idem_is_our_function(Oid function)
+{
+	Oid			schema = get_namespace_oid("idem", true);
+
+	return OidIsValid(schema) && get_func_namespace(function) == schema;
+}
+
+/* The kind whose triggers call the function, or NULL. */
+const IdemGuardKind *
+idem_kind_of_function(Oid function)
+{
+	char	   *name;
+	ListCell   *lc;
+
+	if (!idem_is_our_function(function))
+		return NULL;
+	name = get_func_name(function);
+	foreach(lc, kinds)
+	{
+		const IdemGuardKind *kind = lfirst(lc);
+
+		if (strcmp(kind->function, name) == 0)
+			return kind;
+	}
+	return NULL;
+}
+
+/* The deciding part of a kind of guard, or NULL. */
+const IdemGuardKind *
+idem_kind_named(const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, kinds)
+	{
+		const IdemGuardKind *kind = lfirst(lc);
+
+		if (kind->decides && strcmp(kind->kind, name) == 0)
+			return kind;
+	}
+	return NULL;
+}
+
+/* Is it the function of the triggers that refuse TRUNCATE? */
+bool
+idem_is_truncate_function(Oid function)
+{
+	return idem_is_our_function(function) &&
+		strcmp(get_func_name(function), "refuse_truncate") == 0;
+}
+
+/* ---------- a guard and its settings ---------- */
+
+IdemGuard *
+idem_guard_of_trigger(Oid relid, const Trigger *trigger)
+{
+	IdemGuard  *guard = palloc0(sizeof(IdemGuard));
+	int			i;
+
+	guard->relid = relid;
+	guard->name = pstrdup(trigger->tgname);
+	for (i = 0; i < trigger->tgnargs; i++)
+		guard->settings = lappend(guard->settings, pstrdup(trigger->tgargs[i]));
+	return guard;
+}
+
+/* The value of a setting, or NULL. */
+const char *
+idem_guard_setting(const IdemGuard *guard, const char *name)
+{
+	size_t		len = strlen(name);
+	ListCell   *lc;
+
+	foreach(lc, guard->settings)
+	{
+		const char *item = lfirst(lc);
+
+		if (strncmp(item, name, len) == 0 && item[len] == '=')
+			return item + len + 1;
+	}
+	return NULL;
+}
+
+/* The same: 39P01 if the trigger, made by hand, lacks it. */
+char *
+idem_guard_setting_required(const IdemGuard *guard, const char *name)
+{
+	const char *value = idem_guard_setting(guard, name);
+
+	if (value == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" lacks its argument \"%s\"",
+						guard->name, name)));
+	return pstrdup(value);
+}
+
+/* A setting that is the text of an array, or one word; NIL if absent. */
+List *
+idem_guard_setting_list(const IdemGuard *guard, const char *name)
+{
+	const char *value = idem_guard_setting(guard, name);
+	Datum		array;
+
+	if (value == NULL)
+		return NIL;
+	if (value[0] != '{')
+		return list_make1(pstrdup(value));
+	array = OidInputFunctionCall(F_ARRAY_IN, pstrdup(value), TEXTOID, -1);
+	return idem_array_list(name, DatumGetArrayTypeP(array));
+}
+
+/* Does one of these settings name the column? */
+bool
+idem_guard_names_column(const IdemGuard *guard, const char *const *settings,
+						const char *column)
+{
+	for (; settings != NULL && *settings != NULL; settings++)
+	{
+		ListCell   *lc;
+
+		foreach(lc, idem_guard_setting_list(guard, *settings))
+		{
+			if (strcmp(lfirst(lc), column) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* ---------- questions about rows ---------- */
+
+/*
+ * Run a query that counts offenders and shows one: NULL if there are none,
+ * else "3 rows <what>", with the example for someone who may read the table.
+ * Runs as the owner of that table; strings, a text[] or 0, is $1.
+ */
+char *
+idem_count_offenders(Relation shown, const char *sql, Datum strings,
+					 const char *what)
+{
+	Oid			types[1] = {TEXTARRAYOID};
+	int			nargs = strings == (Datum) 0 ? 0 : 1;
+	bool		may_read = idem_may_read(shown);
+	IdemIdentity saved;
+	char	   *rows;
+	char	   *example;
+	char	   *finding;
+
+	idem_become_declarer(shown, &saved);
+	/* fail rather than overlook rows that row security would hide */
+	(void) set_config_option("row_security", "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	if (SPI_execute_with_args(sql, nargs, types, &strings, NULL, true,
+							  0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the rows of table \"%s\"",
+			 RelationGetRelationName(shown));
+	idem_restore_identity(&saved);
+
+	rows = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	example = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	if (strcmp(rows, "0") == 0)
+		return NULL;
+	finding = psprintf("%s %s %s", rows, strcmp(rows, "1") == 0 ? "row" : "rows",
+					   what);
+	if (may_read && example != NULL)
+		finding = psprintf("%s, for example %s", finding, example);
+	return finding;
+}
+
+/* Does the error say something about this guard, and nothing more? */
+static bool
+is_finding(int sqlstate)
+{
+	int			class = ERRCODE_TO_CATEGORY(sqlstate);
+
+	return class == ERRCODE_DATA_EXCEPTION ||
+		class == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
+		class == ERRCODE_TO_CATEGORY(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED);
+}
+
+/*
+ * What a check finds, in memory of the caller; NULL: nothing.  In a
+ * subtransaction, so that what cannot be asked is a finding and no error; a
+ * query that was cancelled, a deadlock or a lack of memory stays an error.
+ */
+char *
+idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard, Oid rows)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	char	   *finding = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		finding = check(guard, rows);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (!is_finding(error->sqlerrcode))
+			ReThrowError(error);
+		finding = psprintf("rows could not be looked at: %s", error->message);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return finding;
+}

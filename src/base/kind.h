@@ -1,0 +1,70 @@
+/*
+ * kind.h
+ *		The kinds of guards there are, as their rooms describe them.
+ *
+ * A room registers its trigger functions when the library is loaded.  Whoever
+ * looks at the guards as a whole (room doctor) asks here and knows no room.
+ */
+#ifndef IDEM_KIND_H
+#define IDEM_KIND_H
+
+#include "commands/trigger.h"
+#include "nodes/pg_list.h"
+#include "utils/relcache.h"
+
+/* A guard as one of its triggers says it; also one that is already gone. */
+typedef struct IdemGuard
+{
+	Oid			relid;			/* the table that bears the trigger */
+	char	   *name;			/* of the trigger */
+	List	   *settings;		/* its arguments, each name=value */
+} IdemGuard;
+
+/*
+ * What is wrong with rows that are looked at: a sentence without full stop,
+ * "3 rows in a state that ...", or NULL.  May raise.  Connected to SPI.
+ */
+typedef char *(*IdemRowsCheck) (const IdemGuard *guard, Oid rows);
+
+/* One trigger function. */
+typedef struct IdemGuardKind
+{
+	const char *kind;			/* states, limit, fixed, kept */
+	const char *function;		/* its name in schema idem */
+	bool		decides;		/* false: the counterpart on another table */
+	bool		needs_key;		/* the table must keep a primary key */
+	const char *const *columns; /* settings that name columns of the bearer;
+								 * NULL ends them */
+	const char *const *not_null;	/* those of which must stay NOT NULL */
+	IdemRowsCheck check_rows;	/* all rows of the guard; or NULL */
+	const char *remedy;			/* for what check_rows finds */
+	IdemRowsCheck check_attached;	/* rows of a table that becomes a
+									 * partition; or NULL */
+	IdemRowsCheck check_detached;	/* rows of a partition that leaves; or
+									 * NULL */
+	IdemRowsCheck check_shape;	/* what the guard relies on is still there;
+								 * or NULL */
+} IdemGuardKind;
+
+extern void idem_register_kind(const IdemGuardKind *kind);
+extern const IdemGuardKind *idem_kind_of_function(Oid function);
+extern const IdemGuardKind *idem_kind_named(const char *kind);
+extern bool idem_is_truncate_function(Oid function);
+extern bool idem_is_our_function(Oid function);
+
+extern IdemGuard *idem_guard_of_trigger(Oid relid, const Trigger *trigger);
+extern const char *idem_guard_setting(const IdemGuard *guard,
+									  const char *name);
+extern char *idem_guard_setting_required(const IdemGuard *guard,
+										 const char *name);
+extern List *idem_guard_setting_list(const IdemGuard *guard,
+									 const char *name);
+extern bool idem_guard_names_column(const IdemGuard *guard,
+									const char *const *settings,
+									const char *column);
+extern char *idem_count_offenders(Relation shown, const char *sql,
+								  Datum strings, const char *what);
+extern char *idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard,
+						   Oid rows);
+
+#endif							/* IDEM_KIND_H */

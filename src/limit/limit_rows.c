@@ -1,0 +1,311 @@
+/*
+ * limit_rows.c
+ *		Do the running totals agree with the sums of the children?
+ *
+ * The guard counts what is written while it stands.  These look at rows that
+ * came in otherwise: all of them, for the doctor; those of a table that is to
+ * become a partition, which must have been counted before; those of a
+ * partition that is to leave, which would stay counted.
+ *
+ * Child and parent are read once, restricted, under one snapshot, as the
+ * owner of the parent; for him no code of the child's owner may run, so a
+ * state is read by the output function of its type, for which a cast of
+ * somebody's making cannot stand in, and amounts have one of the types that a
+ * limit is kept in.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/declare.h"
+#include "base/guard.h"
+#include "base/idem_compat.h"
+#include "base/kind.h"
+#include "limit/limit.h"
+#include "limit/limit_rows.h"
+
+static const char *
+column_of(const char *table, Oid relid, AttrNumber column)
+{
+	return psprintf("%s.%s", table,
+					quote_identifier(get_attname(relid, column, false)));
+}
+
+/* c.fk AS k1, ... */
+static char *
+child_keys_sql(const IdemLimitKey *key)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	for (i = 0; i < key->n; i++)
+		appendStringInfo(&sql, "%s%s AS k%d", i > 0 ? ", " : "",
+						 column_of("c", key->child, key->child_column[i]),
+						 i + 1);
+	return sql.data;
+}
+
+/* Which children count: a condition on c. */
+static char *
+counted_sql(const IdemGuard *guard)
+{
+	const char *state = idem_guard_setting(guard, "state");
+	const char *released = idem_guard_setting(guard, "released");
+	const char *column;
+
+	if (state == NULL || released == NULL)
+		return "true";
+	column = quote_identifier(state);
+	return psprintf("(c.%s IS NULL OR format('%%s', c.%s) COLLATE \"C\" <> ALL (%s::text[]))",
+					column, column, quote_literal_cstr(released));
+}
+
+/* SELECT c.fk AS k1, ..., sum(c.amount) AS total FROM child c ... GROUP BY */
+static char *
+sums_sql(const IdemGuard *guard, const IdemLimitKey *key)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT %s, sum(c.%s) AS total FROM %s c WHERE %s",
+					 child_keys_sql(key),
+					 quote_identifier(idem_guard_setting_required(guard, "amount")),
+					 idem_qualified_name_of(key->child), counted_sql(guard));
+	for (i = 0; i < key->n; i++)
+		appendStringInfo(&sql, "%s%d", i > 0 ? ", " : " GROUP BY ", i + 1);
+	return sql.data;
+}
+
+/* p.key = t.k1 AND ..., by the operators of the foreign key */
+static char *
+join_sql(const IdemLimitKey *key, const char *table)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	for (i = 0; i < key->n; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(&sql, " AND ");
+		generate_operator_clause(&sql,
+								 column_of("p", key->parent, key->parent_column[i]),
+								 get_atttype(key->parent, key->parent_column[i]),
+								 key->equal_child[i],
+								 psprintf("%s.k%d", table, i + 1),
+								 get_atttype(key->child, key->child_column[i]));
+	}
+	return sql.data;
+}
+
+/* p.a, p.b */
+static char *
+parent_key_sql(const IdemLimitKey *key)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	for (i = 0; i < key->n; i++)
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "",
+						 column_of("p", key->parent, key->parent_column[i]));
+	return sql.data;
+}
+
+/*
+ * The type of a column that holds amounts, which decides what code "sum" and
+ * "=" run: 42804 if it is none that a limit is kept in.
+ */
+static Oid
+amount_type(Oid relid, const char *column)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	Oid			type = idem_column_base_type(rel,
+											 idem_column_number(rel, column),
+											 NULL);
+
+	if (!idem_amount_type_supported(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of table \"%s\" has type %s, in which no limit is kept",
+						column, RelationGetRelationName(rel),
+						format_type_be(type))));
+	relation_close(rel, NoLock);
+	return type;
+}
+
+/*
+ * SELECT count(*), min(format('%s: %s where its children add up to %s',
+ *							   p.key, p.used, total))
+ *	FROM (SELECT ROW(p.key...), p.used, COALESCE(t.total, 0) ...
+ *		  FROM parent p LEFT JOIN (sums) t ON p.key = t.k1 ...)
+ *	WHERE used IS DISTINCT FROM total
+ *
+ * among is a join that leaves some of the parents, or empty.
+ */
+static char *
+compare_totals(const IdemGuard *guard, const IdemLimitKey *key,
+			   const char *among)
+{
+	char	   *used = idem_guard_setting_required(guard, "used");
+	Relation	parent;
+	char	   *type;
+	char	   *sql;
+	char	   *finding;
+
+	(void) amount_type(key->child,
+					   idem_guard_setting_required(guard, "amount"));
+	type = format_type_be_qualified(amount_type(key->parent, used));
+	parent = relation_open(key->parent, AccessShareLock);
+	sql = psprintf("SELECT count(*), min(format('%%s: %%s where its children add up to %%s', x.key, x.used, x.total) COLLATE \"C\")"
+				   " FROM (SELECT concat_ws(', ', %s) AS key, p.%s AS used, COALESCE(t.total::%s, '0'::%s) AS total"
+				   " FROM %s p %s LEFT JOIN (%s) t ON %s) x"
+				   " WHERE x.used IS DISTINCT FROM x.total",
+				   parent_key_sql(key), quote_identifier(used), type, type,
+				   idem_qualified_name(parent), among, sums_sql(guard, key),
+				   join_sql(key, "t"));
+	finding = idem_count_offenders(parent, sql, (Datum) 0,
+								   psprintf("of table \"%s\" whose running total \"%s\" is not the sum of the children",
+											RelationGetRelationName(parent), used));
+	relation_close(parent, AccessShareLock);
+	return finding;
+}
+
+/* The foreign key of a limit: 39P01 if it cannot carry one (any longer). */
+static void
+find_key(const IdemGuard *guard, IdemLimitKey *key)
+{
+	idem_limit_find_key(guard->relid, idem_guard_setting_list(guard, "fk"),
+						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, key);
+}
+
+static char *
+check_totals(const IdemGuard *guard, Oid rows)
+{
+	IdemLimitKey key;
+
+	find_key(guard, &key);
+	return compare_totals(guard, &key, "");
+}
+
+/* How many rows of a table, its own, are there, or count? */
+static char *
+count_children(const IdemGuard *guard, Oid rows, const char *condition)
+{
+	Relation	child = relation_open(guard->relid, AccessShareLock);
+	char	   *finding;
+
+	finding = idem_count_offenders(child,
+								   psprintf("SELECT count(*), NULL::text FROM %s c WHERE %s",
+											idem_qualified_name_of(rows),
+											condition),
+								   (Datum) 0, "that count against a limit");
+	relation_close(child, AccessShareLock);
+	return finding;
+}
+
+/* The parents of attached children must have counted them before. */
+static char *
+check_attached_children(const IdemGuard *guard, Oid rows)
+{
+	IdemLimitKey key;
+
+	if (count_children(guard, rows, "true") == NULL)
+		return NULL;
+	find_key(guard, &key);
+	return compare_totals(guard, &key,
+						  psprintf("JOIN (SELECT DISTINCT %s FROM %s c) r ON %s",
+								   child_keys_sql(&key),
+								   idem_qualified_name_of(rows),
+								   join_sql(&key, "r")));
+}
+
+/* Children that leave the table would stay counted. */
+static char *
+check_detached_children(const IdemGuard *guard, Oid rows)
+{
+	return count_children(guard, rows, counted_sql(guard));
+}
+
+/* What an attached parent has used it cannot have by children of this table. */
+static char *
+check_attached_parents(const IdemGuard *guard, Oid rows)
+{
+	char	   *used = idem_guard_setting_required(guard, "used");
+	Relation	parent = relation_open(guard->relid, AccessShareLock);
+	char	   *type = format_type_be_qualified(amount_type(guard->relid, used));
+	char	   *finding;
+
+	finding = idem_count_offenders(parent,
+								   psprintf("SELECT count(*), NULL::text FROM %s p WHERE p.%s IS DISTINCT FROM '0'::%s",
+											idem_qualified_name_of(rows),
+											quote_identifier(used), type),
+								   (Datum) 0,
+								   psprintf("whose running total \"%s\" is not zero, without a child",
+											used));
+	relation_close(parent, AccessShareLock);
+	return finding;
+}
+
+static char *
+check_key(const IdemGuard *guard, Oid rows)
+{
+	IdemLimitKey key;
+
+	find_key(guard, &key);
+	return NULL;
+}
+
+/* The CHECK that the server keeps, by its name. */
+static char *
+check_check(const IdemGuard *guard, Oid rows)
+{
+	char	   *name = psprintf("idem_limit_%s",
+								idem_guard_setting_required(guard, "used"));
+
+	if (OidIsValid(get_relation_constraint_oid(guard->relid, name, true)))
+		return NULL;
+	return psprintf("CHECK \"%s\" is gone", name);
+}
+
+static const char *const child_columns[] = {"fk", "amount", "state", "same", NULL};
+static const char *const child_not_null[] = {"fk", NULL};
+static const char *const parent_columns[] = {"key", "cap", "used", "same_parent", NULL};
+static const char *const parent_not_null[] = {"cap", "used", NULL};
+
+static const IdemGuardKind limit_kind = {
+	.kind = "limit",
+	.function = "keep_limit",
+	.decides = true,
+	.columns = child_columns,
+	.not_null = child_not_null,
+	.check_rows = check_totals,
+	.remedy = "find out who wrote past the guard; then take it off with idem.drop_guard and declare it anew, which fills the total",
+	.check_attached = check_attached_children,
+	.check_detached = check_detached_children,
+	.check_shape = check_key
+};
+
+static const IdemGuardKind total_kind = {
+	.kind = "limit",
+	.function = "keep_total",
+	.decides = false,
+	.columns = parent_columns,
+	.not_null = parent_not_null,
+	.check_attached = check_attached_parents,
+	.check_shape = check_check
+};
+
+void
+idem_limit_rows_init(void)
+{
+	idem_register_kind(&limit_kind);
+	idem_register_kind(&total_kind);
+}

@@ -1,0 +1,10 @@
+/*
+ * limit_rows.h
+ *		What the room limit tells of its guards.
+ */
+#ifndef IDEM_LIMIT_ROWS_H
+#define IDEM_LIMIT_ROWS_H
+
+extern void idem_limit_rows_init(void);
+
+#endif							/* IDEM_LIMIT_ROWS_H */

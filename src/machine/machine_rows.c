@@ -1,0 +1,104 @@
+/*
+ * machine_rows.c
+ *		Do the rows of a guarded column stand in declared states?
+ *
+ * The guard judges what is written while it stands.  These look at rows that
+ * came in otherwise: all of them, for the doctor; those of a table that is to
+ * become a partition; those of a partition that is to leave.
+ *
+ * Each reads the table once, restricted, as the owner of the guarded table.
+ * A state is read by the output function of its type, for which a cast of
+ * somebody's making cannot stand in.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/declare.h"
+#include "base/kind.h"
+#include "machine/machine.h"
+#include "machine/machine_rows.h"
+
+/* The names of the states a row may stand in: all, or the final ones. */
+static Datum
+state_names(const IdemMachine *machine, bool only_final)
+{
+	int			n = idem_state_count(&machine->diagram);
+	Datum	   *names = palloc(sizeof(Datum) * (n + 1));
+	int			count = 0;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		const IdemState *state = &machine->diagram.states[i];
+
+		if (!only_final || state->final_line != 0)
+			names[count++] = CStringGetTextDatum(state->name);
+	}
+	return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false,
+										   TYPALIGN_INT));
+}
+
+/*
+ * SELECT count(*), min(format('%L', t.status)) FROM schema.table t
+ *	WHERE t.status IS NULL OR format('%s', t.status) COLLATE "C" <> ALL ($1)
+ */
+static char *
+rows_in_other_states(const IdemGuard *guard, Oid rows, bool only_final)
+{
+	Relation	rel = relation_open(guard->relid, AccessShareLock);
+	const char *column = quote_identifier(idem_guard_setting_required(guard, "column"));
+	const char *name = idem_guard_setting_required(guard, "machine");
+	const char *what = only_final ? "in no final state" :
+		psprintf("in a state that state machine \"%s\" does not declare", name);
+	char	   *sql;
+	char	   *finding;
+
+	sql = psprintf("SELECT count(*), min(format('%%L', t.%s) COLLATE \"C\")"
+				   " FROM %s t WHERE t.%s IS NULL"
+				   " OR format('%%s', t.%s) COLLATE \"C\" <> ALL ($1)",
+				   column, idem_qualified_name_of(rows), column, column);
+	finding = idem_count_offenders(rel, sql,
+								   state_names(idem_machine_load(name, 0),
+											   only_final),
+								   what);
+	relation_close(rel, AccessShareLock);
+	return finding;
+}
+
+static char *
+check_declared(const IdemGuard *guard, Oid rows)
+{
+	return rows_in_other_states(guard, rows, false);
+}
+
+static char *
+check_final(const IdemGuard *guard, Oid rows)
+{
+	return rows_in_other_states(guard, rows, true);
+}
+
+static const char *const columns[] = {"column", NULL};
+
+static const IdemGuardKind states_kind = {
+	.kind = "states",
+	.function = "keep_states",
+	.decides = true,
+	.needs_key = true,
+	.columns = columns,
+	.check_rows = check_declared,
+	.remedy = "find out who wrote past the guard; then declare the state, or bring the rows into a declared one while the guard is off",
+	.check_attached = check_declared,
+	.check_detached = check_final
+};
+
+void
+idem_machine_rows_init(void)
+{
+	idem_register_kind(&states_kind);
+}
