@@ -31,6 +31,8 @@ as=		# words in front of a command that has to run unprivileged
 keep=no		# yes: leave folder and server when done
 quiet_file=	# a setting of the package of the server, there while installing
 sudo=		# empty, or what makes a command run as root
+mounted=	# a file system mounted here, to be unmounted at the end
+cache=		# a folder that outlives the run, see idem_cache
 
 say()
 {
@@ -127,6 +129,7 @@ idem_end()
 	idem_stop_jobs
 	idem_stop_server
 	idem_sweep
+	idem_unmount
 	rm -rf "$tmp" 2>/dev/null || { sleep 1; rm -rf "$tmp"; }
 	exit "$status"
 }
@@ -187,6 +190,14 @@ idem_sweep()
 	kill -KILL $left 2>/dev/null
 }
 
+# What could not be unmounted now is when its last user ends.
+idem_unmount()
+{
+	[ -z "$mounted" ] || umount "$mounted" 2>/dev/null ||
+		umount -l "$mounted"
+	mounted=
+}
+
 # The process ids of what still runs from our folder.
 idem_strays()
 {
@@ -215,6 +226,14 @@ idem_start()
 	# shellcheck disable=SC2086 # $as is several words
 	setsid env --default-signal=INT,QUIT $as "$@" &
 	jobs="$jobs $!"
+}
+
+# Run a command as who we are, so that a signal to the script ends it too.
+idem_foreground()
+{
+	setsid env --default-signal=INT,QUIT "$@" &
+	jobs="$jobs $!"
+	idem_wait $!
 }
 
 # Wait for a job, in a way that a signal can end at once.
@@ -313,6 +332,29 @@ idem_need()
 	[ "$pg_config" = "${PG_CONFIG:-$pg_config}" ] ||
 		say "PG_CONFIG=$PG_CONFIG has no server and headers of 15 or later," \
 			"using $pg_config"
+}
+
+# The same for a single program: idem_need_command PROGRAM PACKAGE...
+idem_need_command()
+{
+	command -v "$1" >/dev/null && return
+	shift
+	packages=$*
+	idem_install
+}
+
+# Set $cache to the folder in which long work is kept between runs: servers
+# built from source, roots of other releases.  It may be removed at any time.
+idem_cache()
+{
+	cache=${IDEM_CACHE:-}
+	if [ -z "$cache" ]; then
+		case $(id -u) in
+			0)	cache=/var/cache/idem ;;
+			*)	cache=${XDG_CACHE_HOME:-$HOME/.cache}/idem ;;
+		esac
+	fi
+	mkdir -p "$cache" || die "cannot keep anything in $cache, set IDEM_CACHE"
 }
 
 # Install $packages, where "server" stands for a server and its headers in

@@ -1,0 +1,219 @@
+#!/bin/sh
+# mutate.sh - break the lines that decide, and see a test fail for each
+#
+#	sh test/mutate.sh [--list] [WORD]...
+#
+# test/mutations lists the lines: what is broken, where, how, and the tests
+# that guard it.  First those tests run on the code as it is and have to pass.
+# Then each line is broken alone, in a copy; idem is built and installed for a
+# private server and the tests named are run: a mutation that they all pass
+# has survived.  With WORDs, only mutations whose name or file has one of them.
+#
+# Lines are found by a pattern.  One that does not match exactly once, or whose
+# change changes nothing, is an error, so that the list cannot go stale.  The
+# last line is "N killed, N survived, N stale"; the exit status is 1 unless all
+# were killed.
+
+set -u
+here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+. "$here/test/lib.sh"
+
+list=$here/test/mutations
+parted=$(printf '\001')
+killed=0
+survived=0
+stale=0
+
+main()
+{
+	only=
+	listing=no
+	while [ $# -gt 0 ]; do
+		case $1 in
+			--list)	listing=yes ;;
+			-h | --help)	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+			-*)	die "unknown option $1" ;;
+			*)	only="$only $1" ;;
+		esac
+		shift
+	done
+	idem_begin "$here"
+	read_list >"$tmp/list"
+	if [ "$listing" = yes ]; then
+		show_list <"$tmp/list"
+		exit 0
+	fi
+	idem_need tap
+	idem_relocate
+	idem_build "$tmp/build.log" || die "building failed"
+	idem_cluster "fsync = off"
+	say "idem on PostgreSQL $version, $(wc -l <"$tmp/list") mutations"
+	as_it_is
+	while IFS=$parted read -r name file inside line change tests; do
+		one_mutation </dev/null
+	done <"$tmp/list"
+	say "$killed killed, $survived survived, $stale stale"
+	[ $((survived + stale)) -eq 0 ]
+}
+
+# ----------------------------------------------------------------------
+# The list
+# ----------------------------------------------------------------------
+
+# The entries of the list, one a line: name, file, function or "-", pattern,
+# change, tests; parted by a character that stands in none of them.
+read_list()
+{
+	awk -v only="$only" -v OFS="$parted" '
+		function wanted(	w, i, n)
+		{
+			n = split(only, w, " ")
+			for (i = 1; i <= n; i++)
+				if (index(of["name"] " " of["file"], w[i]))
+					return 1
+			return n == 0
+		}
+		function flush()
+		{
+			if (of["name"] != "" && wanted())
+				print of["name"], of["file"], (of["in"] == "" ? "-" : of["in"]),
+					of["line"], of["change"], of["tests"]
+			delete of
+		}
+		/^#/ { next }
+		/^[ \t]*$/ { flush(); next }
+		{
+			word = $1
+			sub(/:$/, "", word)
+			sub(/^[^:]*:[ \t]*/, "")
+			of[word] = $0
+		}
+		END { flush() }' "$list"
+}
+
+show_list()
+{
+	awk -F "$parted" '{ printf "%-44s %-32s %s\n", $1, $2, $6 }'
+}
+
+# ----------------------------------------------------------------------
+# One mutation
+# ----------------------------------------------------------------------
+
+# The tests have to pass where nothing is broken.
+as_it_is()
+{
+	all=$(cut -d "$parted" -f 6 "$tmp/list" | tr ' ' '\n' | sort -u | tr '\n' ' ')
+	run_tests "$all" && return
+	say "these fail without any mutation:$failing"
+	exit 1
+}
+
+one_mutation()
+{
+	cp "$here/$file" "$tmp/before.c" 2>/dev/null || {
+		not_there "there is no file $file"
+		return
+	}
+	range="1,\$"
+	[ "$inside" = - ] || range="/^$inside(/,/^}/"
+	times=$(sed -n "$range{/$line/p;}" "$tmp/before.c" | wc -l)
+	[ "$times" -eq 1 ] || {
+		not_there "the pattern matches $times lines, not one: $line"
+		return
+	}
+	sed "$range{/$line/{$change;};}" "$tmp/before.c" >"$tmp/after.c"
+	! cmp -s "$tmp/before.c" "$tmp/after.c" || {
+		not_there "the change changes nothing: $change"
+		return
+	}
+	put_file "$tmp/after.c"
+	if build_again; then
+		judge
+	else
+		not_there "the broken code does not compile"
+		tail -n 5 "$tmp/mutate.log" | sed 's/^/    /'
+	fi
+	put_file "$tmp/before.c"
+}
+
+# The copy is newer than what was made of it, whatever the clock's grain.
+put_file()
+{
+	# shellcheck disable=SC2086 # $as is several words
+	$as tee "$src/$file" <"$1" >/dev/null
+	$as touch -d '+2 seconds' "$src/$file"
+}
+
+build_again()
+{
+	: >"$tmp/mutate.log"
+	$as rm -f "$src/${file%.c}.o" "$src"/idem.so "$src"/idem--*.sql
+	idem_make "$tmp/mutate.log" -s all && idem_make "$tmp/mutate.log" -s install
+}
+
+judge()
+{
+	if run_tests "$tests"; then
+		survived=$((survived + 1))
+		say "SURVIVED  $name ($file): passes $tests"
+	else
+		killed=$((killed + 1))
+		say "killed    $name:$failing"
+	fi
+}
+
+not_there()
+{
+	stale=$((stale + 1))
+	say "STALE     $name: $1"
+}
+
+# Run tests by name; $failing are those that did not pass.
+run_tests()
+{
+	failing=
+	regress=
+	isolation=
+	tap=
+	for test in $1; do
+		if [ -e "$here/sql/$test.sql" ]; then
+			regress="$regress $test"
+		elif [ -e "$here/test/isolation/specs/$test.spec" ]; then
+			isolation="$isolation $test"
+		elif [ -e "$here/test/tap/$test.pl" ]; then
+			tap="$tap $test"
+		else
+			die "no test is called $test"
+		fi
+	done
+	[ -z "$regress" ] || run_suite regress "$regress" REGRESS="$regress" ISOLATION= TAP_TESTS=
+	[ -z "$isolation" ] || run_suite isolation "$isolation" REGRESS= ISOLATION="$isolation" TAP_TESTS=
+	for test in $tap; do
+		run_suite tap "$test" REGRESS= ISOLATION= TAP_TESTS=1 PROVE_TESTS="test/tap/$test.pl"
+	done
+	[ -z "$failing" ]
+}
+
+# A test that the runner does not call ok has failed, also if all it says is
+# that the server went away.
+run_suite()
+{
+	kind=$1
+	names=$2
+	shift 2
+	idem_server_ensure
+	: >"$tmp/suite.log"
+	idem_run "$tmp/suite.log" env PGHOST="$tmp" PGUSER=postgres \
+		timeout 300 make -C "$src" with_llvm=no PG_CONFIG="$bin/pg_config" \
+		-k installcheck "$@"
+	status=$?
+	for test in $names; do
+		case $kind in
+			tap)	[ "$status" -eq 0 ] ;;
+			*)	grep -Eq "^(test +$test +\.\.\. ok|ok [0-9]+ +[-+] $test )" "$tmp/suite.log" ;;
+		esac || failing="$failing $test"
+	done
+}
+
+main "$@"

@@ -1,0 +1,132 @@
+#!/bin/sh
+# versions.sh - every suite on every PostgreSQL that Debian carries
+#
+#	sh test/versions.sh [VERSION]...
+#
+# VERSION is 15, 17, 18 or 19, all unless told otherwise.  For each one a small
+# Debian of the release that carries it is made with debootstrap, from the
+# mirror that this machine's apt uses; in it runs test/run.sh with all warnings
+# on.  The last line for each version is the last line of its run, and the
+# number of warnings; the exit status is 1 if anything failed or was warned of.
+#
+# Needs root, and about 1 GB and two minutes for each version the first time:
+# the roots are kept in $IDEM_CACHE (see idem_cache in lib.sh) and used again.
+# PROVE_FLAGS and tests' names are not passed on: this is the whole.
+
+set -u
+here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+. "$here/test/lib.sh"
+
+# Where a version is found: its release, and the one it is installed from.
+release_of()
+{
+	case $1 in
+		15)	echo "bookworm bookworm" ;;
+		17)	echo "trixie trixie" ;;
+		18)	echo "forky forky" ;;
+		19)	echo "sid experimental" ;;
+		*)	return 1 ;;
+	esac
+}
+
+main()
+{
+	case ${1:-} in
+		-h | --help)	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	esac
+	for version in "$@"; do
+		release_of "$version" >/dev/null || die "no release is known for $version"
+	done
+	[ "$(id -u)" -eq 0 ] || die "debootstrap and chroot need root"
+	idem_begin "$here"
+	idem_cache
+	idem_need_command debootstrap debootstrap
+	bad=0
+	[ $# -gt 0 ] || set -- 15 17 18 19
+	for version in "$@"; do
+		one_version "$version" || bad=1
+	done
+	exit $bad
+}
+
+# Make the root if it is not there, run the suites in it, say how it ended.
+one_version()
+{
+	# shellcheck disable=SC2046 # two words
+	set -- "$1" $(release_of "$1")
+	place=$cache/postgresql-$1
+	log=$cache/postgresql-$1.log
+	if [ ! -e "$place.done" ]; then
+		make_root "$@" >"$log" 2>&1 || {
+			tail -n 20 "$log" | sed 's/^/    /'
+			say "PostgreSQL $1: no root could be made from $2"
+			return 1
+		}
+	fi
+	run_suites "$@" >"$log" 2>&1
+	status=$?
+	found=$(sed -n 's/^idem on PostgreSQL \([^,]*\),.*/\1/p' "$log")
+	warnings=$(sed -n 's/^built, \([0-9]*\) warnings/\1/p' "$log")
+	say "PostgreSQL ${found:-$1} ($2): $(tail -n 1 "$log"), ${warnings:-no build,} warnings"
+	[ "$status" -eq 0 ] && [ "$warnings" = 0 ] && return
+	grep -E 'FAILED|DID NOT RUN|warning:' "$log" | sed 's/^/    /'
+	say "    all it said: $log"
+	return 1
+}
+
+# The mirror from which this machine installs Debian's own packages.
+mirror()
+{
+	# shellcheck disable=SC2016 # the words are for apt
+	apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Identifier: Packages' |
+		sed -n 's/^Debian //p' | sed -n 1p
+}
+
+# make_root VERSION RELEASE SOURCE
+make_root()
+{
+	site=$(mirror)
+	[ -n "$site" ] || { echo "apt names no mirror of Debian"; return 1; }
+	rm -rf "$place"
+	recipe=/usr/share/debootstrap/scripts/$2
+	[ -e "$recipe" ] || recipe=/usr/share/debootstrap/scripts/sid
+	debootstrap --variant=minbase --include=ca-certificates "$2" "$place" "$site" "$recipe" || return 1
+	[ "$2" = "$3" ] ||
+		echo "deb $site $3 main" >"$place/etc/apt/sources.list.d/$3.list"
+	in_root apt-get -o Acquire::Check-Valid-Until=false update || return 1
+	mkdir -p "$place/etc/postgresql-common/createcluster.d"
+	echo 'create_main_cluster = false' \
+		>"$place/etc/postgresql-common/createcluster.d/idem-test.conf"
+	in_root apt-get install -y --no-install-recommends -t "$3" \
+		"postgresql-$1" "postgresql-server-dev-$1" || return 1
+	in_root apt-get install -y --no-install-recommends \
+		make gcc libc6-dev perl libipc-run-perl || return 1
+	in_root apt-get clean
+	: >"$place.done"
+}
+
+# Run a command in the root, with /proc and the machine's name servers.
+in_root()
+{
+	cp /etc/resolv.conf "$place/etc/"
+	mount -t proc proc "$place/proc"
+	mounted=$place/proc
+	idem_foreground chroot "$place" env DEBIAN_FRONTEND=noninteractive "$@"
+	inside=$?
+	umount "$mounted"
+	mounted=
+	return $inside
+}
+
+run_suites()
+{
+	rm -rf "$place/root/idem"
+	mkdir -p "$place/root/idem"
+	tar -C "$src" -cf - . | tar -C "$place/root/idem" -xf - || return 1
+	# shellcheck disable=SC2016 # for the shell in the root
+	in_root env -u TMPDIR HOME=/root \
+		IDEM_CFLAGS="-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare" \
+		sh /root/idem/test/run.sh
+}
+
+main "$@"
