@@ -30,6 +30,7 @@
 #define ERRCODE_IDEM_KEPT_ROW					MAKE_SQLSTATE('2','3','I','0','8')
 
 /* claim */
+#define ERRCODE_IDEM_STALE_TOKEN				MAKE_SQLSTATE('5','5','I','0','1')
 #define ERRCODE_IDEM_CLAIM_NOT_OPEN				MAKE_SQLSTATE('5','5','I','0','2')
 #define ERRCODE_IDEM_INVALID_KEY				MAKE_SQLSTATE('2','2','I','0','1')
 

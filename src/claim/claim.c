@@ -39,7 +39,7 @@
 
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "claim/claim.h"
+#include "claim/claim_outside.h"
 
 static void
 set_text(Datum *values, bool *nulls, int column, const char *value)
@@ -112,34 +112,26 @@ idem_answer_row(FunctionCallInfo fcinfo, const IdemKey *key,
 	return HeapTupleGetDatum(tuple);
 }
 
-/* Read scope and key of a call, and open the table. */
-static void
-begin_call(FunctionCallInfo fcinfo, LOCKMODE lockmode, IdemKey *key,
-		   IdemAnchor *anchor)
-{
-	text	   *scope = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
-
-	key->text = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
-	idem_anchor_open(anchor, lockmode);
-	key->scope = idem_scope_get(scope);
-	idem_key_check(key->text, key->scope->any_charset);
-	idem_key_digest(key->scope->id, key->text, &key->digest);
-}
-
-/* Read scope and key of a call that writes, as begin_call does. */
+/* Read scope and key of a call that writes, and open the table. */
 static void
 begin_inside_call(FunctionCallInfo fcinfo, const char *function,
 				  IdemKey *key, IdemAnchor *anchor)
 {
+	text	   *scope = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+
 	PreventCommandIfReadOnly(function);
 	PreventCommandIfParallelMode(function);
-	begin_call(fcinfo, RowExclusiveLock, key, anchor);
+	key->text = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
+	idem_anchor_open(anchor, RowExclusiveLock);
+	key->scope = idem_scope_get(scope);
 	if (key->scope->outside)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
 				 errmsg("scope \"%s\" is for effects outside of the transaction",
 						key->scope->name),
 				 errhint("A claim whose effect commits with it needs a scope with effect 'inside'.")));
+	idem_key_check(key->text, key->scope->any_charset);
+	idem_key_digest(key->scope->id, key->text, &key->digest);
 }
 
 /* Whom a caller who meets a key in progress can look up. */
@@ -157,8 +149,8 @@ idem_rival_detail(TransactionId rival)
 }
 
 /* What is known of a held key: state, response, times. */
-static void
-describe_found(const IdemFound *found, IdemAnswer *answer)
+void
+idem_anchor_describe(const IdemFound *found, IdemAnswer *answer)
 {
 	char		state = DatumGetChar(found->values[Anum_anchor_state - 1]);
 
@@ -166,6 +158,13 @@ describe_found(const IdemFound *found, IdemAnswer *answer)
 		DatumGetTimestampTz(found->values[Anum_anchor_first_seen - 1]);
 	answer->state = state == IDEM_STATE_SUCCEEDED ||
 		found->held == IDEM_HELD_COMMITTED ? "succeeded" : "claimed";
+	if (state == IDEM_STATE_FENCED && found->held != IDEM_HELD_RIVAL)
+	{
+		answer->outcome = "fenced";
+		answer->state = "fenced";
+		answer->settled = true;
+		return;
+	}
 	switch (found->held)
 	{
 		case IDEM_HELD_NOT:
@@ -195,7 +194,10 @@ answer_held(const IdemFound *found, bytea *fingerprint, IdemAnswer *answer)
 {
 	bytea	   *first = DatumGetByteaPP(found->values[Anum_anchor_fingerprint - 1]);
 
-	describe_found(found, answer);
+	idem_anchor_describe(found, answer);
+	/* fenced before it was ever claimed: there is no first request */
+	if (DatumGetChar(found->values[Anum_anchor_state - 1]) == IDEM_STATE_FENCED)
+		return;
 	answer->mismatch = idem_fingerprint_diff(first, fingerprint);
 	if (answer->mismatch == NULL)
 		return;
@@ -219,7 +221,8 @@ take_key(IdemAnchor *anchor, const IdemKey *key, bytea *fingerprint,
 		if (found->held != IDEM_HELD_NOT)
 			return false;
 		*first_seen = GetCurrentTimestamp();
-		if (idem_anchor_insert(anchor, key, fingerprint, *first_seen))
+		if (idem_anchor_insert(anchor, key, fingerprint, *first_seen,
+							   IDEM_STATE_CLAIMED))
 			return true;
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -275,6 +278,9 @@ check_own(const IdemKey *key, const IdemFound *found)
 {
 	static const char *const message = "is not claimed in this transaction";
 
+	if (found->held != IDEM_HELD_NOT &&
+		DatumGetChar(found->values[Anum_anchor_state - 1]) == IDEM_STATE_FENCED)
+		refuse_complete(key, message, "It is fenced.");
 	switch (found->held)
 	{
 		case IDEM_HELD_OWN:
@@ -346,24 +352,29 @@ Datum
 idem_lookup(PG_FUNCTION_ARGS)
 {
 	IdemAnswer	answer = {0};
-	IdemAnchor	anchor;
-	IdemFound	found;
-	IdemKey		key;
+	IdemCall	call;
+	IdemFound  *found = &call.row.found;
 
 	PreventCommandDuringRecovery("idem.lookup()");
 	PreventCommandIfParallelMode("idem.lookup()");
-	begin_call(fcinfo, AccessShareLock, &key, &anchor);
-	idem_anchor_probe(&anchor, &key, &found);
-	idem_anchor_check_visible(&anchor, &key, &found);
-	if (found.held != IDEM_HELD_NOT)
-		describe_found(&found, &answer);
-	else
+	idem_call_begin(fcinfo, AccessShareLock, &call);
+	idem_anchor_find(&call.table, &call.key, found);
+	idem_anchor_check_visible(&call.table, &call.key, found);
+	if (found->held == IDEM_HELD_NOT)
 	{
 		/* that there was nothing is something SERIALIZABLE has to know */
 		if (IsolationIsSerializable())
-			(void) idem_anchor_read(&anchor, &key, &found);
+			(void) idem_anchor_read(&call.table, &call.key, found);
 		answer.outcome = "unseen";
 	}
-	idem_anchor_close(&anchor);
-	PG_RETURN_DATUM(idem_answer_row(fcinfo, &key, &answer));
+	else if (call.key.scope->outside)
+	{
+		idem_reservation_decode(&call.row);
+		call.now = GetCurrentTimestamp();
+		idem_reservation_describe(&call, &answer);
+	}
+	else
+		idem_anchor_describe(found, &answer);
+	idem_anchor_close(&call.table);
+	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
 }

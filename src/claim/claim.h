@@ -65,6 +65,7 @@ typedef struct IdemScope
 
 #define IDEM_STATE_CLAIMED			'c' /* once committed, it succeeded */
 #define IDEM_STATE_SUCCEEDED		's' /* completed with a response */
+#define IDEM_STATE_FENCED			'n' /* never ran and never will */
 
 /* One key, as a call names it. */
 typedef struct IdemKey
@@ -167,6 +168,7 @@ extern void idem_answer_values(const IdemKey *key, const IdemAnswer *answer,
 							   Datum *values, bool *nulls);
 extern Datum idem_answer_row(FunctionCallInfo fcinfo, const IdemKey *key,
 							 const IdemAnswer *answer);
+extern void idem_anchor_describe(const IdemFound *found, IdemAnswer *answer);
 extern const char *idem_rival_detail(TransactionId rival);
 
 /* claim_anchor.c */
@@ -180,7 +182,8 @@ extern void idem_anchor_find(IdemAnchor *anchor, const IdemKey *key,
 extern bool idem_anchor_lock(IdemAnchor *anchor, const IdemKey *key, bool wait,
 							 IdemFound *found);
 extern bool idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
-							   bytea *fingerprint, TimestampTz first_seen);
+							   bytea *fingerprint, TimestampTz first_seen,
+							   char state);
 extern bool idem_anchor_insert_row(IdemAnchor *anchor, Datum *values,
 								   bool *nulls);
 extern void idem_anchor_update_row(IdemAnchor *anchor, const IdemFound *found,

@@ -442,7 +442,7 @@ idem_anchor_insert_row(IdemAnchor *anchor, Datum *values, bool *nulls)
 /* The anchor of a claim whose effect is inside, as idem_anchor_insert_row. */
 bool
 idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
-				   bytea *fingerprint, TimestampTz first_seen)
+				   bytea *fingerprint, TimestampTz first_seen, char state)
 {
 	Datum		values[Natts_anchor];
 	bool		nulls[Natts_anchor] = {false};
@@ -450,7 +450,7 @@ idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
 	values[Anum_anchor_digest - 1] = UUIDPGetDatum(&key->digest);
 	values[Anum_anchor_first_seen - 1] = TimestampTzGetDatum(first_seen);
 	values[Anum_anchor_scope - 1] = Int32GetDatum(key->scope->id);
-	values[Anum_anchor_state - 1] = CharGetDatum(IDEM_STATE_CLAIMED);
+	values[Anum_anchor_state - 1] = CharGetDatum(state);
 	values[Anum_anchor_key - 1] = PointerGetDatum(key->text);
 	values[Anum_anchor_fingerprint - 1] = PointerGetDatum(fingerprint);
 	values[Anum_anchor_response - 1] = (Datum) 0;

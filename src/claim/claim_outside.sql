@@ -49,7 +49,7 @@ COMMENT ON COLUMN idem.reservation.dispatched_at IS 'when the effect may have be
 COMMENT ON COLUMN idem.reservation.finished_at IS 'when the final state was reached';
 COMMENT ON COLUMN idem.reservation.due_at IS 'when somebody has to look at it; NULL: nobody has to any more';
 COMMENT ON COLUMN idem.reservation.fenced_at IS 'first fence, also one that came too late to block';
-COMMENT ON COLUMN idem.reservation.concern IS 'l: a late result, r: a reversal is needed: a person has to look';
+COMMENT ON COLUMN idem.reservation.concern IS 'a person has to look: l: a late result; s: one that says it succeeded; r: a reversal is needed';
 COMMENT ON COLUMN idem.reservation.dropped IS 'request and response were dropped after the retention of the scope';
 COMMENT ON INDEX idem.reservation_due IS 'what somebody has to look at, in the order it is due';
 REVOKE ALL ON TABLE idem.reservation FROM PUBLIC;
@@ -120,7 +120,7 @@ CREATE VIEW idem.open_claims AS
                         WHEN 'l' THEN 'released' WHEN 's' THEN 'succeeded' WHEN 'f' THEN 'failed'
                         WHEN 'n' THEN 'fenced' END AS state,
            r.token, r.attempt, r.request, r.first_seen, r.lease_until, r.dispatched_at, r.due_at, r.step,
-           CASE WHEN r.concern = 'l' THEN 'late result' WHEN r.concern = 'r' THEN 'reverse needed'
+           CASE WHEN r.concern IN ('l', 's') THEN 'late result' WHEN r.concern = 'r' THEN 'reverse needed'
                 WHEN r.step >= pg_catalog.cardinality(s.ladder) THEN 'manual'
                 WHEN r.state IN ('r', 'l') THEN 'abandoned reservation' ELSE 'inquire' END AS why
     FROM idem.reservation r JOIN idem.scope s ON s.id = r.scope
@@ -171,7 +171,7 @@ COMMENT ON COLUMN idem.due_result.reentrant IS 'as in idem.claim_result';
 COMMENT ON COLUMN idem.due_result.scope IS 'scope of the key';
 COMMENT ON COLUMN idem.due_result.key IS 'the key';
 COMMENT ON COLUMN idem.due_result.state IS 'as in idem.claim_result';
-COMMENT ON COLUMN idem.due_result.token IS 'newest token';
+COMMENT ON COLUMN idem.due_result.token IS 'NULL: the token is its holder''s';
 COMMENT ON COLUMN idem.due_result.attempt IS 'which attempt';
 COMMENT ON COLUMN idem.due_result.response IS 'the response, if there is one';
 COMMENT ON COLUMN idem.due_result.response_dropped IS 'as in idem.claim_result';
@@ -216,7 +216,7 @@ CREATE PROCEDURE idem.dispatch(
 COMMENT ON PROCEDURE idem.dispatch(text, text, bigint, boolean, text, boolean, boolean, text, integer, jsonb, boolean, timestamptz, timestamptz, timestamptz, timestamptz, text) IS
     'marks a reserved key as sent, commits, and only then answers: CALL idem.dispatch(scope, key, token).
 Out: a row. granted true, outcome granted: the first dispatch of the newest token; send now, once. granted false: do not send; outcome in_progress or unknown (sent before), replayed, fenced, late.
-Errors: 2D000 in a transaction block or function; 55I01 token never issued; 55I02 key never reserved; others as reserve.
+Errors: 25001 in a transaction block or function; 55I01 token never issued; 55I02 key never reserved; others as reserve.
 Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
 REVOKE ALL ON PROCEDURE idem.dispatch(text, text, bigint, boolean, text, boolean, boolean, text, integer, jsonb, boolean, timestamptz, timestamptz, timestamptz, timestamptz, text) FROM PUBLIC;
 

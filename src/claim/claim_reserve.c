@@ -1,27 +1,232 @@
 /*
  * claim_reserve.c
- *		Effects outside of the database.
+ *		A key is mine for a lease, and nothing has left yet.
+ *
+ * The first of two committed points before an effect outside.  Whoever
+ * reserves gets a token; sending needs idem.dispatch with the newest one.
+ * So an expired reservation can be taken over safely: the former holder's
+ * token is lower then, and nothing he reserved was sent.  What was dispatched
+ * is never taken over, whatever its lease says.
+ *
+ * The unique index decides among first callers; the row's lock decides among
+ * those who take over.  Neither is waited for: a rival is reported at once.
+ *
+ * A call with the nonce of the holder is the holder, who has not heard the
+ * answer: it gets the same token again.
  */
 #include "postgres.h"
 
-#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
 
-#define STUB(name) \
-PG_FUNCTION_INFO_V1(name); \
-Datum \
-name(PG_FUNCTION_ARGS) \
-{ \
-	ereport(ERROR, \
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), \
-			 errmsg("effects outside are not supported yet"))); \
-	PG_RETURN_NULL(); \
+#include "base/idem_compat.h"
+#include "claim/claim_outside.h"
+
+#define NONCE_BYTES_MAX			255
+
+/* The nonce of a call, or NULL: 22023 if it is none that can be kept. */
+static text *
+nonce_argument(FunctionCallInfo fcinfo, int n)
+{
+	text	   *nonce = PG_ARGISNULL(n) ? NULL : PG_GETARG_TEXT_PP(n);
+
+	if (nonce != NULL && (VARSIZE_ANY_EXHDR(nonce) == 0 ||
+						  VARSIZE_ANY_EXHDR(nonce) > NONCE_BYTES_MAX))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("nonce has to be 1 to %d bytes long", NONCE_BYTES_MAX)));
+	return nonce;
 }
 
-STUB(idem_reserve)
-STUB(idem_dispatch)
-STUB(idem_heartbeat)
-STUB(idem_release)
-STUB(idem_complete_outside)
-STUB(idem_resolve)
-STUB(idem_fence)
-STUB(idem_due)
+static bool
+is_nonce(const IdemReservation *row, const text *nonce)
+{
+	return nonce != NULL && row->nonce != NULL &&
+		VARSIZE_ANY_EXHDR(row->nonce) == VARSIZE_ANY_EXHDR(nonce) &&
+		memcmp(VARDATA_ANY(row->nonce), VARDATA_ANY(nonce),
+			   VARSIZE_ANY_EXHDR(nonce)) == 0;
+}
+
+/* The answer to the one who holds the reservation. */
+static void
+answer_reserved(const IdemCall *call, bool reentrant, IdemAnswer *answer)
+{
+	idem_reservation_describe(call, answer);
+	answer->outcome = "reserved";
+	answer->token = call->row.token;
+	answer->reentrant = reentrant;
+	answer->retry_at = 0;
+	answer->detail = NULL;
+}
+
+/* Give the key to the caller, on call->row; what is not said here stays. */
+static void
+take(IdemCall *call, text *nonce, int64 lease)
+{
+	IdemReservation *row = &call->row;
+
+	if (row->state == IDEM_STATE_RELEASED)
+	{
+		row->attempt++;
+		row->dispatched_at = 0;
+	}
+	row->state = IDEM_STATE_RESERVED;
+	row->token++;
+	row->nonce = nonce;
+	row->lease_until = call->now + lease;
+	idem_reservation_watch(call, row->lease_until);
+}
+
+/* Reserve a key that nobody has seen, or find out who has it. */
+static bool
+reserve_new(IdemCall *call, bytea *fingerprint, Jsonb *request, text *nonce,
+			int64 lease)
+{
+	for (;;)
+	{
+		idem_anchor_probe(&call->table, &call->key, &call->row.found);
+		if (call->row.found.held != IDEM_HELD_NOT)
+			return false;
+		call->now = GetCurrentTimestamp();
+		memset(&call->row, 0, sizeof(IdemReservation));
+		call->row.attempt = 1;
+		take(call, nonce, lease);
+		if (idem_reservation_insert(call, fingerprint, request))
+			return true;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* May the caller have the key, as the row is?  If so it has to be written. */
+static bool
+is_free(const IdemCall *call, const text *nonce)
+{
+	const IdemReservation *row = &call->row;
+
+	if (row->concern == IDEM_CONCERN_RAN)
+		return false;
+	if (row->state == IDEM_STATE_RELEASED)
+		return true;
+	return row->state == IDEM_STATE_RESERVED && row->lease_until <= call->now &&
+		(row->found.held != IDEM_HELD_OWN || is_nonce(row, nonce));
+}
+
+/* Take a key that is free, unless somebody else has just done so. */
+static bool
+reserve_again(IdemCall *call, text *nonce, int64 lease, IdemAnswer *answer)
+{
+	bool		mine;
+
+	if (!idem_call_lock(call, false))
+	{
+		idem_reservation_describe(call, answer);
+		answer->outcome = "in_progress";
+		answer->detail = "another session is changing it";
+		return true;
+	}
+	if (!is_free(call, nonce))
+		return false;
+	mine = call->row.state == IDEM_STATE_RESERVED && is_nonce(&call->row, nonce);
+	take(call, nonce, lease);
+	if (mine)
+		call->row.token--;
+	idem_reservation_write(call);
+	idem_flush_reservation();
+	answer_reserved(call, mine, answer);
+	return true;
+}
+
+/* The answer for a key that is held and not free. */
+static void
+answer_held(IdemCall *call, const text *nonce, IdemAnswer *answer)
+{
+	const IdemReservation *row = &call->row;
+	bool		mine = row->found.held != IDEM_HELD_RIVAL && is_nonce(row, nonce);
+
+	idem_reservation_describe(call, answer);
+	if (row->state == IDEM_STATE_RESERVED && mine &&
+		row->concern != IDEM_CONCERN_RAN)
+		answer_reserved(call, true, answer);
+	else if (row->state == IDEM_STATE_RESERVED &&
+			 row->found.held == IDEM_HELD_OWN)
+	{
+		answer->outcome = "duplicate";
+		answer->detail = "reserved before in this transaction";
+	}
+	else if (mine && !idem_reservation_is_final(row))
+	{
+		/* sent or not, it is the holder who has to go on */
+		answer->reentrant = true;
+		answer->token = row->token;
+	}
+}
+
+/* The members in which the request differs from the first one; NULL: none. */
+static ArrayType *
+mismatch(const IdemReservation *row, bytea *fingerprint)
+{
+	bytea	   *first = DatumGetByteaPP(row->found.values[Anum_anchor_fingerprint - 1]);
+
+	/* fenced before it was ever seen: there is no first request */
+	if (row->attempt == 0)
+		return NULL;
+	return idem_fingerprint_diff(first, fingerprint);
+}
+
+/* The answer for a key that somebody, maybe the caller, has already. */
+static void
+reserve_known(IdemCall *call, bytea *fingerprint, text *nonce, int64 lease,
+			  IdemAnswer *answer)
+{
+	idem_anchor_check_visible(&call->table, &call->key, &call->row.found);
+	idem_reservation_decode(&call->row);
+	call->now = GetCurrentTimestamp();
+	answer->mismatch = mismatch(&call->row, fingerprint);
+	if (answer->mismatch != NULL)
+	{
+		answer->outcome = "mismatch";
+		answer->state = idem_reservation_state(&call->row);
+		answer->attempt = call->row.attempt;
+		answer->first_seen =
+			DatumGetTimestampTz(call->row.found.values[Anum_anchor_first_seen - 1]);
+		return;
+	}
+	if (call->row.found.held != IDEM_HELD_RIVAL && is_free(call, nonce) &&
+		reserve_again(call, nonce, lease, answer))
+		return;
+	answer_held(call, nonce, answer);
+}
+
+/*
+ * reserve(scope, key, request, nonce, lease) -> claim_result
+ */
+PG_FUNCTION_INFO_V1(idem_reserve);
+Datum
+idem_reserve(PG_FUNCTION_ARGS)
+{
+	IdemAnswer	answer = {0};
+	IdemCall	call;
+	Jsonb	   *request = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
+	text	   *nonce = nonce_argument(fcinfo, 3);
+	bytea	   *fingerprint;
+	int64		lease;
+
+	idem_call_begin_write(fcinfo, "idem.reserve()", &call);
+	lease = PG_ARGISNULL(4) ? call.key.scope->lease :
+		idem_duration("lease", PG_GETARG_INTERVAL_P(4), false);
+	fingerprint = idem_fingerprint(call.key.scope, request);
+	if (reserve_new(&call, fingerprint, request, nonce, lease))
+	{
+		idem_flush_reservation();
+		answer.first_seen = call.now;
+		answer.outcome = "reserved";
+		answer.state = "reserved";
+		answer.token = call.row.token;
+		answer.attempt = call.row.attempt;
+		answer.lease_until = call.row.lease_until;
+	}
+	else
+		reserve_known(&call, fingerprint, nonce, lease, &answer);
+	idem_anchor_close(&call.table);
+	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+}

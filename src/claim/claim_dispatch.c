@@ -1,0 +1,221 @@
+/*
+ * claim_dispatch.c
+ *		What the holder of a token does before the effect: dispatch, heartbeat,
+ *		release.
+ *
+ * dispatch is the second committed point, and the only leave to send.  It is
+ * a procedure that commits by itself and answers after its commit: inside a
+ * transaction block it is refused, so that sending before the commit, the
+ * commonest way to pay twice, cannot be written.  The first dispatch of the
+ * newest token is granted, once; no later one is, whoever asks.
+ *
+ * These calls wait for the row: its lock is held for the length of one short
+ * transaction.  What they decide on is the newest committed version.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "nodes/parsenodes.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+#include "claim/claim_outside.h"
+
+/* Columns of a dispatch's answer: what of claim_result the caller has not. */
+static const int dispatch_columns[] = {
+	RESULT_GRANTED, RESULT_OUTCOME, RESULT_SETTLED, RESULT_REENTRANT,
+	RESULT_STATE, RESULT_ATTEMPT, RESULT_RESPONSE, RESULT_RESPONSE_DROPPED,
+	RESULT_FIRST_SEEN, RESULT_FINISHED_AT, RESULT_LEASE_UNTIL,
+	RESULT_RETRY_AT, RESULT_DETAIL
+};
+
+/* 25001 unless this call may commit. */
+static void
+check_may_commit(FunctionCallInfo fcinfo)
+{
+	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+		((CallContext *) fcinfo->context)->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("idem.dispatch cannot run inside a transaction block"),
+				 errdetail("It commits before it answers, so that nothing is sent that a rollback could forget."),
+				 errhint("Commit the reservation, then CALL idem.dispatch by itself, with autocommit.")));
+}
+
+/* Begin a holder's call: its row is locked, its token was given out. */
+static int64
+begin_holder(FunctionCallInfo fcinfo, const char *function, const char *verb,
+			 IdemCall *call)
+{
+	idem_require_argument(fcinfo, 2, "token");
+	idem_call_begin_write(fcinfo, function, call);
+	(void) idem_call_lock(call, true);
+	return idem_call_token(fcinfo, call, verb);
+}
+
+/* Does the caller hold a reservation that nothing speaks against? */
+static bool
+is_holder(const IdemCall *call, int64 token)
+{
+	return call->row.found.held != IDEM_HELD_RIVAL &&
+		call->row.token == token && call->row.state == IDEM_STATE_RESERVED;
+}
+
+/* What a holder is told whose call changes nothing. */
+static void
+answer_unchanged(const IdemCall *call, int64 token, IdemAnswer *answer)
+{
+	idem_reservation_describe(call, answer);
+	answer->token = token;
+	if (call->row.found.held != IDEM_HELD_RIVAL &&
+		token < call->row.token && !answer->settled)
+		answer->detail = "the token was overtaken";
+}
+
+/* From here on it may have been sent. */
+static void
+dispatch(IdemCall *call, int64 token, IdemAnswer *answer)
+{
+	IdemReservation *row = &call->row;
+
+	if (!is_holder(call, token) || row->concern == IDEM_CONCERN_RAN)
+	{
+		answer_unchanged(call, token, answer);
+		return;
+	}
+	row->state = IDEM_STATE_DISPATCHED;
+	row->dispatched_at = call->now;
+	row->lease_until = Max(row->lease_until,
+						   call->now + call->key.scope->lease);
+	idem_reservation_watch(call, row->lease_until);
+	idem_reservation_write(call);
+	idem_reservation_describe(call, answer);
+	answer->granted = true;
+	answer->outcome = "granted";
+	answer->retry_at = 0;
+}
+
+/* The row that CALL shows. */
+static Datum
+dispatch_row(FunctionCallInfo fcinfo, const IdemKey *key,
+			 const IdemAnswer *answer)
+{
+	Datum		all[RESULT_COLUMNS];
+	bool		all_nulls[RESULT_COLUMNS];
+	Datum		values[lengthof(dispatch_columns)];
+	bool		nulls[lengthof(dispatch_columns)];
+	TupleDesc	desc;
+	int			i;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+		desc->natts != lengthof(dispatch_columns))
+		elog(ERROR, "idem.dispatch has other columns");
+	idem_answer_values(key, answer, all, all_nulls);
+	for (i = 0; i < lengthof(dispatch_columns); i++)
+	{
+		values[i] = all[dispatch_columns[i]];
+		nulls[i] = all_nulls[dispatch_columns[i]];
+	}
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values,
+											 nulls));
+}
+
+/*
+ * CALL dispatch(scope, key, token).  The answer is formed, with nothing in it
+ * that points into a table, before the commit, in the caller's memory, and
+ * given after it.
+ */
+PG_FUNCTION_INFO_V1(idem_dispatch);
+Datum
+idem_dispatch(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	IdemAnswer	answer = {0};
+	IdemCall	call;
+	int64		token;
+	Datum		row;
+
+	check_may_commit(fcinfo);
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	token = begin_holder(fcinfo, "idem.dispatch()", "dispatched", &call);
+	dispatch(&call, token, &answer);
+	idem_anchor_close(&call.table);
+	MemoryContextSwitchTo(caller);
+	row = dispatch_row(fcinfo, &call.key, &answer);
+	PopActiveSnapshot();
+	SPI_commit();
+	SPI_finish();
+	PG_RETURN_DATUM(row);
+}
+
+/*
+ * heartbeat(scope, key, token, lease) -> claim_result
+ *
+ * Not flushed: a lease that a crash shortens opens no door to a second
+ * sending.
+ */
+PG_FUNCTION_INFO_V1(idem_heartbeat);
+Datum
+idem_heartbeat(PG_FUNCTION_ARGS)
+{
+	IdemAnswer	answer = {0};
+	IdemCall	call;
+	IdemReservation *row = &call.row;
+	int64		token = begin_holder(fcinfo, "idem.heartbeat()", "held", &call);
+	int64		lease = PG_ARGISNULL(3) ? call.key.scope->lease :
+	idem_duration("lease", PG_GETARG_INTERVAL_P(3), false);
+
+	if (row->found.held != IDEM_HELD_RIVAL && row->token == token &&
+		(row->state == IDEM_STATE_RESERVED || row->state == IDEM_STATE_DISPATCHED))
+	{
+		row->lease_until = call.now + lease;
+		if (row->step == 0)
+			idem_reservation_watch(&call, row->lease_until);
+		idem_reservation_update(&call);
+		idem_reservation_describe(&call, &answer);
+		answer.outcome = answer.state;
+		answer.token = token;
+		answer.retry_at = 0;
+	}
+	else
+		answer_unchanged(&call, token, &answer);
+	idem_anchor_close(&call.table);
+	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+}
+
+/*
+ * release(scope, key, token) -> claim_result
+ */
+PG_FUNCTION_INFO_V1(idem_release);
+Datum
+idem_release(PG_FUNCTION_ARGS)
+{
+	IdemAnswer	answer = {0};
+	IdemCall	call;
+	IdemReservation *row = &call.row;
+	int64		token = begin_holder(fcinfo, "idem.release()", "released", &call);
+
+	if (is_holder(&call, token))
+	{
+		row->state = IDEM_STATE_RELEASED;
+		row->lease_until = 0;
+		row->nonce = NULL;
+		idem_reservation_watch(&call, call.now + call.key.scope->lease);
+		idem_reservation_write(&call);
+		idem_reservation_describe(&call, &answer);
+	}
+	else if (row->found.held != IDEM_HELD_RIVAL && row->token == token &&
+			 !idem_reservation_is_final(row) &&
+			 row->state != IDEM_STATE_RELEASED)
+		idem_call_refuse(&call, "cannot be released: it was dispatched, and may have been sent",
+						 "Complete it, or resolve it with evidence.");
+	else
+		answer_unchanged(&call, token, &answer);
+	idem_anchor_close(&call.table);
+	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+}

@@ -1,0 +1,192 @@
+/*
+ * claim_due.c
+ *		What somebody has to look at now.
+ *
+ * Every key that is not final has a time at which somebody has to look at it,
+ * and so has one with a late result or a reversal needed; idem.due hands them
+ * out, oldest first, and moves each one rung along the ladder of its scope, so
+ * that the next caller gets it later.  At the end of the ladder why is
+ * "manual", and the last rung repeats: nothing falls off.
+ *
+ * Two sessions are not handed the same row, and neither waits (SKIP LOCKED).
+ * To be handed a row is never a leave to send.  What is handed out is not
+ * flushed: after a crash it is handed out again.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+#include "base/idem_errors.h"
+#include "base/identity.h"
+#include "claim/claim_outside.h"
+
+/*
+ * $1 scope, $2 now, $3 batch, $4 rungs in microseconds.  step counts from 0:
+ * the rung after this one is the next of an array that counts from 1.
+ */
+static const char *const due_sql =
+"WITH picked AS MATERIALIZED ("
+" SELECT r.digest, r.due_at FROM idem.reservation r"
+" WHERE r.scope OPERATOR(pg_catalog.=) $1 AND r.due_at OPERATOR(pg_catalog.<=) $2"
+" ORDER BY r.due_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED),"
+" moved AS ("
+" UPDATE idem.reservation r SET step = r.step OPERATOR(pg_catalog.+) 1,"
+" due_at = $2 OPERATOR(pg_catalog.+) ('1 microsecond'::pg_catalog.interval OPERATOR(pg_catalog.*)"
+" ($4)[LEAST(r.step OPERATOR(pg_catalog.+) 2, pg_catalog.cardinality($4))]::pg_catalog.float8)"
+" FROM picked p WHERE r.digest OPERATOR(pg_catalog.=) p.digest"
+" RETURNING r.*, p.due_at AS was_due_at)"
+" SELECT * FROM moved ORDER BY was_due_at";
+
+/* Columns of idem.due_result after those of idem.claim_result. */
+enum
+{
+	DUE_REQUEST = RESULT_COLUMNS,
+	DUE_DISPATCHED_AT,
+	DUE_STEP,
+	DUE_WHY,
+	DUE_COLUMNS
+};
+
+/* Why somebody has to look; the row has been moved along already. */
+static const char *
+why_due(const IdemScope *scope, const IdemReservation *row)
+{
+	switch (row->concern)
+	{
+		case IDEM_CONCERN_LATE:
+		case IDEM_CONCERN_RAN:
+			return "late result";
+		case IDEM_CONCERN_REVERSE:
+			return "reverse needed";
+		default:
+			break;
+	}
+	if (row->step > scope->nrungs)
+		return "manual";
+	if (idem_reservation_may_have_run(row))
+		return "inquire";
+	return "abandoned reservation";
+}
+
+/* The ladder as a bigint[]. */
+static Datum
+ladder_array(const IdemScope *scope)
+{
+	Datum	   *rungs = palloc(sizeof(Datum) * scope->nrungs);
+	int			i;
+
+	for (i = 0; i < scope->nrungs; i++)
+		rungs[i] = Int64GetDatum(scope->ladder[i]);
+	return PointerGetDatum(construct_array(rungs, scope->nrungs, INT8OID,
+										   sizeof(int64), FLOAT8PASSBYVAL,
+										   TYPALIGN_DOUBLE));
+}
+
+/* Pick the rows and move them along; the result is SPI's. */
+static void
+pick(const IdemScope *scope, TimestampTz now, int32 batch)
+{
+	Oid			types[4] = {INT4OID, TIMESTAMPTZOID, INT4OID, INT8ARRAYOID};
+	Datum		values[4];
+	Relation	rel = table_open(idem_reservation_relid(), RowExclusiveLock);
+	IdemIdentity saved;
+
+	values[0] = Int32GetDatum(scope->id);
+	values[1] = TimestampTzGetDatum(now);
+	values[2] = Int32GetDatum(batch);
+	values[3] = ladder_array(scope);
+	idem_become_declarer(rel, &saved);
+	if (SPI_execute_with_args(due_sql, 4, types, values, NULL, false,
+							  0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read idem.reservation");
+	idem_restore_identity(&saved);
+	table_close(rel, NoLock);
+}
+
+/* One row that was picked, as a row of the answer. */
+static void
+put_row(ReturnSetInfo *result, IdemCall *call, HeapTuple tuple, TupleDesc desc)
+{
+	IdemReservation *row = &call->row;
+	IdemAnswer	answer = {0};
+	Datum		columns[Natts_reservation + 1];
+	bool		column_nulls[Natts_reservation + 1];
+	Datum		values[DUE_COLUMNS];
+	bool		nulls[DUE_COLUMNS];
+
+	heap_deform_tuple(tuple, desc, columns, column_nulls);
+	memcpy(row->found.values, columns, sizeof(row->found.values));
+	memcpy(row->found.nulls, column_nulls, sizeof(row->found.nulls));
+	row->found.held = IDEM_HELD_COMMITTED;
+	idem_reservation_decode(row);
+	call->key.text = DatumGetTextPP(columns[Anum_anchor_key - 1]);
+	idem_reservation_describe(call, &answer);
+	answer.retry_at = row->due_at;
+	idem_answer_values(&call->key, &answer, values, nulls);
+	values[DUE_REQUEST] = columns[Anum_reservation_request - 1];
+	nulls[DUE_REQUEST] = column_nulls[Anum_reservation_request - 1];
+	values[DUE_DISPATCHED_AT] = TimestampTzGetDatum(row->dispatched_at);
+	nulls[DUE_DISPATCHED_AT] = row->dispatched_at == 0;
+	values[DUE_STEP] = Int32GetDatum(row->step);
+	nulls[DUE_STEP] = false;
+	values[DUE_WHY] = CStringGetTextDatum(why_due(call->key.scope, row));
+	nulls[DUE_WHY] = false;
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* The scope of the call, which has to be one of effects outside. */
+static const IdemScope *
+scope_argument(FunctionCallInfo fcinfo)
+{
+	const IdemScope *scope = idem_scope_get(PG_ARGISNULL(0) ? NULL :
+											PG_GETARG_TEXT_PP(0));
+
+	if (!scope->outside)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
+				 errmsg("scope \"%s\" is for effects inside of the transaction",
+						scope->name),
+				 errhint("Nothing of it is ever due: a claim is final when it is committed.")));
+	return scope;
+}
+
+/*
+ * due(scope, batch) -> setof due_result
+ */
+PG_FUNCTION_INFO_V1(idem_due);
+Datum
+idem_due(PG_FUNCTION_ARGS)
+{
+	IdemCall	call;
+	int32		batch;
+	uint64		i;
+
+	PreventCommandIfReadOnly("idem.due()");
+	PreventCommandIfParallelMode("idem.due()");
+	call.key.scope = scope_argument(fcinfo);
+	idem_require_argument(fcinfo, 1, "batch");
+	batch = PG_GETARG_INT32(1);
+	if (batch < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("batch has to be at least 1")));
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	call.now = GetCurrentTimestamp();
+	pick(call.key.scope, call.now, batch);
+	for (i = 0; i < SPI_processed; i++)
+		put_row((ReturnSetInfo *) fcinfo->resultinfo, &call,
+				SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+	SPI_finish();
+	return (Datum) 0;
+}

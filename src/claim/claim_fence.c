@@ -1,0 +1,183 @@
+/*
+ * claim_fence.c
+ *		What has not run will never run.
+ *
+ * A reversal or a cancellation may overtake its original.  Then it is the
+ * reversal that writes the anchor of the key, fenced, on the same unique
+ * index: the original meets it whenever it comes, and however often.  A fence
+ * is never taken away.
+ *
+ * What may have been sent cannot be blocked: the answer says so, and the
+ * fence is remembered.  If it turns out that nothing arrived, the key ends
+ * fenced; if it did, a reversal is needed, and a person hears of it.
+ *
+ * A rival who is about to change the key is reported and not waited for, so
+ * fences and claims in any order cannot deadlock: the caller asks again.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+#include "claim/claim_outside.h"
+
+static bytea *
+no_fingerprint(void)
+{
+	bytea	   *empty = palloc(VARHDRSZ);
+
+	SET_VARSIZE(empty, VARHDRSZ);
+	return empty;
+}
+
+/* Fence a key of an effect outside that nobody has seen. */
+static bool
+fence_unseen(IdemCall *call)
+{
+	for (;;)
+	{
+		idem_anchor_probe(&call->table, &call->key, &call->row.found);
+		if (call->row.found.held != IDEM_HELD_NOT)
+			return false;
+		call->now = GetCurrentTimestamp();
+		memset(&call->row, 0, sizeof(IdemReservation));
+		call->row.state = IDEM_STATE_FENCED;
+		call->row.finished_at = call->now;
+		call->row.fenced_at = call->now;
+		if (idem_reservation_insert(call, no_fingerprint(), NULL))
+			return true;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* Fence a key that is reserved or released: its holder is overtaken. */
+static void
+fence_unsent(IdemCall *call)
+{
+	IdemReservation *row = &call->row;
+
+	row->state = IDEM_STATE_FENCED;
+	row->token++;
+	row->finished_at = call->now;
+	row->lease_until = 0;
+	row->nonce = NULL;
+	if (row->concern == IDEM_CONCERN_NONE)
+		row->due_at = 0;
+}
+
+/*
+ * Fence a key that is locked, as far as it can be.  True: something was
+ * written.
+ */
+static bool
+fence_known(IdemCall *call, IdemAnswer *answer)
+{
+	IdemReservation *row = &call->row;
+	bool		fenced = !idem_reservation_is_final(row);
+
+	if (fenced)
+	{
+		if (row->fenced_at == 0)
+			row->fenced_at = call->now;
+		if (!idem_reservation_may_have_run(row))
+			fence_unsent(call);
+		idem_reservation_write(call);
+	}
+	idem_reservation_describe(call, answer);
+	if (fenced && !answer->settled)
+		answer->detail = "it may have been sent, and cannot be blocked; the fence is remembered";
+	return fenced;
+}
+
+/* fence, of an effect outside */
+static void
+fence_outside(IdemCall *call, const char *reason, IdemAnswer *answer)
+{
+	if (fence_unseen(call))
+	{
+		answer->outcome = "fenced";
+		answer->state = "fenced";
+		answer->settled = true;
+		answer->first_seen = call->now;
+		answer->finished_at = call->now;
+	}
+	else if (!idem_call_lock(call, false))
+	{
+		idem_reservation_describe(call, answer);
+		answer->outcome = "in_progress";
+		answer->settled = false;
+		answer->has_response = false;
+		if (answer->detail == NULL)
+			answer->detail = "another session is changing it";
+		return;
+	}
+	else if (!fence_known(call, answer))
+		return;
+	idem_keep_evidence(&call->key, "fence", answer->outcome, NULL, NULL, reason);
+}
+
+/* fence, of an effect inside: committed means succeeded, or fenced before */
+static void
+fence_inside(IdemAnchor *anchor, const IdemKey *key, const char *reason,
+			 IdemAnswer *answer)
+{
+	IdemFound	found;
+
+	for (;;)
+	{
+		idem_anchor_probe(anchor, key, &found);
+		if (found.held != IDEM_HELD_NOT)
+		{
+			idem_anchor_check_visible(anchor, key, &found);
+			idem_anchor_describe(&found, answer);
+			return;
+		}
+		answer->first_seen = GetCurrentTimestamp();
+		if (idem_anchor_insert(anchor, key, no_fingerprint(),
+							   answer->first_seen, IDEM_STATE_FENCED))
+			break;
+		CHECK_FOR_INTERRUPTS();
+	}
+	answer->outcome = "fenced";
+	answer->state = "fenced";
+	answer->settled = true;
+	idem_flush();
+	idem_keep_evidence(key, "fence", answer->outcome, NULL, NULL, reason);
+}
+
+/* The reason of a fence: 22004 for null, 22023 for an empty one. */
+static const char *
+reason_argument(FunctionCallInfo fcinfo, int n)
+{
+	const char *reason = idem_required_text(fcinfo, n, "reason");
+
+	if (reason[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("reason of a fence is empty")));
+	return reason;
+}
+
+/*
+ * fence(scope, key, reason) -> claim_result
+ */
+PG_FUNCTION_INFO_V1(idem_fence);
+Datum
+idem_fence(PG_FUNCTION_ARGS)
+{
+	IdemAnswer	answer = {0};
+	IdemCall	call;
+	const char *reason = reason_argument(fcinfo, 2);
+
+	PreventCommandIfReadOnly("idem.fence()");
+	PreventCommandIfParallelMode("idem.fence()");
+	idem_call_begin(fcinfo, RowExclusiveLock, &call);
+	if (call.key.scope->outside)
+		fence_outside(&call, reason, &answer);
+	else
+		fence_inside(&call.table, &call.key, reason, &answer);
+	idem_anchor_close(&call.table);
+	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+}

@@ -1,0 +1,91 @@
+/*
+ * claim_outside.h
+ *		What the files of effects outside share.
+ *
+ *		claim_reservation.c	a row of idem.reservation: read, described, written
+ *		claim_reserve.c		reserve: a key is mine for a lease
+ *		claim_dispatch.c	what the holder of a token does next
+ *		claim_settle.c		complete, resolve, and what comes too late
+ *		claim_fence.c		fence: what has not run will never run
+ *		claim_due.c			what somebody has to look at now
+ *		claim_flush.c		no word is given before it is on disk
+ */
+#ifndef IDEM_CLAIM_OUTSIDE_H
+#define IDEM_CLAIM_OUTSIDE_H
+
+#include "claim/claim.h"
+
+/* States of a reservation; the letters are what is stored. */
+#define IDEM_STATE_RESERVED			'r'
+#define IDEM_STATE_DISPATCHED		'd'
+#define IDEM_STATE_UNKNOWN			'u'
+#define IDEM_STATE_RELEASED			'l'
+#define IDEM_STATE_FAILED			'f'
+/* IDEM_STATE_SUCCEEDED and IDEM_STATE_FENCED are those of idem.anchor */
+
+/* What a person has to look at, whatever the state. */
+#define IDEM_CONCERN_NONE			'\0'
+#define IDEM_CONCERN_LATE			'l' /* a late result */
+#define IDEM_CONCERN_RAN			's' /* one that says it succeeded */
+#define IDEM_CONCERN_REVERSE		'r' /* succeeded, and was fenced */
+
+/* A row of idem.reservation; times of 0 are NULL. */
+typedef struct IdemReservation
+{
+	IdemFound	found;			/* as it was read */
+	char		state;
+	int64		token;
+	int32		attempt;
+	int32		step;
+	TimestampTz lease_until;
+	TimestampTz dispatched_at;
+	TimestampTz finished_at;
+	TimestampTz due_at;
+	TimestampTz fenced_at;
+	char		concern;
+	bool		dropped;
+	Jsonb	   *response;		/* NULL: none */
+	text	   *nonce;			/* NULL: none */
+} IdemReservation;
+
+/* A call for a key of an effect outside. */
+typedef struct IdemCall
+{
+	IdemAnchor	table;
+	IdemKey		key;
+	IdemReservation row;
+	TimestampTz now;			/* read after waiting */
+} IdemCall;
+
+/* claim_reservation.c */
+extern void idem_call_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode,
+							IdemCall *call);
+extern void idem_call_begin_write(FunctionCallInfo fcinfo,
+								  const char *function, IdemCall *call);
+extern bool idem_call_lock(IdemCall *call, bool wait);
+extern int64 idem_call_token(FunctionCallInfo fcinfo, IdemCall *call,
+							 const char *verb);
+extern void idem_reservation_decode(IdemReservation *row);
+extern bool idem_reservation_insert(IdemCall *call, bytea *fingerprint,
+									Jsonb *request);
+extern void idem_reservation_update(IdemCall *call);
+extern void idem_reservation_write(IdemCall *call);
+extern void idem_reservation_watch(IdemCall *call, TimestampTz from);
+extern bool idem_reservation_is_final(const IdemReservation *row);
+extern bool idem_reservation_may_have_run(const IdemReservation *row);
+extern const char *idem_reservation_state(const IdemReservation *row);
+extern void idem_reservation_describe(const IdemCall *call,
+									  IdemAnswer *answer);
+pg_noreturn extern void idem_call_refuse(const IdemCall *call, const char *message,
+										 const char *hint);
+
+/* claim_settle.c */
+extern void idem_keep_evidence(const IdemKey *key, const char *action,
+							   const char *outcome, Jsonb *evidence,
+							   Jsonb *response, const char *reason);
+
+/* claim_flush.c */
+extern void idem_flush(void);
+extern void idem_flush_reservation(void);
+
+#endif							/* IDEM_CLAIM_OUTSIDE_H */

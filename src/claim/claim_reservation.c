@@ -1,0 +1,343 @@
+/*
+ * claim_reservation.c
+ *		A row of idem.reservation: read, described, written.
+ *
+ * A row is changed only under its lock, and only as its newest version says.
+ * The end of a lease is computed, never written: it is compared with a clock
+ * that was read after all waiting, and opens the door to a take-over, which
+ * raises the token.
+ *
+ * While a key is not final, or a person has to look at it, due_at is set: no
+ * reservation is forgotten.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "base/idem_compat.h"
+#include "base/idem_errors.h"
+#include "claim/claim_outside.h"
+
+/* 55I02 with a message about the key. */
+void
+idem_call_refuse(const IdemCall *call, const char *message, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
+			 errmsg("key \"%s\" in scope \"%s\" %s",
+					text_to_cstring(call->key.text), call->key.scope->name,
+					message),
+			 errhint("%s", hint)));
+}
+
+/*
+ * Read scope and key of a call, and open the table of such scopes.  The scope
+ * is read again then: opening may have brought news of it.
+ */
+void
+idem_call_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode, IdemCall *call)
+{
+	text	   *scope = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+
+	call->key.text = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
+	if (idem_scope_get(scope)->outside)
+		idem_reservation_open(&call->table, lockmode);
+	else
+		idem_anchor_open(&call->table, lockmode);
+	call->key.scope = idem_scope_get(scope);
+	idem_key_check(call->key.text, call->key.scope->any_charset);
+	idem_key_digest(call->key.scope->id, call->key.text, &call->key.digest);
+}
+
+/* A call that writes, of an effect outside only: 25006 where it cannot. */
+void
+idem_call_begin_write(FunctionCallInfo fcinfo, const char *function,
+					  IdemCall *call)
+{
+	PreventCommandIfReadOnly(function);
+	PreventCommandIfParallelMode(function);
+	idem_call_begin(fcinfo, RowExclusiveLock, call);
+	if (!call->key.scope->outside)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
+				 errmsg("scope \"%s\" is for effects inside of the transaction",
+						call->key.scope->name),
+				 errhint("Use idem.claim, or a scope with effect 'outside'.")));
+}
+
+/*
+ * Lock the row, and read it and the clock.  False as idem_anchor_lock says;
+ * the row is what is known then.
+ */
+bool
+idem_call_lock(IdemCall *call, bool wait)
+{
+	bool		locked = idem_anchor_lock(&call->table, &call->key, wait,
+										  &call->row.found);
+
+	if (call->row.found.held != IDEM_HELD_NOT)
+		idem_reservation_decode(&call->row);
+	call->now = GetCurrentTimestamp();
+	return locked;
+}
+
+/*
+ * The token of a call, for a row that is locked: 55I01 if it was never given
+ * out, to tell a caller who invents them from one who was overtaken.
+ */
+int64
+idem_call_token(FunctionCallInfo fcinfo, IdemCall *call, const char *verb)
+{
+	int64		token = PG_GETARG_INT64(2);
+
+	if (call->row.found.held == IDEM_HELD_NOT)
+		idem_call_refuse(call, psprintf("cannot be %s: it was never reserved", verb),
+						 "Call idem.reserve first, and commit it.");
+	if (call->row.found.held == IDEM_HELD_RIVAL)
+		return token;
+	if (token < 1 || token > call->row.token)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_STALE_TOKEN),
+				 errmsg("token " INT64_FORMAT " of key \"%s\" in scope \"%s\" was never given out",
+						token, text_to_cstring(call->key.text),
+						call->key.scope->name),
+				 errhint("Use the token that idem.reserve answered.")));
+	return token;
+}
+
+static TimestampTz
+time_at(const IdemFound *found, int attnum)
+{
+	return found->nulls[attnum - 1] ? 0 :
+		DatumGetTimestampTz(found->values[attnum - 1]);
+}
+
+/* Read the columns of the row that was found. */
+void
+idem_reservation_decode(IdemReservation *row)
+{
+	const IdemFound *found = &row->found;
+	const Datum *values = found->values;
+	const bool *nulls = found->nulls;
+
+	row->state = DatumGetChar(values[Anum_anchor_state - 1]);
+	row->token = DatumGetInt64(values[Anum_reservation_token - 1]);
+	row->attempt = DatumGetInt32(values[Anum_reservation_attempt - 1]);
+	row->step = DatumGetInt32(values[Anum_reservation_step - 1]);
+	row->lease_until = time_at(found, Anum_reservation_lease_until);
+	row->dispatched_at = time_at(found, Anum_reservation_dispatched_at);
+	row->finished_at = time_at(found, Anum_reservation_finished_at);
+	row->due_at = time_at(found, Anum_reservation_due_at);
+	row->fenced_at = time_at(found, Anum_reservation_fenced_at);
+	row->concern = nulls[Anum_reservation_concern - 1] ? IDEM_CONCERN_NONE :
+		DatumGetChar(values[Anum_reservation_concern - 1]);
+	row->dropped = DatumGetBool(values[Anum_reservation_dropped - 1]);
+	row->nonce = nulls[Anum_reservation_nonce - 1] ? NULL :
+		DatumGetTextPP(values[Anum_reservation_nonce - 1]);
+	/* of a row not committed, only what is stored in line is read */
+	row->response = nulls[Anum_anchor_response - 1] ||
+		found->held == IDEM_HELD_RIVAL ? NULL :
+		DatumGetJsonbP(values[Anum_anchor_response - 1]);
+}
+
+static void
+set_time(Datum *values, bool *nulls, int attnum, TimestampTz value)
+{
+	values[attnum - 1] = TimestampTzGetDatum(value);
+	nulls[attnum - 1] = value == 0;
+}
+
+static void
+set_pointer(Datum *values, bool *nulls, int attnum, const void *value)
+{
+	values[attnum - 1] = PointerGetDatum(value);
+	nulls[attnum - 1] = value == NULL;
+}
+
+/* Put back what decode reads. */
+static void
+encode(const IdemReservation *row, Datum *values, bool *nulls)
+{
+	values[Anum_anchor_state - 1] = CharGetDatum(row->state);
+	values[Anum_reservation_token - 1] = Int64GetDatum(row->token);
+	values[Anum_reservation_attempt - 1] = Int32GetDatum(row->attempt);
+	values[Anum_reservation_step - 1] = Int32GetDatum(row->step);
+	set_time(values, nulls, Anum_reservation_lease_until, row->lease_until);
+	set_time(values, nulls, Anum_reservation_dispatched_at, row->dispatched_at);
+	set_time(values, nulls, Anum_reservation_finished_at, row->finished_at);
+	set_time(values, nulls, Anum_reservation_due_at, row->due_at);
+	set_time(values, nulls, Anum_reservation_fenced_at, row->fenced_at);
+	values[Anum_reservation_concern - 1] = CharGetDatum(row->concern);
+	nulls[Anum_reservation_concern - 1] = row->concern == IDEM_CONCERN_NONE;
+	values[Anum_reservation_dropped - 1] = BoolGetDatum(row->dropped);
+	set_pointer(values, nulls, Anum_reservation_nonce, row->nonce);
+	set_pointer(values, nulls, Anum_anchor_response, row->response);
+}
+
+/*
+ * Write call->row as the first row of its key; false if somebody was faster.
+ * The fingerprint is empty for a key that is fenced unseen.
+ */
+bool
+idem_reservation_insert(IdemCall *call, bytea *fingerprint, Jsonb *request)
+{
+	Datum		values[Natts_reservation];
+	bool		nulls[Natts_reservation] = {false};
+
+	values[Anum_anchor_digest - 1] = UUIDPGetDatum(&call->key.digest);
+	values[Anum_anchor_first_seen - 1] = TimestampTzGetDatum(call->now);
+	values[Anum_anchor_scope - 1] = Int32GetDatum(call->key.scope->id);
+	values[Anum_anchor_key - 1] = PointerGetDatum(call->key.text);
+	values[Anum_anchor_fingerprint - 1] = PointerGetDatum(fingerprint);
+	set_pointer(values, nulls, Anum_reservation_request, request);
+	encode(&call->row, values, nulls);
+	if (!idem_anchor_insert_row(&call->table, values, nulls))
+		return false;
+	idem_flush();
+	return true;
+}
+
+/* Write call->row over the row that is locked; it need not be flushed. */
+void
+idem_reservation_update(IdemCall *call)
+{
+	IdemReservation *row = &call->row;
+	Datum		values[Natts_reservation];
+	bool		nulls[Natts_reservation];
+
+	Assert(row->due_at != 0 || idem_reservation_is_final(row));
+	memcpy(values, row->found.values, sizeof(values));
+	memcpy(nulls, row->found.nulls, sizeof(nulls));
+	encode(row, values, nulls);
+	idem_anchor_update_row(&call->table, &row->found, values, nulls);
+}
+
+/* Write call->row over the row that is locked: the world will act on it. */
+void
+idem_reservation_write(IdemCall *call)
+{
+	idem_reservation_update(call);
+	idem_flush();
+}
+
+/*
+ * Somebody has to look at the key one rung of the ladder after this time, if
+ * nothing happens before.  What a person has to look at stays where it is.
+ */
+void
+idem_reservation_watch(IdemCall *call, TimestampTz from)
+{
+	if (call->row.concern != IDEM_CONCERN_NONE)
+		return;
+	call->row.step = 0;
+	call->row.due_at = from + call->key.scope->ladder[0];
+}
+
+bool
+idem_reservation_is_final(const IdemReservation *row)
+{
+	return row->state == IDEM_STATE_SUCCEEDED ||
+		row->state == IDEM_STATE_FAILED || row->state == IDEM_STATE_FENCED;
+}
+
+/*
+ * Is a key that is not final one that may have been sent?  A late result of
+ * an earlier attempt makes it one.
+ */
+bool
+idem_reservation_may_have_run(const IdemReservation *row)
+{
+	return row->state == IDEM_STATE_DISPATCHED ||
+		row->state == IDEM_STATE_UNKNOWN ||
+		row->concern == IDEM_CONCERN_RAN;
+}
+
+const char *
+idem_reservation_state(const IdemReservation *row)
+{
+	switch (row->state)
+	{
+		case IDEM_STATE_RESERVED:
+			return "reserved";
+		case IDEM_STATE_DISPATCHED:
+			return "dispatched";
+		case IDEM_STATE_UNKNOWN:
+			return "unknown";
+		case IDEM_STATE_RELEASED:
+			return "released";
+		case IDEM_STATE_SUCCEEDED:
+			return "succeeded";
+		case IDEM_STATE_FAILED:
+			return "failed";
+		case IDEM_STATE_FENCED:
+			return "fenced";
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("reservation has an unknown state")));
+	}
+	return NULL;
+}
+
+/* The outcome for a key that is not final, and when to ask again. */
+static void
+describe_open(const IdemCall *call, IdemAnswer *answer)
+{
+	const IdemReservation *row = &call->row;
+	bool		held = row->lease_until > call->now;
+
+	answer->lease_until = row->lease_until;
+	if (idem_reservation_may_have_run(row) &&
+		!(row->state == IDEM_STATE_DISPATCHED && held))
+	{
+		answer->outcome = "unknown";
+		answer->retry_at = row->due_at;
+		if (row->concern == IDEM_CONCERN_RAN)
+			answer->detail = "a late result waits for a person";
+	}
+	else if (row->state == IDEM_STATE_RELEASED)
+		answer->outcome = "released";
+	else
+	{
+		answer->outcome = "in_progress";
+		answer->retry_at = row->lease_until;
+		if (!held)
+			answer->detail = "the lease is over, and nothing was sent: the key can be reserved again";
+	}
+}
+
+/*
+ * What is known of a key that is held.  The token is its holder's business
+ * and not told.
+ */
+void
+idem_reservation_describe(const IdemCall *call, IdemAnswer *answer)
+{
+	const IdemReservation *row = &call->row;
+
+	answer->first_seen =
+		DatumGetTimestampTz(row->found.values[Anum_anchor_first_seen - 1]);
+	answer->state = idem_reservation_state(row);
+	answer->attempt = row->attempt;
+	if (row->found.held == IDEM_HELD_RIVAL)
+	{
+		answer->outcome = "in_progress";
+		answer->detail = idem_rival_detail(row->found.rival);
+		return;
+	}
+	answer->finished_at = row->finished_at;
+	answer->response_dropped = row->dropped;
+	answer->response = PointerGetDatum(row->response);
+	answer->has_response = row->response != NULL;
+	if (!idem_reservation_is_final(row))
+		describe_open(call, answer);
+	else
+	{
+		answer->outcome = row->state == IDEM_STATE_FENCED ? "fenced" : "replayed";
+		answer->settled = true;
+	}
+}

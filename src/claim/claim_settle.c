@@ -1,0 +1,467 @@
+/*
+ * claim_settle.c
+ *		What became of an effect outside: complete, resolve, late results.
+ *
+ * The holder of the newest token completes, whatever his lease says; everybody
+ * else resolves, with evidence that is kept.  succeeded, failed and fenced are
+ * final: no later word moves them.
+ *
+ * A word that contradicts what is known, or comes from an overtaken token, is
+ * an answer and not an error, since an error would roll the evidence back: it
+ * is kept in idem.late_result, and the key is put before a person.  Until the
+ * person has looked, a key that may be tried again is not: the first payment
+ * may have arrived after all.
+ *
+ * "failed" without the provider's answer is "unknown": an exception is not an
+ * answer.  And a "no such transaction" from within the quiet interval is the
+ * inquiry overtaking the payment: it is refused until then.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+#include "base/identity.h"
+#include "claim/claim_outside.h"
+
+/* What a call says became of the effect. */
+typedef struct Word
+{
+	char		state;			/* succeeded, failed, unknown or released */
+	const char *outcome;		/* the same as a word */
+	int64		token;			/* 0: by resolve */
+	Jsonb	   *response;		/* NULL: none */
+	Jsonb	   *evidence;		/* NULL: none, by complete */
+	const char *force;			/* reason, or NULL */
+} Word;
+
+static Datum
+json_or_null(Jsonb *value, char *null)
+{
+	*null = value ? ' ' : 'n';
+	return JsonbPGetDatum(value);
+}
+
+/* Write one row of a table of ours, as its owner. */
+static void
+insert_row(const char *table, const char *sql, int n, Oid *types,
+		   Datum *values, const char *nulls)
+{
+	Relation	rel = table_openrv(makeRangeVar("idem", pstrdup(table), -1),
+								   RowExclusiveLock);
+	IdemIdentity saved;
+
+	SPI_connect();
+	idem_become_declarer(rel, &saved);
+	if (SPI_execute_with_args(sql, n, types, values, nulls, false,
+							  0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write idem.%s", table);
+	idem_restore_identity(&saved);
+	SPI_finish();
+	table_close(rel, NoLock);
+}
+
+/* Keep who said what of a key, and why, in idem.evidence. */
+void
+idem_keep_evidence(const IdemKey *key, const char *action,
+				   const char *outcome, Jsonb *evidence, Jsonb *response,
+				   const char *reason)
+{
+	static const char *const sql =
+	"INSERT INTO idem.evidence (scope, key, action, outcome, evidence, response, reason)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7)";
+	Oid			types[7] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
+		JSONBOID, TEXTOID};
+	Datum		values[7];
+	char		nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
+
+	values[0] = Int32GetDatum(key->scope->id);
+	values[1] = PointerGetDatum(key->text);
+	values[2] = CStringGetTextDatum(action);
+	values[3] = CStringGetTextDatum(outcome);
+	values[4] = json_or_null(evidence, &nulls[4]);
+	values[5] = json_or_null(response, &nulls[5]);
+	values[6] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
+	nulls[6] = reason ? ' ' : 'n';
+	insert_row("evidence", sql, 7, types, values, nulls);
+}
+
+/* Keep a word that changes nothing in idem.late_result. */
+static void
+keep_late_result(const IdemCall *call, const Word *word)
+{
+	static const char *const sql =
+	"INSERT INTO idem.late_result (scope, key, token, outcome, response, evidence, state, newest)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+	Oid			types[8] = {INT4OID, TEXTOID, INT8OID, TEXTOID, JSONBOID,
+		JSONBOID, TEXTOID, INT8OID};
+	Datum		values[8];
+	char		nulls[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
+
+	values[0] = Int32GetDatum(call->key.scope->id);
+	values[1] = PointerGetDatum(call->key.text);
+	values[2] = Int64GetDatum(word->token);
+	nulls[2] = word->token ? ' ' : 'n';
+	values[3] = CStringGetTextDatum(word->outcome);
+	values[4] = json_or_null(word->response, &nulls[4]);
+	values[5] = json_or_null(word->evidence, &nulls[5]);
+	values[6] = CStringGetTextDatum(idem_reservation_state(&call->row));
+	values[7] = Int64GetDatum(call->row.token);
+	insert_row("late_result", sql, 8, types, values, nulls);
+}
+
+/* Put the key before a person, at once; the graver concern stays. */
+static void
+raise_concern(IdemCall *call, char concern)
+{
+	if (call->row.concern == IDEM_CONCERN_NONE || concern == IDEM_CONCERN_RAN)
+		call->row.concern = concern;
+	call->row.step = 0;
+	call->row.due_at = call->now;
+}
+
+/* A person has looked, and says why that is all. */
+static void
+close_concern(IdemCall *call, const Word *word)
+{
+	if (word->force != NULL)
+		call->row.concern = IDEM_CONCERN_NONE;
+}
+
+/* The word contradicts what is known: it changes nothing, and is kept. */
+static void
+answer_late(IdemCall *call, const Word *word, IdemAnswer *answer)
+{
+	keep_late_result(call, word);
+	raise_concern(call, word->state == IDEM_STATE_SUCCEEDED ?
+				  IDEM_CONCERN_RAN : IDEM_CONCERN_LATE);
+	idem_reservation_write(call);
+	idem_reservation_describe(call, answer);
+	answer->outcome = "late";
+	answer->settled = true;
+	answer->retry_at = 0;
+	answer->detail = word->token != 0 && word->token < call->row.token ?
+		"the token was overtaken; the result is kept for a person" :
+		"the result contradicts what is known; it is kept for a person";
+}
+
+/* The word says what is known already. */
+static void
+answer_again(const IdemCall *call, IdemAnswer *answer)
+{
+	idem_reservation_describe(call, answer);
+	answer->outcome = answer->state;
+	answer->reentrant = true;
+}
+
+/* The word is believed: a final state, for good.  A concern outlives it. */
+static void
+finish(IdemCall *call, const Word *word, IdemAnswer *answer)
+{
+	IdemReservation *row = &call->row;
+	bool		reverse = word->state == IDEM_STATE_SUCCEEDED &&
+		row->fenced_at != 0;
+
+	row->state = word->state;
+	row->finished_at = call->now;
+	row->response = word->response;
+	row->lease_until = 0;
+	close_concern(call, word);
+	if (reverse)
+		raise_concern(call, IDEM_CONCERN_REVERSE);
+	if (row->concern == IDEM_CONCERN_NONE)
+		row->due_at = 0;
+	idem_reservation_write(call);
+	idem_reservation_describe(call, answer);
+	answer->outcome = reverse ? "reverse_needed" : word->outcome;
+}
+
+/* Nobody knows whether it arrived: inquire, along the ladder. */
+static void
+stay_unknown(IdemCall *call, IdemAnswer *answer)
+{
+	if (call->row.state != IDEM_STATE_UNKNOWN)
+	{
+		call->row.state = IDEM_STATE_UNKNOWN;
+		call->row.lease_until = 0;
+		idem_reservation_watch(call, call->now);
+		idem_reservation_write(call);
+	}
+	idem_reservation_describe(call, answer);
+}
+
+/* Are two responses one?  One that was not given, or dropped, agrees. */
+static bool
+responses_agree(const IdemReservation *row, Jsonb *response)
+{
+	if (row->response == NULL || response == NULL)
+		return true;
+	return compareJsonbContainers(&row->response->root, &response->root) == 0;
+}
+
+/*
+ * Does the word say what is known of a key that is not waited for?  Where
+ * nothing ran, failed and released say the same.
+ */
+static bool
+agrees(const IdemReservation *row, const Word *word)
+{
+	if (row->state == IDEM_STATE_FENCED || !idem_reservation_is_final(row))
+		return word->state == IDEM_STATE_FAILED ||
+			word->state == IDEM_STATE_RELEASED;
+	return row->state == word->state && responses_agree(row, word->response);
+}
+
+/* complete of a reservation: only that nothing was sent. */
+static void
+complete_unsent(IdemCall *call, const Word *word, IdemAnswer *answer)
+{
+	if (word->state != IDEM_STATE_FAILED)
+		idem_call_refuse(call, psprintf("cannot be completed as %s: it was never dispatched", word->outcome),
+						 "CALL idem.dispatch before anything is sent; before it, only failed (never sent) or idem.release can follow.");
+	finish(call, word, answer);
+}
+
+/* complete, by the newest token. */
+static void
+complete(IdemCall *call, Word *word, IdemAnswer *answer)
+{
+	IdemReservation *row = &call->row;
+
+	if (row->state == IDEM_STATE_RESERVED)
+	{
+		complete_unsent(call, word, answer);
+		return;
+	}
+	if (word->state == IDEM_STATE_FAILED && word->response == NULL)
+		word->state = IDEM_STATE_UNKNOWN;
+	if (row->state == IDEM_STATE_DISPATCHED || row->state == IDEM_STATE_UNKNOWN)
+	{
+		if (word->state == IDEM_STATE_UNKNOWN)
+			stay_unknown(call, answer);
+		else
+			finish(call, word, answer);
+	}
+	else if (word->state == IDEM_STATE_UNKNOWN)
+		idem_reservation_describe(call, answer);	/* says nothing new */
+	else if (agrees(row, word))
+		answer_again(call, answer);
+	else
+		answer_late(call, word, answer);
+}
+
+static const char *
+outcome_argument(FunctionCallInfo fcinfo, int n, const char *other,
+				 char other_state, char *state)
+{
+	const char *outcome = idem_required_text(fcinfo, n, "outcome");
+
+	if (strcmp(outcome, "succeeded") == 0)
+		*state = IDEM_STATE_SUCCEEDED;
+	else if (strcmp(outcome, "failed") == 0)
+		*state = IDEM_STATE_FAILED;
+	else if (strcmp(outcome, other) == 0)
+		*state = other_state;
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid outcome \"%s\"", outcome),
+				 errhint("It is 'succeeded', 'failed' or '%s'.", other)));
+	return outcome;
+}
+
+/*
+ * complete(scope, key, token, outcome, response) -> claim_result
+ */
+PG_FUNCTION_INFO_V1(idem_complete_outside);
+Datum
+idem_complete_outside(PG_FUNCTION_ARGS)
+{
+	IdemAnswer	answer = {0};
+	IdemCall	call;
+	Word		word = {0};
+
+	idem_require_argument(fcinfo, 2, "token");
+	word.outcome = outcome_argument(fcinfo, 3, "unknown", IDEM_STATE_UNKNOWN,
+									&word.state);
+	word.response = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
+	idem_call_begin_write(fcinfo, "idem.complete()", &call);
+	(void) idem_call_lock(&call, true);
+	word.token = idem_call_token(fcinfo, &call, "completed");
+	if (call.row.found.held == IDEM_HELD_RIVAL)
+		idem_reservation_describe(&call, &answer);
+	else if (word.token < call.row.token)
+		answer_late(&call, &word, &answer);
+	else
+		complete(&call, &word, &answer);
+	answer.token = word.token;
+	idem_anchor_close(&call.table);
+	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+}
+
+/*
+ * Is it too early to believe that nothing arrived?  Then nothing is changed.
+ */
+static bool
+is_quiet(const IdemCall *call, const Word *word, IdemAnswer *answer)
+{
+	TimestampTz until = call->row.dispatched_at + call->key.scope->quiet;
+
+	if (word->state == IDEM_STATE_SUCCEEDED || word->force != NULL ||
+		call->now >= until)
+		return false;
+	idem_reservation_describe(call, answer);
+	answer->retry_at = until;
+	answer->detail = "too early: what was just sent may not have arrived yet; ask again after the quiet interval";
+	return true;
+}
+
+/* It never arrived: it may be tried again, unless it was fenced meanwhile. */
+static void
+set_free(IdemCall *call, IdemAnswer *answer)
+{
+	IdemReservation *row = &call->row;
+
+	row->lease_until = 0;
+	row->nonce = NULL;
+	if (row->fenced_at != 0)
+	{
+		row->state = IDEM_STATE_FENCED;
+		row->finished_at = call->now;
+		if (row->concern == IDEM_CONCERN_NONE)
+			row->due_at = 0;
+	}
+	else
+	{
+		row->state = IDEM_STATE_RELEASED;
+		idem_reservation_watch(call, call->now + call->key.scope->lease);
+	}
+	idem_reservation_write(call);
+	idem_reservation_describe(call, answer);
+}
+
+/* Believe the word. */
+static void
+settle(IdemCall *call, const Word *word, IdemAnswer *answer)
+{
+	close_concern(call, word);
+	if (word->state == IDEM_STATE_RELEASED)
+		set_free(call, answer);
+	else
+		finish(call, word, answer);
+}
+
+/* The word says what was known; with force, a person says that it is all. */
+static void
+confirm(IdemCall *call, const Word *word, IdemAnswer *answer)
+{
+	if (word->force != NULL && call->row.concern != IDEM_CONCERN_NONE)
+	{
+		close_concern(call, word);
+		if (idem_reservation_is_final(&call->row))
+			call->row.due_at = 0;
+		idem_reservation_write(call);
+	}
+	answer_again(call, answer);
+}
+
+/*
+ * resolve.  True: the word was believed, or said what was known, and is kept
+ * as evidence.
+ */
+static bool
+resolve(IdemCall *call, const Word *word, IdemAnswer *answer)
+{
+	IdemReservation *row = &call->row;
+
+	if (row->state == IDEM_STATE_DISPATCHED || row->state == IDEM_STATE_UNKNOWN)
+	{
+		if (is_quiet(call, word, answer))
+			return false;
+		settle(call, word, answer);
+		return true;
+	}
+	if (row->state == IDEM_STATE_RESERVED && row->attempt == 1 &&
+		row->concern == IDEM_CONCERN_NONE)
+		idem_call_refuse(call, "cannot be resolved: it was never dispatched",
+						 "A reservation is dispatched, released or fenced.");
+	if (agrees(row, word))
+		confirm(call, word, answer);
+	else if (!idem_reservation_is_final(row) && word->force != NULL &&
+			 row->concern != IDEM_CONCERN_NONE)
+		settle(call, word, answer); /* the late result was right */
+	else
+	{
+		answer_late(call, word, answer);
+		return false;
+	}
+	return true;
+}
+
+/* The evidence of a resolve: 22004 for null, 22023 for nothing. */
+static Jsonb *
+evidence_argument(FunctionCallInfo fcinfo, int n)
+{
+	Jsonb	   *evidence;
+
+	idem_require_argument(fcinfo, n, "evidence");
+	evidence = PG_GETARG_JSONB_P(n);
+	if (JB_ROOT_COUNT(evidence) == 0 ||
+		(JB_ROOT_IS_SCALAR(evidence) &&
+		 getIthJsonbValueFromContainer(&evidence->root, 0)->type == jbvNull))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("evidence is empty"),
+				 errhint("Say what the provider answered, or who looked where.")));
+	return evidence;
+}
+
+/* A reason, or NULL: 22023 for an empty one. */
+static const char *
+force_argument(FunctionCallInfo fcinfo, int n)
+{
+	const char *force = PG_ARGISNULL(n) ? NULL :
+		text_to_cstring(PG_GETARG_TEXT_PP(n));
+
+	if (force != NULL && force[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("reason of force is empty")));
+	return force;
+}
+
+/*
+ * resolve(scope, key, outcome, evidence, response, force) -> claim_result
+ */
+PG_FUNCTION_INFO_V1(idem_resolve);
+Datum
+idem_resolve(PG_FUNCTION_ARGS)
+{
+	IdemAnswer	answer = {0};
+	IdemCall	call;
+	Word		word = {0};
+
+	word.outcome = outcome_argument(fcinfo, 2, "released", IDEM_STATE_RELEASED,
+									&word.state);
+	word.evidence = evidence_argument(fcinfo, 3);
+	word.response = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
+	word.force = force_argument(fcinfo, 5);
+	idem_call_begin_write(fcinfo, "idem.resolve()", &call);
+	(void) idem_call_lock(&call, true);
+	if (call.row.found.held == IDEM_HELD_NOT)
+		idem_call_refuse(&call, "cannot be resolved: it was never reserved",
+						 "Fence it, if it must never run.");
+	if (call.row.found.held == IDEM_HELD_RIVAL)
+		idem_reservation_describe(&call, &answer);
+	else if (resolve(&call, &word, &answer))
+		idem_keep_evidence(&call.key, "resolve", answer.outcome, word.evidence,
+						   word.response, word.force);
+	idem_anchor_close(&call.table);
+	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+}
