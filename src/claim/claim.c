@@ -7,7 +7,8 @@
  * unique index decides every race, at every isolation level.
  *
  * Outcomes are rows, not errors, because an error would end the caller's
- * transaction: granted, replayed, in_progress, mismatch, duplicate.  Nobody
+ * transaction: granted, replayed, in_progress, mismatch, duplicate, expired.
+ * Nobody
  * waits for a rival that has not ended: in_progress is answered at once.
  *
  * READ COMMITTED answers from what is committed now.  REPEATABLE READ and
@@ -112,6 +113,29 @@ idem_answer_row(FunctionCallInfo fcinfo, const IdemKey *key,
 	return HeapTupleGetDatum(tuple);
 }
 
+/* 22I01 for a key that the scope does not take. */
+void
+idem_claim_key_read(const IdemScope *scope, text *text, IdemKey *key)
+{
+	key->scope = scope;
+	key->text = text;
+	idem_key_check(scope, text);
+	key->time = idem_key_time(scope, text);
+	idem_key_digest(scope->id, text, &key->digest);
+}
+
+/* 55I02 for a scope of the other use. */
+void
+idem_scope_check_inside(const IdemScope *scope)
+{
+	if (scope->outside)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
+				 errmsg("scope \"%s\" is for effects outside of the transaction",
+						scope->name),
+				 errhint("A claim whose effect commits with it needs a scope with effect 'inside'.")));
+}
+
 /* Read scope and key of a call that writes, and open the table. */
 static void
 begin_inside_call(FunctionCallInfo fcinfo, const char *function,
@@ -121,17 +145,10 @@ begin_inside_call(FunctionCallInfo fcinfo, const char *function,
 
 	PreventCommandIfReadOnly(function);
 	PreventCommandIfParallelMode(function);
-	key->text = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
 	idem_anchor_open(anchor, RowExclusiveLock);
-	key->scope = idem_scope_get(scope);
-	if (key->scope->outside)
-		ereport(ERROR,
-				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
-				 errmsg("scope \"%s\" is for effects outside of the transaction",
-						key->scope->name),
-				 errhint("A claim whose effect commits with it needs a scope with effect 'inside'.")));
-	idem_key_check(key->text, key->scope->any_charset);
-	idem_key_digest(key->scope->id, key->text, &key->digest);
+	idem_claim_key_read(idem_scope_get(scope), PG_ARGISNULL(1) ? NULL :
+						PG_GETARG_TEXT_PP(1), key);
+	idem_scope_check_inside(key->scope);
 }
 
 /* Whom a caller who meets a key in progress can look up. */
@@ -186,11 +203,13 @@ idem_anchor_describe(const IdemFound *found, IdemAnswer *answer)
 	}
 	answer->response = found->values[Anum_anchor_response - 1];
 	answer->has_response = !found->nulls[Anum_anchor_response - 1];
+	answer->response_dropped = state == IDEM_STATE_DROPPED;
 }
 
 /* The answer for a key that is held, to a request with this fingerprint. */
 static void
-answer_held(const IdemFound *found, bytea *fingerprint, IdemAnswer *answer)
+answer_held(const IdemKey *key, const IdemFound *found, bytea *fingerprint,
+			IdemAnswer *answer)
 {
 	bytea	   *first = DatumGetByteaPP(found->values[Anum_anchor_fingerprint - 1]);
 
@@ -198,20 +217,37 @@ answer_held(const IdemFound *found, bytea *fingerprint, IdemAnswer *answer)
 	/* fenced before it was ever claimed: there is no first request */
 	if (DatumGetChar(found->values[Anum_anchor_state - 1]) == IDEM_STATE_FENCED)
 		return;
-	answer->mismatch = idem_fingerprint_diff(first, fingerprint);
+	answer->mismatch = idem_fingerprint_diff(key->scope, first, fingerprint);
 	if (answer->mismatch == NULL)
 		return;
 	answer->outcome = "mismatch";
 	answer->settled = false;
 	answer->has_response = false;
+	answer->response_dropped = false;
 }
+
+/* A key that is too old to be known: never run again, so it is settled. */
+void
+idem_answer_expired(IdemAnswer *answer)
+{
+	answer->outcome = "expired";
+	answer->settled = true;
+	answer->detail = "the key's own time lies before the horizon of the scope";
+}
+
+typedef enum Taken
+{
+	TAKEN,						/* it is ours */
+	TAKEN_HELD,					/* somebody has it */
+	TAKEN_EXPIRED				/* too old to know whether somebody had it */
+} Taken;
 
 /*
  * Take the key, or find out who has it.  Each turn of the loop but the last
  * means that another session inserted the key and was gone again before the
- * next probe.
+ * next probe, or that the horizon has just moved over it.
  */
-static bool
+static Taken
 take_key(IdemAnchor *anchor, const IdemKey *key, bytea *fingerprint,
 		 TimestampTz *first_seen, IdemFound *found)
 {
@@ -219,12 +255,41 @@ take_key(IdemAnchor *anchor, const IdemKey *key, bytea *fingerprint,
 	{
 		idem_anchor_probe(anchor, key, found);
 		if (found->held != IDEM_HELD_NOT)
-			return false;
+			return TAKEN_HELD;
+		if (idem_key_expired(key))
+			return TAKEN_EXPIRED;
 		*first_seen = GetCurrentTimestamp();
 		if (idem_anchor_insert(anchor, key, fingerprint, *first_seen,
 							   IDEM_STATE_CLAIMED))
-			return true;
+			return TAKEN;
 		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* Claim one key of an open table: what the call is answered. */
+void
+idem_claim_one(IdemAnchor *anchor, const IdemKey *key, bytea *fingerprint,
+			   IdemAnswer *answer)
+{
+	IdemFound	found;
+
+	memset(answer, 0, sizeof(*answer));
+	switch (take_key(anchor, key, fingerprint, &answer->first_seen, &found))
+	{
+		case TAKEN:
+			answer->outcome = "granted";
+			answer->granted = true;
+			answer->state = "claimed";
+			if (key->scope->required)
+				idem_require_completion(key);
+			break;
+		case TAKEN_HELD:
+			idem_anchor_check_visible(anchor, key, &found);
+			answer_held(key, &found, fingerprint, answer);
+			break;
+		case TAKEN_EXPIRED:
+			idem_answer_expired(answer);
+			break;
 	}
 }
 
@@ -235,28 +300,15 @@ PG_FUNCTION_INFO_V1(idem_claim);
 Datum
 idem_claim(PG_FUNCTION_ARGS)
 {
-	IdemAnswer	answer = {0};
+	IdemAnswer	answer;
 	IdemAnchor	anchor;
-	IdemFound	found;
 	IdemKey		key;
 	bytea	   *fingerprint;
 
 	begin_inside_call(fcinfo, "idem.claim()", &key, &anchor);
 	fingerprint = idem_fingerprint(key.scope, PG_ARGISNULL(2) ? NULL :
 								   PG_GETARG_JSONB_P(2));
-	if (take_key(&anchor, &key, fingerprint, &answer.first_seen, &found))
-	{
-		answer.outcome = "granted";
-		answer.granted = true;
-		answer.state = "claimed";
-		if (key.scope->required)
-			idem_require_completion(&key);
-	}
-	else
-	{
-		idem_anchor_check_visible(&anchor, &key, &found);
-		answer_held(&found, fingerprint, &answer);
-	}
+	idem_claim_one(&anchor, &key, fingerprint, &answer);
 	idem_anchor_close(&anchor);
 	PG_RETURN_DATUM(idem_answer_row(fcinfo, &key, &answer));
 }
@@ -365,7 +417,10 @@ idem_lookup(PG_FUNCTION_ARGS)
 		/* that there was nothing is something SERIALIZABLE has to know */
 		if (IsolationIsSerializable())
 			(void) idem_anchor_read(&call.table, &call.key, found);
-		answer.outcome = "unseen";
+		if (idem_key_expired(&call.key))
+			idem_answer_expired(&answer);
+		else
+			answer.outcome = "unseen";
 	}
 	else if (call.key.scope->outside)
 	{

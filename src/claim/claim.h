@@ -7,6 +7,10 @@
  *		claim_scope.c		declared scopes, remembered per session
  *		claim_key.c			which keys are accepted; the digest of a key
  *		claim_sha256.c		SHA-256
+ *		claim_horizon.c		keys that carry their own time, and may be forgotten
+ *		claim_declare.c		declaring, altering and dropping scopes
+ *		claim_retire.c		dropping bodies, forgetting keys
+ *		claim_many.c		many keys in one call
  *		claim_fingerprint.c	what of a request must agree on a repeat
  *		claim_required.c	no commit with a claim that was not completed
  *		claim_duration.c	leases, quiet intervals, ladders
@@ -25,6 +29,7 @@
 #include "utils/uuid.h"
 
 #define IDEM_KEY_BYTES_MAX			255
+#define IDEM_KEY_PARTS_MAX			64	/* each takes 4 bytes at least */
 #define IDEM_SCOPE_NAME_BYTES_MAX	(NAMEDATALEN - 1)
 #define IDEM_MEMBER_BYTES_MAX		255
 #define IDEM_FINGERPRINT_BYTES_MAX	2000
@@ -37,6 +42,15 @@ typedef struct IdemMember
 	int			len;			/* 1 to IDEM_MEMBER_BYTES_MAX */
 } IdemMember;
 
+/* Where a key carries its own time. */
+typedef enum IdemKeyTime
+{
+	IDEM_TIME_NONE,
+	IDEM_TIME_UUIDV7,
+	IDEM_TIME_DATE,
+	IDEM_TIME_ISO_DATE
+} IdemKeyTime;
+
 typedef struct IdemScope
 {
 	char		name[NAMEDATALEN];	/* hash key, must be first */
@@ -44,6 +58,8 @@ typedef struct IdemScope
 	bool		outside;		/* effect is a call to another system */
 	bool		required;		/* no commit without complete */
 	bool		any_charset;	/* keys of any text, not only visible ASCII */
+	int			parts;			/* keys of so many parts; 0: of any form */
+	IdemKeyTime key_time;
 	bool		all_members;	/* fields is {*} */
 	int			nmembers;
 	IdemMember *members;		/* sorted as a fingerprint is */
@@ -65,6 +81,7 @@ typedef struct IdemScope
 
 #define IDEM_STATE_CLAIMED			'c' /* once committed, it succeeded */
 #define IDEM_STATE_SUCCEEDED		's' /* completed with a response */
+#define IDEM_STATE_DROPPED			'd' /* and the response dropped since */
 #define IDEM_STATE_FENCED			'n' /* never ran and never will */
 
 /* One key, as a call names it. */
@@ -73,6 +90,7 @@ typedef struct IdemKey
 	const IdemScope *scope;
 	text	   *text;
 	pg_uuid_t	digest;
+	TimestampTz time;			/* its own, in a scope with key_time */
 } IdemKey;
 
 /*
@@ -164,6 +182,11 @@ enum
 };
 
 /* claim.c */
+extern void idem_claim_key_read(const IdemScope *scope, text *text, IdemKey *key);
+extern void idem_scope_check_inside(const IdemScope *scope);
+extern void idem_claim_one(IdemAnchor *anchor, const IdemKey *key,
+						   bytea *fingerprint, IdemAnswer *answer);
+extern void idem_answer_expired(IdemAnswer *answer);
 extern void idem_answer_values(const IdemKey *key, const IdemAnswer *answer,
 							   Datum *values, bool *nulls);
 extern Datum idem_answer_row(FunctionCallInfo fcinfo, const IdemKey *key,
@@ -184,8 +207,8 @@ extern bool idem_anchor_lock(IdemAnchor *anchor, const IdemKey *key, bool wait,
 extern bool idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
 							   bytea *fingerprint, TimestampTz first_seen,
 							   char state);
-extern bool idem_anchor_insert_row(IdemAnchor *anchor, Datum *values,
-								   bool *nulls);
+extern bool idem_anchor_insert_row(IdemAnchor *anchor, const IdemKey *key,
+								   Datum *values, bool *nulls);
 extern void idem_anchor_update_row(IdemAnchor *anchor, const IdemFound *found,
 								   Datum *values, bool *nulls);
 extern bool idem_anchor_read(IdemAnchor *anchor, const IdemKey *key,
@@ -196,22 +219,32 @@ extern void idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
 								 Datum response, bool no_response);
 
 /* claim_scope.c */
+extern Oid	idem_scope_relid(void);
 extern Oid	idem_anchor_relid(void);
 extern Oid	idem_reservation_relid(void);
+extern bool idem_scope_exists(const char *name);
 extern const IdemScope *idem_scope_get(text *name);
+extern TimestampTz idem_scope_horizon(const IdemScope *scope);
 
 /* claim_sha256.c */
 extern void idem_digest16(const void *data, size_t len, uint8 *digest);
 
 /* claim_key.c */
 extern void idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest);
-extern void idem_key_check(const text *key, bool any_charset);
+extern void idem_key_check(const IdemScope *scope, const text *key);
+extern const char *idem_key_first_part(const char *key, int *len);
 extern bool idem_name_is_clean(const char *name, int len);
+
+/* claim_horizon.c */
+extern IdemKeyTime idem_key_time_named(const char *name);
+extern TimestampTz idem_key_time(const IdemScope *scope, const text *key);
+extern bool idem_key_expired(const IdemKey *key);
 
 /* claim_fingerprint.c */
 extern int	idem_member_cmp(const void *a, const void *b);
 extern bytea *idem_fingerprint(const IdemScope *scope, Jsonb *request);
-extern ArrayType *idem_fingerprint_diff(bytea *first, bytea *repeat);
+extern ArrayType *idem_fingerprint_diff(const IdemScope *scope, bytea *first,
+										bytea *repeat);
 
 /* claim_duration.c */
 extern int64 idem_duration(const char *argument, const Interval *interval,

@@ -18,6 +18,10 @@ CREATE TABLE idem.scope (
     lease       interval NOT NULL,
     quiet       interval NOT NULL,
     ladder      interval[] NOT NULL,
+    keep        interval,
+    key_time    text COLLATE "C",
+    parts       integer,
+    horizon     timestamptz,
     created_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     created_by  name NOT NULL
 );
@@ -31,6 +35,10 @@ COMMENT ON COLUMN idem.scope.charset IS 'ascii: keys of visible ASCII; any: keys
 COMMENT ON COLUMN idem.scope.lease IS 'how long a reservation is held, of effects outside';
 COMMENT ON COLUMN idem.scope.quiet IS 'how long after the dispatch nobody may say that it never arrived';
 COMMENT ON COLUMN idem.scope.ladder IS 'how long idem.due waits before each inquiry';
+COMMENT ON COLUMN idem.scope.keep IS 'how long request and response are kept after a claim is final; NULL: for good';
+COMMENT ON COLUMN idem.scope.key_time IS 'where a key carries its own time: uuidv7, YYYYMMDD or YYYY-MM-DD; NULL: nowhere, and keys are kept for good';
+COMMENT ON COLUMN idem.scope.parts IS 'of how many parts a key is made, by idem.key; NULL: keys of any form';
+COMMENT ON COLUMN idem.scope.horizon IS 'keys whose own time lies before it were forgotten, and never run again; NULL: none were';
 COMMENT ON COLUMN idem.scope.created_at IS 'when it was declared';
 COMMENT ON COLUMN idem.scope.created_by IS 'role that declared it';
 REVOKE ALL ON TABLE idem.scope FROM PUBLIC;
@@ -63,7 +71,7 @@ COMMENT ON TABLE idem.anchor IS 'one row for every idempotency key ever claimed,
 COMMENT ON COLUMN idem.anchor.digest IS 'first 16 bytes of SHA-256 of scope id (4 bytes, big endian) and key';
 COMMENT ON COLUMN idem.anchor.first_seen IS 'when the key was claimed, by the clock of the database';
 COMMENT ON COLUMN idem.anchor.scope IS 'id of the scope';
-COMMENT ON COLUMN idem.anchor.state IS 'c: claimed, which once committed means succeeded; s: succeeded and completed';
+COMMENT ON COLUMN idem.anchor.state IS 'c: claimed, which once committed means succeeded; s: succeeded and completed; d: and the response was dropped after the retention of the scope';
 COMMENT ON COLUMN idem.anchor.key IS 'the idempotency key, byte for byte';
 COMMENT ON COLUMN idem.anchor.fingerprint IS 'for every declared field: length and name, 16 bytes of SHA-256 of its canonical value';
 COMMENT ON COLUMN idem.anchor.response IS 'what a repeat is answered';
@@ -91,7 +99,7 @@ CREATE TYPE idem.claim_result AS (
 );
 COMMENT ON TYPE idem.claim_result IS
     'what a call for a key answers; granted: do the effect now; settled: the message may be acknowledged';
-COMMENT ON COLUMN idem.claim_result.outcome IS 'granted, replayed, in_progress, mismatch, duplicate; of complete: succeeded; of lookup also: unseen';
+COMMENT ON COLUMN idem.claim_result.outcome IS 'granted, replayed, in_progress, mismatch, duplicate, expired; of complete: succeeded; of lookup also: unseen';
 COMMENT ON COLUMN idem.claim_result.granted IS 'true: do the effect now, once; else do not do it';
 COMMENT ON COLUMN idem.claim_result.settled IS 'true: the key is done for good, the message may be acknowledged';
 COMMENT ON COLUMN idem.claim_result.reentrant IS 'true: this very call was made before, and is answered again';
@@ -101,7 +109,7 @@ COMMENT ON COLUMN idem.claim_result.state IS 'claimed: its transaction has not c
 COMMENT ON COLUMN idem.claim_result.token IS 'NULL for effects inside the transaction';
 COMMENT ON COLUMN idem.claim_result.attempt IS 'NULL for effects inside the transaction';
 COMMENT ON COLUMN idem.claim_result.response IS 'the first response, verbatim; NULL if none was given';
-COMMENT ON COLUMN idem.claim_result.response_dropped IS 'NULL for effects inside the transaction';
+COMMENT ON COLUMN idem.claim_result.response_dropped IS 'true: there was a response, dropped after the retention of the scope';
 COMMENT ON COLUMN idem.claim_result.mismatch IS 'members of the request that differ from the first one';
 COMMENT ON COLUMN idem.claim_result.first_seen IS 'when the key was claimed';
 COMMENT ON COLUMN idem.claim_result.finished_at IS 'NULL for effects inside the transaction';
@@ -123,7 +131,7 @@ COMMENT ON FUNCTION idem.create_scope(text, text, text[], text, interval, interv
     'declares a scope of idempotency keys.
 In: name (1 to 63 bytes); effect ''inside'' (rows of this database) or ''outside'' (a call to another system); fields of the request that must agree on a repeat (''{}'' none, ''{*}'' all); completion ''optional'', or, inside, ''required'': no commit with a claim that was not completed; charset of keys ''ascii'' or ''any''.
 For effects outside: lease: how long a reservation is held; quiet: how long after the dispatch a resolve to failed or released is refused; ladder: how long idem.due waits before each inquiry. A day has 24 hours in them, and months are refused.
-keep, key_time and parts are not supported yet (0A000).
+keep: how long bodies (request, response) are kept after a claim is final; idem.retire drops older ones. key_time: where a key carries its own time (''uuidv7'', ''YYYYMMDD'', ''YYYY-MM-DD'': in front of the key, or of its first part), so that idem.retire may forget old keys; a key without one is 22I01. parts: keys are made by idem.key of so many parts.
 Errors: 22004 null; 22023 invalid argument; 42701 field named twice; 42710 scope exists.
 Locks: SHARE ROW EXCLUSIVE on idem.scope: one declaration at a time, claims go on.';
 REVOKE ALL ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer) FROM PUBLIC;
@@ -134,11 +142,37 @@ CREATE FUNCTION idem.claim(scope text, key text, request jsonb DEFAULT NULL)
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.claim(text, text, jsonb) IS
     'claims a key for an effect inside this transaction; call it as SELECT * FROM idem.claim(...).
-Out: outcome granted (first: do the effect now), replayed (done before: response is the first one), in_progress (another transaction that has not ended holds it; never waited for), mismatch (the request differs from the first one in the members named), duplicate (claimed before in this transaction).
+Out: outcome granted (first: do the effect now), replayed (done before: response is the first one), in_progress (another transaction that has not ended holds it; never waited for), mismatch (the request differs from the first one in the members named), duplicate (claimed before in this transaction), expired (the key''s own time lies before the horizon of the scope: never run again).
 The key is used up when this transaction commits, and free again when it, or the savepoint, is rolled back.
 Errors: 22004 scope null; 42704 unknown scope; 55I02 scope for effects outside; 22I01 invalid key; 22023 request lacks a declared field; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key was committed after the snapshot.
 Locks: ROW EXCLUSIVE on idem.anchor.';
 REVOKE ALL ON FUNCTION idem.claim(text, text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION idem.claim_many(scope text, keys text[], requests jsonb[] DEFAULT NULL)
+    RETURNS SETOF idem.claim_result
+    AS 'MODULE_PATHNAME', 'idem_claim_many'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 1000;
+COMMENT ON FUNCTION idem.claim_many(text, text[], jsonb[]) IS
+    'claims many keys for effects inside this transaction, each as idem.claim does.
+Out: one row a position of keys, in their order. Of equal keys the first position is the first, the others are answered after it (duplicate, if it was granted: detail names it).
+Keys are taken in an order of their own, so two calls cannot wait for each other. Nothing is claimed if one key or request is an error.
+Errors: as claim; 22004 scope or keys null; 22023 requests of another length than keys; 2202E arrays of arrays.
+Locks: ROW EXCLUSIVE on idem.anchor.';
+REVOKE ALL ON FUNCTION idem.claim_many(text, text[], jsonb[]) FROM PUBLIC;
+
+CREATE FUNCTION idem.key(VARIADIC parts text[]) RETURNS text
+    AS 'MODULE_PATHNAME', 'idem_key'
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION idem.key(text[]) IS
+    'makes one key of several parts, such as merchant, date and serial: before each its length in bytes, as in 4:M001,8:20180718,6:000001, so that no two lists of parts have one key.
+Errors: 22I01 no part, or one that is null, empty, holds a control character or begins or ends with a blank, or a key longer than 255 bytes; 2202E array of arrays.';
+
+CREATE FUNCTION idem.key_time(key text, key_time text, parts integer DEFAULT 0) RETURNS timestamptz
+    AS 'MODULE_PATHNAME', 'idem_key_time_sql'
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION idem.key_time(text, text, integer) IS
+    'the time that a key carries, as a scope with this key_time and parts (0: any form) reads it: of a UUID of version 7 its milliseconds, of a date the beginning of the day in UTC.
+Errors: 22023 invalid key_time; 22I01 a key that carries none.';
 
 CREATE FUNCTION idem.complete(scope text, key text, response jsonb)
     RETURNS idem.claim_result

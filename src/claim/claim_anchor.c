@@ -415,10 +415,12 @@ insert_index_entries(IdemAnchor *anchor, TupleTableSlot *slot,
 
 /*
  * Write the row of a key that a probe did not find.  False if somebody was
- * faster: then nothing is left of ours, and the caller probes again.
+ * faster, or the key has just become too old: then nothing is left of ours,
+ * and the caller probes again.
  */
 bool
-idem_anchor_insert_row(IdemAnchor *anchor, Datum *values, bool *nulls)
+idem_anchor_insert_row(IdemAnchor *anchor, const IdemKey *key,
+					   Datum *values, bool *nulls)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(anchor->table),
 													&TTSOpsHeapTuple);
@@ -433,6 +435,9 @@ idem_anchor_insert_row(IdemAnchor *anchor, Datum *values, bool *nulls)
 								   GetCurrentCommandId(true), 0, NULL, token);
 	unique = insert_index_entries(anchor, slot, values, nulls,
 								  UNIQUE_CHECK_PARTIAL, false);
+	/* from here on nobody else can take it: was it forgotten till now? */
+	if (unique)
+		unique = !idem_key_expired(key);
 	table_tuple_complete_speculative(anchor->table, slot, token, unique);
 	SpeculativeInsertionLockRelease(xid);
 	ExecDropSingleTupleTableSlot(slot);
@@ -455,7 +460,7 @@ idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
 	values[Anum_anchor_fingerprint - 1] = PointerGetDatum(fingerprint);
 	values[Anum_anchor_response - 1] = (Datum) 0;
 	nulls[Anum_anchor_response - 1] = true;
-	return idem_anchor_insert_row(anchor, values, nulls);
+	return idem_anchor_insert_row(anchor, key, values, nulls);
 }
 
 /*

@@ -39,7 +39,8 @@ fence_unseen(IdemCall *call)
 	for (;;)
 	{
 		idem_anchor_probe(&call->table, &call->key, &call->row.found);
-		if (call->row.found.held != IDEM_HELD_NOT)
+		if (call->row.found.held != IDEM_HELD_NOT ||
+			idem_key_expired(&call->key))
 			return false;
 		call->now = GetCurrentTimestamp();
 		memset(&call->row, 0, sizeof(IdemReservation));
@@ -103,6 +104,12 @@ fence_outside(IdemCall *call, const char *reason, IdemAnswer *answer)
 		answer->first_seen = call->now;
 		answer->finished_at = call->now;
 	}
+	else if (call->row.found.held == IDEM_HELD_NOT)
+	{
+		/* too old to be known: it may have run, and never will again */
+		idem_answer_expired(answer);
+		return;
+	}
 	else if (!idem_call_lock(call, false))
 	{
 		idem_reservation_describe(call, answer);
@@ -132,6 +139,11 @@ fence_inside(IdemAnchor *anchor, const IdemKey *key, const char *reason,
 		{
 			idem_anchor_check_visible(anchor, key, &found);
 			idem_anchor_describe(&found, answer);
+			return;
+		}
+		if (idem_key_expired(key))
+		{
+			idem_answer_expired(answer);
 			return;
 		}
 		answer->first_seen = GetCurrentTimestamp();

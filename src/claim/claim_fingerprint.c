@@ -292,11 +292,13 @@ entry_size(const uint8 *p, const uint8 *end)
 }
 
 /*
- * The names of the members in which two fingerprints differ, those which only
- * one of them has among them; NULL if they are equal.
+ * The names of the members in which two fingerprints differ; NULL if they
+ * agree.  A member that only one of them has differs where all members count;
+ * where fields are declared, they were declared otherwise at another time,
+ * and only what was and is declared has to agree.
  */
 ArrayType *
-idem_fingerprint_diff(bytea *first, bytea *repeat)
+idem_fingerprint_diff(const IdemScope *scope, bytea *first, bytea *repeat)
 {
 	const uint8 *a = (uint8 *) VARDATA_ANY(first);
 	const uint8 *b = (uint8 *) VARDATA_ANY(repeat);
@@ -322,11 +324,13 @@ idem_fingerprint_diff(bytea *first, bytea *repeat)
 		else
 			cmp = memcmp(a, b, 1 + Min(*a, *b));
 		entry = cmp <= 0 ? a : b;
-		if (cmp != 0 || memcmp(a, b, a_size) != 0)
+		if (cmp != 0 ? scope->all_members : memcmp(a, b, a_size) != 0)
 			names[n++] = PointerGetDatum(cstring_to_text_with_len((const char *) entry + 1,
 																  *entry));
 		a += cmp <= 0 ? a_size : 0;
 		b += cmp >= 0 ? b_size : 0;
 	}
+	if (n == 0)
+		return NULL;
 	return construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT);
 }

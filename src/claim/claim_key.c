@@ -8,11 +8,20 @@
  * valid text without control characters and without a blank at either end.
  * In databases that are not UTF-8, only ASCII control characters and blanks
  * are known as such.
+ *
+ * A key of several parts is written "4:M001,8:20180718,6:000001": before each
+ * part its length in bytes.  So no two lists of parts have one key, whatever
+ * is in them, and a scope can ask for a number of parts.
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
@@ -113,12 +122,75 @@ ascii_flaw(const char *data, int len)
 	return NULL;
 }
 
+/* Length of the part whose length stands at s, and where it begins; or -1. */
+static int
+part_length(const char *s, int len, const char **part)
+{
+	int			size = 0;
+	int			i;
+
+	for (i = 0; i < len && i < 3 && s[i] >= '0' && s[i] <= '9'; i++)
+		size = size * 10 + (s[i] - '0');
+	if (size == 0 || s[0] == '0' || i == len || s[i] != ':' ||
+		size > len - i - 1)
+		return -1;
+	*part = s + i + 1;
+	return size;
+}
+
+/* How many parts is the key made of?  0 if it is not made as idem.key does. */
+static int
+count_parts(const char *s, int len)
+{
+	const char *end = s + len;
+	int			parts = 0;
+
+	for (;;)
+	{
+		const char *part;
+		int			size = part_length(s, end - s, &part);
+
+		if (size < 0 ||
+			!pg_verify_mbstr(GetDatabaseEncoding(), part, size, true) ||
+			text_flaw(part, size) != NULL)
+			return 0;
+		parts++;
+		s = part + size;
+		if (s == end)
+			return parts;
+		if (*s++ != ',')
+			return 0;
+	}
+}
+
+/* The first part of a key made of parts; len becomes its length. */
+const char *
+idem_key_first_part(const char *key, int *len)
+{
+	const char *part = key;
+
+	*len = part_length(key, *len, &part);
+	Assert(*len > 0);
+	return part;
+}
+
+static void
+refuse_key(const IdemScope *scope, const char *flaw)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_INVALID_KEY),
+			 errmsg("idempotency key %s", flaw),
+			 scope->any_charset ?
+			 errhint("A key is 1 to 255 bytes of text without control characters and without a blank at either end.") :
+			 errhint("A key is 1 to 255 bytes of visible ASCII; other text needs a scope with charset => 'any'.")));
+}
+
 /*
  * 22I01 unless the key is one that can be kept apart from every other.  The
  * key itself is not shown: it may hold anything.  NULL is a flaw too.
  */
 void
-idem_key_check(const text *key, bool any_charset)
+idem_key_check(const IdemScope *scope, const text *key)
 {
 	const char *flaw = NULL;
 	int			len = key ? (int) VARSIZE_ANY_EXHDR(key) : 0;
@@ -129,18 +201,18 @@ idem_key_check(const text *key, bool any_charset)
 		flaw = "is empty";
 	else if (len > IDEM_KEY_BYTES_MAX)
 		flaw = "is longer than 255 bytes";
-	else if (any_charset)
+	else if (scope->any_charset)
 		flaw = text_flaw(VARDATA_ANY(key), len);
 	else
 		flaw = ascii_flaw(VARDATA_ANY(key), len);
-	if (flaw == NULL)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_IDEM_INVALID_KEY),
-			 errmsg("idempotency key %s", flaw),
-			 any_charset ?
-			 errhint("A key is 1 to 255 bytes of text without control characters and without a blank at either end.") :
-			 errhint("A key is 1 to 255 bytes of visible ASCII; other text needs a scope with charset => 'any'.")));
+	if (flaw != NULL)
+		refuse_key(scope, flaw);
+	if (scope->parts > 0 && count_parts(VARDATA_ANY(key), len) != scope->parts)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_INVALID_KEY),
+				 errmsg("idempotency key is not made of %d parts",
+						scope->parts),
+				 errhint("Make it with idem.key, from as many parts as the scope declares.")));
 }
 
 /* Is it a name that cannot be mistaken for another: for scopes. */
@@ -149,4 +221,67 @@ idem_name_is_clean(const char *name, int len)
 {
 	return len > 0 && len <= IDEM_SCOPE_NAME_BYTES_MAX &&
 		text_flaw(name, len) == NULL;
+}
+
+/* One part more of the key in buf; 22I01 for one that is not to be told. */
+static void
+append_part(StringInfo buf, int number, const text *part)
+{
+	const char *flaw = NULL;
+	int			len = part ? (int) VARSIZE_ANY_EXHDR(part) : 0;
+
+	if (part == NULL)
+		flaw = "is null";
+	else if (len == 0)
+		flaw = "is empty";
+	else if (len > IDEM_KEY_BYTES_MAX)
+		flaw = "is longer than 255 bytes";
+	else
+		flaw = text_flaw(VARDATA_ANY(part), len);
+	if (flaw != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_INVALID_KEY),
+				 errmsg("part %d of an idempotency key %s", number, flaw)));
+	appendStringInfo(buf, "%s%d:", number > 1 ? "," : "", len);
+	appendBinaryStringInfo(buf, VARDATA_ANY(part), len);
+}
+
+/*
+ * key(VARIADIC parts text[]) -> text
+ */
+PG_FUNCTION_INFO_V1(idem_key);
+Datum
+idem_key(PG_FUNCTION_ARGS)
+{
+	StringInfoData buf;
+	Datum	   *parts = NULL;
+	bool	   *nulls = NULL;
+	int			n = 0;
+	int			i;
+
+	if (!PG_ARGISNULL(0))
+	{
+		ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
+
+		if (ARR_NDIM(array) > 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+					 errmsg("argument \"%s\" must be one-dimensional",
+							"parts")));
+		deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
+						  &parts, &nulls, &n);
+	}
+	if (n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_INVALID_KEY),
+				 errmsg("idempotency key has no parts")));
+	initStringInfo(&buf);
+	for (i = 0; i < n; i++)
+		append_part(&buf, i + 1, nulls[i] ? NULL : DatumGetTextPP(parts[i]));
+	if (buf.len > IDEM_KEY_BYTES_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_INVALID_KEY),
+				 errmsg("idempotency key of %d parts is longer than 255 bytes",
+						n)));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(buf.data, buf.len));
 }

@@ -43,14 +43,12 @@ idem_call_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode, IdemCall *call)
 {
 	text	   *scope = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
 
-	call->key.text = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
 	if (idem_scope_get(scope)->outside)
 		idem_reservation_open(&call->table, lockmode);
 	else
 		idem_anchor_open(&call->table, lockmode);
-	call->key.scope = idem_scope_get(scope);
-	idem_key_check(call->key.text, call->key.scope->any_charset);
-	idem_key_digest(call->key.scope->id, call->key.text, &call->key.digest);
+	idem_claim_key_read(idem_scope_get(scope), PG_ARGISNULL(1) ? NULL :
+						PG_GETARG_TEXT_PP(1), &call->key);
 }
 
 /* A call that writes, of an effect outside only: 25006 where it cannot. */
@@ -195,7 +193,7 @@ idem_reservation_insert(IdemCall *call, bytea *fingerprint, Jsonb *request)
 	values[Anum_anchor_fingerprint - 1] = PointerGetDatum(fingerprint);
 	set_pointer(values, nulls, Anum_reservation_request, request);
 	encode(&call->row, values, nulls);
-	if (!idem_anchor_insert_row(&call->table, values, nulls))
+	if (!idem_anchor_insert_row(&call->table, &call->key, values, nulls))
 		return false;
 	idem_flush();
 	return true;

@@ -85,7 +85,8 @@ reserve_new(IdemCall *call, bytea *fingerprint, Jsonb *request, text *nonce,
 	for (;;)
 	{
 		idem_anchor_probe(&call->table, &call->key, &call->row.found);
-		if (call->row.found.held != IDEM_HELD_NOT)
+		if (call->row.found.held != IDEM_HELD_NOT ||
+			idem_key_expired(&call->key))
 			return false;
 		call->now = GetCurrentTimestamp();
 		memset(&call->row, 0, sizeof(IdemReservation));
@@ -163,25 +164,34 @@ answer_held(IdemCall *call, const text *nonce, IdemAnswer *answer)
 
 /* The members in which the request differs from the first one; NULL: none. */
 static ArrayType *
-mismatch(const IdemReservation *row, bytea *fingerprint)
+mismatch(const IdemScope *scope, const IdemReservation *row,
+		 bytea *fingerprint)
 {
 	bytea	   *first = DatumGetByteaPP(row->found.values[Anum_anchor_fingerprint - 1]);
 
 	/* fenced before it was ever seen: there is no first request */
 	if (row->attempt == 0)
 		return NULL;
-	return idem_fingerprint_diff(first, fingerprint);
+	return idem_fingerprint_diff(scope, first, fingerprint);
 }
 
-/* The answer for a key that somebody, maybe the caller, has already. */
+/*
+ * The answer for a key that somebody, maybe the caller, has already, or that
+ * is too old to be known.
+ */
 static void
 reserve_known(IdemCall *call, bytea *fingerprint, text *nonce, int64 lease,
 			  IdemAnswer *answer)
 {
+	if (call->row.found.held == IDEM_HELD_NOT)
+	{
+		idem_answer_expired(answer);
+		return;
+	}
 	idem_anchor_check_visible(&call->table, &call->key, &call->row.found);
 	idem_reservation_decode(&call->row);
 	call->now = GetCurrentTimestamp();
-	answer->mismatch = mismatch(&call->row, fingerprint);
+	answer->mismatch = mismatch(call->key.scope, &call->row, fingerprint);
 	if (answer->mismatch != NULL)
 	{
 		answer->outcome = "mismatch";

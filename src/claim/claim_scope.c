@@ -1,6 +1,6 @@
 /*
  * claim_scope.c
- *		Declared scopes, and what a session remembers of them.
+ *		What a session remembers of declared scopes.
  *
  * Scopes live in idem.scope.  A session reads one at its first use and keeps
  * it; the callback of a relcache invalidation (the table's statement trigger
@@ -16,10 +16,7 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "fmgr.h"
 #include "mb/pg_wchar.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -28,10 +25,8 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
-#include "base/identity.h"
 #include "claim/claim.h"
 
 #define Anum_scope_id			1
@@ -43,25 +38,10 @@
 #define Anum_scope_lease		7
 #define Anum_scope_quiet		8
 #define Anum_scope_ladder		9
-
-/* Arguments of create_scope. */
-enum
-{
-	ARG_NAME,
-	ARG_EFFECT,
-	ARG_FIELDS,
-	ARG_COMPLETION,
-	ARG_LEASE,
-	ARG_QUIET,
-	ARG_LADDER,
-	ARG_KEEP,
-	ARG_KEY_TIME,
-	ARG_CHARSET,
-	ARG_PARTS
-};
-
-/* Columns that create_scope writes. */
-#define INSERTED				9
+#define Anum_scope_keep			10
+#define Anum_scope_key_time		11
+#define Anum_scope_parts		12
+#define Anum_scope_horizon		13
 
 /* OIDs of the room's tables; InvalidOid: to be looked up. */
 static Oid	anchor_relid = InvalidOid;
@@ -98,6 +78,13 @@ find_relations(void)
 	scope_index = idem_extension_relation("scope_name_key");
 	reservation_relid = idem_extension_relation("reservation");
 	anchor_relid = idem_extension_relation("anchor");
+}
+
+Oid
+idem_scope_relid(void)
+{
+	find_relations();
+	return scope_relid;
 }
 
 Oid
@@ -181,6 +168,22 @@ read_durations(IdemScope *scope, Relation rel, HeapTuple tuple)
 								&scope->nrungs);
 }
 
+/* What the scope asks of a key. */
+static void
+read_key_form(IdemScope *scope, Relation rel, HeapTuple tuple)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+	Datum		value;
+
+	value = heap_getattr(tuple, Anum_scope_key_time, desc, &isnull);
+	if (!isnull)
+		scope->key_time = idem_key_time_named(TextDatumGetCString(value));
+	value = heap_getattr(tuple, Anum_scope_parts, desc, &isnull);
+	if (!isnull)
+		scope->parts = DatumGetInt32(value);
+}
+
 /* A row of idem.scope as the session keeps it, in scopes_context. */
 static IdemScope *
 read_scope(Relation rel, HeapTuple tuple, const char *name)
@@ -201,6 +204,7 @@ read_scope(Relation rel, HeapTuple tuple, const char *name)
 	fields = heap_getattr(tuple, Anum_scope_fields, RelationGetDescr(rel),
 						  &isnull);
 	read_fields(&scope, DatumGetArrayTypePCopy(fields));
+	read_key_form(&scope, rel, tuple);
 	read_durations(&scope, rel, tuple);
 	MemoryContextSwitchTo(old);
 
@@ -231,6 +235,14 @@ load_scope(text *name)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return scope;
+}
+
+/* Is there a scope of this name? */
+bool
+idem_scope_exists(const char *name)
+{
+	find_relations();
+	return load_scope(cstring_to_text(name)) != NULL;
 }
 
 /*
@@ -269,208 +281,34 @@ idem_scope_get(text *name)
 	return scope;
 }
 
-static void
-check_word(const char *argument, const char *word,
-		   const char *this_one, const char *that_one)
-{
-	if (strcmp(word, this_one) != 0 && strcmp(word, that_one) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid %s \"%s\" of a scope", argument, word),
-				 errhint("It is '%s' or '%s'.", this_one, that_one)));
-}
-
-/* 22023 for a name that could be mistaken, 42710 for one that is taken. */
-static void
-check_scope_name(const char *name)
-{
-	if (!idem_name_is_clean(name, strlen(name)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid name of a scope"),
-				 errhint("A name is 1 to %d bytes of text without control characters and without a blank at either end.",
-						 IDEM_SCOPE_NAME_BYTES_MAX)));
-	if (load_scope(cstring_to_text(name)) != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("scope \"%s\" already exists", name)));
-}
-
-/* 22023 for fields of which no fingerprint can be made. */
-static void
-check_fields(List *fields)
-{
-	int			size = 0;
-	ListCell   *lc;
-
-	foreach(lc, fields)
-	{
-		const char *field = lfirst(lc);
-		int			len = strlen(field);
-
-		if (len == 0 || len > IDEM_MEMBER_BYTES_MAX)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("name of a field has to be 1 to %d bytes long",
-							IDEM_MEMBER_BYTES_MAX)));
-		if (strcmp(field, "*") == 0 && list_length(fields) > 1)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("field \"*\" stands for all and must be the only one")));
-		size += 1 + len + IDEM_DIGEST_BYTES;
-	}
-	if (size > IDEM_FINGERPRINT_BYTES_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("fingerprint of the fields would be longer than %d bytes",
-						IDEM_FINGERPRINT_BYTES_MAX),
-				 errhint("Declare fewer fields: those in which a repeat must not differ.")));
-}
-
-/* 22023 for an effect that is none, or does not go with the completion. */
-static void
-check_effect(const char *effect, const char *completion)
-{
-	check_word("effect", effect, "inside", "outside");
-	check_word("completion", completion, "optional", "required");
-	if (strcmp(effect, "outside") == 0 && strcmp(completion, "required") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("completion 'required' is for scopes with effect 'inside'"),
-				 errdetail("An effect outside is completed in a later transaction; idem.due keeps what was not.")));
-}
-
-/* 0A000 for what the design has and this version does not. */
-static void
-refuse_for_now(FunctionCallInfo fcinfo, int n, const char *argument)
-{
-	if (!PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("argument \"%s\" of a scope is not supported yet",
-						argument)));
-}
-
-/* Check the lengths of time, and put them into the row. */
-static void
-read_duration_arguments(FunctionCallInfo fcinfo, Datum *lease, Datum *quiet,
-						Datum *ladder)
-{
-	int			count;
-
-	idem_require_argument(fcinfo, ARG_LEASE, "lease");
-	idem_require_argument(fcinfo, ARG_QUIET, "quiet");
-	idem_require_argument(fcinfo, ARG_LADDER, "ladder");
-	*lease = PG_GETARG_DATUM(ARG_LEASE);
-	*quiet = PG_GETARG_DATUM(ARG_QUIET);
-	*ladder = PG_GETARG_DATUM(ARG_LADDER);
-	(void) idem_duration("lease", DatumGetIntervalP(*lease), false);
-	(void) idem_duration("quiet", DatumGetIntervalP(*quiet), true);
-	(void) idem_ladder(DatumGetArrayTypeP(*ladder), &count);
-}
-
-/* Write the row, as the owner of the table; connected to SPI. */
-static void
-insert_scope(Relation rel, const Datum *values)
-{
-	static const char *const sql =
-	"INSERT INTO idem.scope (name, effect, fields, completion, charset, lease, quiet, ladder, created_by)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-	static const Oid types[INSERTED] = {TEXTOID, TEXTOID, TEXTARRAYOID,
-		TEXTOID, TEXTOID, INTERVALOID, INTERVALOID, INTERVALARRAYOID, NAMEOID};
-	IdemIdentity saved;
-
-	idem_become_declarer(rel, &saved);
-	if (SPI_execute_with_args(sql, INSERTED, (Oid *) types, (Datum *) values,
-							  NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write idem.scope");
-	idem_restore_identity(&saved);
-}
-
-static char *
-setting(const char *name, const char *value)
-{
-	return psprintf("%s=%s", name, value);
-}
-
-static char *
-setting_of(const char *name, Oid output, Datum value)
-{
-	return setting(name, OidOutputFunctionCall(output, value));
-}
-
-/* What idem.change_log keeps of a declaration. */
-static List *
-scope_settings(const char *effect, List *fields, const char *completion,
-			   const char *charset, const Datum *durations)
-{
-	List	   *settings = list_make4(setting("effect", effect),
-									  setting("fields", idem_list_text(fields)),
-									  setting("completion", completion),
-									  setting("charset", charset));
-
-	if (strcmp(effect, "outside") == 0)
-	{
-		settings = lappend(settings, setting_of("lease", F_INTERVAL_OUT,
-												durations[0]));
-		settings = lappend(settings, setting_of("quiet", F_INTERVAL_OUT,
-												durations[1]));
-		settings = lappend(settings, setting_of("ladder", F_ARRAY_OUT,
-												durations[2]));
-	}
-	return settings;
-}
-
 /*
- * create_scope(name, effect, fields, completion, lease, quiet, ladder, keep,
- * key_time, charset, parts) -> void
+ * The horizon of the scope as it is committed now, or changed in this
+ * transaction; before all times if it has never moved.  Not from what the
+ * session remembers, and leaves that alone.
  */
-PG_FUNCTION_INFO_V1(idem_create_scope);
-Datum
-idem_create_scope(PG_FUNCTION_ARGS)
+TimestampTz
+idem_scope_horizon(const IdemScope *scope)
 {
-	char	   *name = idem_required_text(fcinfo, ARG_NAME, "name");
-	char	   *effect = idem_required_text(fcinfo, ARG_EFFECT, "effect");
-	char	   *completion;
-	char	   *charset;
-	List	   *fields;
-	Datum		values[INSERTED];
-	Relation	rel;
+	Relation	rel = table_open(scope_relid, AccessShareLock);
+	TimestampTz horizon = DT_NOBEGIN;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
-	if (PG_ARGISNULL(ARG_FIELDS))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "fields"),
-				 errhint("'{}' declares none, '{*}' all members of the request.")));
-	completion = idem_required_text(fcinfo, ARG_COMPLETION, "completion");
-	charset = idem_required_text(fcinfo, ARG_CHARSET, "charset");
-	fields = idem_array_list("fields", PG_GETARG_ARRAYTYPE_P(ARG_FIELDS));
-	check_effect(effect, completion);
-	check_fields(fields);
-	check_word("charset", charset, "ascii", "any");
-	refuse_for_now(fcinfo, ARG_KEEP, "keep");
-	refuse_for_now(fcinfo, ARG_KEY_TIME, "key_time");
-	refuse_for_now(fcinfo, ARG_PARTS, "parts");
-	values[0] = CStringGetTextDatum(name);
-	values[1] = CStringGetTextDatum(effect);
-	values[2] = PG_GETARG_DATUM(ARG_FIELDS);
-	values[3] = CStringGetTextDatum(completion);
-	values[4] = CStringGetTextDatum(charset);
-	read_duration_arguments(fcinfo, &values[5], &values[6], &values[7]);
-	values[8] = DirectFunctionCall1(namein,
-									CStringGetDatum(GetUserNameFromId(GetUserId(),
-																	  false)));
+	ScanKeyInit(&key, Anum_scope_name, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(scope->name));
+	scan = systable_beginscan(rel, scope_index, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, Anum_scope_horizon,
+										 RelationGetDescr(rel), &isnull);
 
-	/* one declaration at a time, so that the second one of a name finds it */
-	find_relations();
-	rel = table_open(scope_relid, ShareRowExclusiveLock);
-	check_scope_name(name);
-	SPI_connect();
-	insert_scope(rel, values);
-	idem_log_change("declared", "scope", InvalidOid, name,
-					scope_settings(effect, fields, completion, charset,
-								   values + 5), NULL);
-	SPI_finish();
-	table_close(rel, NoLock);
-	PG_RETURN_VOID();
+		if (!isnull)
+			horizon = DatumGetTimestampTz(value);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return horizon;
 }

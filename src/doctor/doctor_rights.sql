@@ -10,6 +10,7 @@
 CREATE VIEW idem.rights (function, audience) AS VALUES
     ('claim', 'runtime'),
     ('complete', 'runtime'),
+    ('claim_many', 'runtime'),
     ('lookup', 'runtime'),
     ('reserve', 'runtime'),
     ('dispatch', 'runtime'),
@@ -22,6 +23,9 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('remaining', 'public'),
     ('history', 'runtime'),
     ('create_scope', 'admin'),
+    ('alter_scope', 'admin'),
+    ('drop_scope', 'admin'),
+    ('retire', 'admin'),
     ('doctor', 'admin'),
     ('grant_runtime', 'admin'),
     ('define_machine', 'owner'),
@@ -34,6 +38,8 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('machine_diagram', 'public'),
     ('machine_dot', 'public'),
     ('machine_table', 'public'),
+    ('key', 'public'),
+    ('key_time', 'public'),
     ('minor_units', 'public'),
     ('trigger_settings', 'public');
 COMMENT ON VIEW idem.rights IS 'which functions of idem are for whom; what idem.grant_runtime and idem.grant_admin grant';

@@ -1,0 +1,42 @@
+-- ---------------------------------------------------------------------------
+-- claim: altering and dropping scopes, forgetting what is old
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION idem.alter_scope(
+    name text, fields text[] DEFAULT NULL, completion text DEFAULT NULL,
+    lease interval DEFAULT NULL, quiet interval DEFAULT NULL, ladder interval[] DEFAULT NULL,
+    keep interval DEFAULT NULL, charset text DEFAULT NULL, parts integer DEFAULT NULL,
+    force text DEFAULT NULL
+) RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_alter_scope'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.alter_scope(text, text[], text, interval, interval, interval[], interval, text, integer, text) IS
+    'changes what a scope was declared with; what is NULL stays. Effect and key_time stay always.
+Looser (42P17 without force, which is the reason): fewer fields, completion optional, a shorter quiet or keep, charset any, other parts. Stricter or neither: the rest. fields become {*} never.
+Known keys keep the fingerprint of the fields they were claimed under: a repeat has to agree in the fields declared both then and now.
+Every session obeys from its next statement on. Kept in idem.change_log.
+Errors: 22004 name null; 22023 invalid argument; 42701 field named twice; 42704 unknown scope; 42P17 looser.
+Locks: SHARE ROW EXCLUSIVE on idem.scope; claims go on.';
+REVOKE ALL ON FUNCTION idem.alter_scope(text, text[], text, interval, interval, interval[], interval, text, integer, text) FROM PUBLIC;
+
+CREATE FUNCTION idem.drop_scope(name text, force text DEFAULT NULL) RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_drop_scope'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.drop_scope(text, text) IS
+    'forgets a scope and all its keys; late results and evidence stay. A scope declared later under the same name has keys of its own: what is repeated there runs again.
+In: force, the reason, needed if the scope has keys. Kept in idem.change_log.
+Errors: 22004 name null; 22023 force blank; 42704 unknown scope; 42P17 keys and no reason; 55I02 a claim that is not final, or of a transaction that has not ended.
+Locks: SHARE ROW EXCLUSIVE on idem.scope, idem.anchor and idem.reservation: waits for open claims of other scopes, and claims wait for it.';
+REVOKE ALL ON FUNCTION idem.drop_scope(text, text) FROM PUBLIC;
+
+CREATE FUNCTION idem.retire(scope text, before timestamptz DEFAULT NULL, batch integer DEFAULT 100000,
+                            OUT dropped bigint, OUT removed bigint, OUT horizon timestamptz)
+    AS 'MODULE_PATHNAME', 'idem_retire'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.retire(text, timestamptz, integer) IS
+    'drops request and response of claims that have been final for the keep of the scope (and since before, if given); a repeat is then answered with response_dropped. With before, in a scope with key_time: moves the horizon to before, never back, and removes final claims whose key''s own time lies before it; from then on such a key is expired if it is not known.
+Never removed: what is reserved, dispatched, unknown, released, fenced, has a late result or needs a reversal.
+Out: bodies dropped and keys removed, at most batch of each (call again until both are 0), and the horizon.
+Errors: 22004 scope or batch null; 22023 batch below 1, before in the future or within keep, a scope that keeps everything; 42704 unknown scope.
+Locks: SHARE ROW EXCLUSIVE on idem.scope; ROW EXCLUSIVE on idem.anchor or idem.reservation; the rows. Claims go on.';
+REVOKE ALL ON FUNCTION idem.retire(text, timestamptz, integer) FROM PUBLIC;
