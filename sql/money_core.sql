@@ -31,8 +31,23 @@ SELECT expression, value, type
     '1 + 1', '1::bigint + 1', '1 + 1.0', '5 / 2', '5 / 2.0', '5 % 3', '5.5 % 3', '-5', '+5', '@ -5', '@ -5.5', 'abs(-5)', 'abs(-5.5)',
     '1::smallint * 2::bigint', '2 ^ 3',
     -- rows, arrays, ranges
-    'ROW(1, 1.0) = ROW(1.0, 1)', 'ARRAY[1, 1.5]', '1 = ANY (''{1,2}'')', 'numrange(1, 2) @> 1.5', '5 <@ int4range(1, 10)']) AS expression,
+    'ROW(1, 1.0) = ROW(1.0, 1)', 'ARRAY[1, 1.5]', '1 = ANY (''{1,2}'')', 'numrange(1, 2) @> 1.5', '5 <@ int4range(1, 10)',
+    'int8range(1, 5) - ''[3,9)''', '''[1,2)''::numrange && ''[1.5,3)''', 'nummultirange(numrange(1, 2))', 'upper(''[1,2)''::int8range)',
+    -- functions whose names idem has, too
+    'round(1.5, 0)', 'round(''1.555'', 2)', 'format(''%s'', ''1'')', 'format(''%s and %s'', 1, 2)', 'upper(''a'')', 'sum(1)']) AS expression,
        pg_temp.evaluate(expression);
+
+-- With idem's functions in the search path, where they need not be: nothing changes its meaning, but
+-- format() of untyped literals only is refused, since idem has a function of that name and shape.
+CREATE TABLE money_expressions AS
+    SELECT expression, (pg_temp.evaluate(expression)).*
+      FROM unnest(ARRAY['round(1.5, 0)', 'round(''1.555'', 2)', 'format(''%s'', ''1'')', 'format(''%s'', NULL)', 'format(''%s and %s'', 1, 2)',
+                        'sum(1)', 'sum(''1''::money)', 'abs(''-5'')', 'round(1.555::float8)', 'upper(''a'')', 'lower(''[1,2)''::numrange)']) AS expression;
+SET search_path = idem, public;
+SELECT expression, changed.*
+  FROM money_expressions AS e, LATERAL (SELECT * FROM pg_temp.evaluate(e.expression) EXCEPT SELECT e.value, e.type) AS changed;
+RESET search_path;
+DROP TABLE money_expressions;
 
 -- Aggregates, also over untyped values.
 SELECT sum(1), pg_typeof(sum(1)), avg(1), max('a'), min('a'), sum(1.5), avg(1.5::float8), sum('1 h'::interval), sum('1'::money);

@@ -4,7 +4,7 @@
 -- The operator classes are complete.
 SELECT opcname, amname, opcdefault, amvalidate(c.oid)
   FROM pg_opclass AS c JOIN pg_am AS a ON a.oid = opcmethod
- WHERE opcintype = 'money_micro'::regtype ORDER BY amname;
+ WHERE opcintype = 'money_micro'::regtype ORDER BY amname, opcname COLLATE "C";
 
 -- Every comparison is leakproof, everything may run in parallel; without the
 -- first, row level security keeps the planner from using an index.
@@ -44,6 +44,27 @@ SELECT amount FROM money_indexed WHERE amount = ANY ('{0.01,0.015,0.02,NaN}'::nu
 SELECT count(*) FROM money_indexed WHERE amount < ANY ('{-49.98,-49.985}'::numeric[]);
 SELECT min(amount), max(amount) FROM money_indexed;
 
+-- Estimates follow the histogram, for amounts and for numerics: within 2 percent of the rows.
+CREATE FUNCTION pg_temp.estimate(condition text) RETURNS int
+    LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT json) SELECT * FROM money_indexed WHERE ' || condition INTO plan;
+    RETURN plan #>> '{0,Plan,Plan Rows}';
+END $$;
+CREATE FUNCTION pg_temp.found(condition text) RETURNS int
+    LANGUAGE plpgsql AS $$
+DECLARE
+    rows int;
+BEGIN
+    EXECUTE 'SELECT count(*) FROM money_indexed WHERE ' || condition INTO rows;
+    RETURN rows;
+END $$;
+SELECT condition, pg_temp.found(condition), abs(pg_temp.estimate(condition) - pg_temp.found(condition)) <= 200 AS near
+  FROM unnest(ARRAY['amount < ''-40''', 'amount > 49', '25.005 >= amount', 'amount BETWEEN ''0'' AND ''1''', 'amount BETWEEN 0 AND 25.5',
+                    'amount = ''0.01''', 'amount = 0.005', 'amount <> 0.01', 'amount > 1e300', 'amount < ''NaN''::numeric', 'amount IS NULL']) AS condition;
+
 -- A partial index is used where its condition follows, across the types.
 DROP INDEX money_indexed_btree;
 CREATE INDEX money_indexed_partial ON money_indexed (id) WHERE amount > 49;
@@ -72,7 +93,36 @@ EXPLAIN (COSTS OFF) SELECT count(*) FROM money_blocks WHERE amount >= '19.90';
 SELECT count(*) FROM money_blocks WHERE amount >= '19.90';
 SELECT count(*) FROM money_blocks WHERE amount >= 19.895 AND 19.905 > amount;
 SELECT count(*) FROM money_blocks WHERE amount = 5;
-DROP TABLE money_blocks;
+
+-- BRIN of several ranges, for blocks with single amounts far from the others: one in each block here.
+CREATE TABLE money_outliers (amount money_micro) WITH (fillfactor = 10);
+INSERT INTO money_outliers SELECT idem.from_minor(CASE WHEN i % 20 = 0 THEN 100000000 ELSE i END, 'CNY') FROM generate_series(1, 2000) AS i;
+CREATE INDEX money_outliers_brin ON money_outliers USING brin (amount money_micro_minmax_multi_ops) WITH (pages_per_range = 1);
+CREATE FUNCTION pg_temp.blocks_read(condition text) RETURNS int
+    LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (ANALYZE, TIMING OFF, FORMAT json) SELECT * FROM money_outliers WHERE ' || condition INTO plan;
+    RETURN plan #>> '{0,Plan,Lossy Heap Blocks}';
+END $$;
+SELECT count(*) FROM money_outliers WHERE amount BETWEEN 10.00 AND 10.10;
+SELECT pg_relation_size('money_outliers') / current_setting('block_size')::int > 50 AS many_blocks,
+       pg_temp.blocks_read('amount BETWEEN 10.00 AND 10.10') < 5 AS few_read,
+       pg_temp.blocks_read($$amount BETWEEN '10.00' AND '10.10'$$) < 5 AS few_read_too, pg_temp.blocks_read('amount = 10.01') < 5 AS few_for_one;
+DROP INDEX money_outliers_brin;
+-- With one range a block every block would be read from that amount on.
+CREATE INDEX money_outliers_brin ON money_outliers USING brin (amount) WITH (pages_per_range = 1);
+SELECT pg_temp.blocks_read('amount BETWEEN 10.00 AND 10.10') > 20 AS many_read;
+DROP INDEX money_outliers_brin;
+
+-- BRIN with a bloom filter, for equality where amounts lie anywhere.
+TRUNCATE money_outliers;
+INSERT INTO money_outliers SELECT idem.from_minor(i * 7919 % 100003, 'CNY') FROM generate_series(1, 2000) AS i;
+CREATE INDEX money_outliers_bloom ON money_outliers USING brin (amount money_micro_bloom_ops) WITH (pages_per_range = 1);
+SELECT count(*) FROM money_outliers WHERE amount = '79.19';
+SELECT pg_temp.blocks_read($$amount = '79.19'$$) < 10 AS few_read;
+DROP TABLE money_blocks, money_outliers;
 RESET enable_seqscan;
 RESET enable_bitmapscan;
 

@@ -122,3 +122,50 @@ UPDATE idem.currency SET minor_units = 0 WHERE code = 'CNY';
 INSERT INTO idem.currency (code, minor_units, name) VALUES ('MINE', 0, 'mine');
 RESET ROLE;
 DROP ROLE regress_idem_money;
+
+-- For people: the code, groups of three, the decimals of the currency, and more rather than a rounded amount.
+\set VERBOSITY default
+SELECT amount, idem.format(amount, 'CNY') AS cny, idem.format(amount, 'JPY') AS jpy, idem.format(amount, 'KWD') AS kwd, idem.format(amount, 'CLF') AS clf
+  FROM unnest('{0,0.01,-0.01,1,12.3,999,999.99,1000,-1000,1234.5,1234567.891,-1234567.891234,
+                2305843009213.693951,-2305843009213.693951}'::money_micro[]) AS amount;
+SELECT idem.format(NULL, 'CNY'), idem.format('1', NULL);
+SELECT idem.format('1', 'cny');
+SELECT idem.format('1', 'XAU');
+
+-- A backend remembers the shipped currencies and none of the user's: a new exponent counts at once, and a
+-- rolled-back one never did, in whatever kind of statement.
+CREATE FUNCTION pg_temp.minor(code text) RETURNS text
+    LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN idem.from_minor(1500, code);
+EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN 'unknown';
+END $$;
+PREPARE minor AS SELECT pg_temp.minor('MILES') AS own, idem.from_minor(1500, 'CNY') AS shipped;
+EXECUTE minor;
+BEGIN;
+INSERT INTO idem.currency (code, minor_units, name) VALUES ('MILES', 0, 'miles');
+EXECUTE minor;
+SAVEPOINT before;
+UPDATE idem.currency SET minor_units = 3 WHERE code = 'MILES';
+EXECUTE minor;
+ROLLBACK TO before;
+EXECUTE minor;
+ROLLBACK;
+EXECUTE minor;
+-- Three letters may be the user's, too.
+INSERT INTO idem.currency (code, minor_units, name) VALUES ('MLS', 0, 'miles');
+SELECT idem.from_minor(1500, 'MLS');
+UPDATE idem.currency SET minor_units = 2 WHERE code = 'MLS';
+SELECT idem.from_minor(1500, 'MLS');
+DELETE FROM idem.currency WHERE code = 'MLS';
+SELECT pg_temp.minor('MLS');
+-- An upgrade of the extension changes a shipped one: with the triggers off, and everybody sees it.
+BEGIN;
+SELECT idem.from_minor(1500, 'CNY');
+ALTER TABLE idem.currency DISABLE TRIGGER currency_update;
+UPDATE idem.currency SET minor_units = 3 WHERE code = 'CNY';
+ALTER TABLE idem.currency ENABLE ALWAYS TRIGGER currency_update;
+SELECT idem.from_minor(1500, 'CNY');
+ROLLBACK;
+SELECT idem.from_minor(1500, 'CNY');

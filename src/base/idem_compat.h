@@ -36,6 +36,8 @@ typedef bool TU_UpdateIndexes;
 		ereport(ERROR, __VA_ARGS__); \
 		return dummy_value; \
 	} while (0)
+#define range_serialize(type, lower, upper, empty, context) \
+	range_serialize(type, lower, upper, empty)
 #else
 #include "nodes/miscnodes.h"
 #endif

@@ -66,6 +66,16 @@ idem_money_report_range(void)
 			 errmsg("money_micro out of range")));
 }
 
+void
+idem_money_check_decimals(int decimals)
+{
+	if (decimals < 0 || decimals > IDEM_MONEY_DECIMALS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("scale %d must be between 0 and %d",
+						decimals, IDEM_MONEY_DECIMALS)));
+}
+
 Oid
 idem_money_type(void)
 {
@@ -279,6 +289,6 @@ idem_money_div(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("%s divided by " INT64_FORMAT " is not a whole number of millionths",
 						idem_money_to_cstring(amount), divisor),
-				 errhint("Cast the amount to numeric to divide it, and round by a rule of your choice.")));
+				 errhint("idem.divide rounds by a rule of your choice, idem.split leaves nothing over.")));
 	PG_RETURN_MONEY_MICRO(amount / divisor);
 }

@@ -24,6 +24,13 @@ extern char *idem_money_to_cstring(MoneyMicro amount);
 /* Reports that a result is not an amount: 22003. */
 pg_noreturn extern void idem_money_report_range(void);
 
+/* Reports a number of decimals that is not 0 to 6: 22023. */
+extern void idem_money_check_decimals(int decimals);
+
+/* Is the numeric exactly an amount?  It may be packed, not compressed. */
+extern bool idem_money_from_numeric_exact(struct varlena *number,
+										  int64 *micros);
+
 /* pg_catalog.money_micro, or an error when the extension is not there. */
 extern Oid	idem_money_type(void);
 

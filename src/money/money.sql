@@ -616,6 +616,16 @@ ALTER OPERATOR FAMILY pg_catalog.money_micro_ops USING btree ADD
     FUNCTION 1 (pg_catalog.numeric, pg_catalog.numeric) pg_catalog.numeric_cmp(pg_catalog.numeric, pg_catalog.numeric),
     FUNCTION 2 (pg_catalog.numeric, pg_catalog.numeric) pg_catalog.numeric_sortsupport(internal);
 
+-- Since 18 an index scan skips over the values of a leading column.
+DO $$
+BEGIN
+    IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 180000 THEN
+        ALTER OPERATOR FAMILY pg_catalog.money_micro_ops USING btree ADD
+            FUNCTION 6 (pg_catalog.money_micro, pg_catalog.money_micro) pg_catalog.btint8skipsupport(internal);
+    END IF;
+END
+$$;
+
 CREATE OPERATOR FAMILY pg_catalog.money_micro_ops USING hash;
 COMMENT ON OPERATOR FAMILY pg_catalog.money_micro_ops USING hash IS
     'equality of amounts';
@@ -659,6 +669,49 @@ ALTER OPERATOR FAMILY pg_catalog.money_micro_minmax_ops USING brin ADD
     OPERATOR 3 pg_catalog.= (pg_catalog.numeric, pg_catalog.money_micro),
     OPERATOR 4 pg_catalog.>= (pg_catalog.numeric, pg_catalog.money_micro),
     OPERATOR 5 pg_catalog.> (pg_catalog.numeric, pg_catalog.money_micro);
+
+CREATE OPERATOR FAMILY pg_catalog.money_micro_minmax_multi_ops USING brin;
+COMMENT ON OPERATOR FAMILY pg_catalog.money_micro_minmax_multi_ops USING brin IS
+    'several ranges of the amounts of a block range';
+
+CREATE OPERATOR CLASS pg_catalog.money_micro_minmax_multi_ops
+    FOR TYPE pg_catalog.money_micro USING brin FAMILY pg_catalog.money_micro_minmax_multi_ops AS
+        OPERATOR 1 pg_catalog.<,
+        OPERATOR 2 pg_catalog.<=,
+        OPERATOR 3 pg_catalog.=,
+        OPERATOR 4 pg_catalog.>=,
+        OPERATOR 5 pg_catalog.>,
+        FUNCTION 1 pg_catalog.brin_minmax_multi_opcinfo(internal),
+        FUNCTION 2 pg_catalog.brin_minmax_multi_add_value(internal, internal, internal, internal),
+        FUNCTION 3 pg_catalog.brin_minmax_multi_consistent(internal, internal, internal, int4),
+        FUNCTION 4 pg_catalog.brin_minmax_multi_union(internal, internal, internal),
+        FUNCTION 5 pg_catalog.brin_minmax_multi_options(internal),
+        FUNCTION 11 pg_catalog.brin_minmax_multi_distance_int8(internal, internal);
+COMMENT ON OPERATOR CLASS pg_catalog.money_micro_minmax_multi_ops USING brin IS
+    'several ranges of the amounts of a block range: where single rows are far from the others';
+
+ALTER OPERATOR FAMILY pg_catalog.money_micro_minmax_multi_ops USING brin ADD
+    OPERATOR 1 pg_catalog.< (pg_catalog.money_micro, pg_catalog.numeric),
+    OPERATOR 2 pg_catalog.<= (pg_catalog.money_micro, pg_catalog.numeric),
+    OPERATOR 3 pg_catalog.= (pg_catalog.money_micro, pg_catalog.numeric),
+    OPERATOR 4 pg_catalog.>= (pg_catalog.money_micro, pg_catalog.numeric),
+    OPERATOR 5 pg_catalog.> (pg_catalog.money_micro, pg_catalog.numeric);
+
+CREATE OPERATOR FAMILY pg_catalog.money_micro_bloom_ops USING brin;
+COMMENT ON OPERATOR FAMILY pg_catalog.money_micro_bloom_ops USING brin IS
+    'bloom filter of the amounts of a block range';
+
+CREATE OPERATOR CLASS pg_catalog.money_micro_bloom_ops
+    FOR TYPE pg_catalog.money_micro USING brin FAMILY pg_catalog.money_micro_bloom_ops AS
+        OPERATOR 1 pg_catalog.=,
+        FUNCTION 1 pg_catalog.brin_bloom_opcinfo(internal),
+        FUNCTION 2 pg_catalog.brin_bloom_add_value(internal, internal, internal, internal),
+        FUNCTION 3 pg_catalog.brin_bloom_consistent(internal, internal, internal, int4),
+        FUNCTION 4 pg_catalog.brin_bloom_union(internal, internal, internal),
+        FUNCTION 5 pg_catalog.brin_bloom_options(internal),
+        FUNCTION 11 idem.money_micro_hash(pg_catalog.money_micro);
+COMMENT ON OPERATOR CLASS pg_catalog.money_micro_bloom_ops USING brin IS
+    'bloom filter of the amounts of a block range: equality where amounts lie anywhere';
 
 
 -- ---------------------------------------------------------------------------
@@ -774,3 +827,51 @@ CREATE AGGREGATE pg_catalog.min(pg_catalog.money_micro) (
 );
 COMMENT ON AGGREGATE pg_catalog.min(pg_catalog.money_micro) IS
     'smallest amount';
+
+CREATE FUNCTION idem.money_micro_sum_currency_add(internal, pg_catalog.money_micro, pg_catalog.text) RETURNS internal
+    IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_sum_currency_add';
+COMMENT ON FUNCTION idem.money_micro_sum_currency_add(internal, pg_catalog.money_micro, pg_catalog.text) IS
+    'aggregate transition: takes an amount in; 22023 for a second currency, 22004 for none';
+
+CREATE FUNCTION idem.money_micro_sum_currency_remove(internal, pg_catalog.money_micro, pg_catalog.text) RETURNS internal
+    IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_sum_currency_remove';
+COMMENT ON FUNCTION idem.money_micro_sum_currency_remove(internal, pg_catalog.money_micro, pg_catalog.text) IS
+    'aggregate transition: takes an amount out';
+
+CREATE FUNCTION idem.money_micro_sum_currency_combine(internal, internal) RETURNS internal
+    IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_sum_currency_combine';
+COMMENT ON FUNCTION idem.money_micro_sum_currency_combine(internal, internal) IS
+    'aggregate: adds the state of a parallel worker; 22023 if its currency is another one';
+
+CREATE FUNCTION idem.money_micro_sum_currency_serialize(internal) RETURNS bytea
+    IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_sum_currency_serialize';
+COMMENT ON FUNCTION idem.money_micro_sum_currency_serialize(internal) IS
+    'aggregate: state for another process';
+
+CREATE FUNCTION idem.money_micro_sum_currency_deserialize(bytea, internal) RETURNS internal
+    IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_sum_currency_deserialize';
+COMMENT ON FUNCTION idem.money_micro_sum_currency_deserialize(bytea, internal) IS
+    'aggregate: state from another process';
+
+CREATE AGGREGATE idem.sum(amount pg_catalog.money_micro, currency pg_catalog.text) (
+    SFUNC = idem.money_micro_sum_currency_add,
+    STYPE = internal,
+    SSPACE = 64,
+    FINALFUNC = idem.money_micro_sum,
+    COMBINEFUNC = idem.money_micro_sum_currency_combine,
+    SERIALFUNC = idem.money_micro_sum_currency_serialize,
+    DESERIALFUNC = idem.money_micro_sum_currency_deserialize,
+    MSFUNC = idem.money_micro_sum_currency_add,
+    MINVFUNC = idem.money_micro_sum_currency_remove,
+    MSTYPE = internal,
+    MSSPACE = 64,
+    MFINALFUNC = idem.money_micro_sum,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE idem.sum(pg_catalog.money_micro, pg_catalog.text) IS
+    'sum of amounts of one currency: 22023 for amounts of two, 22004 for an amount without one, 22003 only if the result is out of range';

@@ -212,9 +212,9 @@ from_numeric_by_server(Datum number, int64 *micros)
 	return idem_money_parse(text, strlen(text), micros) == IDEM_MONEY_OK;
 }
 
-/* True if the numeric is an amount. */
-static bool
-from_numeric(struct varlena *number, int64 *micros)
+/* True if the numeric is an amount; it may be packed but not compressed. */
+bool
+idem_money_from_numeric_exact(struct varlena *number, int64 *micros)
 {
 	NumericReading reading;
 
@@ -232,7 +232,7 @@ idem_money_from_numeric(PG_FUNCTION_ARGS)
 	struct varlena *number = PG_GETARG_VARLENA_PP(0);
 	int64		amount;
 
-	if (unlikely(!from_numeric(number, &amount)))
+	if (unlikely(!idem_money_from_numeric_exact(number, &amount)))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("numeric value %s is not exactly representable as money_micro",

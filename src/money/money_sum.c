@@ -6,11 +6,15 @@
  * a server can count (2^63) overflows it.  Hence the order of the rows does
  * not matter, leaving rows can be taken out again (window frames), and only
  * the end result has to fit.
+ *
+ * idem.sum(amount, currency) adds the same way and refuses a second currency
+ * with 22023: also one that would cancel out, or that another worker saw.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
 #include "libpq/pqformat.h"
+#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
@@ -27,12 +31,24 @@ PG_FUNCTION_INFO_V1(idem_money_sum_serialize);
 PG_FUNCTION_INFO_V1(idem_money_sum_deserialize);
 PG_FUNCTION_INFO_V1(idem_money_sum_final);
 PG_FUNCTION_INFO_V1(idem_money_avg_final);
+PG_FUNCTION_INFO_V1(idem_money_sum_currency_add);
+PG_FUNCTION_INFO_V1(idem_money_sum_currency_remove);
+PG_FUNCTION_INFO_V1(idem_money_sum_currency_combine);
+PG_FUNCTION_INFO_V1(idem_money_sum_currency_serialize);
+PG_FUNCTION_INFO_V1(idem_money_sum_currency_deserialize);
 
 typedef struct MoneySum
 {
 	int128		total;			/* millionths */
 	int64		count;			/* amounts in it, NULLs not counted */
 } MoneySum;
+
+/* A sum of one currency: also a MoneySum, for the final function. */
+typedef struct CurrencySum
+{
+	MoneySum	sum;			/* must be first */
+	text	   *currency;		/* of all amounts in it, NULL if there are none */
+} CurrencySum;
 
 #define TEN_TO_18				INT64CONST(1000000000000000000)
 
@@ -42,15 +58,21 @@ typedef struct MoneySum
 /* Decimals shown of an average that needs fewer. */
 #define AVG_DECIMALS_SHOWN		2
 
-/* The state of a new group, in the memory the aggregate keeps. */
-static MoneySum *
-make_sum(FunctionCallInfo fcinfo)
+/* The memory that lives as long as the states of the aggregate. */
+static MemoryContext
+get_context(FunctionCallInfo fcinfo)
 {
 	MemoryContext context;
 
 	if (!AggCheckCallContext(fcinfo, &context))
 		elog(ERROR, "aggregate function called in non-aggregate context");
-	return MemoryContextAllocZero(context, sizeof(MoneySum));
+	return context;
+}
+
+static MoneySum *
+make_sum(FunctionCallInfo fcinfo)
+{
+	return MemoryContextAllocZero(get_context(fcinfo), sizeof(MoneySum));
 }
 
 static inline MoneySum *
@@ -106,39 +128,57 @@ idem_money_sum_combine(PG_FUNCTION_ARGS)
 }
 
 /* count, upper and lower half of the total */
+static void
+write_sum(StringInfo message, const MoneySum *sum)
+{
+	pq_sendint64(message, sum->count);
+	pq_sendint64(message, (int64) (sum->total >> 64));
+	pq_sendint64(message, (int64) (uint64) sum->total);
+}
+
+static void
+read_sum(StringInfo message, MoneySum *sum)
+{
+	uint64		upper;
+	uint64		lower;
+
+	sum->count = pq_getmsgint64(message);
+	upper = (uint64) pq_getmsgint64(message);
+	lower = (uint64) pq_getmsgint64(message);
+	sum->total = (int128) (((uint128) upper << 64) | lower);
+}
+
+/* The bytes of a serialized state, to be read as a message. */
+static void
+open_message(StringInfo message, bytea *serialized)
+{
+	initStringInfo(message);
+	appendBinaryStringInfo(message, VARDATA_ANY(serialized),
+						   VARSIZE_ANY_EXHDR(serialized));
+}
+
 Datum
 idem_money_sum_serialize(PG_FUNCTION_ARGS)
 {
 	MoneySum   *sum = (MoneySum *) PG_GETARG_POINTER(0);
 	StringInfoData message;
 
+	(void) get_context(fcinfo);
 	pq_begintypsend(&message);
-	pq_sendint64(&message, sum->count);
-	pq_sendint64(&message, (int64) (sum->total >> 64));
-	pq_sendint64(&message, (int64) (uint64) sum->total);
+	write_sum(&message, sum);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
 }
 
 Datum
 idem_money_sum_deserialize(PG_FUNCTION_ARGS)
 {
-	bytea	   *serialized = PG_GETARG_BYTEA_PP(0);
 	MoneySum   *sum;
 	StringInfoData message;
-	uint64		upper;
-	uint64		lower;
 
-	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "aggregate function called in non-aggregate context");
-
-	initStringInfo(&message);
-	appendBinaryStringInfo(&message, VARDATA_ANY(serialized),
-						   VARSIZE_ANY_EXHDR(serialized));
+	(void) get_context(fcinfo);
+	open_message(&message, PG_GETARG_BYTEA_PP(0));
 	sum = palloc0(sizeof(MoneySum));
-	sum->count = pq_getmsgint64(&message);
-	upper = (uint64) pq_getmsgint64(&message);
-	lower = (uint64) pq_getmsgint64(&message);
-	sum->total = (int128) (((uint128) upper << 64) | lower);
+	read_sum(&message, sum);
 	pq_getmsgend(&message);
 	pfree(message.data);
 	PG_RETURN_POINTER(sum);
@@ -155,6 +195,133 @@ idem_money_sum_final(PG_FUNCTION_ARGS)
 	if (unlikely(sum->total > IDEM_MONEY_MAX || sum->total < -IDEM_MONEY_MAX))
 		idem_money_report_range();
 	PG_RETURN_MONEY_MICRO((int64) sum->total);
+}
+
+
+/* ---------- sum of one currency ---------- */
+
+/* The state of the aggregate, made for the first row. */
+static CurrencySum *
+get_currency_sum(FunctionCallInfo fcinfo)
+{
+	if (!PG_ARGISNULL(0))
+		return (CurrencySum *) PG_GETARG_POINTER(0);
+	return MemoryContextAllocZero(get_context(fcinfo), sizeof(CurrencySum));
+}
+
+/* The currency of the sum is the one given from now on, or was it before. */
+static void
+keep_currency(FunctionCallInfo fcinfo, CurrencySum *state, text *currency)
+{
+	Size		length = VARSIZE_ANY_EXHDR(currency);
+
+	if (state->currency == NULL)
+	{
+		state->currency = MemoryContextAlloc(get_context(fcinfo),
+											 length + VARHDRSZ);
+		SET_VARSIZE(state->currency, length + VARHDRSZ);
+		memcpy(VARDATA(state->currency), VARDATA_ANY(currency), length);
+	}
+	else if (unlikely(VARSIZE_ANY_EXHDR(state->currency) != length ||
+					  memcmp(VARDATA(state->currency), VARDATA_ANY(currency),
+							 length) != 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("amounts of different currencies cannot be added: \"%s\" and \"%s\"",
+						text_to_cstring(state->currency),
+						text_to_cstring(currency)),
+				 errhint("Group by the currency.")));
+}
+
+/* A row without an amount adds nothing; an amount needs its currency. */
+Datum
+idem_money_sum_currency_add(PG_FUNCTION_ARGS)
+{
+	CurrencySum *state = get_currency_sum(fcinfo);
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(state);
+	if (PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("currency of an amount must not be null")));
+
+	keep_currency(fcinfo, state, PG_GETARG_TEXT_PP(2));
+	state->sum.total += PG_GETARG_MONEY_MICRO(1);
+	state->sum.count++;
+	PG_RETURN_POINTER(state);
+}
+
+Datum
+idem_money_sum_currency_remove(PG_FUNCTION_ARGS)
+{
+	CurrencySum *state = get_currency_sum(fcinfo);
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(state);
+	state->sum.total -= PG_GETARG_MONEY_MICRO(1);
+	state->sum.count--;
+	if (state->sum.count == 0)
+	{
+		/* the next frame may be of another currency */
+		pfree(state->currency);
+		state->currency = NULL;
+	}
+	PG_RETURN_POINTER(state);
+}
+
+Datum
+idem_money_sum_currency_combine(PG_FUNCTION_ARGS)
+{
+	CurrencySum *state = get_currency_sum(fcinfo);
+	CurrencySum *other;
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(state);
+	other = (CurrencySum *) PG_GETARG_POINTER(1);
+	if (other->currency != NULL)
+		keep_currency(fcinfo, state, other->currency);
+	state->sum.total += other->sum.total;
+	state->sum.count += other->sum.count;
+	PG_RETURN_POINTER(state);
+}
+
+/* the sum, then the bytes of its currency if there is an amount in it */
+Datum
+idem_money_sum_currency_serialize(PG_FUNCTION_ARGS)
+{
+	CurrencySum *state = (CurrencySum *) PG_GETARG_POINTER(0);
+	StringInfoData message;
+
+	(void) get_context(fcinfo);
+	pq_begintypsend(&message);
+	write_sum(&message, &state->sum);
+	if (state->currency != NULL)
+		pq_sendbytes(&message, VARDATA(state->currency),
+					 VARSIZE_ANY_EXHDR(state->currency));
+	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
+}
+
+Datum
+idem_money_sum_currency_deserialize(PG_FUNCTION_ARGS)
+{
+	CurrencySum *state;
+	StringInfoData message;
+
+	(void) get_context(fcinfo);
+	open_message(&message, PG_GETARG_BYTEA_PP(0));
+	state = palloc0(sizeof(CurrencySum));
+	read_sum(&message, &state->sum);
+	if (state->sum.count > 0)
+	{
+		int			length = message.len - message.cursor;
+
+		state->currency = cstring_to_text_with_len(pq_getmsgbytes(&message, length),
+												   length);
+	}
+	pq_getmsgend(&message);
+	pfree(message.data);
+	PG_RETURN_POINTER(state);
 }
 
 

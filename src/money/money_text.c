@@ -261,6 +261,38 @@ idem_money_format(int64_t micros, char *text)
 	return length;
 }
 
+/*
+ * Writes an amount for people: whole units in groups of three, at least so
+ * many decimals (0 to 6) and no more than needed.  The caller provides
+ * IDEM_MONEY_GROUPED_SIZE bytes.
+ */
+size_t
+idem_money_format_grouped(int64_t micros, int decimals, char *text)
+{
+	char		plain[IDEM_MONEY_TEXT_SIZE];
+	size_t		length = idem_money_format(micros, plain);
+	size_t		point = (size_t) (strchr(plain, '.') - plain);
+	size_t		first = (micros < 0);
+	size_t		i;
+	char	   *p = text;
+
+	for (i = 0; i < point; i++)
+	{
+		if (i > first && (point - i) % 3 == 0)
+			*p++ = ',';
+		*p++ = plain[i];
+	}
+	/* the text has the decimals needed, and two; not fewer than asked for */
+	while (length - 1 - point > (size_t) decimals && plain[length - 1] == '0')
+		length--;
+	if (decimals > 0 || length - 1 > point)
+		*p++ = '.';
+	for (i = point + 1; i < length || i <= point + (size_t) decimals; i++)
+		*p++ = i < length ? plain[i] : '0';
+	*p = '\0';
+	return (size_t) (p - text);
+}
+
 /* Does the amount need no more than so many decimals (0 to 6)? */
 bool
 idem_money_has_decimals(int64_t micros, int decimals)

@@ -23,6 +23,9 @@
 /* sign, 13 digits, point, 6 digits, end; also enough for any int64 */
 #define IDEM_MONEY_TEXT_SIZE	24
 
+/* the same with a comma every three digits */
+#define IDEM_MONEY_GROUPED_SIZE	32
+
 /* minor units beyond this many decimals are not read or written */
 #define IDEM_MONEY_SCALE_MAX	18
 
@@ -39,6 +42,8 @@ extern IdemMoneyStatus idem_money_parse(const char *text, size_t length,
 extern IdemMoneyStatus idem_money_parse_scaled(const char *text, size_t length,
 											   int scale, int64_t *micros);
 extern size_t idem_money_format(int64_t micros, char *text);
+extern size_t idem_money_format_grouped(int64_t micros, int decimals,
+										char *text);
 extern bool idem_money_has_decimals(int64_t micros, int decimals);
 extern IdemMoneyStatus idem_money_from_scaled(int64_t count, int scale,
 											  int64_t *micros);

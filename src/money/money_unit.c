@@ -6,10 +6,15 @@
  * function of its own.  All are exact or report 22003.
  *
  * The minor unit of a currency is what the caller's snapshot sees in the
- * table idem.currency, read through its primary key at every call: nothing is
- * cached, so nothing is stale.  The table is read without asking for rights;
- * everybody may see it.  Its shipped rows cannot be changed: a dump leaves
- * them out, so a change would be gone after the restore.
+ * table idem.currency, read through its primary key.  The table is read
+ * without asking for rights; everybody may see it.  Its shipped rows cannot
+ * be changed: a dump leaves them out, so a change would be gone after the
+ * restore.  That is why a backend remembers those, and none of the user's.
+ *
+ * Only an upgrade of the extension changes a shipped row, and it has to
+ * disable triggers for that, which invalidates the table in every backend and
+ * empties the memory.  A row is remembered as the newest snapshot sees it: an
+ * older one could see it as it was before the upgrade.
  */
 #include "postgres.h"
 
@@ -21,6 +26,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -37,11 +43,32 @@ PG_FUNCTION_INFO_V1(idem_money_from_minor_int8);
 PG_FUNCTION_INFO_V1(idem_money_from_minor_text);
 PG_FUNCTION_INFO_V1(idem_money_to_minor);
 PG_FUNCTION_INFO_V1(idem_money_to_minor_text);
+PG_FUNCTION_INFO_V1(idem_money_format_currency);
 PG_FUNCTION_INFO_V1(idem_money_keep_currency);
 
 /* Columns of idem.currency */
 #define CURRENCY_CODE			1
 #define CURRENCY_MINOR_UNITS	3
+#define CURRENCY_BUILTIN		6
+
+/* What a row of idem.currency says */
+typedef struct CurrencyRow
+{
+	bool		found;
+	bool		builtin;
+	bool		has_minor_units;
+	int			minor_units;
+} CurrencyRow;
+
+/* Codes of three capital letters */
+#define LETTERS					26
+#define ISO_CODES				(LETTERS * LETTERS * LETTERS)
+
+/* Shipped rows: one more than the minor units, 0 if not yet read */
+static int8 shipped_units[ISO_CODES];
+
+/* The table they were read from; invalid while there are none */
+static Oid	shipped_relid = InvalidOid;
 
 /* Widest fixed-length field that is written */
 #define WIDTH_MAX				64
@@ -153,6 +180,19 @@ idem_money_to_minor_text(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(field, width));
 }
 
+/* For people: the code, the sign, groups of three, no digit left out. */
+Datum
+idem_money_format_currency(PG_FUNCTION_ARGS)
+{
+	MoneyMicro	amount = PG_GETARG_MONEY_MICRO(0);
+	char	   *currency = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	int			decimals = get_minor_units(PG_GETARG_TEXT_PP(1));
+	char		digits[IDEM_MONEY_GROUPED_SIZE];
+
+	idem_money_format_grouped(amount, decimals, digits);
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s %s", currency, digits)));
+}
+
 
 /* ---------- helpers ---------- */
 
@@ -250,45 +290,123 @@ open_currency(Oid *index)
 }
 
 /*
- * SELECT minor_units FROM idem.currency WHERE code = $1
+ * SELECT minor_units, builtin FROM idem.currency WHERE code = $1
  *
- * Upper and lower case differ: a code that is not in the table is refused.
+ * Without a snapshot: as of now.
  */
-static int
-get_minor_units(text *currency)
+static CurrencyRow
+read_currency(Relation table, Oid index, text *currency, Snapshot snapshot)
 {
-	Oid			index;
-	Relation	table = open_currency(&index);
+	CurrencyRow result = {0};
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	row;
-	Datum		minor_units = (Datum) 0;
-	bool		found;
-	bool		isnull = true;
 
 	ScanKeyInit(&key, CURRENCY_CODE, BTEqualStrategyNumber, F_TEXTEQ,
 				PointerGetDatum(currency));
-	scan = systable_beginscan(table, index, true, GetActiveSnapshot(), 1, &key);
+	scan = systable_beginscan(table, index, true, snapshot, 1, &key);
 	row = systable_getnext(scan);
-	found = HeapTupleIsValid(row);
-	if (found)
-		minor_units = heap_getattr(row, CURRENCY_MINOR_UNITS,
-								   RelationGetDescr(table), &isnull);
+	if (HeapTupleIsValid(row))
+	{
+		Datum		value;
+		bool		isnull;
+
+		result.found = true;
+		value = heap_getattr(row, CURRENCY_MINOR_UNITS,
+							 RelationGetDescr(table), &isnull);
+		result.has_minor_units = !isnull;
+		result.minor_units = isnull ? 0 : DatumGetInt16(value);
+		value = heap_getattr(row, CURRENCY_BUILTIN,
+							 RelationGetDescr(table), &isnull);
+		result.builtin = !isnull && DatumGetBool(value);
+	}
 	systable_endscan(scan);
+	return result;
+}
+
+/* Where a shipped code is remembered, -1 if it cannot be one. */
+static int
+place_of_code(text *currency)
+{
+	const char *code = VARDATA_ANY(currency);
+	int			place = 0;
+	int			i;
+
+	if (VARSIZE_ANY_EXHDR(currency) != 3)
+		return -1;
+	for (i = 0; i < 3; i++)
+	{
+		if (code[i] < 'A' || code[i] > 'Z')
+			return -1;
+		place = place * LETTERS + (code[i] - 'A');
+	}
+	return place;
+}
+
+static void
+forget_shipped(Datum arg, Oid relid)
+{
+	if (OidIsValid(shipped_relid) &&
+		(relid == shipped_relid || !OidIsValid(relid)))
+	{
+		memset(shipped_units, 0, sizeof(shipped_units));
+		shipped_relid = InvalidOid;
+	}
+}
+
+/* Remembers a shipped row as it is now. */
+static void
+remember_shipped(Relation table, Oid index, text *currency)
+{
+	static bool registered = false;
+	int			place = place_of_code(currency);
+	CurrencyRow row;
+
+	if (place < 0)
+		return;
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(forget_shipped, (Datum) 0);
+		registered = true;
+	}
+	row = read_currency(table, index, currency, NULL);
+	if (row.builtin && row.has_minor_units)
+	{
+		shipped_units[place] = (int8) (row.minor_units + 1);
+		shipped_relid = RelationGetRelid(table);
+	}
+}
+
+/* Upper and lower case differ: a code that is not in the table is refused. */
+static int
+get_minor_units(text *currency)
+{
+	int			place = place_of_code(currency);
+	Oid			index;
+	Relation	table;
+	CurrencyRow row;
+
+	if (place >= 0 && shipped_units[place] > 0)
+		return shipped_units[place] - 1;
+
+	table = open_currency(&index);
+	row = read_currency(table, index, currency, GetActiveSnapshot());
+	if (row.builtin)
+		remember_shipped(table, index, currency);
 	table_close(table, AccessShareLock);
 
-	if (!found)
+	if (!row.found)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("currency \"%s\" is not known",
 						text_to_cstring(currency)),
 				 errhint("Codes are upper case; own currencies are added to idem.currency.")));
-	if (isnull)
+	if (!row.has_minor_units)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("currency \"%s\" has no minor unit",
 						text_to_cstring(currency))));
-	return DatumGetInt16(minor_units);
+	return row.minor_units;
 }
 
 /* Refuses what its trigger was fired for; the triggers say what that is. */

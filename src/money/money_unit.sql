@@ -66,3 +66,9 @@ CREATE FUNCTION idem.to_minor_text(amount pg_catalog.money_micro, currency pg_ca
     LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_to_minor_text';
 COMMENT ON FUNCTION idem.to_minor_text(pg_catalog.money_micro, pg_catalog.text, pg_catalog.int4) IS
     'the amount in minor units of the currency as so many digits, zero-padded: (12.30, ''CNY'', 12) is 000000001230; 22003 if not exact, negative or too wide, 22023 unknown currency or a width outside 1 to 64';
+
+CREATE FUNCTION idem.format(amount pg_catalog.money_micro, currency pg_catalog.text) RETURNS pg_catalog.text
+    STABLE STRICT PARALLEL SAFE
+    LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_format_currency';
+COMMENT ON FUNCTION idem.format(pg_catalog.money_micro, pg_catalog.text) IS
+    'the amount for people: CNY 1,234.50, with the decimals of the currency and more if there are; not to be read back; 22023 unknown currency';
