@@ -111,6 +111,7 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 	guard->column = idem_column_number(rel, column);
 	guard->column_name = pstrdup(column);
 	guard->key = bms_del_member(idem_key_columns(rel), guard->column);
+	guard->last_column = Max(guard->column, bms_prev_member(guard->key, -1));
 	guard->row_key = idem_key_of(rel, guard->column);
 	/* history is of the row, not of its place */
 	guard->root = idem_root_relid(rel);
@@ -233,18 +234,27 @@ state_of_enum(IdemStatesGuard *guard, Oid value)
 }
 
 static int
-state_of_text(const IdemStatesGuard *guard, Datum value)
+state_of_text(const IdemStatesGuard *guard, Datum value, IdemLastState *last)
 {
 	text	   *name = DatumGetTextPP(value);
-	int			state = idem_names_find(&guard->machine->diagram.state_names,
-										VARDATA_ANY(name),
-										VARSIZE_ANY_EXHDR(name));
+	const char *bytes = VARDATA_ANY(name);
+	size_t		length = VARSIZE_ANY_EXHDR(name);
+	int			state;
 
-	return state < 0 ? STATE_UNDECLARED : state;
+	if (likely(last->name != NULL && last->length == length &&
+			   memcmp(last->name, bytes, length) == 0))
+		return last->state;
+	state = idem_names_find(&guard->machine->diagram.state_names, bytes, length);
+	if (state < 0)
+		return STATE_UNDECLARED;
+	last->name = guard->machine->diagram.states[state].name;
+	last->length = length;
+	last->state = state;
+	return state;
 }
 
 static int
-state_of(IdemStatesGuard *guard, TupleTableSlot *slot)
+state_of(IdemStatesGuard *guard, TupleTableSlot *slot, IdemLastState *last)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(slot, guard->column, &isnull);
@@ -253,7 +263,19 @@ state_of(IdemStatesGuard *guard, TupleTableSlot *slot)
 		return STATE_NULL;
 	if (guard->is_enum)
 		return state_of_enum(guard, DatumGetObjectId(value));
-	return state_of_text(guard, value);
+	return state_of_text(guard, value, last);
+}
+
+static int
+state_before(IdemStatesGuard *guard, const IdemGuardCall *call)
+{
+	return state_of(guard, call->before, &guard->last_before);
+}
+
+static int
+state_after(IdemStatesGuard *guard, const IdemGuardCall *call)
+{
+	return state_of(guard, call->after, &guard->last_after);
 }
 
 static bool
@@ -654,6 +676,17 @@ record(const IdemGuardCall *call, const IdemStatesGuard *guard,
 						state_name(guard, to), event, guard->actor);
 }
 
+/*
+ * Did the server store the new version beside the old one, without a word to
+ * any index?  Then no column of an index has changed, the primary key is one.
+ */
+static bool
+is_heap_only(const IdemGuardCall *call)
+{
+	return !call->moved &&
+		HeapTupleHeaderIsHeapOnly(call->trigdata->tg_newtuple->t_data);
+}
+
 static void
 judge_update(const IdemGuardCall *call, IdemStatesGuard *guard)
 {
@@ -662,7 +695,13 @@ judge_update(const IdemGuardCall *call, IdemStatesGuard *guard)
 	int			from;
 	int			to;
 
-	idem_refuse_key_change(call, guard->key);
+	if (!is_heap_only(call))
+	{
+		/* all that is looked at, taken out of the rows at once */
+		slot_getsomeattrs(call->before, guard->last_column);
+		slot_getsomeattrs(call->after, guard->last_column);
+		idem_refuse_key_change(call, guard->key);
+	}
 	changed = !idem_same_image(call->rel, guard->column, call->before,
 							   call->after);
 	if (!changed && likely(announced == NULL))
@@ -670,8 +709,8 @@ judge_update(const IdemGuardCall *call, IdemStatesGuard *guard)
 		judge_unchanged(call, guard);
 		return;
 	}
-	from = state_of(guard, call->before);
-	to = state_of(guard, call->after);
+	from = state_before(guard, call);
+	to = state_after(guard, call);
 	if (is_announced(call, guard, from, to))
 		event = judge_announced(call, guard, from, to);
 	else if (!changed)
@@ -692,7 +731,7 @@ judge_update(const IdemGuardCall *call, IdemStatesGuard *guard)
 static void
 judge_insert(const IdemGuardCall *call, IdemStatesGuard *guard)
 {
-	int			state = state_of(guard, call->after);
+	int			state = state_after(guard, call);
 
 	if (!is_entry(guard, state) && !(state >= 0 && idem_in_apply_worker()))
 		refuse_entry(call, guard);
@@ -702,7 +741,7 @@ judge_insert(const IdemGuardCall *call, IdemStatesGuard *guard)
 static void
 judge_delete(const IdemGuardCall *call, IdemStatesGuard *guard)
 {
-	int			state = state_of(guard, call->before);
+	int			state = state_before(guard, call);
 
 	if (guard->delete == IDEM_DELETE_NEVER ||
 		(guard->delete == IDEM_DELETE_FINAL && !is_final(guard, state)))

@@ -75,6 +75,14 @@ typedef struct IdemEnumState
 	int			state;
 } IdemEnumState;
 
+/* The state found last, by its name: bulk statements repeat themselves */
+typedef struct IdemLastState
+{
+	const char *name;			/* NULL: none yet */
+	size_t		length;
+	int			state;
+} IdemLastState;
+
 /* Settings of one trigger of guard_states, compiled */
 typedef struct IdemStatesGuard
 {
@@ -84,6 +92,9 @@ typedef struct IdemStatesGuard
 	char	   *column_name;
 	Bitmapset  *key;			/* as idem_key_columns, without the column */
 	IdemKey    *row_key;		/* the same for history */
+	AttrNumber	last_column;	/* of state and key, the one furthest right */
+	IdemLastState last_before;
+	IdemLastState last_after;
 	Oid			root;			/* the partitioned table at the top */
 	IdemRepeatPolicy repeat;
 	IdemDeletePolicy delete;
