@@ -63,6 +63,37 @@ typedef bool TU_UpdateIndexes;
 #endif
 
 /*
+ * New index entries of an updated row: which indexes are meant is known since
+ * 16, flags say it since 19.
+ */
+#if PG_VERSION_NUM < 160000
+#define idem_insert_index_tuples(info, slot, estate, which) \
+	((void) (which), \
+	 (void) ExecInsertIndexTuples(info, slot, estate, true, false, NULL, NIL))
+#elif PG_VERSION_NUM < 190000
+#define idem_insert_index_tuples(info, slot, estate, which) \
+	((void) ExecInsertIndexTuples(info, slot, estate, true, false, NULL, NIL, \
+								  (which) == TU_Summarizing))
+#else
+#define idem_insert_index_tuples(info, slot, estate, which) \
+	((void) ExecInsertIndexTuples(info, estate, EIIT_IS_UPDATE | \
+								  ((which) == TU_Summarizing ? \
+								   EIIT_ONLY_SUMMARIZING : 0), \
+								  slot, NIL, NULL))
+#endif
+
+/* A CHECK may be there without being enforced, a column be computed at every
+ * look, since 18. */
+#if PG_VERSION_NUM < 180000
+#define idem_check_enforced(check) ((void) (check), true)
+#define idem_has_generated(constr) ((constr)->has_generated_stored)
+#else
+#define idem_check_enforced(check) ((check)->ccenforced)
+#define idem_has_generated(constr) \
+	((constr)->has_generated_stored || (constr)->has_generated_virtual)
+#endif
+
+/*
  * A foreign key may be one over time, and a NOT NULL may stand although rows
  * from before it are null, since 18.
  */

@@ -146,6 +146,7 @@ idem_limit_find_key(Oid child, List *columns, int sqlstate, IdemLimitKey *key)
 		check_fit(tuple, sqlstate);
 		candidate.child = child;
 		candidate.parent = con->confrelid;
+		candidate.index = con->conindid;
 		*key = candidate;
 		found++;
 	}

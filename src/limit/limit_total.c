@@ -3,8 +3,8 @@
  *		The running total in the parent belongs to the guard.
  *
  * The guard of the child announces, in backend memory, which total it is
- * about to change: table, column, key of the row, amount, direction.  The
- * counterpart on the parent fires inside that UPDATE and lets a changed total
+ * about to change: table, column, key of the row, amount, step.  The
+ * counterpart on the parent fires inside that UPDATE and lets changed totals
  * pass only if it is the announced change to the letter, once.  Whoever else
  * writes another value gets 23I07: an application, an operator, and a BEFORE
  * trigger of the parent that would ride along with the guard's own UPDATE.
@@ -15,6 +15,10 @@
  * (tgconstrrelid), which needs TRIGGER on both tables, and a limit trigger
  * acts only on a parent that bears it: attached by hand to a table that
  * references somebody else's, it moves nothing (39P01).
+ *
+ * Several child tables may share a total; each has a counterpart of its own.
+ * Those of the other children compare the step as well, and leave it to the
+ * announcer's to take the announcement.
  *
  * Once something is used, the row stays, and with it its key, the cap and the
  * compared columns; with cap_grows=true the cap may grow.  The foreign key
@@ -31,6 +35,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -45,8 +50,11 @@
 typedef struct TotalSettings
 {
 	Oid			root;			/* the table at the top */
+	Oid			child;			/* the table whose rows are counted */
 	const char *used_name;
 	AttrNumber	used;
+	AttrNumber	excess;			/* or 0 */
+	AttrNumber	count;			/* or 0 */
 	AttrNumber	cap;
 	bool		cap_grows;
 	int			nkeys;
@@ -99,7 +107,12 @@ check_total_types(Relation rel, TotalSettings *s)
 	Oid			type = idem_column_base_type(rel, s->used, NULL);
 
 	if (!idem_amount_type_supported(type) ||
-		idem_column_base_type(rel, s->cap, NULL) != type)
+		idem_column_base_type(rel, s->cap, NULL) != type ||
+		(s->excess &&
+		 idem_column_base_type(rel, s->excess, NULL) != type) ||
+		(s->count &&
+		 !idem_count_type_supported(idem_column_base_type(rel, s->count,
+														  NULL))))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("columns \"%s\" and \"%s\" of table \"%s\" do not have one type in which a limit can be kept",
@@ -114,14 +127,20 @@ compile_total(Relation rel, Trigger *trigger, Oid *also)
 {
 	TotalSettings *s = palloc0(sizeof(TotalSettings));
 	const char *grows = idem_trigger_setting(trigger, "cap_grows");
+	const char *count = idem_trigger_setting(trigger, "count_used");
+	const char *excess;
 	ListCell   *lc;
 	int			i;
 
 	s->root = idem_root_relid(rel);
+	s->child = trigger->tgconstrrelid;
 	s->used_name = pstrdup(idem_trigger_setting_required(rel, trigger, "used"));
 	s->used = idem_column_number(rel, s->used_name);
 	s->cap = idem_column_number(rel, idem_trigger_setting_required(rel, trigger,
 																   "cap"));
+	excess = idem_limit_excess_column(rel, s->used_name);
+	s->excess = excess ? idem_column_number(rel, excess) : 0;
+	s->count = count ? idem_column_number(rel, count) : 0;
 	s->cap_grows = grows != NULL && strcmp(grows, "true") == 0;
 	check_total_types(rel, s);
 	compile_total_key(rel, trigger, s);
@@ -159,52 +178,99 @@ has_key(const IdemGuardCall *call, TotalSettings *s,
 	return true;
 }
 
-/* Is the step from one total to the other the announced one? */
-static bool
-has_amount(TotalSettings *s, const IdemLimitChange *change,
-		   Datum before, Datum after)
+/* The value of a column; NULL, which the CHECK refuses, is no total. */
+static Datum
+total_of(TupleTableSlot *slot, AttrNumber column, Datum zero)
 {
-	Datum		expected = FunctionCall2(change->plus ? &s->amount.plus :
-										 &s->amount.minus,
-										 before, change->amount);
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column, &isnull);
 
-	return idem_amount_compare(&s->amount, expected, after) == 0;
+	return isnull ? zero : value;
+}
+
+static void
+totals_of(const IdemGuardCall *call, TotalSettings *s, TupleTableSlot *slot,
+		  IdemTotals *totals)
+{
+	Datum		zero = s->amount.zero;
+
+	totals->used = total_of(slot, s->used, zero);
+	totals->excess = s->excess ? total_of(slot, s->excess, zero) : zero;
+	totals->count = 0;
+	if (s->count)
+		totals->count =
+			idem_count_value(TupleDescAttr(RelationGetDescr(call->rel),
+										   s->count - 1)->atttypid,
+							 total_of(slot, s->count, (Datum) 0));
+}
+
+/* The first total in which they differ; 0: they are the same. */
+static AttrNumber
+first_difference(TotalSettings *s, const IdemTotals *a, const IdemTotals *b)
+{
+	if (idem_amount_compare(&s->amount, a->used, b->used) != 0)
+		return s->used;
+	if (idem_amount_compare(&s->amount, a->excess, b->excess) != 0)
+		return s->excess;
+	return a->count != b->count ? s->count : 0;
+}
+
+/* Is the step from one row to the other the announced one? */
+static bool
+is_step(const IdemGuardCall *call, TotalSettings *s,
+		const IdemLimitChange *change,
+		const IdemTotals *before, const IdemTotals *after)
+{
+	IdemTotals	expected = *before;
+
+	if (!idem_totals_step(&s->amount, change->step,
+						  total_of(call->before, s->cap, s->amount.zero),
+						  change->amount, &expected))
+		return false;
+	if (s->count == 0 || change->child != s->child)
+		expected.count = before->count;
+	return first_difference(s, &expected, after) == 0;
 }
 
 /* Take the announcement of this very change, if there is one. */
 static bool
 take_announcement(const IdemGuardCall *call, TotalSettings *s,
-				  Datum before, Datum after)
+				  const IdemTotals *before, const IdemTotals *after)
 {
 	IdemLimitChange *change;
 
 	for (change = announced; change != NULL; change = change->outer)
 	{
-		if (!change->accepted &&
-			change->parent == s->root &&
-			strcmp(change->used, s->used_name) == 0 &&
-			has_key(call, s, change) &&
-			has_amount(s, change, before, after))
-		{
+		bool		ours = change->child == s->child;
+
+		if (change->parent != s->root ||
+			strcmp(change->used, s->used_name) != 0 ||
+			!OidIsValid(s->child) ||
+			(ours && (change->accepted || !has_key(call, s, change))) ||
+			!is_step(call, s, change, before, after))
+			continue;
+		if (ours)
 			change->accepted = true;
-			return true;
-		}
+		return true;
 	}
 	return false;
 }
 
 static void
-refuse_write(const IdemGuardCall *call, TotalSettings *s)
+refuse_write(const IdemGuardCall *call, TotalSettings *s, AttrNumber column)
 {
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(call->rel),
+										  column - 1);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_FIXED_COLUMN),
 			 errmsg("column \"%s\" of table \"%s\" is kept by a limit and cannot be written",
-					s->used_name,
+					NameStr(att->attname),
 					get_rel_name(s->root)),
 			 IDEM_CALL_IS_INSERT(call) ?
 			 errhint("A new row starts at 0: leave the column out.") :
 			 errhint("Map the column as not updatable."),
-			 errtablecol(call->rel, s->used),
+			 errtablecol(call->rel, column),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
 								call->trigger->tgname)));
 }
@@ -226,16 +292,6 @@ refuse_change(const IdemGuardCall *call, TotalSettings *s, AttrNumber column)
 			 errtablecol(call->rel, column),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
 								call->trigger->tgname)));
-}
-
-/* The total of a row; NULL, which the CHECK refuses, is no total. */
-static Datum
-total_of(TotalSettings *s, TupleTableSlot *slot)
-{
-	bool		isnull;
-	Datum		value = slot_getattr(slot, s->used, &isnull);
-
-	return isnull ? s->amount.zero : value;
 }
 
 /* The key, the cap and the compared columns stay as they were judged. */
@@ -266,34 +322,29 @@ check_fixed(const IdemGuardCall *call, TotalSettings *s)
 	}
 }
 
-/* A parent of which something is used cannot go. */
-static void
-judge_delete(const IdemGuardCall *call, TotalSettings *s)
-{
-	if (idem_amount_compare(&s->amount, total_of(s, call->before),
-							s->amount.zero) != 0)
-		idem_refuse_delete(call);
-}
-
-/* Judge one row of the parent as it is stored now. */
+/* Judge one row of the parent as it is stored now, or as it was. */
 static void
 judge_total(const IdemGuardCall *call, TotalSettings *s)
 {
-	Datum		before;
-	Datum		after = total_of(s, call->after);
+	IdemTotals	none = {s->amount.zero, s->amount.zero, 0};
+	IdemTotals	before = none;
+	IdemTotals	after = none;
+	AttrNumber	changed;
 
-	if (IDEM_CALL_IS_INSERT(call))
-	{
-		if (idem_amount_compare(&s->amount, after, s->amount.zero) != 0)
-			refuse_write(call, s);
-		return;
-	}
-	before = total_of(s, call->before);
-	if (idem_amount_compare(&s->amount, before, after) != 0 &&
-		!take_announcement(call, s, before, after))
-		refuse_write(call, s);
-	if (idem_amount_compare(&s->amount, before, s->amount.zero) != 0 ||
-		idem_amount_compare(&s->amount, after, s->amount.zero) != 0)
+	if (!IDEM_CALL_IS_INSERT(call))
+		totals_of(call, s, call->before, &before);
+	if (!IDEM_CALL_IS_DELETE(call))
+		totals_of(call, s, call->after, &after);
+	changed = first_difference(s, &before, &after);
+
+	/* one of which something is used cannot go; a new one starts at 0 */
+	if (changed && IDEM_CALL_IS_DELETE(call))
+		idem_refuse_delete(call);
+	if (changed && (IDEM_CALL_IS_INSERT(call) ||
+					!take_announcement(call, s, &before, &after)))
+		refuse_write(call, s, changed);
+	if (IDEM_CALL_IS_UPDATE(call) &&
+		(changed || first_difference(s, &before, &none)))
 		check_fixed(call, s);
 }
 
@@ -315,10 +366,7 @@ idem_keep_total(PG_FUNCTION_ARGS)
 	if (!idem_guard_call(fcinfo, "idem.keep_total", &call))
 		return PointerGetDatum(NULL);
 	s = idem_guard_settings(&call, compile_total);
-	if (IDEM_CALL_IS_DELETE(&call))
-		judge_delete(&call, s);
-	else
-		judge_total(&call, s);
+	judge_total(&call, s);
 	return PointerGetDatum(NULL);
 }
 
@@ -331,21 +379,31 @@ setting(Trigger *trigger, const char *name)
 	return value ? value : "";
 }
 
+static bool
+is_total(Trigger *trigger)
+{
+	return get_func_namespace(trigger->tgfoid) ==
+		get_namespace_oid("idem", true) &&
+		strcmp(get_func_name(trigger->tgfoid), "keep_total") == 0;
+}
+
 /* Does the trigger of the parent consent to the trigger of the child? */
 static bool
 is_counterpart(Trigger *total, Trigger *limit, const IdemLimitKey *key)
 {
-	return get_func_namespace(total->tgfoid) ==
-		get_func_namespace(limit->tgfoid) &&
-		strcmp(get_func_name(total->tgfoid), "keep_total") == 0 &&
-		total->tgconstrrelid == key->child &&
-		total->tgenabled == TRIGGER_FIRES_ALWAYS &&
-		strcmp(setting(total, "fk"), setting(limit, "fk")) == 0 &&
-		strcmp(setting(total, "used"), setting(limit, "used")) == 0 &&
-		strcmp(setting(total, "cap"), setting(limit, "cap")) == 0 &&
-		strcmp(setting(total, "amount"), setting(limit, "amount")) == 0 &&
-		strcmp(setting(total, "same_parent"),
-			   setting(limit, "same_parent")) == 0;
+	static const char *const agreed[] = {"fk", "amount", "cap", "used",
+	"excess", "count_used", "same_parent"};
+	int			i;
+
+	if (!is_total(total) || total->tgconstrrelid != key->child ||
+		total->tgenabled != TRIGGER_FIRES_ALWAYS)
+		return false;
+	for (i = 0; i < lengthof(agreed); i++)
+	{
+		if (strcmp(setting(total, agreed[i]), setting(limit, agreed[i])) != 0)
+			return false;
+	}
+	return true;
 }
 
 /* Does the counterpart name the key as the foreign key has it? */
@@ -365,6 +423,27 @@ names_key(Relation parent, Trigger *total, const IdemLimitKey *key)
 			return false;
 	}
 	return true;
+}
+
+/*
+ * The column of the excess that goes with a running total, or NULL: one child
+ * table with facts is enough for all that share the total.
+ */
+const char *
+idem_limit_excess_column(Relation parent, const char *used)
+{
+	TriggerDesc *triggers = CopyTriggerDesc(parent->trigdesc);
+	int			i;
+
+	for (i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		Trigger    *total = &triggers->triggers[i];
+
+		if (is_total(total) && strcmp(setting(total, "used"), used) == 0 &&
+			idem_trigger_setting(total, "excess") != NULL)
+			return idem_trigger_setting(total, "excess");
+	}
+	return NULL;
 }
 
 /*

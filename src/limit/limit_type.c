@@ -97,6 +97,94 @@ idem_amount_text(IdemAmountType *amount, Datum value)
 	return OutputFunctionCall(&amount->output, value);
 }
 
+static Datum
+plus(IdemAmountType *amount, Datum a, Datum b)
+{
+	return FunctionCall2(&amount->plus, a, b);
+}
+
+static Datum
+minus(IdemAmountType *amount, Datum a, Datum b)
+{
+	return FunctionCall2(&amount->minus, a, b);
+}
+
+/* The smaller one. */
+static Datum
+least(IdemAmountType *amount, Datum a, Datum b)
+{
+	return idem_amount_compare(amount, a, b) <= 0 ? a : b;
+}
+
+/*
+ * Take a child's amount into the totals of its parent, or out of them; false
+ * if it is a request and does not fit.  Room that a growing cap has made is
+ * filled from the excess first, and what is given back leaves the excess
+ * first, so that used is what went back within the limit and excess the rest.
+ *
+ * The count of children is not looked at: limit.c does that.  Overflow is
+ * 22003 and can only come of an excess near the end of the type.
+ */
+bool
+idem_totals_step(IdemAmountType *amount, IdemLimitStep step,
+				 Datum cap, Datum value, IdemTotals *totals)
+{
+	Datum		room = minus(amount, cap, totals->used);
+	Datum		part;
+
+	if (idem_amount_compare(amount, totals->excess, amount->zero) != 0)
+	{
+		part = least(amount, room, totals->excess);
+		totals->used = plus(amount, totals->used, part);
+		totals->excess = minus(amount, totals->excess, part);
+		room = minus(amount, room, part);
+	}
+	if (step == IDEM_LIMIT_RELEASE)
+	{
+		part = least(amount, value, totals->excess);
+		totals->excess = minus(amount, totals->excess, part);
+		totals->used = minus(amount, totals->used,
+							 minus(amount, value, part));
+		totals->count--;
+		return true;
+	}
+	part = least(amount, value, room);
+	if (step == IDEM_LIMIT_REQUEST &&
+		idem_amount_compare(amount, part, value) != 0)
+		return false;
+	totals->used = plus(amount, totals->used, part);
+	totals->excess = plus(amount, totals->excess,
+						  minus(amount, value, part));
+	totals->count++;
+	return true;
+}
+
+/* Can children be counted in this type? */
+bool
+idem_count_type_supported(Oid type)
+{
+	return type == INT4OID || type == INT8OID;
+}
+
+int64
+idem_count_value(Oid type, Datum value)
+{
+	return type == INT4OID ? DatumGetInt32(value) : DatumGetInt64(value);
+}
+
+/* 22003 for more children than an integer counts. */
+Datum
+idem_count_datum(Oid type, int64 value)
+{
+	if (type == INT8OID)
+		return Int64GetDatum(value);
+	if (value > PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("integer out of range")));
+	return Int32GetDatum((int32) value);
+}
+
 static bool
 is_text(Oid type)
 {
@@ -177,6 +265,8 @@ idem_states_contain(IdemStates *states, Datum state, bool isnull)
 {
 	int			i;
 
+	if (states->all)
+		return true;
 	if (isnull)
 		return false;
 	for (i = 0; i < states->n; i++)

@@ -1,0 +1,713 @@
+/*
+ * limit_direct.c
+ *		Changing a parent's totals below the executor.
+ *
+ * A counted child changes two or three columns of one row that its foreign
+ * key names.  Starting the executor for that costs several times the change
+ * itself, so a plain parent is changed with the executor's own building
+ * blocks: find the row by the unique index of the foreign key, judge it,
+ * table_tuple_update, index entries where the new version needs them.
+ *
+ * What decides a race is the same as in limit_statement.c.  The row is looked
+ * for with the latest snapshot.  If somebody else has changed it meanwhile,
+ * READ COMMITTED locks the last version, compares the key again and judges
+ * once more; REPEATABLE READ and SERIALIZABLE get 40001, also for a version
+ * that is committed and that their own snapshot cannot see (crosscheck).  A
+ * request is refused for want of room only on a version that is locked.
+ *
+ * What the executor would do for the user's own things must not be lost, so
+ * a parent is plain only if nothing else would happen in such an UPDATE:
+ *
+ *	 - an ordinary table: no partitions, rules or children that inherit
+ *	 - no trigger that would fire, but ours and those of foreign keys, which
+ *	   a change of other columns does not concern
+ *	 - no generated column, no domain, no length that could round
+ *	 - CHECKs that name a changed column call the server's own immutable
+ *	   functions, and are evaluated here; the others cannot change their mind
+ *	 - no unique constraint is deferrable, no key contains a changed column
+ *
+ * and a row, if it satisfies its CHECKs and NOT NULLs and is not one that
+ * this transaction has just inserted with foreign keys of its own, whose
+ * check would pass over the version it was queued for.  Everything else is
+ * left to limit_statement.c, which says what the server says.
+ *
+ * Logical decoding, HOT, TOAST and predicate locks are the table's affair and
+ * come with table_tuple_update.  The counterpart on the parent is not fired:
+ * only the columns that it guards change, by the step that it would compare.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "storage/bufmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "base/idem_compat.h"
+#include "base/identity.h"
+#include "limit/limit.h"
+
+/* used, excess, count */
+#define TOTALS_MAX 3
+
+/* How to change a plain parent. */
+struct IdemDirect
+{
+	ScanKeyData scankey[INDEX_MAX_KEYS];	/* without arguments */
+	int			source[INDEX_MAX_KEYS]; /* column of the foreign key of each */
+	AttrNumber	heap[INDEX_MAX_KEYS];	/* parent column of each */
+	int			nchanged;
+	int			changed[TOTALS_MAX];	/* IdemParentColumn */
+	Oid			count_type;
+	bool		has_foreign_keys;	/* the parent is itself a child */
+	bool		index_code;		/* an index has expressions or a predicate */
+	int			nchecks;
+	ExprState **checks;			/* CHECKs that name a changed column */
+	ExprContext *econtext;
+};
+
+/* One change under way. */
+typedef struct DirectChange
+{
+	IdemLimitCall *c;
+	IdemDirect *direct;
+	Relation	rel;
+	Snapshot	snapshot;
+	CommandId	command;
+	TupleTableSlot *next;		/* the new version */
+	bool		locked;			/* the old one is the last, and ours */
+} DirectChange;
+
+/* ------------------------------------------------------------------------
+ * Is the parent a plain one?
+ * ------------------------------------------------------------------------
+ */
+
+/* Is the column one of those that the guard changes? */
+static bool
+is_changed(IdemDirect *d, IdemLimitSettings *s, AttrNumber column)
+{
+	int			i;
+
+	for (i = 0; i < d->nchanged; i++)
+	{
+		if (s->number[d->changed[i]] == column)
+			return true;
+	}
+	return false;
+}
+
+/* The columns that change, as the catalog offsets them. */
+static Bitmapset *
+changed_columns(IdemDirect *d, IdemLimitSettings *s)
+{
+	Bitmapset  *columns = NULL;
+	int			i;
+
+	for (i = 0; i < d->nchanged; i++)
+		columns = bms_add_member(columns, s->number[d->changed[i]] -
+								 FirstLowInvalidHeapAttributeNumber);
+	return columns;
+}
+
+/*
+ * Which columns change, and may a computed value be stored in them as it is?
+ * Not if a domain or a length would have a word in it.
+ */
+static bool
+add_changed(Relation parent, IdemLimitSettings *s, IdemDirect *d)
+{
+	TupleDesc	desc = RelationGetDescr(parent);
+	int32		cap_typmod = TupleDescAttr(desc, s->number[IDEM_PARENT_CAP] - 1)->atttypmod;
+	int			place;
+
+	for (place = IDEM_PARENT_USED; place <= IDEM_PARENT_COUNT; place++)
+	{
+		Form_pg_attribute att;
+
+		if (s->number[place] == 0)
+			continue;
+		att = TupleDescAttr(desc, s->number[place] - 1);
+		d->changed[d->nchanged++] = place;
+		if (place == IDEM_PARENT_COUNT)
+		{
+			d->count_type = att->atttypid;
+			if (!idem_count_type_supported(att->atttypid))
+				return false;
+		}
+		else if (att->atttypid != s->amount.type ||
+				 (att->atttypmod != -1 &&
+				  (place != IDEM_PARENT_USED ||
+				   att->atttypmod != s->amount_typmod ||
+				   att->atttypmod != cap_typmod)))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_ordinary_table(Relation parent)
+{
+	TupleConstr *constr = RelationGetDescr(parent)->constr;
+
+	return parent->rd_rel->relkind == RELKIND_RELATION &&
+		!parent->rd_rel->relispartition &&
+		!parent->rd_rel->relhassubclass &&
+		!parent->rd_rel->relhasrules &&
+		(constr == NULL || !idem_has_generated(constr));
+}
+
+/* Does a setting of one of our triggers name a column that changes? */
+static bool
+setting_names_changed(Relation parent, Trigger *trigger, const char *setting,
+					  IdemDirect *d, IdemLimitSettings *s)
+{
+	ListCell   *lc;
+	List	   *names;
+	const char *value = idem_trigger_setting(trigger, setting);
+
+	if (value == NULL)
+		return false;
+	names = value[0] == '{' ?
+		idem_trigger_setting_list(parent, trigger, setting) :
+		list_make1(unconstify(char *, value));
+	foreach(lc, names)
+	{
+		if (is_changed(d, s, get_attnum(RelationGetRelid(parent), lfirst(lc))))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Would this trigger of ours have nothing to say?  The counterparts of this
+ * total compare the step, which is right here; the others judge columns that
+ * stay as they are.
+ */
+static bool
+our_trigger_sleeps(Relation parent, Trigger *trigger, IdemDirect *d,
+				   IdemLimitSettings *s)
+{
+	static const char *const judged[] = {"column", "columns", "once", "fk",
+	"amount", "state", "same", "cap", "key", "same_parent"};
+	static const char *const kept[] = {"used", "excess", "count_used"};
+	const char *function = get_func_name(trigger->tgfoid);
+	bool		total = strcmp(function, "keep_total") == 0;
+	int			i;
+
+	if (!total && strcmp(function, "keep_limit") != 0 &&
+		strcmp(function, "keep_states") != 0 &&
+		strcmp(function, "keep_fixed") != 0)
+		return false;
+	for (i = total ? lengthof(judged) - 3 : 0; i < lengthof(judged); i++)
+	{
+		if (setting_names_changed(parent, trigger, judged[i], d, s))
+			return false;
+	}
+	if (!total)
+		return true;
+	if (strcmp(idem_trigger_setting_required(parent, trigger, "used"),
+			   s->column[IDEM_PARENT_USED]) == 0)
+		return OidIsValid(trigger->tgconstrrelid);
+	for (i = 0; i < lengthof(kept); i++)
+	{
+		if (setting_names_changed(parent, trigger, kept[i], d, s))
+			return false;
+	}
+	return true;
+}
+
+/* Would an UPDATE of these columns alone not fire this trigger? */
+static bool
+trigger_sleeps(Relation parent, Trigger *trigger, IdemDirect *d,
+			   IdemLimitSettings *s)
+{
+	bool		named = trigger->tgnattr == 0;
+	int			i;
+
+	if (!TRIGGER_FOR_UPDATE(trigger->tgtype) ||
+		trigger->tgenabled == TRIGGER_DISABLED ||
+		RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_NONE)
+		return true;
+	for (i = 0; i < trigger->tgnattr; i++)
+		named |= is_changed(d, s, trigger->tgattr[i]);
+	if (!named)
+		return true;
+	return get_func_namespace(trigger->tgfoid) == get_namespace_oid("idem", true) &&
+		our_trigger_sleeps(parent, trigger, d, s);
+}
+
+static bool
+triggers_sleep(Relation parent, IdemDirect *d, IdemLimitSettings *s)
+{
+	TriggerDesc *triggers = CopyTriggerDesc(parent->trigdesc);
+	int			i;
+
+	for (i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		if (!trigger_sleeps(parent, &triggers->triggers[i], d, s))
+			return false;
+	}
+	return true;
+}
+
+/* Foreign keys of the parent itself do not contain what changes. */
+static bool
+foreign_keys_sleep(Relation parent, IdemDirect *d, IdemLimitSettings *s)
+{
+	ListCell   *lc;
+
+	foreach(lc, RelationGetFKeyList(parent))
+	{
+		ForeignKeyCacheInfo *fk = lfirst(lc);
+		int			i;
+
+		d->has_foreign_keys = true;
+		for (i = 0; i < fk->nkeys; i++)
+		{
+			if (is_changed(d, s, fk->conkey[i]))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* No constraint of an index waits for the end of the transaction. */
+static bool
+indexes_are_plain(Relation parent, IdemDirect *d)
+{
+	List	   *indexes = RelationGetIndexList(parent);
+	bool		plain = true;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID,
+											ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(lc));
+		plain &= ((Form_pg_index) GETSTRUCT(tuple))->indimmediate;
+		d->index_code |= !heap_attisnull(tuple, Anum_pg_index_indexprs, NULL) ||
+			!heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+		ReleaseSysCache(tuple);
+	}
+	list_free(indexes);
+	return plain;
+}
+
+/* check_function_callback: a function that is not the server's or ours */
+static bool
+is_foreign_function(Oid function, void *context)
+{
+	return get_func_namespace(function) != PG_CATALOG_NAMESPACE;
+}
+
+static bool
+calls_foreign_functions(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (check_functions_in_node(node, is_foreign_function, context))
+		return true;
+	return expression_tree_walker(node, calls_foreign_functions, context);
+}
+
+/* Does the expression look at what changes? */
+static bool
+names_changed(Node *expression, IdemDirect *d, IdemLimitSettings *s)
+{
+	Bitmapset  *named = NULL;
+
+	pull_varattnos(expression, 1, &named);
+	return bms_overlap(named, changed_columns(d, s)) ||
+		bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber,
+					  named);
+}
+
+/* Prepare the CHECKs that have to be looked at; false: they need more. */
+static bool
+compile_checks(Relation parent, IdemDirect *d, IdemLimitSettings *s)
+{
+	TupleConstr *constr = RelationGetDescr(parent)->constr;
+	int			n = constr ? constr->num_check : 0;
+	int			i;
+
+	d->checks = palloc0(sizeof(ExprState *) * Max(n, 1));
+	for (i = 0; i < n; i++)
+	{
+		Node	   *expression;
+
+		if (!idem_check_enforced(&constr->check[i]))
+			continue;
+		expression = stringToNode(constr->check[i].ccbin);
+		if (contain_mutable_functions(expression))
+			return false;
+		if (constr->check[i].ccvalid && !names_changed(expression, d, s))
+			continue;
+		if (calls_foreign_functions(expression, NULL))
+			return false;
+		d->checks[d->nchecks++] =
+			ExecInitExpr(expression_planner((Expr *) expression), NULL);
+	}
+	d->econtext = CreateStandaloneExprContext();
+	return true;
+}
+
+/* The search for one column of the unique index. */
+static bool
+compile_scankey(Relation index, int column, IdemLimitSettings *s, IdemDirect *d)
+{
+	AttrNumber	heap = index->rd_index->indkey.values[column];
+	int			i = 0;
+	int			strategy;
+	Oid			left;
+	Oid			right;
+
+	while (i < s->key.n && s->key.parent_column[i] != heap)
+		i++;
+	if (i == s->key.n ||
+		!op_in_opfamily(s->key.equal_child[i], index->rd_opfamily[column]))
+		return false;
+	get_op_opfamily_properties(s->key.equal_child[i],
+							   index->rd_opfamily[column], false,
+							   &strategy, &left, &right);
+	if (strategy != BTEqualStrategyNumber)
+		return false;
+	d->source[column] = i;
+	d->heap[column] = heap;
+	ScanKeyEntryInitialize(&d->scankey[column], 0, column + 1, strategy,
+						   right, index->rd_indcollation[column],
+						   get_opcode(s->key.equal_child[i]), (Datum) 0);
+	return true;
+}
+
+static bool
+compile_search(IdemLimitSettings *s, IdemDirect *d)
+{
+	Relation	index = index_open(s->key.index, AccessShareLock);
+	bool		plain = index->rd_rel->relam == BTREE_AM_OID &&
+		IndexRelationGetNumberOfKeyAttributes(index) == s->key.n;
+	int			i;
+
+	for (i = 0; plain && i < s->key.n; i++)
+		plain = compile_scankey(index, i, s, d);
+	index_close(index, AccessShareLock);
+	return plain;
+}
+
+/* The way to change this parent, or NULL if it is not a plain one. */
+IdemDirect *
+idem_direct_compile(Relation parent, IdemLimitSettings *s)
+{
+	IdemDirect *d = palloc0(sizeof(IdemDirect));
+	Bitmapset  *key = RelationGetIndexAttrBitmap(parent,
+												 INDEX_ATTR_BITMAP_KEY);
+	IdemIdentity saved;
+	bool		plain;
+
+	idem_become_owner(parent, &saved);
+	plain = is_ordinary_table(parent) &&
+		add_changed(parent, s, d) &&
+		!bms_overlap(key, changed_columns(d, s)) &&
+		triggers_sleep(parent, d, s) &&
+		foreign_keys_sleep(parent, d, s) &&
+		indexes_are_plain(parent, d) &&
+		compile_search(s, d) &&
+		compile_checks(parent, d, s);
+	idem_restore_identity(&saved);
+	return plain ? d : NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * The row
+ * ------------------------------------------------------------------------
+ */
+
+/* Find the row of the key; it is then in c->seen. */
+static bool
+find_row(DirectChange *x)
+{
+	IdemLimitCall *c = x->c;
+	Relation	index = index_open(c->s->key.index, AccessShareLock);
+	IndexScanDesc scan = index_beginscan(x->rel, index, x->snapshot, NULL,
+										 c->s->key.n, 0, SO_NONE);
+	ScanKeyData keys[INDEX_MAX_KEYS];
+	bool		found;
+	int			i;
+
+	for (i = 0; i < c->s->key.n; i++)
+	{
+		keys[i] = x->direct->scankey[i];
+		keys[i].sk_argument = c->key[x->direct->source[i]];
+	}
+	index_rescan(scan, keys, c->s->key.n, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, c->seen);
+	index_endscan(scan);
+	index_close(index, NoLock);
+	return found;
+}
+
+/* Has the row in c->seen, another version than was found, the key still? */
+static bool
+has_key(DirectChange *x)
+{
+	IdemLimitCall *c = x->c;
+	int			i;
+
+	for (i = 0; i < c->s->key.n; i++)
+	{
+		ScanKey		key = &x->direct->scankey[i];
+		bool		isnull;
+		Datum		value = slot_getattr(c->seen, x->direct->heap[i], &isnull);
+
+		if (isnull ||
+			!DatumGetBool(FunctionCall2Coll(&key->sk_func, key->sk_collation,
+											value,
+											c->key[x->direct->source[i]])))
+			return false;
+	}
+	return true;
+}
+
+static void
+refuse_concurrent(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent %s", what)));
+}
+
+/*
+ * Lock the last version of the row in c->seen, which takes its place there;
+ * false if there is none any more.
+ */
+static bool
+lock_row(DirectChange *x)
+{
+	TupleTableSlot *seen = x->c->seen;
+	ItemPointerData tid = seen->tts_tid;
+	TM_FailureData failure;
+	TM_Result	result;
+
+	result = table_tuple_lock(x->rel, &tid, x->snapshot, seen, x->command,
+							  LockTupleNoKeyExclusive, LockWaitBlock,
+							  IsolationUsesXactSnapshot() ? 0 :
+							  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+	switch (result)
+	{
+		case TM_Ok:
+			x->locked = true;
+			return !failure.traversed || has_key(x);
+		case TM_Updated:
+			refuse_concurrent("update");
+			break;
+		case TM_Deleted:
+			if (IsolationUsesXactSnapshot())
+				refuse_concurrent("delete");
+			return false;
+		default:
+			elog(ERROR, "unexpected table_tuple_lock status: %u", result);
+	}
+	return false;				/* keep the compiler quiet */
+}
+
+/* Build the next version from the one in c->seen. */
+static void
+fill_next(DirectChange *x, const IdemTotals *totals)
+{
+	TupleTableSlot *seen = x->c->seen;
+	TupleTableSlot *next = x->next;
+	int			natts = next->tts_tupleDescriptor->natts;
+	int			i;
+
+	ExecClearTuple(next);
+	slot_getallattrs(seen);
+	memcpy(next->tts_values, seen->tts_values, natts * sizeof(Datum));
+	memcpy(next->tts_isnull, seen->tts_isnull, natts * sizeof(bool));
+	for (i = 0; i < x->direct->nchanged; i++)
+	{
+		int			place = x->direct->changed[i];
+		int			column = x->c->s->number[place] - 1;
+
+		next->tts_isnull[column] = false;
+		next->tts_values[column] =
+			place == IDEM_PARENT_USED ? totals->used :
+			place == IDEM_PARENT_EXCESS ? totals->excess :
+			idem_count_datum(x->direct->count_type, totals->count);
+	}
+	ExecStoreVirtualTuple(next);
+	next->tts_tableOid = RelationGetRelid(x->rel);
+}
+
+static bool
+not_nulls_hold(DirectChange *x)
+{
+	TupleDesc	desc = x->next->tts_tupleDescriptor;
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		if (x->next->tts_isnull[i] && TupleDescAttr(desc, i)->attnotnull &&
+			!TupleDescAttr(desc, i)->attisdropped)
+			return false;
+	}
+	return true;
+}
+
+static bool
+checks_hold(DirectChange *x)
+{
+	IdemDirect *d = x->direct;
+	bool		hold = true;
+	int			i;
+
+	d->econtext->ecxt_scantuple = x->next;
+	for (i = 0; hold && i < d->nchecks; i++)
+		hold = ExecCheck(d->checks[i], d->econtext);
+	d->econtext->ecxt_scantuple = NULL;
+	ResetExprContext(d->econtext);
+	return hold;
+}
+
+/*
+ * Is the row one of a plain parent?  A foreign key of a row that this
+ * transaction wrote may still wait for its check, which looks only at the
+ * last version.
+ */
+static bool
+row_is_plain(DirectChange *x)
+{
+	bool		isnull;
+	Datum		xmin;
+
+	if (!not_nulls_hold(x) || !checks_hold(x))
+		return false;
+	if (!x->direct->has_foreign_keys)
+		return true;
+	xmin = slot_getsysattr(x->c->seen, MinTransactionIdAttributeNumber,
+						   &isnull);
+	return !TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
+}
+
+/* Add the new version to the indexes, as the owner if one has code in it. */
+static void
+insert_index_entries(DirectChange *x, TU_UpdateIndexes which)
+{
+	EState	   *estate = CreateExecutorState();
+	ResultRelInfo *info = makeNode(ResultRelInfo);
+	IdemIdentity saved;
+
+	info->ri_RelationDesc = x->rel;
+	if (x->direct->index_code)
+		idem_become_owner(x->rel, &saved);
+	ExecOpenIndices(info, false);
+	idem_insert_index_tuples(info, x->next, estate, which);
+	ExecCloseIndices(info);
+	if (x->direct->index_code)
+		idem_restore_identity(&saved);
+	FreeExecutorState(estate);
+}
+
+/* Put the next version in the place of the one seen; false: judge again. */
+static bool
+update_row(DirectChange *x)
+{
+	TM_FailureData failure;
+	LockTupleMode lockmode;
+	TU_UpdateIndexes indexes;
+	TM_Result	result;
+
+	result = table_tuple_update(x->rel, &x->c->seen->tts_tid, x->next,
+								x->command, 0, x->snapshot,
+								IsolationUsesXactSnapshot() ?
+								GetTransactionSnapshot() : InvalidSnapshot,
+								true, &failure, &lockmode, &indexes);
+	switch (result)
+	{
+		case TM_Ok:
+			if (indexes != TU_None)
+				insert_index_entries(x, indexes);
+			return true;
+		case TM_Updated:
+			if (IsolationUsesXactSnapshot())
+				refuse_concurrent("update");
+			return false;
+		case TM_Deleted:
+			if (IsolationUsesXactSnapshot())
+				refuse_concurrent("delete");
+			return false;
+		default:
+			elog(ERROR, "unexpected table_tuple_update status: %u", result);
+	}
+	return false;				/* keep the compiler quiet */
+}
+
+/*
+ * Judge the row in c->seen and change it.  Every further round is made under
+ * lock, so there are at most three.
+ */
+static IdemLimitResult
+change_row(DirectChange *x)
+{
+	for (;;)
+	{
+		IdemTotals	next;
+
+		if (idem_limit_next(x->c, &next))
+		{
+			fill_next(x, &next);
+			if (!row_is_plain(x))
+				return IDEM_LIMIT_NOT_PLAIN;
+			if (update_row(x))
+				return IDEM_LIMIT_DONE;
+		}
+		else if (x->locked)
+			return IDEM_LIMIT_NO_ROOM;
+		if (!lock_row(x))
+			return IDEM_LIMIT_NO_ROW;
+	}
+}
+
+/*
+ * Change the totals of a plain parent.  The version that was judged stays in
+ * c->seen, which the caller drops.
+ */
+IdemLimitResult
+idem_direct_change(IdemLimitCall *c)
+{
+	DirectChange x = {0};
+	IdemLimitResult result = IDEM_LIMIT_NO_ROW;
+
+	CheckCmdReplicaIdentity(c->parent, CMD_UPDATE);
+	CommandCounterIncrement();	/* see all of our own work */
+	x.c = c;
+	x.direct = c->s->direct;
+	x.rel = c->parent;
+	x.snapshot = RegisterSnapshot(GetLatestSnapshot());
+	x.command = GetCurrentCommandId(true);
+	x.next = MakeSingleTupleTableSlot(RelationGetDescr(c->parent),
+									  &TTSOpsVirtual);
+	c->seen = table_slot_create(c->parent, NULL);
+	if (find_row(&x))
+		result = change_row(&x);
+	ExecDropSingleTupleTableSlot(x.next);
+	UnregisterSnapshot(x.snapshot);
+	CommandCounterIncrement();	/* let others see it */
+	return result;
+}
