@@ -1,0 +1,411 @@
+#!/bin/sh
+# faults.sh - eight sessions at work, a fault, and what is left afterwards
+#
+#	sh test/faults.sh [--rounds N] [--seed N] [--kind KIND] [--keep] [--installed]
+#
+# Every round eight sessions claim keys, move payments, refund, and try what
+# guards forbid, at random, at each isolation level, with savepoints and
+# rollbacks; each writes to a file what it was told.  In the middle comes a
+# fault:
+#
+#	crash      SIGKILL of the whole server
+#	async      the same under synchronous_commit = off
+#	backend    SIGKILL of one backend, the server restarts itself
+#	promote    SIGKILL of the server, its synchronous standby is promoted
+#	disk       the disk gets full (skipped, loudly, where no small file system
+#	           can be mounted, which needs root)
+#	terminate  backends are cancelled and terminated one after the other
+#
+# in turn, or always KIND.  Then every key that was tried is tried again, and
+# an oracle that uses nothing of idem compares the tables with the files
+# (faults/oracle.sql): no effect twice, none lost that was acknowledged, none
+# of what was rolled back; totals equal sums and stay below the cap; no row
+# past a final state; and every answer is one that its isolation level allows.
+#
+# The seed of the run is printed; round N of it is made anew by the same seed
+# and --from N --rounds 1 --kind KIND (the scripts and moments, not how the
+# sessions interleave).  6 rounds unless told otherwise.  The last line is
+# "N rounds, N faults, ..., N wrong"; the exit status is 1 if anything was.
+# --keep leaves the folder of a round that went wrong, --installed takes the
+# idem that is installed with the server instead of building one.
+
+set -u
+here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+. "$here/test/lib.sh"
+
+sessions=8
+generation=20	# rounds on one database
+kinds="crash async backend promote disk terminate"
+
+usage()
+{
+	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+}
+
+arguments()
+{
+	rounds=6
+	from=1
+	seed=
+	kind_wanted=
+	keep_wanted=no
+	installed=no
+	while [ $# -gt 0 ]; do
+		case $1 in
+			--rounds)	rounds=${2:?"--rounds needs a number"}; shift ;;
+			--from)	from=${2:?"--from needs a number"}; shift ;;
+			--seed)	seed=${2:?"--seed needs a number"}; shift ;;
+			--kind)	kind_wanted=${2:?"--kind needs a word"}; shift ;;
+			--keep)	keep_wanted=yes ;;
+			--installed)	installed=yes ;;
+			-h | --help)	usage; exit 0 ;;
+			*)	usage >&2; exit 2 ;;
+		esac
+		shift
+	done
+	case " $kinds " in
+		*" $kind_wanted "*) ;;
+		*)	[ -z "$kind_wanted" ] || die "no kind of fault is called $kind_wanted" ;;
+	esac
+	[ -n "$seed" ] || seed=$(date +%s)
+}
+
+main()
+{
+	arguments "$@"
+	idem_begin "$here"
+	idem_need faults
+	idem_relocate
+	[ "$installed" = yes ] || idem_build "$tmp/build.log" || die "building failed"
+	make_place
+	make_cluster
+	say "idem on PostgreSQL $version, seed $seed"
+	wrong=0
+	faults=0
+	skipped=0
+	round=$((from - 1))
+	while [ "$round" -lt $((from + rounds - 1)) ]; do
+		round=$((round + 1))
+		one_round
+		if [ "$bad" -ne 0 ]; then
+			wrong=$((wrong + 1))
+			[ "$keep_wanted" = no ] || break
+		fi
+	done
+	say "$rounds rounds, $faults faults, $skipped skipped, $transactions transactions," \
+		"$grants effects granted, $wrong wrong; seed $seed"
+	if [ "$wrong" -gt 0 ] && [ "$keep_wanted" = yes ]; then
+		keep=yes
+		mounted=
+		idem_kept faults
+	fi
+	[ "$wrong" -eq 0 ]
+}
+
+# ----------------------------------------------------------------------
+# The cluster
+# ----------------------------------------------------------------------
+
+# Its files lie on a small file system of its own, if one can be mounted: it
+# can be filled, and is fast.
+make_place()
+{
+	disk=$tmp/disk
+	# shellcheck disable=SC2086 # $as is several words
+	$as mkdir "$disk" "$tmp/standby" "$tmp/said"
+	if mount -t tmpfs -o "size=600m,mode=755,uid=$(stat -c %u "$disk")" \
+		idem "$disk" 2>/dev/null; then
+		mounted=$disk
+	fi
+}
+
+make_cluster()
+{
+	idem_step "$tmp/initdb.log" "making a cluster" "$bin/initdb" -D "$disk/a" \
+		-A trust -U postgres --locale=C.UTF-8 --encoding=UTF8 -N --wal-segsize=1
+	for setting in "listen_addresses = ''" "unix_socket_directories = '$tmp'" \
+		"fsync = off" "max_connections = 40" "shared_buffers = 32MB" \
+		"min_wal_size = 4MB" "max_wal_size = 16MB" "checkpoint_timeout = 30s" \
+		"deadlock_timeout = 20ms" "wal_sender_timeout = 5s" \
+		"max_wal_senders = 4" "wal_keep_size = 16MB" "hot_standby = on"; do
+		echo "$setting"
+	done | $as tee -a "$disk/a/postgresql.conf" >/dev/null
+	data_is a
+	idem_server_start
+	database=
+	transactions=0
+	grants=0
+}
+
+# The cluster in folder $1 is the one that the server of this script runs.
+data_is()
+{
+	folder=$1
+	# shellcheck disable=SC2086
+	$as ln -sfn "$disk/$1" "$tmp/data"
+}
+
+# psql for our own questions, of the server with its socket in $socket.
+socket=
+ask()
+{
+	PGOPTIONS="-c client_min_messages=error" "$bin/psql" -X -q -A -t -h "${socket:-$tmp}" -U postgres \
+		-d "${database:-postgres}" -v ON_ERROR_STOP=1 "$@"
+}
+
+# After some rounds all begins anew, so that the oracle stays quick.
+new_database()
+{
+	database=
+	ask -c "DROP DATABASE IF EXISTS faults WITH (FORCE)" -c "CREATE DATABASE faults" || die "no database"
+	database=faults
+	for file in tables oracle; do
+		ask -f "$src/test/faults/$file.sql" >"$tmp/tables.log" 2>&1 || {
+			tail -n 5 "$tmp/tables.log"
+			die "faults/$file.sql failed"
+		}
+	done
+}
+
+# ----------------------------------------------------------------------
+# One round
+# ----------------------------------------------------------------------
+
+one_round()
+{
+	bad=0
+	if [ -n "$kind_wanted" ]; then
+		kind=$kind_wanted
+	else
+		# shellcheck disable=SC2086 # a list of words
+		set -- $kinds
+		shift $(((round - 1) % $#))
+		kind=$1
+	fi
+	if [ "$kind" = disk ] && [ -z "$mounted" ]; then
+		say "round $round: disk SKIPPED, no small file system can be mounted here"
+		skipped=$((skipped + 1))
+		return
+	fi
+	if [ -z "$database" ] || [ $(((round - 1) % generation)) -eq 0 ]; then
+		new_database
+	fi
+	rm -f "$tmp"/said/*
+	ask -c "INSERT INTO payment (id, amount, currency, status)
+		SELECT i, 80 + i % 50, 'EUR', 'created' FROM generate_series($(((round - 1) % generation * 20 + 1)),
+			$(((round - 1) % generation * 20 + 20))) i ON CONFLICT DO NOTHING" || die "no payments"
+	"before_$kind"
+	start_workers
+	pause
+	"fault_$kind"
+	faults=$((faults + 1))
+	end_workers
+	"after_$kind"
+	read_files
+	judge
+}
+
+# The workers' scripts depend on seed and round only.
+start_workers()
+{
+	workers=
+	options="-c client_min_messages=error"
+	[ "$kind" != async ] || options="$options -c synchronous_commit=off"
+	for worker in $(seq $sessions); do
+		awk -v seed=$((seed + round)) -v round="$round" -v worker="$worker" -v count=400 \
+			-f "$src/test/faults/work.awk" | $as tee "$tmp/said/$worker.sql" >/dev/null
+	done
+	for worker in $(seq $sessions); do
+		idem_start env PGOPTIONS="$options" "$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults \
+			-f "$tmp/said/$worker.sql" >"$tmp/said/$worker.out" 2>"$tmp/said/$worker.err"
+		workers="$workers $!"
+	done
+}
+
+# From 0.2 to 1.2 seconds.
+pause()
+{
+	sleep "$(awk -v seed=$((seed * 3 + round)) 'BEGIN { srand(seed); print 0.2 + rand() }')"
+}
+
+end_workers()
+{
+	for job in $workers; do
+		idem_signal TERM "$job"
+	done
+	for job in $workers; do
+		idem_wait "$job" 2>/dev/null
+	done
+}
+
+# Every way of not running stops at once: the postmaster is held, so that it
+# starts no one while its children are listed.  Without /proc only it is
+# killed; the others end as they notice.
+kill_server()
+{
+	kill -STOP "$server"
+	# shellcheck disable=SC2046 # a list of process ids
+	kill -KILL "$server" $(grep -ls "^PPid:[[:space:]]*$server\$" /proc/[0-9]*/status |
+		cut -d / -f 3) 2>/dev/null
+	wait "$server" 2>/dev/null
+	server=
+}
+
+before_crash() { :; }
+fault_crash() { kill_server; }
+after_crash() { idem_server_start; }
+
+before_async() { :; }
+fault_async() { kill_server; }
+after_async() { idem_server_start; }
+
+before_terminate() { :; }
+fault_terminate()
+{
+	for _ in 1 2 3 4; do
+		ask -c "SELECT CASE WHEN random() < 0.5 THEN pg_terminate_backend(pid) ELSE pg_cancel_backend(pid) END
+			FROM pg_stat_activity WHERE datname = 'faults' AND pid <> pg_backend_pid()
+			ORDER BY random() LIMIT 2" >/dev/null
+		sleep 0.05
+	done
+}
+after_terminate() { :; }
+
+before_backend() { :; }
+fault_backend()
+{
+	victim=$(ask -c "SELECT pid FROM pg_stat_activity
+		WHERE datname = 'faults' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1")
+	[ -z "$victim" ] || kill -KILL "$victim"
+}
+after_backend()
+{
+	for _ in $(seq 100); do
+		! ask -c "SELECT 1" >/dev/null 2>&1 || return
+		sleep 0.1
+	done
+	die "the server did not come back"
+}
+
+# The disk gets full, and is so for a moment.
+before_disk() { :; }
+fault_disk()
+{
+	$as dd if=/dev/zero of="$disk/ballast" bs=64k 2>/dev/null
+	sleep 0.3
+}
+after_disk()
+{
+	rm -f "$disk/ballast"
+	for _ in $(seq 20); do
+		! ask -c "SELECT 1" >/dev/null 2>&1 || return
+		sleep 0.1
+	done
+	idem_stop_server
+	idem_server_start
+}
+
+# A standby that has everything before a commit is acknowledged.
+before_promote()
+{
+	other=b
+	[ "$folder" = a ] || other=a
+	rm -rf "${disk:?}/$other"
+	idem_step "$tmp/standby.log" "copying the cluster" "$bin/pg_basebackup" -h "$tmp" \
+		-U postgres -D "$disk/$other" -c fast -X stream --no-sync
+	# shellcheck disable=SC2086
+	$as touch "$disk/$other/standby.signal"
+	echo "primary_conninfo = 'host=$tmp user=postgres'" | $as tee "$disk/$other/postgresql.auto.conf" >/dev/null
+	idem_start "$bin/postgres" -D "$disk/$other" -k "$tmp/standby" >>"$tmp/standby.log" 2>&1
+	standby=$!
+	ask -c "ALTER SYSTEM SET synchronous_standby_names = '*'" -c "SELECT pg_reload_conf()" >/dev/null
+	for _ in $(seq 100); do
+		[ "$(ask -c "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'")" != sync ] ||
+			return
+		sleep 0.1
+	done
+	die "the standby does not follow"
+}
+fault_promote() { kill_server; }
+after_promote()
+{
+	socket=$tmp/standby
+	[ "$(ask -c "SELECT pg_promote()")" = t ] || die "the standby was not promoted"
+	socket=
+	kill -INT "$standby"
+	idem_wait "$standby"
+	data_is "$other"
+	idem_server_start
+}
+
+# ----------------------------------------------------------------------
+# What is left
+# ----------------------------------------------------------------------
+
+# Tables and files are compared once every key was tried again.
+judge()
+{
+	retry
+	ask -c "ANALYZE said" -c "SELECT wrong || ': ' || min(what) || ' (' || count(*) || ')' FROM (
+		SELECT * FROM oracle.state UNION ALL SELECT * FROM oracle.acknowledged
+		UNION ALL SELECT * FROM oracle.history) o GROUP BY wrong" >"$tmp/wrong" 2>&1 || bad=1
+	grep -hE 'TRAP|XX000|terminated by signal (6|7|8|11)' "$tmp/server.log" "$tmp/standby.log" \
+		>>"$tmp/wrong" 2>/dev/null
+	[ ! -s "$tmp/wrong" ] || bad=1
+	count=$(ask -c "SELECT count(DISTINCT (worker, tx)) FILTER (WHERE ended = 'COMMIT') || '|' ||
+		count(*) FILTER (WHERE what = 'claim' AND w3 = 't' AND ended = 'COMMIT' AND NOT undone) || '|' ||
+		count(*) FILTER (WHERE what = 'claim' AND w2 = 'in_progress') || '|' ||
+		count(*) FILTER (WHERE what = 'code' AND w1 <> '00000') FROM said WHERE round = $round")
+	transactions=$((transactions + ${count%%|*}))
+	count=${count#*|}
+	grants=$((grants + ${count%%|*}))
+	say "round $round: $kind, ${count%%|*} granted, $(echo "${count#*|}" | cut -d '|' -f 1) met a rival," \
+		"${count##*|} errors$([ "$bad" -eq 0 ] || echo ", WRONG")"
+	[ "$bad" -eq 0 ] || {
+		sed 's/^/    /' "$tmp/wrong" | head -n 20
+		: >"$tmp/server.log"
+		say "    again: sh test/faults.sh --seed $seed --from $round --rounds 1 --kind $kind"
+	}
+}
+
+# The files, as rows of "said".
+read_files()
+{
+	durable=t
+	[ "$kind" != async ] || durable=f
+	for worker in $(seq $sessions); do
+		rows_of "$worker"
+	done
+}
+
+# rows_of WORKER: keep what one session said
+rows_of()
+{
+	awk -v round="$round" -v durable="$durable" -v worker="$1" \
+		-f "$src/test/faults/said.awk" "$tmp/said/$1.out" >"$tmp/said/$1.rows"
+	ask -c "\\copy said FROM '$tmp/said/$1.rows'" || die "cannot read what worker $1 said"
+}
+
+# A client that was cut off comes again, with every key that it tried.
+retry()
+{
+	durable=t
+	ask -c "SELECT DISTINCT w2 FROM said WHERE round = $round AND what = 'try' AND w1 = 'claim'" |
+		awk -v round="$round" '
+			BEGIN { print "SELECT '\''end|'\'' || clock_timestamp();" }
+			{
+				tag = round ".9." NR ".1"
+				print "\\echo tx|" NR "|READ COMMITTED"
+				print "BEGIN;"
+				print "\\echo try|claim|" $1 "|" tag
+				print "SELECT pay('\''" $1 "'\'', " (10 + substr($1, 2) % 37) ", '\''" tag "'\'');"
+				print "\\echo code|:SQLSTATE"
+				print "COMMIT;"
+				print "SELECT '\''end|'\'' || clock_timestamp();"
+			}' >"$tmp/said/9.sql"
+	"$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults -f "$tmp/said/9.sql" \
+		>"$tmp/said/9.out" 2>"$tmp/said/9.err"
+	rows_of 9
+}
+
+main "$@"

@@ -1,0 +1,72 @@
+# said.awk - what a worker said, as rows for the table "said"
+#
+#	awk -v round=N -v durable=t -v worker=N -f said.awk FILE
+#
+# A transaction whose end was not heard of is "unknown": it may have committed.
+
+function flush(	i)
+{
+	for (i = 1; i <= rows; i++)
+		print round, durable, worker, tx, level, began, ended, \
+			(ended == "unknown" ? "\\N" : now), i, (undone[i] ? "t" : "f"), row[i]
+	rows = 0
+	tx = ""
+}
+
+BEGIN {
+	FS = "|"
+	OFS = "\t"
+	now = "\\N"
+}
+
+$1 == "tx" {
+	flush()
+	tx = $2
+	level = $3
+	began = now
+	ended = "unknown"
+	saved = inside = 0
+	next
+}
+
+tx == "" && $1 != "end" { next }
+
+$1 == "end" && NF == 2 {
+	now = $2
+	if (tx != "")
+		flush()
+	next
+}
+
+$1 == "save" {
+	saved = rows + 1
+	inside = 1
+	next
+}
+
+$1 == "back" {
+	inside = 0
+	for (i = saved; i <= rows; i++)
+		undone[i] = 1
+	next
+}
+
+$0 == "COMMIT" || $0 == "ROLLBACK" {
+	# between "save" and "back" it is the tag of ROLLBACK TO
+	if (!inside)
+		ended = $0
+	next
+}
+
+/^(try|code|claim|move|refund|release|see|sent)\|/ {
+	undone[++rows] = 0
+	line = $1
+	for (i = 2; i <= 7; i++)
+		line = line OFS (i <= NF ? $i : "\\N")
+	row[rows] = line
+}
+
+END {
+	if (tx != "")
+		flush()
+}

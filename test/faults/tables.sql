@@ -1,0 +1,108 @@
+-- tables.sql - what the workers of faults.sh work on
+--
+-- An effect is a row of a table without any unique index, an account is
+-- debited with it, and every move of a payment is noted by a trigger of the
+-- user's own, amounts are plain numbers: so the oracle needs nothing of idem to
+-- see what happened.
+
+CREATE EXTENSION idem;
+SELECT idem.create_scope('work', effect => 'inside', fields => '{amount}');
+
+CREATE TABLE account (id int PRIMARY KEY, balance bigint NOT NULL);
+INSERT INTO account SELECT i, 1000000000 FROM generate_series(0, 9) i;
+CREATE TABLE effect (key text NOT NULL, account int NOT NULL, amount int NOT NULL, tag text NOT NULL);
+CREATE INDEX ON effect (key);
+
+CREATE TABLE payment (
+    id        int PRIMARY KEY,
+    amount    bigint NOT NULL,
+    currency  text NOT NULL,
+    status    text NOT NULL,
+    note      int NOT NULL DEFAULT 0
+);
+CREATE TABLE refund (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    payment_id  int NOT NULL REFERENCES payment,
+    amount      bigint NOT NULL,
+    currency    text NOT NULL,
+    status      text NOT NULL,
+    tag         text NOT NULL
+);
+CREATE INDEX ON refund (payment_id);
+CREATE INDEX ON refund (tag);
+
+SELECT * FROM idem.define_machine('payment', $$
+stateDiagram-v2
+    [*] --> created
+    created --> paying : submit
+    paying --> succeeded : confirm
+    paying --> failed : reject
+    paying --> checking : doubt
+    checking --> succeeded : confirm
+    checking --> failed : reject
+    succeeded --> [*]
+    failed --> [*]
+$$);
+SELECT idem.guard_states('payment', 'status', 'payment');
+SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded',
+                        state => 'status', released => '{failed}', same => '{"currency":"currency"}');
+SELECT idem.guard_fixed('payment', '{amount,currency}');
+
+-- Every move, in the order in which the row was locked.
+CREATE TABLE moved (n bigserial PRIMARY KEY, payment int NOT NULL, before text, after text NOT NULL);
+CREATE INDEX ON moved (payment);
+CREATE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO moved (payment, after) VALUES (NEW.id, NEW.status);
+    ELSIF OLD.status IS DISTINCT FROM NEW.status THEN
+        INSERT INTO moved (payment, before, after) VALUES (NEW.id, OLD.status, NEW.status);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER zz_note_move AFTER INSERT OR UPDATE ON payment
+    FOR EACH ROW EXECUTE FUNCTION note_move();
+ALTER TABLE payment ENABLE ALWAYS TRIGGER zz_note_move;
+
+-- A consumer that looks at "granted" and at nothing else.
+CREATE FUNCTION pay(k text, a int, tag text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    called timestamptz := clock_timestamp();
+    c idem.claim_result;
+BEGIN
+    c := idem.claim('work', k, jsonb_build_object('amount', a));
+    IF c.granted THEN
+        INSERT INTO effect VALUES (k, a % 10, a, tag);
+        UPDATE account SET balance = balance - a WHERE id = a % 10;
+    END IF;
+    RETURN concat_ws('|', 'claim', k, c.outcome, c.granted, c.settled, called, clock_timestamp());
+END $$;
+
+CREATE FUNCTION see(p int) RETURNS SETOF text LANGUAGE sql VOLATILE AS $$
+    SELECT concat_ws('|', 'see', id, status, amount, refunded,
+        (SELECT COALESCE(sum(r.amount), 0) FROM refund r WHERE r.payment_id = p AND r.status <> 'failed'),
+        clock_timestamp())
+    FROM payment WHERE id = p
+$$;
+
+-- ---------------------------------------------------------------------------
+-- What the workers said, read from their files after each round
+-- ---------------------------------------------------------------------------
+
+CREATE TABLE said (
+    round    int NOT NULL,
+    durable  boolean NOT NULL,      -- an acknowledged commit of the round outlives it
+    worker   int NOT NULL,
+    tx       int NOT NULL,
+    level    text NOT NULL,
+    began    timestamptz,           -- a moment before its first snapshot
+    ended    text NOT NULL,         -- COMMIT, ROLLBACK, unknown
+    ended_at timestamptz,           -- a moment after its end
+    seq      int NOT NULL,
+    undone   boolean NOT NULL,      -- in a savepoint that was rolled back
+    what     text NOT NULL,
+    w1 text, w2 text, w3 text, w4 text, w5 text, w6 text
+);
+CREATE INDEX ON said (what, w1);
+CREATE INDEX ON said (round, worker, tx, seq);
+CREATE INDEX ON said (w3) WHERE what = 'try';

@@ -1,0 +1,140 @@
+# work.awk - the script of one worker: psql commands at random
+#
+#	awk -v seed=N -v round=N -v worker=N -v count=N -f work.awk
+#
+# Every transaction says "tx|number|level", before each statement "try|what|on
+# what|tag", after it "code|SQLSTATE", and after its end "end|time"; psql itself
+# says COMMIT or ROLLBACK.  One line each, so that said.awk can read the history.
+
+function pick(n)
+{
+	return int(rand() * n)
+}
+
+function one_of(list,	words, n)
+{
+	n = split(list, words, "|")
+	return words[1 + pick(n)]
+}
+
+# Keys that all workers come to at about the same time; some of a round before.
+function key()
+{
+	return "k" (round * 400 + int(tx * 360 / count) + pick(40) - (pick(10) ? 0 : 400))
+}
+
+# Payments of this round, and of the one before on the same database.
+
+function payment()
+{
+	return 1 + (round - 1) % 20 * 20 + pick(round % 20 == 1 ? 20 : 40) - (round % 20 == 1 ? 0 : 20)
+}
+
+function try(what, on, sql)
+{
+	tag = round "." worker "." tx "." ++statement
+	gsub(/TAG/, "'" tag "'", sql)
+	print "\\echo try|" what "|" on "|" tag
+	print sql ";"
+	print "\\echo code|:SQLSTATE"
+}
+
+function claim(	k, amount)
+{
+	k = key()
+	amount = 10 + substr(k, 2) % 37
+	if (pick(12) == 0)
+		amount++
+	try("claim", k, "SELECT pay('" k "', " amount ", TAG)")
+}
+
+function move(	p, state)
+{
+	p = payment()
+	state = one_of("paying|succeeded|failed|checking|paying|succeeded")
+	if (pick(2))
+		try("move", p, "SELECT concat_ws('|', 'move', " p ", '" state "', outcome, state) FROM idem.transition('payment', '" p "', '" state "')")
+	else
+		try("move", p, "UPDATE payment SET status = '" state "' WHERE id = " p \
+			" RETURNING concat_ws('|', 'move', id, status, 'applied', status)")
+}
+
+function refund(	p)
+{
+	p = payment()
+	try("refund", p, "INSERT INTO refund (payment_id, amount, currency, status, tag) VALUES (" p ", " (1 + pick(60)) ", '" \
+		(pick(20) ? "EUR" : "USD") "', 'requested', TAG) RETURNING concat_ws('|', 'refund', payment_id, id, tag, amount)")
+}
+
+function release(	p)
+{
+	p = payment()
+	try("release", p, "UPDATE refund SET status = 'failed' WHERE id = (SELECT id FROM refund WHERE payment_id = " p \
+		" AND status = 'requested' ORDER BY random() LIMIT 1) RETURNING concat_ws('|', 'release', payment_id, id)")
+}
+
+# What no guard may let through.
+function forbidden(	p)
+{
+	p = payment()
+	try("forbidden", p, one_of("UPDATE payment SET amount = amount + 1 WHERE id = " p \
+		"|UPDATE payment SET currency = 'USD', note = note + 1 WHERE id = " p \
+		"|UPDATE payment SET refunded = 0 WHERE id = " p \
+		"|DELETE FROM payment WHERE id = " p \
+		"|DELETE FROM refund WHERE payment_id = " p \
+		"|UPDATE refund SET amount = amount - 1 WHERE payment_id = " p))
+}
+
+function any(	dice)
+{
+	dice = pick(20)
+	if (dice < 7)
+		claim()
+	else if (dice < 11)
+		move()
+	else if (dice < 14)
+		refund()
+	else if (dice < 15)
+		release()
+	else if (dice < 16)
+		forbidden()
+	else if (dice < 17 && pick(2))
+		print "SELECT FROM pg_sleep(0.003);"
+	else if (dice < 17)
+		try("note", payment(), "UPDATE payment SET note = note + 1 WHERE id = " payment())
+	else
+		try("see", p = payment(), "SELECT see(" p ")")
+}
+
+BEGIN {
+	srand(seed * 64 + worker)
+	print "SELECT 'end|' || clock_timestamp();"
+	for (tx = 1; tx <= count; tx++)
+	{
+		statement = 0
+		level = one_of("READ COMMITTED|REPEATABLE READ|SERIALIZABLE")
+		print "\\echo tx|" tx "|" level
+		print "BEGIN ISOLATION LEVEL " level ";"
+		if (pick(4) == 0)
+		{
+			p = payment()
+			try("see", p, "SELECT see(" p ")")
+			any()
+			try("see", p, "SELECT see(" p ")")
+		}
+		else
+			any()
+		if (pick(5) == 0)
+		{
+			print "\\echo save"
+			print "SAVEPOINT s;"
+			any()
+			print "ROLLBACK TO s;"
+			print "\\echo back"
+		}
+		for (more = pick(3); more > 0; more--)
+			any()
+		print pick(10) ? "COMMIT;" : "ROLLBACK;"
+		print "SELECT 'end|' || clock_timestamp();"
+	}
+}

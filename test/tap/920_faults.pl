@@ -1,0 +1,23 @@
+# Every kind of fault once, and what an oracle finds afterwards.
+#
+# Method: test/faults.sh runs on a server of its own with the idem under test;
+# its head says what it does. A full disk needs a small file system, which only
+# root can mount: that round is skipped here, loudly.
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# Short, because the path of a socket has to be.
+local $ENV{TMPDIR} = tempdir('XXXX', DIR => $ENV{TMPDIR} // '/tmp', CLEANUP => 1);
+my $seed = $ENV{IDEM_SEED} || time;
+my $said = qx(sh test/faults.sh --installed --rounds 6 --seed $seed 2>&1);
+is($? >> 8, 0, 'nothing is wrong after any fault');
+note($said);
+like($said, qr/^6 rounds, [56] faults, .*, 0 wrong; seed $seed$/m, 'every fault came');
+my ($grants) = $said =~ /(\d+) effects granted/;
+cmp_ok($grants // 0, '>', 100, 'effects were granted');
+
+done_testing();
