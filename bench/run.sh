@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh - what idem costs, beside what one would write by hand
 #
-#	sh bench/run.sh [--rounds N] [--keep] [PART]...
+#	sh bench/run.sh [--rounds N] [--report NAME] [--keep] [PART]...
 #
 # Builds this checkout for a private copy of the server and measures the parts
 # (the files PART.sql of this folder) on a cluster of its own.  What SQL can
@@ -10,6 +10,9 @@
 # part run in turn; the ratio is the median over the rounds (5, unless told
 # otherwise) of idem's cost by the other's.  Bars that are not met are shown
 # and nothing fails.  The machine should have nothing else to do.
+#
+# The table, with machine, versions and settings, is also written to NAME.txt
+# and as a plot to NAME.svg, NAME being bench/report unless told otherwise.
 
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -22,10 +25,12 @@ usage()
 
 rounds=5
 keep_wanted=no
+report=$here/bench/report
 parts=
 while [ $# -gt 0 ]; do
 	case $1 in
 		--rounds)	rounds=${2:?"--rounds needs a number"}; shift ;;
+		--report)	report=${2:?"--report needs a name"}; shift ;;
 		--keep)	keep_wanted=yes ;;
 		-h | --help)	usage; exit 0 ;;
 		-*)	usage >&2; exit 2 ;;
@@ -134,6 +139,21 @@ bench_counted_run()
 	sed -n 's/^totals: //p' "$tmp"/tmp/callgrind.* | sort -n | tail -n 1
 }
 
+# What the numbers hold for: the day, the machine, versions and settings.
+bench_statement()
+{
+	model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
+	memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo 2>/dev/null)
+	commit=$(git -C "$here" rev-parse --short HEAD 2>/dev/null)
+	say "$(date -u +%F), idem $(sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" \
+		"$src/idem.control")${commit:+ at $commit}, PostgreSQL $version, $($compiler --version | head -n 1)"
+	say "${model:-unknown processor}, $(nproc) cores, $(uname -m)," \
+		"$((${memory:-0} / 1048576)) GB, $(uname -s) $(uname -r)"
+	say "medians of $rounds rounds; $(bench_ask "SELECT string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name)
+		FROM pg_settings WHERE source = 'configuration file' AND (name IN ('fsync', 'synchronous_commit',
+		'autovacuum', 'jit', 'shared_buffers', 'work_mem', 'max_wal_size'))") unless a line says otherwise"
+}
+
 # ----------------------------------------------------------------------
 # The run
 # ----------------------------------------------------------------------
@@ -163,10 +183,22 @@ for part in ${parts:-claim fixed limit machine money}; do
 	fi
 done
 
+statement=$(bench_statement)
+{
+	say "$statement"
+	"$bin/psql" -X -q -h "$tmp" -U postgres -d postgres -P footer=off \
+		-P linestyle=ascii -P border=2 \
+		-c "SELECT * FROM bench.report ORDER BY part, what, alternative, unit"
+} >"$tmp/report.txt"
 say ""
-say "PostgreSQL $version, $(nproc) cores, $(uname -m); fsync and synchronous_commit off unless it says otherwise; medians of $rounds rounds"
-"$bin/psql" -X -q -h "$tmp" -U postgres -d postgres -P footer=off -P linestyle=ascii -P border=2 \
-	-c "SELECT * FROM bench.report ORDER BY part, what, alternative"
+cat "$tmp/report.txt"
+"$bin/psql" -X -q -A -t -h "$tmp" -U postgres -d postgres \
+	-v statement="$statement" -f "$src/bench/plot.sql" >"$tmp/report.svg"
+if cp "$tmp/report.txt" "$report.txt" && cp "$tmp/report.svg" "$report.svg"; then
+	say "written: $report.txt, $report.svg"
+else
+	say "the report could not be written to $report.*"
+fi
 
 keep=$keep_wanted
 [ "$keep" = no ] || idem_kept postgres
