@@ -12,7 +12,7 @@ WITH line AS (
 ), placed AS (
     SELECT *, 26 + n * 20 AS y,
            700 + 60 * greatest(-3, least(3, ln(ratio) / ln(2.0))) AS x,
-           700 + 60 * greatest(-3, least(3, ln(limit_) / ln(2.0))) AS tick,
+           CASE WHEN limit_ > 0 THEN 700 + 60 * greatest(-3, least(3, ln(limit_) / ln(2.0))) END AS tick,
            replace(replace(replace(what || ', beside ' || alternative || ' (' || unit || ')',
                '&', '&amp;'), '<', '&lt;'), '>', '&gt;') AS label
     FROM line
