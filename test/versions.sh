@@ -17,14 +17,15 @@ set -u
 here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$here/test/lib.sh"
 
-# Where a version is found: its release, and the one it is installed from.
+# Where a version is found: a release, and those that it has to be fetched
+# from and that give nothing else.
 release_of()
 {
 	case $1 in
-		15)	echo "bookworm bookworm" ;;
-		17)	echo "trixie trixie" ;;
-		18)	echo "forky forky" ;;
-		19)	echo "sid experimental" ;;
+		15)	echo "bookworm" ;;
+		17)	echo "trixie" ;;
+		18)	echo "forky" ;;
+		19)	echo "forky sid experimental" ;;
 		*)	return 1 ;;
 	esac
 }
@@ -52,7 +53,7 @@ main()
 # Make the root if it is not there, run the suites in it, say how it ended.
 one_version()
 {
-	# shellcheck disable=SC2046 # two words
+	# shellcheck disable=SC2046 # one word or some
 	set -- "$1" $(release_of "$1")
 	place=$cache/postgresql-$1
 	log=$cache/postgresql-$1.log
@@ -82,7 +83,7 @@ mirror()
 		sed -n 's/^Debian //p' | sed -n 1p
 }
 
-# make_root VERSION RELEASE SOURCE
+# make_root VERSION RELEASE [SOURCE]...
 make_root()
 {
 	site=$(mirror)
@@ -91,18 +92,30 @@ make_root()
 	recipe=/usr/share/debootstrap/scripts/$2
 	[ -e "$recipe" ] || recipe=/usr/share/debootstrap/scripts/sid
 	debootstrap --variant=minbase --include=ca-certificates "$2" "$place" "$site" "$recipe" || return 1
-	[ "$2" = "$3" ] ||
-		echo "deb $site $3 main" >"$place/etc/apt/sources.list.d/$3.list"
+	server="postgresql-$1 postgresql-server-dev-$1"
+	shift 2
+	for source in "$@"; do
+		echo "deb $site $source main" >"$place/etc/apt/sources.list.d/$source.list"
+		prefer "Package: *" "$source" 100
+		prefer "Package: ${server%% *} ${server##* } postgresql-client-* libpq*" \
+			"$source" 995
+	done >"$place/etc/apt/preferences.d/idem-test"
 	in_root apt-get -o Acquire::Check-Valid-Until=false update || return 1
 	mkdir -p "$place/etc/postgresql-common/createcluster.d"
 	echo 'create_main_cluster = false' \
 		>"$place/etc/postgresql-common/createcluster.d/idem-test.conf"
-	in_root apt-get install -y --no-install-recommends -t "$3" \
-		"postgresql-$1" "postgresql-server-dev-$1" || return 1
+	# shellcheck disable=SC2086 # two words
+	in_root apt-get install -y --no-install-recommends $server || return 1
 	in_root apt-get install -y --no-install-recommends \
 		make gcc libc6-dev perl libipc-run-perl || return 1
 	in_root apt-get clean
 	: >"$place.done"
+}
+
+prefer()
+{
+	printf '%s\nPin: release n=%s\nPin-Priority: %s\n\n' "$1" \
+		"$([ "$2" = experimental ] && echo rc-buggy || echo "$2")" "$3"
 }
 
 # Run a command in the root, with /proc and the machine's name servers.
