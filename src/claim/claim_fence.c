@@ -69,27 +69,30 @@ fence_unsent(IdemCall *call)
 }
 
 /*
- * Fence a key that is locked, as far as it can be.  True: something was
- * written.
+ * Fence a key that is locked, as far as it can be.  False: it is final, and
+ * nothing is to be fenced.
  */
 static bool
 fence_known(IdemCall *call, IdemAnswer *answer)
 {
 	IdemReservation *row = &call->row;
-	bool		fenced = !idem_reservation_is_final(row);
+	bool		open = !idem_reservation_is_final(row);
 
-	if (fenced)
+	if (open && !idem_reservation_may_have_run(row))
 	{
-		if (row->fenced_at == 0)
-			row->fenced_at = call->now;
-		if (!idem_reservation_may_have_run(row))
-			fence_unsent(call);
+		row->fenced_at = call->now;
+		fence_unsent(call);
+		idem_reservation_write(call);
+	}
+	else if (open && row->fenced_at == 0)
+	{
+		row->fenced_at = call->now;
 		idem_reservation_write(call);
 	}
 	idem_reservation_describe(call, answer);
-	if (fenced && !answer->settled)
+	if (open && !answer->settled)
 		answer->detail = "it may have been sent, and cannot be blocked; the fence is remembered";
-	return fenced;
+	return open;
 }
 
 /* fence, of an effect outside */
@@ -116,7 +119,7 @@ fence_outside(IdemCall *call, const char *reason, IdemAnswer *answer)
 		answer->outcome = "in_progress";
 		answer->settled = false;
 		answer->has_response = false;
-		if (answer->detail == NULL)
+		if (call->row.found.held != IDEM_HELD_RIVAL)
 			answer->detail = "another session is changing it";
 		return;
 	}
