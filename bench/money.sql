@@ -1,16 +1,87 @@
--- money: 500,000 amounts, in the order of the table.
+-- money: 5,000,000 rows of two amounts, a from 0.01 to 1,000,000 with six
+-- decimals, evenly over the magnitudes, r one of 100,000 of whole cents; the
+-- same values in four types (money rounds a to cents), in tables that fit into
+-- the server's buffers.
 
-CREATE TABLE bench.amount AS
-SELECT i AS id, (random() * 1000000)::numeric(20,6) AS n
-FROM generate_series(1, 500000) i;
-ALTER TABLE bench.amount ADD COLUMN m money_micro, ADD COLUMN b bigint;
-UPDATE bench.amount SET m = n, b = n * 1000000;
-VACUUM FREEZE ANALYZE bench.amount;
+CREATE TABLE bench.kind (variant text, suffix text, type text, unit numeric);
+INSERT INTO bench.kind VALUES
+    ('idem', 'm', 'money_micro', 0.000001), ('bigint', 'b', 'bigint', 1),
+    ('numeric(20,6)', 'n', 'numeric(20,6)', 0.000001), ('money', 'c', 'money', 0.000001);
+
+CREATE TABLE bench.micros AS
+SELECT floor(exp(random() * ln(1e8)) * 10000)::bigint AS a, floor(random() * 100000)::bigint * 10000 AS r FROM generate_series(1, 5000000);
+
+DO $$
+DECLARE
+    k bench.kind;
+BEGIN
+    FOR k IN SELECT * FROM bench.kind LOOP
+        EXECUTE format('CREATE TABLE bench.amount_%1$s AS SELECT (a * %3$s)::%2$s AS a, (r * %3$s)::%2$s AS r FROM bench.micros', k.suffix, k.type, k.unit);
+        EXECUTE format('CREATE TABLE bench.key_%1$s AS SELECT DISTINCT r FROM bench.amount_%1$s', k.suffix);
+        EXECUTE format('CREATE UNLOGGED TABLE bench.copy_%1$s (a %2$s)', k.suffix, k.type);
+        EXECUTE format('COPY bench.amount_%1$s (a) TO %2$L', k.suffix, current_setting('data_directory') || '/bench_text_' || k.suffix);
+        EXECUTE format('COPY bench.amount_%1$s (a) TO %2$L (FORMAT binary)', k.suffix, current_setting('data_directory') || '/bench_binary_' || k.suffix);
+    END LOOP;
+END $$;
+DROP TABLE bench.micros;
+VACUUM FREEZE ANALYZE;
+
+INSERT INTO bench.variant (what, variant, statement, before)
+SELECT what, variant, format(statement, suffix, current_setting('data_directory')), format(before, suffix)
+FROM bench.kind,
+     (VALUES ('sum', 'SELECT sum(a) FROM bench.amount_%1$s', NULL),
+             ('avg', 'SELECT avg(a) FROM bench.amount_%1$s', NULL),
+             ('order by', 'SELECT a FROM bench.amount_%1$s ORDER BY a OFFSET 4999999', NULL),
+             ('equi-join', 'SELECT count(*) FROM bench.amount_%1$s JOIN bench.key_%1$s USING (r)', NULL),
+             ('group by', 'SELECT count(*) FROM (SELECT r FROM bench.amount_%1$s GROUP BY r) g', NULL),
+             ('moving sum', 'SELECT count(s) FROM (SELECT sum(a) OVER (ROWS 99 PRECEDING) AS s FROM bench.amount_%1$s) w', NULL),
+             ('index build, distinct', 'CREATE INDEX amount_%1$s_a ON bench.amount_%1$s (a)', 'DROP INDEX IF EXISTS bench.amount_%1$s_a'),
+             ('index build, repeated', 'CREATE INDEX amount_%1$s_r ON bench.amount_%1$s (r)', 'DROP INDEX IF EXISTS bench.amount_%1$s_r'),
+             ('copy out, text', 'COPY bench.amount_%1$s (a) TO ''/dev/null''', NULL),
+             ('copy out, binary', 'COPY bench.amount_%1$s (a) TO ''/dev/null'' (FORMAT binary)', NULL),
+             ('copy in, text', 'COPY bench.copy_%1$s FROM ''%2$s/bench_text_%1$s''', 'TRUNCATE bench.copy_%1$s'),
+             ('copy in, binary', 'COPY bench.copy_%1$s FROM ''%2$s/bench_binary_%1$s'' (FORMAT binary)', 'TRUNCATE bench.copy_%1$s'))
+     AS w (what, statement, before)
+WHERE what <> 'avg' OR variant <> 'money';      -- which has none
+
+-- Index scans are not the question here.
+ALTER DATABASE postgres SET enable_indexscan = off;
+ALTER DATABASE postgres SET enable_indexonlyscan = off;
+ALTER DATABASE postgres SET enable_bitmapscan = off;
 
 INSERT INTO bench.variant (what, variant, statement)
-SELECT part, variant, format(statement, col)
-FROM (VALUES ('idem', 'm'), ('bigint', 'b'), ('numeric(20,6)', 'n')) AS v (variant, col),
-     (VALUES ('money, sum', 'SELECT sum(%1$I) FROM bench.amount'),
-             ('money, sort', 'SELECT %1$I FROM bench.amount ORDER BY %1$I OFFSET 499999'),
-             ('money, group by', 'SELECT count(*) FROM (SELECT %1$I FROM bench.amount GROUP BY %1$I) g'))
-     AS p (part, statement);
+SELECT 'filter', variant, format('SELECT count(*) FROM bench.amount_%s WHERE a > %s', suffix,
+       CASE suffix WHEN 'b' THEN '1000000000' WHEN 'n' THEN '1000.00' ELSE '''1000''' END)
+FROM bench.kind;
+INSERT INTO bench.variant (what, variant, statement) VALUES
+    ('filter by a numeric', 'idem', 'SELECT count(*) FROM bench.amount_m WHERE a > 1000.00'),
+    ('filter by a numeric', 'bigint', 'SELECT count(*) FROM bench.amount_b WHERE a > 1000000000'),
+    ('filter by a numeric', 'numeric(20,6)', 'SELECT count(*) FROM bench.amount_n WHERE a > 1000.00'),
+    ('cast from numeric', 'idem', 'SELECT count(a::money_micro) FROM bench.amount_n'),
+    ('cast from numeric', 'bigint', 'SELECT count(a::bigint) FROM bench.amount_n'),
+    ('cast from numeric', 'money', 'SELECT count(a::money) FROM bench.amount_n'),
+    ('cast from numeric', 'the scan', 'SELECT count(a) FROM bench.amount_n'),
+    ('cast to numeric', 'idem', 'SELECT count(a::numeric) FROM bench.amount_m'),
+    ('cast to numeric', 'bigint', 'SELECT count(a::numeric) FROM bench.amount_b'),
+    ('cast to numeric', 'money', 'SELECT count(a::numeric) FROM bench.amount_c'),
+    ('cast to numeric', 'the scan', 'SELECT count(a) FROM bench.amount_b');
+
+INSERT INTO bench.bar (what, alternative, bar, base) VALUES
+    ('sum', 'bigint', 1.05, NULL),
+    ('sum', 'numeric(20,6)', 0.45, NULL),
+    ('filter', 'bigint', 1.05, NULL),
+    ('filter', 'numeric(20,6)', 0.40, NULL),
+    ('order by', 'bigint', 1.05, NULL),
+    ('order by', 'numeric(20,6)', 0.45, NULL),
+    ('order by', 'money', 0.75, NULL),
+    ('equi-join', 'bigint', 1.10, NULL),
+    ('group by', 'bigint', 1.10, NULL),
+    ('moving sum', 'bigint', 0.85, NULL),
+    ('index build, distinct', 'bigint', 1.05, NULL),
+    ('index build, repeated', 'bigint', 1.05, NULL),
+    ('copy out, text', 'bigint', 1.05, NULL),
+    ('copy out, binary', 'bigint', 1.05, NULL),
+    ('copy in, text', 'bigint', 1.05, NULL),
+    ('copy in, binary', 'bigint', 1.05, NULL),
+    ('cast from numeric', 'bigint', 0.60, 'the scan'),
+    ('cast to numeric', 'bigint', 1.10, 'the scan');
