@@ -649,16 +649,30 @@ next_states(const Transition *t)
 										   TYPALIGN_INT));
 }
 
+/* The row type of the answer, looked up once for a query that calls often. */
+static TupleDesc
+answer_type(FunctionCallInfo fcinfo)
+{
+	TupleDesc	desc = fcinfo->flinfo->fn_extra;
+	MemoryContext old;
+
+	if (desc != NULL)
+		return desc;
+	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	fcinfo->flinfo->fn_extra = BlessTupleDesc(desc);
+	MemoryContextSwitchTo(old);
+	return desc;
+}
+
 static HeapTuple
 answer(FunctionCallInfo fcinfo, const Transition *t, const char *outcome)
 {
 	bool		missing = strcmp(outcome, "missing") == 0;
-	TupleDesc	desc;
 	Datum		values[3] = {0};
 	bool		nulls[3] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	values[0] = CStringGetTextDatum(outcome);
 	nulls[1] = missing || t->state == NULL;
 	nulls[2] = missing;
@@ -666,7 +680,7 @@ answer(FunctionCallInfo fcinfo, const Transition *t, const char *outcome)
 		values[1] = CStringGetTextDatum(t->state);
 	if (!nulls[2])
 		values[2] = next_states(t);
-	return heap_form_tuple(BlessTupleDesc(desc), values, nulls);
+	return heap_form_tuple(answer_type(fcinfo), values, nulls);
 }
 
 static char *
