@@ -14,11 +14,20 @@ machine_name()
 	esac
 }
 
+# A transition there or back of the rows of a table: TEXT-OR-ENUM WAY
+machine_update()
+{
+	type=text
+	[ "$1" = text ] || type=bench.status
+	echo "UPDATE bench.machine_$1_$2 SET status =
+		CASE status WHEN 'created' THEN 'paying'::$type ELSE 'created' END" | tr '\n' ' '
+}
+
 # A pgbench script: one row there and back, or another column of it
 for of in text enum; do
 	for way in $machine_ways; do
 		printf '%s\n' '\set id random(1, 1000000)' \
-			"UPDATE bench.machine_${of}_$way SET status = CASE status WHEN 'created' THEN 'paying' ELSE 'created' END WHERE id = :id" |
+			"$(machine_update $of $way) WHERE id = :id" |
 			$as tee "$tmp/tmp/machine_${of}_$way.sql" >/dev/null
 		printf '%s\n' '\set id random(1, 1000000)' \
 			"UPDATE bench.machine_${of}_$way SET note = note + 1 WHERE id = :id" |
@@ -40,8 +49,9 @@ machine_added()
 		$((measured_lookup - measured_bare)) "${5:-}"
 }
 
-# Instructions of a single row
-if bench_counted; then
+# Instructions of a single row, on clean tables and without page images
+bench_ask "VACUUM" >/dev/null
+if bench_counted "full_page_writes = off"; then
 	for what in text enum text_note; do
 		for way in $machine_ways; do
 			case $what in
@@ -59,17 +69,15 @@ if bench_counted; then
 	bench_uncounted
 fi
 
-# WAL of a bulk UPDATE, from a checkpoint on and without page images
+# WAL of a bulk UPDATE, without page images
 for of in text enum; do
-	for way in $machine_ways; do
-		bench_ask "VACUUM bench.machine_${of}_$way" >/dev/null
-	done
+	bench_ask "VACUUM" >/dev/null
 	bench_restart "full_page_writes = off"
 	for way in $machine_ways; do
 		before=$(bench_ask "SELECT pg_current_wal_insert_lsn()")
-		bench_ask "UPDATE bench.machine_${of}_$way
-			SET status = CASE status WHEN 'created' THEN 'paying' ELSE 'created' END" >/dev/null
-		counted=$(bench_ask "SELECT round((pg_current_wal_insert_lsn() - '$before') / 1e6)")
+		bench_ask "$(machine_update $of "$way")" >/dev/null
+		counted=$(bench_ask "SELECT round((pg_current_wal_insert_lsn() - '$before') / count(*), 1)
+			FROM bench.machine_${of}_$way")
 		eval "measured_$way=\$counted"
 	done
 	bench_record "WAL of 1M rows, $of" "bytes a row" "no trigger" "$measured_idem" "$measured_bare" 1
@@ -84,6 +92,7 @@ bench_restart
 for clients in 1 8; do
 	for way in $machine_ways; do
 		: >"$tmp/machine.tps.$way"
+		bench_tps "$tmp/tmp/machine_text_$way.sql" $clients 1 >/dev/null
 	done
 	for _ in $(seq "$rounds"); do
 		for way in $machine_ways; do
