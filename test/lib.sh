@@ -318,7 +318,17 @@ idem_perl_tests()
 		perl -MIPC::Run -MTest::More -e 1 2>/dev/null
 }
 
-# Install what is missing.  $1 says what for: "tap" adds what Perl tests need.
+# A Python that can talk to PostgreSQL: sets $python.
+idem_python()
+{
+	for python in python3 /usr/bin/python3; do
+		$python -c 'import psycopg2' 2>/dev/null && return
+	done
+	return 1
+}
+
+# Install what is missing.  $1 says what for: "tap" adds what Perl tests need
+# and the example that they run, "python" only the latter.
 idem_need()
 {
 	packages=
@@ -327,6 +337,10 @@ idem_need()
 	idem_compiler || packages="$packages gcc libc6-dev"
 	[ "$1" != tap ] || idem_perl_tests ||
 		packages="$packages perl libipc-run-perl"
+	case $1 in
+		tap | python)	idem_python ||
+							packages="$packages python3 python3-psycopg2" ;;
+	esac
 	[ -z "$packages" ] || idem_install
 	idem_find_server || die "no PostgreSQL 15 or later with headers"
 	[ "$pg_config" = "${PG_CONFIG:-$pg_config}" ] ||
