@@ -1,6 +1,8 @@
 --
 -- Fixed columns: what was recorded stays recorded.
 --
+-- What weakens a guard is refused (doctor_ddl); here it is done on purpose.
+SET idem.allow_unguarded = 'a test of what is not refused';
 CREATE SCHEMA fixed;
 SET search_path = fixed;
 

@@ -1,6 +1,8 @@
 --
 -- Kept rows: a table that rows are only added to.
 --
+-- What weakens a guard is refused (doctor_ddl); here it is done on purpose.
+SET idem.allow_unguarded = 'a test of what is not refused';
 CREATE SCHEMA fixed_kept;
 SET search_path = fixed_kept;
 

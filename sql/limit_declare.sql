@@ -1,4 +1,6 @@
 -- What a limit asks of its two tables before it takes its promise.
+-- What weakens a guard is refused (doctor_ddl); here it is done on purpose.
+SET idem.allow_unguarded = 'a test of what is not refused';
 \set SHOW_CONTEXT never
 CREATE SCHEMA limit_declare;
 SET search_path = limit_declare;

@@ -1,4 +1,6 @@
 -- A limit on partitioned tables: children, parents, and both.
+-- What weakens a guard is refused (doctor_ddl); here it is done on purpose.
+SET idem.allow_unguarded = 'a test of what is not refused';
 \set SHOW_CONTEXT never
 CREATE SCHEMA limit_partition;
 SET search_path = limit_partition;

@@ -1,6 +1,8 @@
 --
 -- machine_declare: which column of which table a machine can guard
 --
+-- What weakens a guard is refused (doctor_ddl); here it is done on purpose.
+SET idem.allow_unguarded = 'a test of what is not refused';
 CREATE ROLE regress_idem_owner;
 CREATE ROLE regress_idem_other;
 CREATE SCHEMA machine_declare;

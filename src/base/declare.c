@@ -166,31 +166,87 @@ idem_open_for_guard(Oid relid, LOCKMODE lockmode)
 	return rel;
 }
 
+/* How many statements run that may change guards. */
+static int	unwatched = 0;
+
+/* Does a statement of our own run that may change guards? */
+bool
+idem_executing(void)
+{
+	return unwatched > 0;
+}
+
+static void
+run_statement(const char *sql)
+{
+	int			code = SPI_execute(sql, false, 0);
+
+	if (code < 0)
+		elog(ERROR, "SPI_execute returned %s: %s",
+			 SPI_result_code_string(code), sql);
+}
+
+static char *format_statement(const char *format, va_list args, int *needed) pg_attribute_printf(1, 0);
+
+static char *
+format_statement(const char *format, va_list args, int *needed)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	enlargeStringInfo(&sql, *needed);
+	*needed = appendStringInfoVA(&sql, format, args);
+	return sql.data;
+}
+
 /* Run one statement that returns nothing; the caller is connected to SPI. */
 void
 idem_execute(const char *format,...)
 {
-	StringInfoData sql;
-	int			code;
+	char	   *sql;
+	int			needed = 0;
 
-	initStringInfo(&sql);
-	for (;;)
+	do
 	{
 		va_list		args;
-		int			needed;
 
 		va_start(args, format);
-		needed = appendStringInfoVA(&sql, format, args);
+		sql = format_statement(format, args, &needed);
 		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&sql, needed);
+	} while (needed != 0);
+	run_statement(sql);
+	pfree(sql);
+}
+
+/*
+ * The same for a statement that takes a guard, or what it is made of, off a
+ * table: the doctor refuses that to everybody else.
+ */
+void
+idem_execute_unwatched(const char *format,...)
+{
+	char	   *sql;
+	int			needed = 0;
+
+	do
+	{
+		va_list		args;
+
+		va_start(args, format);
+		sql = format_statement(format, args, &needed);
+		va_end(args);
+	} while (needed != 0);
+	unwatched++;
+	PG_TRY();
+	{
+		run_statement(sql);
 	}
-	code = SPI_execute(sql.data, false, 0);
-	if (code < 0)
-		elog(ERROR, "SPI_execute returned %s: %s",
-			 SPI_result_code_string(code), sql.data);
-	pfree(sql.data);
+	PG_FINALLY();
+	{
+		unwatched--;
+	}
+	PG_END_TRY();
+	pfree(sql);
 }
 
 /* schema.table, quoted where needed. */
@@ -364,27 +420,31 @@ idem_create_bound_trigger(Oid relid, Oid other, const char *trigger,
 }
 
 /* The name of the triggers that refuse TRUNCATE for a guard. */
-static char *
-truncate_trigger(const char *guard)
+char *
+idem_truncate_trigger(const char *guard)
 {
 	return makeObjectName(guard, NULL, "truncate");
 }
 
 /*
  * Refuse TRUNCATE of the table and of every partition: such a trigger has no
- * clones, so each table gets its own.  The caller has closed the table.
+ * clones, so each table gets its own, unless it has it (a partition that was
+ * made from a dump).  The caller has closed the table.
  */
 void
 idem_create_truncate_triggers(Oid relid, const char *guard)
 {
 	List	   *tables = find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
-	const char *name = quote_identifier(truncate_trigger(guard));
+	const char *name = quote_identifier(idem_truncate_trigger(guard));
 	ListCell   *lc;
 
 	foreach(lc, tables)
 	{
 		const char *table = idem_qualified_name_of(lfirst_oid(lc));
 
+		if (OidIsValid(get_trigger_oid(lfirst_oid(lc),
+									   idem_truncate_trigger(guard), true)))
+			continue;
 		idem_execute("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate()",
 					 name, table);
 		idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
@@ -396,7 +456,7 @@ void
 idem_drop_truncate_triggers(Oid relid, const char *guard)
 {
 	List	   *tables = find_all_inheritors(relid, AccessExclusiveLock, NULL);
-	const char *name = truncate_trigger(guard);
+	const char *name = idem_truncate_trigger(guard);
 	ListCell   *lc;
 
 	foreach(lc, tables)
@@ -404,8 +464,9 @@ idem_drop_truncate_triggers(Oid relid, const char *guard)
 		Oid			member = lfirst_oid(lc);
 
 		if (OidIsValid(get_trigger_oid(member, name, true)))
-			idem_execute("DROP TRIGGER %s ON %s", quote_identifier(name),
-						 idem_qualified_name_of(member));
+			idem_execute_unwatched("DROP TRIGGER %s ON %s",
+								   quote_identifier(name),
+								   idem_qualified_name_of(member));
 	}
 }
 
@@ -418,30 +479,51 @@ void
 idem_log_change(const char *action, const char *kind, Oid relid,
 				const char *name, List *arguments, const char *reason)
 {
-	Oid			types[6] = {TEXTOID, TEXTOID, REGCLASSOID, TEXTOID,
+	bool		named = OidIsValid(relid);
+
+	idem_log_change_of(action, kind,
+					   named ? get_namespace_name(get_rel_namespace(relid)) : NULL,
+					   named ? get_rel_name(relid) : NULL,
+					   name, arguments, reason);
+}
+
+static void
+put_name(const char *name, Datum *value, char *null)
+{
+	*value = name ? DirectFunctionCall1(namein, CStringGetDatum(name)) : (Datum) 0;
+	*null = name ? ' ' : 'n';
+}
+
+/* The same for a table by its name, which need not exist any longer. */
+void
+idem_log_change_of(const char *action, const char *kind, const char *schema,
+				   const char *table, const char *name, List *arguments,
+				   const char *reason)
+{
+	Oid			types[7] = {TEXTOID, TEXTOID, NAMEOID, NAMEOID, TEXTOID,
 		TEXTARRAYOID, TEXTOID};
-	Datum		values[6];
-	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+	Datum		values[7];
+	char		nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
 	Relation	log;
 	IdemIdentity saved;
 
 	values[0] = CStringGetTextDatum(action);
 	values[1] = CStringGetTextDatum(kind);
-	values[2] = ObjectIdGetDatum(relid);
-	nulls[2] = OidIsValid(relid) ? ' ' : 'n';
-	values[3] = CStringGetTextDatum(name);
-	values[4] = PointerGetDatum(list_array(arguments));
-	values[5] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
-	nulls[5] = reason ? ' ' : 'n';
+	put_name(schema, &values[2], &nulls[2]);
+	put_name(table, &values[3], &nulls[3]);
+	values[4] = CStringGetTextDatum(name);
+	values[5] = PointerGetDatum(list_array(arguments));
+	values[6] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
+	nulls[6] = reason ? ' ' : 'n';
 
-	log = table_openrv(makeRangeVar("idem", "change_log", -1),
+	log = table_openrv(makeRangeVar("idem", "change", -1),
 					   RowExclusiveLock);
 	idem_become_declarer(log, &saved);
-	if (SPI_execute_with_args("INSERT INTO idem.change_log"
-							  " (action, kind, relation, name, arguments, reason)"
-							  " VALUES ($1, $2, $3, $4, $5, $6)",
-							  6, types, values, nulls, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write idem.change_log");
+	if (SPI_execute_with_args("INSERT INTO idem.change"
+							  " (action, kind, table_schema, table_name, name, arguments, reason)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+							  7, types, values, nulls, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write idem.change");
 	idem_restore_identity(&saved);
 	table_close(log, NoLock);
 }

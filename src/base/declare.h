@@ -18,6 +18,8 @@ extern void idem_check_owned(Oid relid);
 extern Relation idem_open_for_guard(Oid relid, LOCKMODE lockmode);
 extern AttrNumber idem_stored_column(Relation rel, const char *name);
 extern void idem_execute(const char *format,...) pg_attribute_printf(1, 2);
+extern void idem_execute_unwatched(const char *format,...) pg_attribute_printf(1, 2);
+extern bool idem_executing(void);
 extern char *idem_qualified_name(Relation rel);
 extern char *idem_qualified_name_of(Oid relid);
 extern char *idem_list_text(List *strings);
@@ -34,10 +36,15 @@ extern void idem_create_row_trigger(Oid relid, const char *trigger,
 extern void idem_create_bound_trigger(Oid relid, Oid other,
 									  const char *trigger, const char *events,
 									  const char *function, List *settings);
+extern char *idem_truncate_trigger(const char *guard);
 extern void idem_create_truncate_triggers(Oid relid, const char *guard);
 extern void idem_drop_truncate_triggers(Oid relid, const char *guard);
 extern void idem_log_change(const char *action, const char *kind,
 							Oid relid, const char *name,
 							List *arguments, const char *reason);
+extern void idem_log_change_of(const char *action, const char *kind,
+							   const char *schema, const char *table,
+							   const char *name, List *arguments,
+							   const char *reason);
 
 #endif							/* IDEM_DECLARE_H */

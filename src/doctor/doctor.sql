@@ -93,12 +93,17 @@ COMMENT ON COLUMN idem.guard_tables.trigger IS 'name of the trigger';
 COMMENT ON COLUMN idem.guard_tables.member IS 'the bearer itself, a partition at any level, or a table that inherits from it';
 
 -- What keeps a guard from guarding, a row each.
+-- Each view is read once: flattened into every branch they would take the
+-- planner longer than the reading takes.
 CREATE VIEW idem.guard_problems AS
+WITH triggers AS MATERIALIZED (SELECT * FROM idem.guard_triggers),
+parts AS MATERIALIZED (SELECT * FROM idem.guard_parts),
+tables AS MATERIALIZED (SELECT * FROM idem.guard_tables)
 -- the deciding trigger on each table
-SELECT m.relation, m.kind, m.name, p.problem, p.remedy
-FROM idem.guard_tables m
+SELECT m.relation, m.kind, m.name, p.problem, p.remedy, m.member
+FROM tables m
 JOIN pg_catalog.pg_class c ON c.oid = m.member
-LEFT JOIN idem.guard_triggers t
+LEFT JOIN triggers t
      ON t.relation = m.member AND t.part = m.part AND t.kind = m.kind AND t.name = m.trigger,
      LATERAL (SELECT
          CASE
@@ -118,6 +123,8 @@ LEFT JOIN idem.guard_triggers t
                  pg_catalog.format('trigger on %s does not fire as it was declared', m.member)
              WHEN NOT t.is_ours THEN
                  'the trigger''s function was replaced'
+             WHEN c.relpersistence <> 'p' THEN
+                 pg_catalog.format('table %s is unlogged: a crash empties it', m.member)
          END,
          CASE
              WHEN c.relkind = 'f' THEN
@@ -131,6 +138,8 @@ LEFT JOIN idem.guard_triggers t
                  pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', m.member, t.name)
              WHEN NOT t.is_ours THEN
                  'DROP EXTENSION idem CASCADE, create it and declare every guard anew'
+             WHEN t.as_declared AND c.relpersistence <> 'p' THEN
+                 pg_catalog.format('ALTER TABLE %s SET LOGGED', m.member)
              ELSE
                  pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                                    m.relation, m.kind, m.name)
@@ -140,14 +149,18 @@ UNION ALL
 -- the trigger that refuses TRUNCATE, of which the server makes no clones
 SELECT m.relation, m.kind, m.name,
        pg_catalog.format('%s can be truncated', m.member),
-       pg_catalog.format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate(); ALTER TABLE %2$s ENABLE ALWAYS TRIGGER %1$I',
-                         n.name, m.member)
-FROM idem.guard_tables m
+       CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = m.member AND t.tgname = n.name)
+            THEN pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', m.member, n.name)
+            ELSE pg_catalog.format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate(); ALTER TABLE %2$s ENABLE ALWAYS TRIGGER %1$I',
+                                   n.name, m.member)
+       END,
+       m.member
+FROM tables m
 JOIN pg_catalog.pg_class c ON c.oid = m.member AND c.relkind <> 'f'
      AND (c.relispartition OR m.member = m.relation),
      LATERAL (SELECT pg_catalog.left(m.name, 54) || '_truncate') n (name)
 WHERE m.part = 'row' AND m.kind <> 'fixed' AND m.settings @> '{delete=any}' IS NOT TRUE
-      AND NOT EXISTS (SELECT FROM idem.guard_triggers t
+      AND NOT EXISTS (SELECT FROM triggers t
                       WHERE t.relation = m.member AND t.part = 'truncate'
                             AND t.mode = 'A' AND t.as_declared AND t.is_ours)
 UNION ALL
@@ -156,22 +169,50 @@ SELECT g.relation, g.kind, g.name,
        CASE WHEN p.bearer IS NULL THEN 'the parent bears no trigger of this limit'
             ELSE pg_catalog.format('the parent %s has no valid CHECK %I', p.bearer, k.name) END,
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
-                         g.relation, g.kind, g.name)
-FROM idem.guard_parts g
-LEFT JOIN idem.guard_parts p ON p.part = 'total'
+                         g.relation, g.kind, g.name),
+       p.bearer
+FROM parts g
+LEFT JOIN parts p ON p.part = 'total'
      AND p.relation = g.relation AND p.kind = g.kind AND p.name = g.name,
      LATERAL (SELECT (SELECT 'idem_limit_' || pg_catalog.substr(s, 6)
                       FROM pg_catalog.unnest(g.settings) s WHERE s LIKE 'used=%' LIMIT 1)) k (name)
 WHERE g.kind = 'limit' AND g.part = 'row'
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c
                       WHERE c.conrelid = p.bearer AND c.contype = 'c'
-                            AND c.conname = k.name AND c.convalidated);
+                            AND c.conname = k.name AND c.convalidated)
+UNION ALL
+-- the columns a guard names
+SELECT g.relation, g.kind, g.name,
+       pg_catalog.format('column %I of %s is gone', n.name, g.bearer),
+       pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
+                         g.relation, g.kind, g.name),
+       g.bearer
+FROM parts g,
+     LATERAL (SELECT pg_catalog.split_part(s, '=', 1), pg_catalog.substr(s, pg_catalog.strpos(s, '=') + 1)
+              FROM pg_catalog.unnest(g.settings) s) s (setting, value),
+     LATERAL pg_catalog.unnest(CASE WHEN s.value LIKE '{%' THEN s.value::text[] ELSE ARRAY[s.value] END) n (name)
+WHERE s.setting = ANY (CASE WHEN g.kind = 'states' THEN '{column}'
+                            WHEN g.kind = 'fixed' THEN '{columns,once}'
+                            WHEN g.kind = 'limit' AND g.part = 'row' THEN '{fk,amount,state,same}'
+                            WHEN g.kind = 'limit' THEN '{key,cap,used,same_parent}'
+                       END::text[])
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                      WHERE a.attrelid = g.bearer AND a.attname = n.name AND NOT a.attisdropped)
+UNION ALL
+-- a rule that takes statements away from the triggers
+SELECT DISTINCT m.relation, m.kind, m.name,
+       pg_catalog.format('rule %I of %s can take statements away from the trigger', r.rulename, m.member),
+       pg_catalog.format('DROP RULE %I ON %s', r.rulename, m.member),
+       m.member
+FROM tables m
+JOIN pg_catalog.pg_rewrite r ON r.ev_class = m.member AND r.ev_type <> '1';
 COMMENT ON VIEW idem.guard_problems IS 'what keeps a guard from guarding, a row each';
 COMMENT ON COLUMN idem.guard_problems.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guard_problems.kind IS 'states, limit, fixed or kept';
 COMMENT ON COLUMN idem.guard_problems.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guard_problems.problem IS 'what is wrong';
 COMMENT ON COLUMN idem.guard_problems.remedy IS 'what puts it right';
+COMMENT ON COLUMN idem.guard_problems.member IS 'the table that has the problem: the guarded one, a partition, or the parent of a limit';
 
 CREATE VIEW idem.guards AS
 SELECT g.relation, g.kind, g.name, g.settings,
@@ -180,9 +221,10 @@ SELECT g.relation, g.kind, g.name, g.settings,
        p.problems IS NULL AS intact, p.problems AS problem,
        c.role AS declared_by, c.at AS declared_at
 FROM idem.guard_triggers g
-LEFT JOIN LATERAL (SELECT pg_catalog.string_agg(DISTINCT problem COLLATE "C", '; ' ORDER BY problem COLLATE "C") AS problems
-                   FROM idem.guard_problems
-                   WHERE relation = g.relation AND kind = g.kind AND name = g.name) p ON true
+LEFT JOIN (SELECT relation, kind, name,
+                  pg_catalog.string_agg(DISTINCT problem COLLATE "C", '; ' ORDER BY problem COLLATE "C") AS problems
+           FROM idem.guard_problems GROUP BY relation, kind, name) p
+     ON p.relation = g.relation AND p.kind = g.kind AND p.name = g.name
 LEFT JOIN LATERAL (SELECT role, at FROM idem.change_log
                    WHERE relation = g.relation AND kind = g.kind AND name = g.name
                          AND action = 'declared'
@@ -206,10 +248,10 @@ SELECT last.relation, last.kind, last.name, last.arguments AS settings,
        last.role AS declared_by, last.at AS declared_at
 FROM (SELECT DISTINCT ON (relation, kind, name) *
       FROM idem.change_log
-      WHERE kind IN ('states', 'limit', 'fixed', 'kept')
+      WHERE kind IN ('states', 'limit', 'fixed', 'kept') AND action IN ('declared', 'dropped')
+            AND relation IS NOT NULL
       ORDER BY relation, kind, name, id DESC) last
 WHERE last.action = 'declared'
-      AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = last.relation)
       AND NOT EXISTS (SELECT FROM idem.guard_triggers g
                       WHERE g.relation = last.relation AND g.part = 'row'
                             AND g.kind = last.kind AND g.name = last.name);
@@ -220,6 +262,32 @@ COMMENT ON COLUMN idem.guards_missing.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guards_missing.settings IS 'what was declared, each name=value';
 COMMENT ON COLUMN idem.guards_missing.declared_by IS 'session user who declared it';
 COMMENT ON COLUMN idem.guards_missing.declared_at IS 'when, by the clock of the database';
+
+-- What idem.allow_unguarded let pass and nobody has looked at since.
+CREATE VIEW idem.guards_weakened AS
+SELECT DISTINCT ON (l.table_schema, l.table_name, l.kind, l.name)
+       l.relation, l.kind, l.name, l.arguments[1] AS what, l.role, l.at, l.reason
+FROM idem.change_log l
+WHERE l.action = 'unguarded'
+      AND NOT EXISTS (SELECT FROM idem.change_log r
+                      WHERE r.action IN ('rearmed', 'declared', 'dropped') AND r.id > l.id
+                            AND (r.table_schema, r.table_name) IS NOT DISTINCT FROM (l.table_schema, l.table_name)
+                            AND r.kind = l.kind AND r.name = l.name)
+ORDER BY l.table_schema, l.table_name, l.kind, l.name, l.id DESC;
+COMMENT ON VIEW idem.guards_weakened IS 'guards that a change passed by idem.allow_unguarded touched, until idem.rearm()';
+COMMENT ON COLUMN idem.guards_weakened.relation IS 'the guarded table';
+COMMENT ON COLUMN idem.guards_weakened.kind IS 'states, limit, fixed or kept; extension for a function of idem';
+COMMENT ON COLUMN idem.guards_weakened.name IS 'name of the guard''s trigger';
+COMMENT ON COLUMN idem.guards_weakened.what IS 'what was done, the last of it';
+COMMENT ON COLUMN idem.guards_weakened.role IS 'session user who did it';
+COMMENT ON COLUMN idem.guards_weakened.at IS 'when, by the clock of the database';
+COMMENT ON COLUMN idem.guards_weakened.reason IS 'why, as he said';
+
+CREATE FUNCTION idem.rearm(relation regclass DEFAULT NULL) RETURNS SETOF text
+    AS 'MODULE_PATHNAME', 'idem_rearm'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.rearm(regclass) IS
+    'makes every trigger of the guards of a table fire always again, and creates the TRUNCATE triggers that lack, on partitions and on the parent of a limit, too; without a table: of all tables the caller owns. Returns the statements it ran; kept in idem.change_log. After a restore with --disable-triggers. Looks at no rows: idem.doctor() does. 42501 for a table of somebody else; locks SHARE ROW EXCLUSIVE';
 
 CREATE FUNCTION idem.drop_guard(relation regclass, kind text,
                                 name text DEFAULT NULL, reason text DEFAULT NULL)
@@ -241,51 +309,3 @@ COMMENT ON FUNCTION idem.check_rows() IS
     'rows that do not follow their rule, as findings of idem.doctor(): running totals that differ from the sums of their children, rows in undeclared states. Reads every such table as its owner, under one snapshot; locks ACCESS SHARE';
 REVOKE ALL ON FUNCTION idem.check_rows() FROM PUBLIC;
 
--- Runs as the owner of the extension, who may read the change log; what looks
--- into tables does so as their owners.
-CREATE FUNCTION idem.doctor()
-    RETURNS TABLE (severity text, object text, finding text, remedy text)
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE
-    SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    AS $doctor$
-SELECT * FROM (
--- guards that are there and do not guard
-SELECT DISTINCT 'error', format('%s guard %I on %s', kind, name, relation), problem, remedy
-FROM idem.guard_problems
-UNION ALL
--- guards that were declared and are gone
-SELECT 'error', format('%s guard %I on %s', kind, name, relation),
-       format('declared by %s at %s, but the table bears no such trigger', declared_by, declared_at),
-       format('declare it anew, or write it off with idem.drop_guard(%L, %L, name => %L, reason => ...)',
-              relation, kind, name)
-FROM idem.guards_missing
-UNION ALL
--- rows that do not follow their rule
-SELECT * FROM idem.check_rows()
-UNION ALL
--- what is told to the outside must be on disk first
-SELECT CASE s.name WHEN 'fsync' THEN 'error' ELSE 'warning' END,
-       format('setting %s', s.name), 'is off: ' || s.risk, format('set %s = on', s.name)
-FROM (VALUES ('fsync', 'a crash of the machine can take back what was committed'),
-             ('full_page_writes', 'a crash of the machine can leave torn pages'),
-             ('synchronous_commit', 'a crash can take back what was told to the client')) s (name, risk)
-WHERE current_setting(s.name) = 'off'
-UNION ALL
-SELECT 'warning',
-       format('setting synchronous_commit of %s',
-              concat_ws(' in ', 'role ' || quote_ident(r.rolname), 'database ' || quote_ident(d.datname))),
-       'is off: a crash can take back what was told to the client',
-       format('ALTER %s RESET synchronous_commit',
-              coalesce('ROLE ' || quote_ident(r.rolname) || coalesce(' IN DATABASE ' || quote_ident(d.datname), ''),
-                       'DATABASE ' || quote_ident(d.datname)))
-FROM pg_db_role_setting s
-LEFT JOIN pg_roles r ON r.oid = s.setrole
-LEFT JOIN pg_database d ON d.oid = s.setdatabase
-WHERE s.setconfig @> '{synchronous_commit=off}'
-      AND (s.setdatabase = 0 OR d.datname = current_database())
-) f (severity, object, finding, remedy)
-ORDER BY severity COLLATE "C", object COLLATE "C", finding COLLATE "C"
-$doctor$;
-COMMENT ON FUNCTION idem.doctor() IS
-    'what is wrong with the guards of this database and with settings they rely on, a row each: severity (error, warning), object, finding, remedy; no row: nothing. Reads every guarded table; locks nothing that writers need';
-REVOKE ALL ON FUNCTION idem.doctor() FROM PUBLIC;

@@ -187,11 +187,12 @@ drop_total(Oid parent, const char *trigger, const char *used)
 	rel = relation_open(parent, NoLock);
 	idem_become_declarer(rel, &saved);
 	relation_close(rel, NoLock);
-	idem_execute("DROP TRIGGER %s ON %s", quote_identifier(trigger),
-				 idem_qualified_name_of(parent));
+	idem_execute_unwatched("DROP TRIGGER %s ON %s", quote_identifier(trigger),
+						   idem_qualified_name_of(parent));
 	if (OidIsValid(get_relation_constraint_oid(parent, check, true)))
-		idem_execute("ALTER TABLE %s DROP CONSTRAINT %s",
-					 idem_qualified_name_of(parent), quote_identifier(check));
+		idem_execute_unwatched("ALTER TABLE %s DROP CONSTRAINT %s",
+							   idem_qualified_name_of(parent),
+							   quote_identifier(check));
 	idem_restore_identity(&saved);
 }
 
@@ -253,8 +254,9 @@ idem_drop_guard(PG_FUNCTION_ARGS)
 	idem_become_declarer(rel, &saved);
 	relation_close(rel, NoLock);
 	if (!guard.missing)
-		idem_execute("DROP TRIGGER %s ON %s", quote_identifier(guard.name),
-					 idem_qualified_name_of(relid));
+		idem_execute_unwatched("DROP TRIGGER %s ON %s",
+							   quote_identifier(guard.name),
+							   idem_qualified_name_of(relid));
 	idem_drop_truncate_triggers(guard.relid, guard.name);
 	idem_restore_identity(&saved);
 	drop_counterpart(&guard);

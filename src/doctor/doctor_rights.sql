@@ -34,6 +34,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('guard_fixed', 'owner'),
     ('guard_kept', 'owner'),
     ('drop_guard', 'owner'),
+    ('rearm', 'owner'),
     ('check_machine', 'public'),
     ('machine_diagram', 'public'),
     ('machine_dot', 'public'),

@@ -1,0 +1,60 @@
+/*
+ * doctor.h
+ *		What the files of the room doctor share.
+ */
+#ifndef IDEM_DOCTOR_H
+#define IDEM_DOCTOR_H
+
+#include "base/kind.h"
+#include "nodes/pg_list.h"
+
+/* What a DDL command did that can be judged only when it is complete. */
+typedef enum IdemNoteType
+{
+	IDEM_NOTE_TRIGGER,			/* a trigger of ours was dropped */
+	IDEM_NOTE_COLUMN,			/* so was a column that a guard names */
+	IDEM_NOTE_CONSTRAINT,		/* a constraint was dropped or changed */
+	IDEM_NOTE_INHERITS,			/* a table became a child, or stopped to be */
+	IDEM_NOTE_TABLE_RENAMED,
+	IDEM_NOTE_SCHEMA_RENAMED,
+	IDEM_NOTE_PASSED			/* allowed by idem.allow_unguarded */
+} IdemNoteType;
+
+typedef struct IdemNote
+{
+	IdemNoteType type;
+	SubTransactionId subid;		/* who noted it */
+	Oid			relid;			/* table or schema it happened to */
+	char	   *schema;			/* as it was called before */
+	char	   *table;
+	Oid			other;			/* parent trigger; parent; referenced table */
+	Oid			bound;			/* tgconstrrelid of a dropped trigger */
+	char		contype;		/* of a constraint, as in pg_constraint */
+	const IdemGuardKind *kind;	/* of a dropped trigger, or NULL */
+	IdemGuard  *guard;			/* with its settings */
+	char	   *what;			/* "drop column "a" of table "b"" */
+	char	   *guard_kind;		/* of what was passed */
+} IdemNote;
+
+/* doctor_watch.c */
+extern void idem_doctor_watch_init(void);
+extern List *idem_take_notes(void);
+
+/* doctor_refuse.c */
+extern char *idem_allow_unguarded;
+extern void idem_doctor_refuse_init(void);
+extern bool idem_reason_given(void);
+extern void idem_refuse_change(Oid relid, const char *kind, const char *name,
+							   const char *what, const char *why);
+extern void idem_refuse_trigger(Oid relid, const IdemGuardKind *kind,
+								const IdemGuard *guard, Oid bound,
+								const char *what);
+extern void idem_note_passed(Oid relid, const char *kind, const char *name,
+							 const char *what);
+
+/* doctor_settle.c */
+extern void idem_settle_notes(void);
+extern void idem_judge_detached(Oid top, const IdemGuardKind *kind,
+								IdemGuard *guard, Oid partition);
+
+#endif							/* IDEM_DOCTOR_H */

@@ -1,0 +1,159 @@
+/*
+ * doctor_refuse.c
+ *		Refusing a DDL command that would weaken a guard: 2BP01, with the guard
+ *		and the way to do it properly.
+ *
+ * idem.allow_unguarded is the way around for whoever may set it (a superuser,
+ * or a role with GRANT SET ON PARAMETER): a restore with --disable-triggers or
+ * --clean has to do what nobody else may.  What it lets pass is kept in
+ * idem.change_log with its text as the reason, and the doctor speaks of it
+ * until idem.rearm().
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/partition.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/declare.h"
+#include "base/moved.h"
+#include "doctor/doctor.h"
+
+char	   *idem_allow_unguarded = NULL;
+
+/*
+ * idem.allow_unguarded: a reason, in words.  Empty, the default, means that
+ * guards are only taken off by idem.drop_guard.
+ */
+void
+idem_doctor_refuse_init(void)
+{
+	DefineCustomStringVariable("idem.allow_unguarded",
+							   "Why DDL may weaken guards; empty: it may not.",
+							   "For restores that switch triggers off. What it lets pass is kept in idem.change_log with this text; idem.rearm() puts the triggers right again.",
+							   &idem_allow_unguarded,
+							   "",
+							   PGC_SUSET,
+							   GUC_NOT_IN_SAMPLE,
+							   NULL, NULL, NULL);
+}
+
+/* Has somebody who may do so said why a guard may be weakened? */
+bool
+idem_reason_given(void)
+{
+	const char *reason = idem_allow_unguarded;
+
+	return reason != NULL && reason[strspn(reason, " \t\r\n\f\v")] != '\0';
+}
+
+/*
+ * 2BP01: what ("disable trigger ...") would weaken the guard of that kind and
+ * name on relid, a table at the top; why says more, or is NULL.  Returns if
+ * it may pass.
+ */
+void
+idem_refuse_change(Oid relid, const char *kind, const char *name,
+				   const char *what, const char *why)
+{
+	if (idem_reason_given())
+	{
+		idem_note_passed(relid, kind, name, what);
+		return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			 errmsg("cannot %s: it would weaken %s guard \"%s\" of table \"%s\"",
+					what, kind, name, get_rel_name(relid)),
+			 why ? errdetail("%s", why) : 0,
+			 errhint("Take the guard off first: SELECT idem.drop_guard(%s, '%s', name => %s, reason => '...'). Declare it anew afterwards.",
+					 quote_literal_cstr(idem_qualified_name_of(relid)), kind,
+					 quote_literal_cstr(name))));
+}
+
+/* Do both sides of a limit speak of the same one? */
+static bool
+same_limit(const IdemGuard *a, const IdemGuard *b)
+{
+	const char *fk = idem_guard_setting(a, "fk");
+	const char *used = idem_guard_setting(a, "used");
+	const char *other_fk = idem_guard_setting(b, "fk");
+	const char *other_used = idem_guard_setting(b, "used");
+
+	return fk && used && other_fk && other_used &&
+		strcmp(fk, other_fk) == 0 && strcmp(used, other_used) == 0;
+}
+
+/*
+ * The name of the deciding trigger on relid that a trigger belongs to: of a
+ * limit's counterpart the child's, of one that refuses TRUNCATE the one it is
+ * named after.  NULL if there is none.
+ */
+static char *
+deciding_trigger(Oid relid, const IdemGuardKind *kind, const IdemGuard *guard,
+				 const IdemGuardKind **found)
+{
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	char	   *name = NULL;
+	int			i;
+
+	if (rel == NULL)
+		return NULL;
+	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+		const IdemGuardKind *other = idem_kind_of_function(trigger->tgfoid);
+
+		if (other == NULL || !other->decides)
+			continue;
+		if (kind == NULL ?
+			strcmp(idem_truncate_trigger(trigger->tgname), guard->name) == 0 :
+			same_limit(guard, idem_guard_of_trigger(relid, trigger)))
+		{
+			*found = other;
+			name = pstrdup(trigger->tgname);
+			break;
+		}
+	}
+	relation_close(rel, NoLock);
+	return name;
+}
+
+static Oid
+top_of(Oid relid)
+{
+	while (get_rel_relispartition(relid))
+		relid = get_partition_parent(relid, true);
+	return relid;
+}
+
+/*
+ * The same for a trigger of a guard, whatever part it plays: kind NULL is one
+ * that refuses TRUNCATE, bound the child of a limit's counterpart.
+ */
+void
+idem_refuse_trigger(Oid relid, const IdemGuardKind *kind,
+					const IdemGuard *guard, Oid bound, const char *what)
+{
+	Oid			top = top_of(relid);
+	const IdemGuardKind *found = kind;
+	char	   *name = guard->name;
+
+	if (kind == NULL)
+		name = deciding_trigger(relid, NULL, guard, &found);
+	else if (!kind->decides)
+	{
+		top = bound;
+		name = OidIsValid(bound) ?
+			deciding_trigger(bound, kind, guard, &found) : NULL;
+	}
+	if (name != NULL)
+		idem_refuse_change(top, found->kind, name, what, NULL);
+	else if (kind == NULL && strncmp(idem_qualified_name_of(relid), "idem.", 5) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot %s: it belongs to extension idem", what)));
+}

@@ -1,0 +1,74 @@
+-- ---------------------------------------------------------------------------
+-- doctor: roles that could weaken guards
+-- ---------------------------------------------------------------------------
+
+-- Applications are the roles that may call what is for runtime, and who logs
+-- in with their rights.
+CREATE VIEW idem.runtime_roles AS
+SELECT DISTINCT r.oid AS role, r.rolname AS name, r.rolsuper AS is_superuser
+FROM pg_catalog.pg_proc p
+JOIN idem.rights i ON i.function = p.proname AND i.audience = 'runtime'
+CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) a
+JOIN pg_catalog.pg_roles g ON g.oid = a.grantee AND g.oid <> p.proowner
+JOIN pg_catalog.pg_roles r ON r.oid = g.oid
+     OR NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, g.oid, 'USAGE')
+WHERE p.pronamespace = 'idem'::regnamespace AND a.privilege_type = 'EXECUTE'
+      AND r.rolcanlogin;
+COMMENT ON VIEW idem.runtime_roles IS 'who logs in and may call the run-time functions';
+COMMENT ON COLUMN idem.runtime_roles.role IS 'the role';
+COMMENT ON COLUMN idem.runtime_roles.name IS 'its name';
+COMMENT ON COLUMN idem.runtime_roles.is_superuser IS 'nothing holds it';
+
+CREATE VIEW idem.role_problems AS
+SELECT DISTINCT 'warning' AS severity, pg_catalog.format('role %I', r.name) AS object,
+       pg_catalog.format('is an application and owns %s %s: it can take the guard off', m.kind, m.relation) AS finding,
+       pg_catalog.format('ALTER TABLE %s OWNER TO a role that no application has', m.member) AS remedy
+FROM idem.runtime_roles r
+JOIN idem.guard_tables m ON true
+JOIN pg_catalog.pg_class c ON c.oid = m.member
+WHERE NOT r.is_superuser AND pg_catalog.pg_has_role(r.role, c.relowner, 'USAGE')
+UNION ALL
+SELECT 'warning', pg_catalog.format('role %I', r.name),
+       'is an application and a superuser: nothing holds it', pg_catalog.format('ALTER ROLE %I NOSUPERUSER', r.name)
+FROM idem.runtime_roles r
+WHERE r.is_superuser
+UNION ALL
+-- one that waits for ever, or sleeps in a transaction, keeps the rows of others
+SELECT 'warning', pg_catalog.format('role %I', r.name),
+       pg_catalog.format('is an application and has no %s: %s', s.name, s.risk),
+       pg_catalog.format('ALTER ROLE %I SET %s = %L', r.name, s.name, s.example)
+FROM idem.runtime_roles r,
+     (VALUES ('lock_timeout', 'it waits for a row as long as another holds it', '5s'),
+             ('statement_timeout', 'a statement may run for ever', '30s'),
+             ('idle_in_transaction_session_timeout', 'a session that hangs keeps its rows and keys', '60s')) s (name, risk, example)
+WHERE (SELECT p.reset_val FROM pg_catalog.pg_settings p WHERE p.name = s.name) = '0'
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting d, pg_catalog.unnest(d.setconfig) c
+                      WHERE d.setrole IN (r.role, 0)
+                            AND d.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
+                            AND c LIKE s.name || '=%' AND c <> s.name || '=0')
+UNION ALL
+-- a trigger of somebody else runs with every row, and may write to it before it is stored
+SELECT DISTINCT 'warning', pg_catalog.format('table %s', m.member),
+       pg_catalog.format('%s may create triggers on it, which run as whoever writes',
+                         CASE a.grantee WHEN 0 THEN 'everybody' ELSE 'role ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END),
+       pg_catalog.format('REVOKE TRIGGER ON %s FROM %s', m.member,
+                         CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END)
+FROM idem.guard_tables m
+JOIN pg_catalog.pg_class c ON c.oid = m.member,
+     LATERAL pg_catalog.aclexplode(c.relacl) a
+WHERE a.privilege_type = 'TRIGGER' AND a.grantee <> c.relowner
+UNION ALL
+-- settings that only a superuser sets, unless it was granted
+SELECT 'warning', pg_catalog.format('role %I', pg_catalog.pg_get_userbyid(a.grantee)),
+       pg_catalog.format('may set %s: %s', p.parname, s.risk),
+       pg_catalog.format('REVOKE SET ON PARAMETER %s FROM %I', p.parname, pg_catalog.pg_get_userbyid(a.grantee))
+FROM pg_catalog.pg_parameter_acl p
+JOIN (VALUES ('session_replication_role', 'foreign keys and the triggers of others sleep then, the guards do not'),
+             ('idem.allow_unguarded', 'DDL can weaken guards')) s (name, risk) ON s.name = p.parname,
+     LATERAL pg_catalog.aclexplode(p.paracl) a
+WHERE a.grantee <> 10;
+COMMENT ON VIEW idem.role_problems IS 'roles that could weaken guards, or keep others waiting, as findings of idem.doctor()';
+COMMENT ON COLUMN idem.role_problems.severity IS 'warning';
+COMMENT ON COLUMN idem.role_problems.object IS 'the role or table';
+COMMENT ON COLUMN idem.role_problems.finding IS 'what it could do';
+COMMENT ON COLUMN idem.role_problems.remedy IS 'what puts it right';

@@ -1,0 +1,85 @@
+-- ---------------------------------------------------------------------------
+-- doctor: what is wrong with this database
+-- ---------------------------------------------------------------------------
+
+-- Runs as the owner of the extension, who may read the change log; what looks
+-- into tables does so as their owners.
+CREATE FUNCTION idem.doctor()
+    RETURNS TABLE (severity text, object text, finding text, remedy text)
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $doctor$
+SELECT * FROM (
+-- guards that are there and do not guard
+SELECT DISTINCT 'error', format('%s guard %I on %s', kind, name, relation), problem, remedy
+FROM idem.guard_problems
+UNION ALL
+-- guards that were declared and are gone
+SELECT 'error', format('%s guard %I on %s', kind, name, relation),
+       format('declared by %s at %s, but the table bears no such trigger', declared_by, declared_at),
+       format('declare it anew, or write it off with idem.drop_guard(%L, %L, name => %L, reason => ...)',
+              relation, kind, name)
+FROM idem.guards_missing
+UNION ALL
+-- rows that do not follow their rule
+SELECT * FROM idem.check_rows()
+UNION ALL
+-- what was let pass
+SELECT 'warning', format('%s guard %I on %s', kind, name, coalesce(relation::text, 'extension idem')),
+       format('%s by %s at %s, allowed by idem.allow_unguarded: %s', what, role, at, reason),
+       'look at the rows, then SELECT idem.rearm()'
+FROM idem.guards_weakened
+UNION ALL
+-- the event triggers that keep DDL from weakening guards
+SELECT 'error', format('event trigger %I', n.name),
+       CASE WHEN e.oid IS NULL THEN 'is missing: DDL can weaken guards'
+            WHEN e.evtenabled = 'D' THEN 'is disabled: DDL can weaken guards'
+            ELSE 'does not fire always: DDL can weaken guards under session_replication_role' END,
+       CASE WHEN e.oid IS NULL THEN 'DROP EXTENSION idem CASCADE, create it and declare every guard anew'
+            ELSE format('ALTER EVENT TRIGGER %I ENABLE ALWAYS', n.name) END
+FROM (VALUES ('idem_ddl_start'), ('idem_ddl_end'), ('idem_rewrite')) n (name)
+LEFT JOIN pg_event_trigger e ON e.evtname = n.name
+          AND e.evtfoid = (SELECT p.oid FROM pg_proc p WHERE p.proname = 'watch_ddl'
+                           AND p.pronamespace = 'idem'::regnamespace)
+WHERE e.evtenabled IS DISTINCT FROM 'A'
+UNION ALL
+-- roles that could weaken guards, or do it in passing
+SELECT * FROM idem.role_problems
+UNION ALL
+-- what holds locks and claims although its session is gone
+SELECT 'warning', format('prepared transaction %L', gid),
+       format('of %s is open since %s: others wait for its rows and keys', owner, prepared),
+       format('COMMIT PREPARED %L or ROLLBACK PREPARED %1$L', gid)
+FROM pg_prepared_xacts
+WHERE database = current_database() AND prepared < clock_timestamp() - interval '10 minutes'
+UNION ALL
+-- columns that look like money and are not kept as money
+SELECT * FROM idem.schema_problems
+UNION ALL
+-- what is told to the outside must be on disk first
+SELECT CASE s.name WHEN 'fsync' THEN 'error' ELSE 'warning' END,
+       format('setting %s', s.name), 'is off: ' || s.risk, format('set %s = on', s.name)
+FROM (VALUES ('fsync', 'a crash of the machine can take back what was committed'),
+             ('full_page_writes', 'a crash of the machine can leave torn pages'),
+             ('event_triggers', 'DDL can weaken guards'),
+             ('synchronous_commit', 'a crash can take back what was told to the client')) s (name, risk)
+WHERE current_setting(s.name, true) = 'off'
+UNION ALL
+SELECT 'warning',
+       format('setting synchronous_commit of %s',
+              concat_ws(' in ', 'role ' || quote_ident(r.rolname), 'database ' || quote_ident(d.datname))),
+       'is off: a crash can take back what was told to the client',
+       format('ALTER %s RESET synchronous_commit',
+              coalesce('ROLE ' || quote_ident(r.rolname) || coalesce(' IN DATABASE ' || quote_ident(d.datname), ''),
+                       'DATABASE ' || quote_ident(d.datname)))
+FROM pg_db_role_setting s
+LEFT JOIN pg_roles r ON r.oid = s.setrole
+LEFT JOIN pg_database d ON d.oid = s.setdatabase
+WHERE s.setconfig @> '{synchronous_commit=off}'
+      AND (s.setdatabase = 0 OR d.datname = current_database())
+) f (severity, object, finding, remedy)
+ORDER BY severity COLLATE "C", object COLLATE "C", finding COLLATE "C"
+$doctor$;
+COMMENT ON FUNCTION idem.doctor() IS
+    'what is wrong with the guards of this database and with settings they rely on, a row each: severity (error, warning, notice), object, finding, remedy; no row: nothing. Reads every guarded table; locks nothing that writers need';
+REVOKE ALL ON FUNCTION idem.doctor() FROM PUBLIC;
