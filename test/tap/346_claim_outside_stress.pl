@@ -1,0 +1,117 @@
+# Eight workers, few keys, no fixed order: nothing is sent twice. (cases 7, 8,
+# 17, 19, 20, 29)
+#
+# What a worker would send is a row of a table without any unique index: only
+# dispatch stands between an attempt and a second sending. Leases are so short
+# that reservations are taken over all the time; workers stop after any step,
+# go on with tokens that were overtaken, and answer late; an inspector resolves
+# what hangs, also so that the next attempt may run; a fence falls now and
+# then. Meanwhile nobody who looks a key up is told that it was never seen.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', <<'CONF');
+fsync = off
+max_connections = 30
+CONF
+$node->start;
+
+sub ask
+{
+	my ($sql) = @_;
+	return $node->safe_psql('postgres', $sql);
+}
+
+ask(q{
+	CREATE EXTENSION idem;
+	SELECT idem.create_scope('pay', 'outside', '{amount}', lease => '2 ms', quiet => '0', ladder => '{1 ms,2 ms,5 ms}');
+	CREATE TABLE sent (key text, attempt int, token bigint);
+	CREATE TABLE paid (key text, attempt int);
+	CREATE TABLE told (key text, outcome text);
+	SELECT idem.reserve('pay', 'k' || i, '{"amount": 1}', lease => '1 us') FROM generate_series(1, 300) i;
+});
+
+my $worker = <<'SQL';
+\set k random(1, 300)
+\set dice random(1, 10)
+SELECT coalesce(token, 0) AS token FROM idem.reserve('pay', 'k' || :k, '{"amount": "1.0"}') \gset
+\if :token > 0
+\if :dice = 1
+SELECT outcome FROM idem.release('pay', 'k' || :k, :token);
+\elif :dice = 2
+\sleep 3 ms
+SELECT outcome FROM idem.heartbeat('pay', 'k' || :k, :token);
+\endif
+\if :dice > 1
+\if :dice < 4
+\sleep 5 ms
+\endif
+CALL idem.dispatch('pay', 'k' || :k, :token) \gset
+\if :granted
+INSERT INTO sent VALUES ('k' || :k, :attempt, :token);
+\if :dice < 6
+SELECT outcome FROM idem.complete('pay', 'k' || :k, :token, 'unknown');
+\elif :dice < 10
+\sleep 4 ms
+SELECT (outcome = 'succeeded')::int AS done FROM idem.complete('pay', 'k' || :k, :token, 'succeeded', '{"bank": 1}') \gset
+\if :done
+INSERT INTO paid VALUES ('k' || :k, :attempt);
+\endif
+\endif
+\endif
+\endif
+\endif
+SQL
+my $inspector = <<'SQL';
+\set k random(1, 300)
+\set dice random(1, 40)
+SELECT key, why FROM idem.due('pay', 3);
+SELECT outcome FROM (SELECT key FROM idem.open_claims WHERE state IN ('dispatched', 'unknown') ORDER BY random() LIMIT 1) o,
+	idem.resolve('pay', key, 'released', '{"by": "inspector"}', force => 'looked');
+\if :dice = 1
+SELECT outcome FROM idem.fence('pay', 'k' || :k, 'test');
+\endif
+SQL
+my $reader = <<'SQL';
+\set k random(1, 300)
+INSERT INTO told SELECT key, outcome FROM idem.lookup('pay', 'k' || :k);
+INSERT INTO told SELECT key, outcome FROM idem.reserve('pay', 'k' || :k, '{"amount": 2}');
+SQL
+
+$node->pgbench('-n -c 8 -j 2 -t 500 --max-tries=1000',
+	0, [qr{processed: 4000/4000}], [qr{^$}], 'workers, inspectors and readers',
+	{ 'worker@6' => $worker, 'inspector@1' => $inspector, 'reader@1' => $reader });
+
+is(ask(q{SELECT key, attempt FROM sent GROUP BY 1, 2 HAVING count(*) > 1}), '', 'no attempt was sent twice');
+is(ask(q{SELECT a.key FROM sent a JOIN sent b ON a.key = b.key AND a.attempt < b.attempt AND a.token >= b.token}), '',
+	'tokens grow with the attempts');
+is(ask(q{SELECT key FROM paid GROUP BY 1 HAVING count(*) > 1}), '', 'no key succeeded twice');
+is(ask(q{SELECT key FROM paid p JOIN sent s USING (key) WHERE s.attempt > p.attempt}), '', 'nor was it sent again after that');
+is(ask(q{SELECT string_agg(DISTINCT outcome, ' ' ORDER BY outcome) FROM told
+	WHERE outcome NOT IN ('in_progress', 'unknown', 'released', 'replayed', 'fenced', 'mismatch')}), '', 'no key was ever told unseen');
+is(ask(q{SELECT key FROM idem.reservation WHERE (due_at IS NULL) <> (state IN ('s', 'f', 'n') AND concern IS NULL)}), '',
+	'everything that is open comes up again');
+is(ask(q{SELECT count(*), count(DISTINCT key) FROM idem.reservation}), '300|300', 'one row a key');
+note(ask(q{SELECT format('%s sent, %s paid, %s late, %s attempts at most', (SELECT count(*) FROM sent), (SELECT count(*) FROM paid),
+	(SELECT count(*) FROM idem.late_result), max(attempt)) FROM idem.reservation}));
+cmp_ok(ask(q{SELECT count(*) FROM sent}), '>', 100, 'much was sent');
+
+# And the indexes agree with the table.
+SKIP:
+{
+	skip 'amcheck is not installed', 1
+	  if ask(q{SELECT count(*) FROM pg_available_extensions WHERE name = 'amcheck'}) eq '0';
+	ask(q{CREATE EXTENSION amcheck});
+	is(ask(q{SELECT bt_index_check('idem.reservation_pkey', true), bt_index_check('idem.reservation_due', true)}), '|',
+		'the indexes are whole');
+}
+
+$node->stop;
+done_testing();
