@@ -13,6 +13,7 @@ CREATE VIEW settle_evidence AS SELECT e.key, e.action, e.outcome, e.evidence, e.
 \set request '''{"amount": 88}'''
 
 -- The bank does not answer: unknown, and nobody may send again, under this key or whatever token.
+-- (cases 13, 48, 74)
 SELECT token FROM idem.reserve('settle pay', 'a', :request);
 CALL idem.dispatch('settle pay', 'a', 1) \gset
 SELECT outcome, settled FROM idem.complete('settle pay', 'a', 1, 'unknown');
@@ -29,7 +30,7 @@ SELECT count(*) FROM settle_evidence;
 -- That it arrived is believed at once.
 SELECT outcome, settled, state, response FROM idem.resolve('settle pay', 'a', 'succeeded', '{"notice": 4711}', '{"bank": 1}');
 SELECT * FROM settle_evidence;
--- The answer and the notice come both, in any order and any number: one of them counts.
+-- The answer and the notice come both, in any order and any number: one of them counts. (case 14)
 SELECT outcome, reentrant, settled, response FROM idem.resolve('settle pay', 'a', 'succeeded', '{"notice": 4711}', '{"bank": 1}');
 SELECT outcome, reentrant, settled, response FROM idem.complete('settle pay', 'a', 1, 'succeeded', '{"bank": 1.0}');
 SELECT outcome, reentrant, settled, response FROM idem.complete('settle pay', 'a', 1, 'succeeded');
@@ -91,7 +92,7 @@ SELECT * FROM settle_open WHERE key = 'd';
 SELECT outcome FROM idem.complete('settle pay', 'd', 2, 'succeeded', '{"bank": 5}');
 SELECT * FROM settle_open WHERE key = 'd';
 
--- Final is final, whoever says what.
+-- Final is final, whoever says what. (cases 4, 14, 19)
 SELECT token FROM idem.reserve('settle pay', 'e', :request);
 CALL idem.dispatch('settle pay', 'e', 1) \gset
 SELECT outcome FROM idem.complete('settle pay', 'e', 1, 'succeeded', '{"bank": 6}');
@@ -117,7 +118,8 @@ SELECT outcome, reentrant FROM idem.resolve('settle pay', 'g', 'succeeded', '{"r
 SELECT * FROM settle_open WHERE key = 'g';
 SELECT action, outcome, reason FROM settle_evidence WHERE key IN ('f', 'g');
 
--- A fence that comes first blocks for good: the original may come as often as it likes.
+-- A fence that comes first blocks for good: the original may come as often as it likes. (cases 66,
+-- 67, 68, 70, 73)
 SELECT outcome, settled, state FROM idem.fence('settle pay', 'h', 'reversal overtook');
 SELECT outcome, granted, settled FROM generate_series(1, 3), idem.reserve('settle pay', 'h', :request);
 SELECT outcome, settled FROM idem.fence('settle pay', 'h', 'reversal again');

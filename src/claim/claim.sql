@@ -99,22 +99,22 @@ CREATE TYPE idem.claim_result AS (
 );
 COMMENT ON TYPE idem.claim_result IS
     'what a call for a key answers; granted: do the effect now; settled: the message may be acknowledged';
-COMMENT ON COLUMN idem.claim_result.outcome IS 'granted, replayed, in_progress, mismatch, duplicate, expired; of complete: succeeded; of lookup also: unseen';
+COMMENT ON COLUMN idem.claim_result.outcome IS 'granted, replayed, in_progress, mismatch, duplicate, expired, fenced; of effects outside also: reserved, unknown, late, reverse_needed; and what a call made of the key: succeeded, failed, released, dispatched, or unseen';
 COMMENT ON COLUMN idem.claim_result.granted IS 'true: do the effect now, once; else do not do it';
 COMMENT ON COLUMN idem.claim_result.settled IS 'true: the key is done for good, the message may be acknowledged';
 COMMENT ON COLUMN idem.claim_result.reentrant IS 'true: this very call was made before, and is answered again';
 COMMENT ON COLUMN idem.claim_result.scope IS 'scope of the key';
 COMMENT ON COLUMN idem.claim_result.key IS 'the key';
-COMMENT ON COLUMN idem.claim_result.state IS 'claimed: its transaction has not committed; succeeded: done for good';
-COMMENT ON COLUMN idem.claim_result.token IS 'NULL for effects inside the transaction';
-COMMENT ON COLUMN idem.claim_result.attempt IS 'NULL for effects inside the transaction';
+COMMENT ON COLUMN idem.claim_result.state IS 'claimed: its transaction has not committed; succeeded: done for good; fenced: never; of effects outside also: reserved, dispatched, unknown, released, failed';
+COMMENT ON COLUMN idem.claim_result.token IS 'the caller''s token of an effect outside; NULL for others';
+COMMENT ON COLUMN idem.claim_result.attempt IS 'which attempt, of an effect outside';
 COMMENT ON COLUMN idem.claim_result.response IS 'the first response, verbatim; NULL if none was given';
 COMMENT ON COLUMN idem.claim_result.response_dropped IS 'true: there was a response, dropped after the retention of the scope';
 COMMENT ON COLUMN idem.claim_result.mismatch IS 'members of the request that differ from the first one';
-COMMENT ON COLUMN idem.claim_result.first_seen IS 'when the key was claimed';
-COMMENT ON COLUMN idem.claim_result.finished_at IS 'NULL for effects inside the transaction';
-COMMENT ON COLUMN idem.claim_result.lease_until IS 'NULL for effects inside the transaction';
-COMMENT ON COLUMN idem.claim_result.retry_at IS 'NULL for effects inside the transaction';
+COMMENT ON COLUMN idem.claim_result.first_seen IS 'when the key was claimed, reserved or fenced first';
+COMMENT ON COLUMN idem.claim_result.finished_at IS 'when the final state was reached, of an effect outside';
+COMMENT ON COLUMN idem.claim_result.lease_until IS 'end of the holder''s lease, of an effect outside';
+COMMENT ON COLUMN idem.claim_result.retry_at IS 'when to come again or to inquire next, of an effect outside';
 COMMENT ON COLUMN idem.claim_result.detail IS 'a sentence for people, such as who holds the key';
 
 CREATE FUNCTION idem.create_scope(
@@ -142,7 +142,7 @@ CREATE FUNCTION idem.claim(scope text, key text, request jsonb DEFAULT NULL)
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.claim(text, text, jsonb) IS
     'claims a key for an effect inside this transaction; call it as SELECT * FROM idem.claim(...).
-Out: outcome granted (first: do the effect now), replayed (done before: response is the first one), in_progress (another transaction that has not ended holds it; never waited for), mismatch (the request differs from the first one in the members named), duplicate (claimed before in this transaction), expired (the key''s own time lies before the horizon of the scope: never run again).
+Out: outcome granted (first: do the effect now), replayed (done before: response is the first one), in_progress (another transaction that has not ended holds it; never waited for), mismatch (the request differs from the first one in the members named), fenced (a reversal came first), duplicate (claimed before in this transaction), expired (the key''s own time lies before the horizon of the scope: never run again).
 The key is used up when this transaction commits, and free again when it, or the savepoint, is rolled back.
 Errors: 22004 scope null; 42704 unknown scope; 55I02 scope for effects outside; 22I01 invalid key; 22023 request lacks a declared field; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key was committed after the snapshot.
 Locks: ROW EXCLUSIVE on idem.anchor.';
@@ -191,7 +191,7 @@ CREATE FUNCTION idem.lookup(scope text, key text)
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.lookup(text, text) IS
     'reads what is known of a key and changes nothing.
-Out: outcome unseen, replayed (done: the response), in_progress (held by another transaction that has not ended), duplicate (claimed in this transaction); granted is always false.
+Out: outcome unseen, replayed (done: the response), in_progress (held by another transaction that has not ended, or under a lease), duplicate (claimed in this transaction), fenced; of effects outside also unknown, released; granted is always false.
 Errors: 22004 scope null; 42704 unknown scope; 22I01 invalid key; 25006 on a standby, whose answer could be old; 40001 as claim.
-Locks: ACCESS SHARE on idem.anchor.';
+Locks: ACCESS SHARE on idem.anchor or idem.reservation.';
 REVOKE ALL ON FUNCTION idem.lookup(text, text) FROM PUBLIC;

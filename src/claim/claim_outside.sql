@@ -194,7 +194,7 @@ CREATE FUNCTION idem.reserve(scope text, key text, request jsonb DEFAULT NULL,
 COMMENT ON FUNCTION idem.reserve(text, text, jsonb, text, interval) IS
     'takes a key for an effect outside, for a lease; nothing may be sent before idem.dispatch. Call it as SELECT * FROM idem.reserve(...).
 In: request with the members the scope declares; nonce: what the caller calls this very call, so that it gets its token again; lease: NULL is the scope''s.
-Out: outcome reserved with a token (first; next attempt after a release; an expired reservation taken over; reentrant: the same nonce again), replayed, in_progress, unknown, mismatch, fenced, duplicate (reserved before in this transaction). granted is always false.
+Out: outcome reserved with a token (first; next attempt after a release; an expired reservation taken over; reentrant: the same nonce again), replayed, in_progress, unknown, mismatch, fenced, expired, duplicate (reserved before in this transaction). granted is always false.
 The commit is flushed whatever synchronous_commit says; PREPARE TRANSACTION is refused (0A000).
 Errors: 22004 scope null; 42704 unknown scope; 55I02 scope for effects inside; 22I01 invalid key; 22023 request lacks a declared field, invalid nonce or lease; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key changed after the snapshot.
 Locks: ROW EXCLUSIVE on idem.reservation; the row, if it is taken over or taken again. Never waits for a rival.';
