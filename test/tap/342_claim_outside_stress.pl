@@ -39,7 +39,7 @@ ask(q{
 });
 
 my $worker = <<'SQL';
-\set k random(1, 300)
+\set k random(1, 400)
 \set dice random(1, 10)
 SELECT coalesce(token, 0) AS token FROM idem.reserve('pay', 'k' || :k, '{"amount": "1.0"}') \gset
 \if :token > 0
@@ -106,7 +106,8 @@ is(ask(q{SELECT string_agg(DISTINCT outcome, ' ' ORDER BY outcome) FROM told
 	WHERE outcome NOT IN ('in_progress', 'unknown', 'released', 'replayed', 'fenced', 'mismatch')}), '', 'no key was ever told unseen');
 is(ask(q{SELECT key FROM idem.reservation WHERE (due_at IS NULL) <> (state IN ('s', 'f', 'n') AND concern IS NULL)}), '',
 	'everything that is open comes up again');
-is(ask(q{SELECT count(*), count(DISTINCT key) FROM idem.reservation}), '300|300', 'one row a key');
+is(ask(q{SELECT key FROM idem.reservation GROUP BY 1 HAVING count(*) > 1}), '', 'one row a key');
+cmp_ok(ask(q{SELECT count(*) FROM idem.reservation}), '>', 350, 'also of those that began here');
 note(ask(q{SELECT format('%s sent, %s paid, %s late, %s attempts at most', (SELECT count(*) FROM sent), (SELECT count(*) FROM paid),
 	(SELECT count(*) FROM idem.late_result), max(attempt)) FROM idem.reservation}));
 cmp_ok(ask(q{SELECT count(*) FROM sent}), '>', 100, 'much was sent');
