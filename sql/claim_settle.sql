@@ -70,6 +70,9 @@ SELECT outcome, token FROM idem.reserve('settle pay', 'c', :request);
 SELECT outcome, settled FROM idem.complete('settle pay', 'c', 1, 'succeeded', '{"bank": 3}');
 CALL idem.dispatch('settle pay', 'c', 2) \gset
 \echo :outcome :granted :settled :detail
+-- The holder may hold it, but not put the person off.
+SELECT outcome FROM idem.heartbeat('settle pay', 'c', 2);
+SELECT * FROM settle_open WHERE key = 'c';
 UPDATE idem.reservation SET lease_until = now() - interval '1 s' WHERE key = 'c';
 SELECT outcome, granted, token, detail FROM idem.reserve('settle pay', 'c', :request);
 SELECT outcome, settled, detail FROM idem.fence('settle pay', 'c', 'cancelled');
