@@ -5,8 +5,9 @@
  * Whatever the outside world will act on (a reservation, a dispatch, a fence,
  * a result) must not be forgotten in a crash, or by a standby that is promoted
  * after it: so the commit is flushed whatever synchronous_commit says.
- * ForceSyncCommit flushes it here; for the standbys the setting itself is
- * raised, right before the commit, where no SET LOCAL can undo it any more.
+ * ForceSyncCommit flushes it here, whatever anybody does to the setting; for
+ * the standbys the setting itself is raised, right before the commit, where no
+ * SET LOCAL can undo it any more.
  *
  * A prepared transaction is committed by somebody else, at a time when none
  * of this is called: one that has a reservation in it is refused.
