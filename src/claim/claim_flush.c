@@ -97,13 +97,13 @@ idem_flush(void)
 	ForceSyncCommit();
 }
 
-/* This transaction reserves a key, or takes it over. */
+/* What was flushed is a reservation, or a take-over: not to be prepared. */
 void
 idem_flush_reservation(void)
 {
 	int			level = GetCurrentTransactionNestLevel();
 
-	idem_flush();
+	Assert(must_flush);
 	if (reserved_level == 0 || level < reserved_level)
 		reserved_level = level;
 }
