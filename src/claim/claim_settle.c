@@ -77,7 +77,7 @@ idem_keep_evidence(const IdemKey *key, const char *action,
 	"INSERT INTO idem.evidence (scope, key, action, outcome, evidence, response, reason)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7)";
 	Oid			types[7] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
-		JSONBOID, TEXTOID};
+	JSONBOID, TEXTOID};
 	Datum		values[7];
 	char		nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
 
@@ -100,7 +100,7 @@ keep_late_result(const IdemCall *call, const Word *word)
 	"INSERT INTO idem.late_result (scope, key, token, outcome, response, evidence, state, newest)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 	Oid			types[8] = {INT4OID, TEXTOID, INT8OID, TEXTOID, JSONBOID,
-		JSONBOID, TEXTOID, INT8OID};
+	JSONBOID, TEXTOID, INT8OID};
 	Datum		values[8];
 	char		nulls[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
 
@@ -166,7 +166,7 @@ finish(IdemCall *call, const Word *word, IdemAnswer *answer)
 {
 	IdemReservation *row = &call->row;
 	bool		reverse = word->state == IDEM_STATE_SUCCEEDED &&
-		row->fenced_at != 0;
+	row->fenced_at != 0;
 
 	row->state = word->state;
 	row->finished_at = call->now;
@@ -427,7 +427,7 @@ static const char *
 force_argument(FunctionCallInfo fcinfo, int n)
 {
 	const char *force = PG_ARGISNULL(n) ? NULL :
-		text_to_cstring(PG_GETARG_TEXT_PP(n));
+	text_to_cstring(PG_GETARG_TEXT_PP(n));
 
 	if (force != NULL && force[0] == '\0')
 		ereport(ERROR,
