@@ -73,3 +73,57 @@ SELECT idem.lookup('claim ascii', NULL);
 DROP FUNCTION claim_try;
 DELETE FROM idem.anchor USING idem.scope s WHERE scope = s.id AND s.name LIKE 'claim %';
 DELETE FROM idem.scope WHERE name LIKE 'claim %';
+
+-- One key of several parts: before each its length, so that no two lists meet.
+-- (cases 3, 58)
+SELECT idem.key('M001', '20180718', '000001'), idem.key('1', '23'), idem.key('12', '3'), idem.key('x');
+SELECT idem.key('1', '23') <> idem.key('12', '3') AS apart, idem.key('a,1:b') <> idem.key('a', 'b') AS quoted,
+       idem.key('1:1,1:1') AS nested, idem.key(VARIADIC '{a,b}') = idem.key('a', 'b') AS list, idem.key('é', 'e') AS bytes;
+SELECT count(DISTINCT idem.key(VARIADIC p)) = count(*) AS all_different, count(*)
+    FROM (SELECT array_remove(ARRAY[substr('1:1,2', 1, i), substr('1:1,2', i + 1, j), substr('1:1,2', i + j + 1)], '') AS p
+          FROM generate_series(1, 5) i, generate_series(0, 4) j GROUP BY 1) x;
+SELECT length(idem.key(VARIADIC array_fill('x'::text, '{63}'))) AS longest, length(idem.key(repeat('x', 251))) AS single;
+SELECT idem.key('a', NULL);
+\echo :LAST_ERROR_SQLSTATE
+SELECT idem.key('a', '');
+SELECT idem.key('a ', 'b');
+SELECT idem.key('a', E'b\n');
+SELECT idem.key(repeat('x', 252));
+SELECT idem.key('a', repeat('x', 256));
+SELECT idem.key(VARIADIC '{}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT idem.key(VARIADIC NULL);
+SELECT idem.key(VARIADIC '{{a,b},{c,d}}');
+\echo :LAST_ERROR_SQLSTATE
+
+-- A scope may ask for a number of parts: keys glued by hand are no such keys.
+SELECT idem.create_scope('claim parts', 'inside', '{}', parts => 3);
+SELECT idem.create_scope('claim parts any', 'inside', '{}', parts => 2, charset => 'any');
+SELECT outcome FROM idem.claim('claim parts', idem.key('M001', '20180718', '000001'));
+CREATE FUNCTION claim_parts(scope text, k text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN RETURN outcome FROM idem.claim(scope, k); EXCEPTION WHEN SQLSTATE '22I01' THEN RETURN SQLERRM; END $$;
+SELECT k, claim_parts('claim parts', k) FROM unnest(ARRAY[idem.key('a', 'b'), idem.key('a', 'b', 'c', 'd'), idem.key('a', 'b', 'c'),
+    'M001-20180718-000001', '1:a,1:b,1:c,', '1:a,1:b,1:cc', '01:a,1:b,1:c', '1:a,1:b,2:c', '1:a;1:b;1:c', '0:,1:b,1:c',
+    '1:a,1:b,999:c', '1:a,1:b,9999:c', '1a,1:b,1:c', ',1:a,1:b,1:c', '1:a,1:b,:c', '1:a,1:b,1', '1:a,1:b,-1:c']) WITH ORDINALITY u (k, n) ORDER BY n;
+SELECT k, claim_parts('claim parts any', k) FROM unnest(ARRAY[idem.key('é', 'ü x'), '2:é,1:x', '1:é,2:x', '2:x ,1:y', '1:x,2: y']) WITH ORDINALITY u (k, n) ORDER BY n;
+DROP FUNCTION claim_parts;
+DELETE FROM idem.anchor USING idem.scope s WHERE scope = s.id AND s.name LIKE 'claim %';
+DELETE FROM idem.scope WHERE name LIKE 'claim %';
+
+-- Hostile keys: ten kilobytes of any kind, and bytes that are no text, are
+-- refused before anything is touched; the server itself refuses the latter.
+SELECT idem.create_scope('claim any', 'inside', '{}', charset => 'any');
+SELECT idem.claim('claim any', repeat('a', 10240));
+\echo :LAST_ERROR_SQLSTATE
+SELECT idem.claim('claim any', (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 320) i));
+SELECT idem.claim('claim any', convert_from('\xc3', 'UTF8'));
+\echo :LAST_ERROR_SQLSTATE
+SELECT idem.claim('claim any', convert_from('\xeda080', 'UTF8'));
+SELECT idem.claim('claim any', E'a\xc0\xaf');
+\echo :LAST_ERROR_SQLSTATE
+SELECT idem.key(convert_from('\xff', 'UTF8'));
+-- what SQL quotes, formats and escapes is a key like any other
+SELECT k, outcome FROM unnest(ARRAY['''; DROP TABLE idem.anchor; --', '%s%n', '\x00', '$$', '{"a":1}', '<k>']) WITH ORDINALITY u (k, n),
+    idem.claim('claim any', k) ORDER BY n;
+DELETE FROM idem.anchor USING idem.scope s WHERE scope = s.id AND s.name LIKE 'claim %';
+DELETE FROM idem.scope WHERE name LIKE 'claim %';

@@ -117,6 +117,7 @@ typedef struct IdemAnchor
 	Relation	table;
 	Relation	arbiter;		/* the valid unique index */
 	List	   *indexes;		/* all of them, copies being built included */
+	struct IdemProbe *probe;	/* what one probe leaves for the next */
 } IdemAnchor;
 
 typedef enum IdemHeld

@@ -43,6 +43,18 @@
 #include "base/idem_compat.h"
 #include "claim/claim.h"
 
+/*
+ * A scan of the unique index with a dirty snapshot, made by the first probe
+ * and kept until the table is closed: many keys may be probed in one call.
+ */
+typedef struct IdemProbe
+{
+	MemoryContext context;		/* the one the table was opened in */
+	SnapshotData dirty;
+	IndexScanDesc scan;			/* NULL before the first probe */
+	TupleTableSlot *slot;
+} IdemProbe;
+
 /* A plain unique btree on the digest: ours, or its copy during REINDEX? */
 static bool
 is_digest_index(Relation index)
@@ -88,6 +100,8 @@ open_table(IdemAnchor *anchor, Oid relid, int natts, LOCKMODE lockmode)
 	anchor->table = table_open(relid, lockmode);
 	anchor->arbiter = NULL;
 	anchor->indexes = NIL;
+	anchor->probe = palloc0(sizeof(IdemProbe));
+	anchor->probe->context = CurrentMemoryContext;
 	if (RelationGetNumberOfAttributes(anchor->table) != natts)
 		refuse_table(anchor->table, "other columns");
 	if (anchor->table->trigdesc != NULL)
@@ -129,12 +143,30 @@ idem_reservation_open(IdemAnchor *anchor, LOCKMODE lockmode)
 void
 idem_anchor_close(IdemAnchor *anchor)
 {
+	IdemProbe  *probe = anchor->probe;
 	ListCell   *lc;
 
+	if (probe->scan != NULL)
+	{
+		index_endscan(probe->scan);
+		ExecDropSingleTupleTableSlot(probe->slot);
+	}
+	pfree(probe);
 	foreach(lc, anchor->indexes)
 		index_close((Relation) lfirst(lc), NoLock);
 	list_free(anchor->indexes);
 	table_close(anchor->table, NoLock);
+}
+
+/* Let a scan begin at the key. */
+static void
+scan_key(IndexScanDesc scan, const IdemKey *key)
+{
+	ScanKeyData scankey;
+
+	ScanKeyInit(&scankey, 1, BTEqualStrategyNumber, F_UUID_EQ,
+				UUIDPGetDatum(&key->digest));
+	index_rescan(scan, &scankey, 1, NULL, 0);
 }
 
 static IndexScanDesc
@@ -142,12 +174,31 @@ begin_scan(IdemAnchor *anchor, const IdemKey *key, Snapshot snapshot)
 {
 	IndexScanDesc scan = index_beginscan(anchor->table, anchor->arbiter,
 										 snapshot, NULL, 1, 0, SO_NONE);
-	ScanKeyData scankey;
 
-	ScanKeyInit(&scankey, 1, BTEqualStrategyNumber, F_UUID_EQ,
-				UUIDPGetDatum(&key->digest));
-	index_rescan(scan, &scankey, 1, NULL, 0);
+	scan_key(scan, key);
 	return scan;
+}
+
+/* Make what a probe needs, to last as long as the table is open. */
+static void
+begin_probe(IdemAnchor *anchor)
+{
+	IdemProbe  *probe = anchor->probe;
+	MemoryContext old = MemoryContextSwitchTo(probe->context);
+
+	InitDirtySnapshot(probe->dirty);
+	probe->slot = table_slot_create(anchor->table, NULL);
+	probe->scan = index_beginscan(anchor->table, anchor->arbiter,
+								  &probe->dirty, NULL, 1, 0, SO_NONE);
+	MemoryContextSwitchTo(old);
+}
+
+/* Hold no page any more: before a wait. */
+static void
+release_probe(IdemAnchor *anchor)
+{
+	ExecClearTuple(anchor->probe->slot);
+	index_rescan(anchor->probe->scan, NULL, 0, NULL, 0);
 }
 
 /*
@@ -201,50 +252,47 @@ who_holds(TupleTableSlot *slot, Snapshot dirty, TransactionId *rival)
 /*
  * One look.  All rows of the key are looked at: a committed one counts, also
  * while a rival is updating it.  True if the answer stands; false if a rival
- * was found in the middle of its insert, and dirty says which.
+ * was found in the middle of its insert, and the snapshot says which.
  */
 static bool
-probe_once(IdemAnchor *anchor, const IdemKey *key, TupleTableSlot *slot,
-		   SnapshotData *dirty, IdemFound *found)
+probe_once(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 {
-	IndexScanDesc scan = begin_scan(anchor, key, dirty);
-	bool		stands = true;
+	IdemProbe  *probe = anchor->probe;
 
+	scan_key(probe->scan, key);
 	found->held = IDEM_HELD_NOT;
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	while (index_getnext_slot(probe->scan, ForwardScanDirection, probe->slot))
 	{
 		IdemHeld	held;
 		TransactionId rival;
 
-		if (dirty->speculativeToken != 0)
-		{
-			stands = false;
-			break;
-		}
-		held = who_holds(slot, dirty, &rival);
+		if (probe->dirty.speculativeToken != 0)
+			return false;
+		held = who_holds(probe->slot, &probe->dirty, &rival);
 		found->rival = rival;
-		keep_row(anchor, key, slot, held, found);
+		keep_row(anchor, key, probe->slot, held, found);
 		if (held != IDEM_HELD_RIVAL)
 			break;
 	}
-	index_endscan(scan);
-	return stands;
+	return true;
 }
 
 /* Who has the key at this moment, committed or not. */
 void
 idem_anchor_probe(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 {
-	TupleTableSlot *slot = table_slot_create(anchor->table, NULL);
-	SnapshotData dirty;
+	IdemProbe  *probe = anchor->probe;
 
-	InitDirtySnapshot(dirty);
-	while (!probe_once(anchor, key, slot, &dirty, found))
+	if (probe->scan == NULL)
+		begin_probe(anchor);
+	while (!probe_once(anchor, key, found))
 	{
-		SpeculativeInsertionWait(dirty.xmin, dirty.speculativeToken);
+		release_probe(anchor);
+		SpeculativeInsertionWait(probe->dirty.xmin,
+								 probe->dirty.speculativeToken);
 		CHECK_FOR_INTERRUPTS();
 	}
-	ExecDropSingleTupleTableSlot(slot);
+	ExecClearTuple(probe->slot);
 }
 
 /*
@@ -359,6 +407,7 @@ idem_anchor_lock(IdemAnchor *anchor, const IdemKey *key, bool wait,
 		if (found->held != IDEM_HELD_OWN && found->held != IDEM_HELD_COMMITTED)
 			break;
 		tid = found->tuple->t_self;
+		release_probe(anchor);
 		result = table_tuple_lock(anchor->table, &tid, SnapshotAny, slot,
 								  GetCurrentCommandId(true),
 								  LockTupleNoKeyExclusive,

@@ -281,7 +281,8 @@ idem_key(PG_FUNCTION_ARGS)
 	if (buf.len > IDEM_KEY_BYTES_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_INVALID_KEY),
-				 errmsg("idempotency key of %d parts is longer than 255 bytes",
-						n)));
+				 errmsg("idempotency key is longer than 255 bytes"),
+				 errdetail("It has %d parts; each takes its length and a comma, too.",
+						   n)));
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(buf.data, buf.len));
 }

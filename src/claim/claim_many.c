@@ -68,89 +68,115 @@ read_requests(FunctionCallInfo fcinfo, int count, Datum **values, bool **nulls)
 
 /* Read all keys and requests of the call. */
 static Wanted *
-read_items(FunctionCallInfo fcinfo, const IdemScope *scope, int *count)
+read_wanted(FunctionCallInfo fcinfo, const IdemScope *scope, int *count)
 {
 	Datum	   *keys;
 	bool	   *key_nulls;
 	Datum	   *requests;
 	bool	   *request_nulls;
-	Wanted	   *items;
+	Wanted	   *wanted;
 	int			i;
 
 	*count = elements(fcinfo, 1, "keys", TEXTOID, &keys, &key_nulls);
 	read_requests(fcinfo, *count, &requests, &request_nulls);
-	items = palloc(sizeof(Wanted) * Max(*count, 1));
+	wanted = palloc(sizeof(Wanted) * Max(*count, 1));
 	for (i = 0; i < *count; i++)
 	{
 		bool		given = requests != NULL && !request_nulls[i];
 
-		items[i].position = i;
+		wanted[i].position = i;
 		idem_claim_key_read(scope, key_nulls[i] ? NULL :
-							DatumGetTextPP(keys[i]), &items[i].key);
-		items[i].fingerprint = idem_fingerprint(scope, given ?
+							DatumGetTextPP(keys[i]), &wanted[i].key);
+		wanted[i].fingerprint = idem_fingerprint(scope, given ?
 												DatumGetJsonbP(requests[i]) : NULL);
 	}
-	return items;
+	return wanted;
 }
 
+typedef Wanted *WantedRef;
+
 /* By digest, then by position. */
-static int
-item_cmp(const void *a, const void *b)
+static inline int
+wanted_cmp(const WantedRef *a, const WantedRef *b)
 {
-	const Wanted *m = a;
-	const Wanted *n = b;
-	int			cmp = memcmp(m->key.digest.data, n->key.digest.data, UUID_LEN);
+	int			cmp = memcmp((*a)->key.digest.data, (*b)->key.digest.data,
+							 UUID_LEN);
 
 	if (cmp != 0)
 		return cmp;
-	return m->position < n->position ? -1 : 1;
+	return (*a)->position < (*b)->position ? -1 : 1;
 }
 
+#define ST_SORT sort_wanted
+#define ST_ELEMENT_TYPE WantedRef
+#define ST_COMPARE(a, b) wanted_cmp(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
 /*
- * Claim one key of many; first is the item of the same key, if there is one.
+ * Claim one key of many; first is the one of the same key, if there is any.
  * The answer is made in the memory context result.
  */
 static MinimalTuple
-claim_item(IdemAnchor *anchor, TupleDesc desc, const Wanted *item,
+claim_wanted(IdemAnchor *anchor, TupleDesc desc, const Wanted *wanted,
 		   const Wanted *first, MemoryContext result)
 {
 	Datum		values[RESULT_COLUMNS];
 	bool		nulls[RESULT_COLUMNS];
 	IdemAnswer	answer;
 
-	idem_claim_one(anchor, &item->key, item->fingerprint, &answer);
+	idem_claim_one(anchor, &wanted->key, wanted->fingerprint, &answer);
 	if (first != NULL && strcmp(answer.outcome, "duplicate") == 0)
 		answer.detail = psprintf("same key as number %d of this call",
 								 first->position + 1);
-	idem_answer_values(&item->key, &answer, values, nulls);
+	idem_answer_values(&wanted->key, &answer, values, nulls);
 	MemoryContextSwitchTo(result);
 	return heap_form_minimal_tuple(desc, values, nulls);
 }
 
+/* Pointers to all, sorted. */
+static Wanted **
+in_order(Wanted *wanted, int count)
+{
+	Wanted	  **sorted = palloc(sizeof(Wanted *) * Max(count, 1));
+	int			i;
+
+	for (i = 0; i < count; i++)
+		sorted[i] = &wanted[i];
+	sort_wanted(sorted, count);
+	return sorted;
+}
+
+static bool
+same_key(const Wanted *a, const Wanted *b)
+{
+	return memcmp(a->key.digest.data, b->key.digest.data, UUID_LEN) == 0;
+}
+
 /* Claim all of them; the answers are in the order of positions. */
 static MinimalTuple *
-claim_items(IdemAnchor *anchor, TupleDesc desc, Wanted *items, int count)
+claim_all(IdemAnchor *anchor, TupleDesc desc, Wanted *wanted, int count)
 {
 	MemoryContext result = CurrentMemoryContext;
 	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext,
 											   "idem claim_many",
 											   ALLOCSET_DEFAULT_SIZES);
 	MinimalTuple *answers = palloc(sizeof(MinimalTuple) * Max(count, 1));
+	Wanted	  **sorted = in_order(wanted, count);
 	const Wanted *first = NULL;
 	int			i;
 
-	qsort(items, count, sizeof(Wanted), item_cmp);
 	for (i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (i == 0 || memcmp(items[i].key.digest.data,
-							 items[i - 1].key.digest.data, UUID_LEN) != 0)
+		if (i == 0 || !same_key(sorted[i], sorted[i - 1]))
 			first = NULL;
 		else if (first == NULL)
-			first = &items[i - 1];
+			first = sorted[i - 1];
 		MemoryContextSwitchTo(each);
-		answers[items[i].position] = claim_item(anchor, desc, &items[i], first,
-												result);
+		answers[sorted[i]->position] = claim_wanted(anchor, desc, sorted[i],
+													first, result);
 		MemoryContextReset(each);
 	}
 	MemoryContextDelete(each);
@@ -184,7 +210,7 @@ idem_claim_many(PG_FUNCTION_ARGS)
 	const IdemScope *scope;
 	IdemAnchor	anchor;
 	MinimalTuple *answers;
-	Wanted	   *items;
+	Wanted	   *wanted;
 	int			count;
 
 	PreventCommandIfReadOnly("idem.claim_many()");
@@ -196,8 +222,8 @@ idem_claim_many(PG_FUNCTION_ARGS)
 	idem_anchor_open(&anchor, RowExclusiveLock);
 	scope = idem_scope_get(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0));
 	idem_scope_check_inside(scope);
-	items = read_items(fcinfo, scope, &count);
-	answers = claim_items(&anchor, rsinfo->setDesc, items, count);
+	wanted = read_wanted(fcinfo, scope, &count);
+	answers = claim_all(&anchor, rsinfo->setDesc, wanted, count);
 	idem_anchor_close(&anchor);
 	return_answers(rsinfo, answers, count);
 	PG_RETURN_NULL();

@@ -36,56 +36,64 @@
 #include "base/identity.h"
 #include "claim/claim.h"
 
-/* $1 scope, $2 batch, $3 limit in time, $4 key_time, $5 parts */
-#define PARAMETERS 5
+/* What the statements are given, from $1 on. */
+enum
+{
+	SCOPE,
+	BATCH,
+	KEPT_UNTIL,					/* what is final since then is kept */
+	KEY_TIME,
+	PARTS,
+	BEFORE,
+	PARAMETERS
+};
 
 typedef struct Retirement
 {
 	const IdemScope *scope;
 	Relation	table;
 	Datum		values[PARAMETERS];
-	char		nulls[PARAMETERS + 1];
+	char		nulls[PARAMETERS];
 } Retirement;
 
-/*
- * When $1 the keep of the scope began to end, or NULL if it never does.  The
- * day of keep is one of UTC, whatever time zone the session is in.
- */
+/* Days and months of keep are those of UTC, whatever the session's time zone. */
 static const char keep_sql[] =
-"SELECT (clock_timestamp() AT TIME ZONE 'UTC' - keep) AT TIME ZONE 'UTC', key_time, parts, horizon"
+"SELECT (clock_timestamp() AT TIME ZONE 'UTC' - keep) AT TIME ZONE 'UTC', key_time, parts"
 " FROM idem.scope WHERE id = $1";
 
 /* FOR UPDATE SKIP LOCKED: a claim that somebody works on is left for later. */
 static const char drop_inside_sql[] =
 "UPDATE idem.anchor SET response = NULL, state = 'd' WHERE ctid = ANY (ARRAY("
 "SELECT ctid FROM idem.anchor WHERE scope = $1 AND state = 's' AND response IS NOT NULL"
-" AND first_seen < $3 LIMIT $2 FOR UPDATE SKIP LOCKED))";
+" AND first_seen < least($3, $6) LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 static const char drop_outside_sql[] =
 "UPDATE idem.reservation SET response = NULL, request = NULL, dropped = true WHERE ctid = ANY (ARRAY("
 "SELECT ctid FROM idem.reservation WHERE scope = $1 AND state IN ('s', 'f') AND due_at IS NULL"
 " AND NOT dropped AND num_nonnulls(request, response) > 0"
-" AND finished_at < $3 LIMIT $2 FOR UPDATE SKIP LOCKED))";
+" AND finished_at < least($3, $6) LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 static const char remove_inside_sql[] =
 "DELETE FROM idem.anchor WHERE ctid = ANY (ARRAY("
 "SELECT ctid FROM idem.anchor WHERE scope = $1 AND state IN ('c', 's', 'd')"
-" AND idem.key_time(key, $4, $5) < $3 LIMIT $2 FOR UPDATE SKIP LOCKED))";
+" AND ($3 IS NULL OR first_seen < $3)"
+" AND idem.key_time(key, $4, $5) < $6 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 static const char remove_outside_sql[] =
 "DELETE FROM idem.reservation WHERE ctid = ANY (ARRAY("
 "SELECT ctid FROM idem.reservation WHERE scope = $1 AND state IN ('s', 'f') AND due_at IS NULL"
-" AND idem.key_time(key, $4, $5) < $3 LIMIT $2 FOR UPDATE SKIP LOCKED))";
+" AND ($3 IS NULL OR finished_at < $3)"
+" AND idem.key_time(key, $4, $5) < $6 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 static const char horizon_sql[] =
-"UPDATE idem.scope SET horizon = $3 WHERE id = $1 AND (horizon IS NULL OR horizon < $3)";
+"UPDATE idem.scope SET horizon = $6 WHERE id = $1 AND (horizon IS NULL OR horizon < $6)";
 
 /* Run one of the statements as the owner of a table; how many rows. */
 static uint64
 run(Retirement *retirement, Relation owner, const char *sql)
 {
 	static Oid	types[PARAMETERS] = {INT4OID, INT8OID, TIMESTAMPTZOID,
-		TEXTOID, INT4OID};
+		TEXTOID, INT4OID, TIMESTAMPTZOID};
 	IdemIdentity saved;
 
 	idem_become_declarer(owner, &saved);
@@ -102,20 +110,14 @@ has(const Retirement *retirement, int n)
 	return retirement->nulls[n] == ' ';
 }
 
-static TimestampTz
-limit_of(const Retirement *retirement)
-{
-	return DatumGetTimestampTz(retirement->values[2]);
-}
-
 static void
-set_limit(Retirement *retirement, TimestampTz limit)
+set(Retirement *retirement, int n, Datum value)
 {
-	retirement->values[2] = TimestampTzGetDatum(limit);
-	retirement->nulls[2] = ' ';
+	retirement->values[n] = value;
+	retirement->nulls[n] = ' ';
 }
 
-/* What the scope says: its keep as a limit in $3, key_time and parts. */
+/* What the scope says: its keep as a time, key_time and parts. */
 static void
 read_rules(Retirement *retirement, Relation rel)
 {
@@ -129,62 +131,54 @@ read_rules(Retirement *retirement, Relation rel)
 	{
 		bool		isnull;
 
-		retirement->values[2 + i] = SPI_getbinval(SPI_tuptable->vals[0], desc,
-												  i + 1, &isnull);
-		retirement->nulls[2 + i] = isnull ? 'n' : ' ';
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], desc, i + 1,
+										  &isnull);
+
+		if (!isnull)
+			set(retirement, KEPT_UNTIL + i, value);
 	}
 	/* idem.key_time takes no NULL */
-	if (!has(retirement, 4))
-		retirement->values[4] = Int32GetDatum(0);
-	retirement->nulls[4] = ' ';
+	if (!has(retirement, PARTS))
+		set(retirement, PARTS, Int32GetDatum(0));
 }
 
 /* 22023 for a scope or a time for which nothing can be retired. */
 static void
-check_rules(const Retirement *retirement, bool has_before, TimestampTz before)
+check_rules(const Retirement *retirement)
 {
 	const char *name = retirement->scope->name;
-	bool		key_time = has(retirement, 3);
+	TimestampTz before = DatumGetTimestampTz(retirement->values[BEFORE]);
+	TimestampTz kept = DatumGetTimestampTz(retirement->values[KEPT_UNTIL]);
 
-	if (!has(retirement, 2) && !key_time)
+	if (!has(retirement, KEPT_UNTIL) && !has(retirement, KEY_TIME))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("scope \"%s\" keeps keys and bodies for good", name),
 				 errhint("A scope with keep drops bodies; one with key_time can forget keys.")));
-	if (!has_before)
+	if (!has(retirement, BEFORE))
 		return;
 	if (TIMESTAMP_NOT_FINITE(before) || before > GetCurrentTimestamp())
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("claims cannot be retired before a time that has not come")));
-	if (key_time && has(retirement, 2) && before > limit_of(retirement))
+	if (has(retirement, KEY_TIME) && has(retirement, KEPT_UNTIL) &&
+		before > kept)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("keys of scope \"%s\" cannot be forgotten within its keep",
 						name),
-				 errdetail("It keeps what was answered until %s.",
-						   timestamptz_to_str(limit_of(retirement)))));
+				 errdetail("It keeps what was answered since %s.",
+						   timestamptz_to_str(kept))));
 }
 
-/* Drop bodies that were kept long enough, and not after before. */
+/* Move the horizon, never back, then remove what lies before it. */
 static uint64
-drop_bodies(Retirement *retirement, bool has_before, TimestampTz before)
+remove_keys(Retirement *retirement, Relation rel)
 {
-	if (!has(retirement, 2))
-		return 0;
-	if (has_before && before < limit_of(retirement))
-		set_limit(retirement, before);
-	return run(retirement, retirement->table, retirement->scope->outside ?
-			   drop_outside_sql : drop_inside_sql);
-}
-
-/* Move the horizon, then remove what lies before it. */
-static uint64
-remove_keys(Retirement *retirement, Relation rel, TimestampTz before)
-{
+	TimestampTz before = DatumGetTimestampTz(retirement->values[BEFORE]);
 	TimestampTz horizon = idem_scope_horizon(retirement->scope);
 
-	set_limit(retirement, Max(before, horizon));
+	set(retirement, BEFORE, TimestampTzGetDatum(Max(before, horizon)));
 	(void) run(retirement, rel, horizon_sql);
 	return run(retirement, retirement->table, retirement->scope->outside ?
 			   remove_outside_sql : remove_inside_sql);
@@ -216,11 +210,9 @@ PG_FUNCTION_INFO_V1(idem_retire);
 Datum
 idem_retire(PG_FUNCTION_ARGS)
 {
-	bool		has_before = !PG_ARGISNULL(1);
-	TimestampTz before = has_before ? PG_GETARG_TIMESTAMPTZ(1) : 0;
 	Relation	rel = table_open(idem_scope_relid(), ShareRowExclusiveLock);
 	Retirement	retirement;
-	uint64		dropped;
+	uint64		dropped = 0;
 	uint64		removed = 0;
 	TimestampTz horizon;
 
@@ -234,17 +226,21 @@ idem_retire(PG_FUNCTION_ARGS)
 	retirement.table = table_open(retirement.scope->outside ?
 								  idem_reservation_relid() : idem_anchor_relid(),
 								  RowExclusiveLock);
+	memset(retirement.values, 0, sizeof(retirement.values));
 	memset(retirement.nulls, 'n', PARAMETERS);
-	retirement.values[0] = Int32GetDatum(retirement.scope->id);
-	retirement.values[1] = Int64GetDatum((int64) PG_GETARG_INT32(2));
-	retirement.nulls[0] = retirement.nulls[1] = ' ';
+	set(&retirement, SCOPE, Int32GetDatum(retirement.scope->id));
+	set(&retirement, BATCH, Int64GetDatum((int64) PG_GETARG_INT32(2)));
+	if (!PG_ARGISNULL(1))
+		set(&retirement, BEFORE, PG_GETARG_DATUM(1));
 
 	SPI_connect();
 	read_rules(&retirement, rel);
-	check_rules(&retirement, has_before, before);
-	dropped = drop_bodies(&retirement, has_before, before);
-	if (has_before && has(&retirement, 3))
-		removed = remove_keys(&retirement, rel, before);
+	check_rules(&retirement);
+	if (has(&retirement, KEPT_UNTIL))
+		dropped = run(&retirement, retirement.table, retirement.scope->outside ?
+					  drop_outside_sql : drop_inside_sql);
+	if (has(&retirement, BEFORE) && has(&retirement, KEY_TIME))
+		removed = remove_keys(&retirement, rel);
 	horizon = idem_scope_horizon(retirement.scope);
 	if (dropped > 0 || removed > 0)
 		idem_log_change("retired", "scope", InvalidOid, retirement.scope->name,

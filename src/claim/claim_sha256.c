@@ -36,29 +36,47 @@ static const uint32 round_constant[64] = {
 	0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2
 };
 
-#define SUM_A(x) (pg_rotate_right32(x, 2) ^ pg_rotate_right32(x, 13) ^ \
-				  pg_rotate_right32(x, 22))
-#define SUM_E(x) (pg_rotate_right32(x, 6) ^ pg_rotate_right32(x, 11) ^ \
-				  pg_rotate_right32(x, 25))
-#define SPREAD_0(x) (pg_rotate_right32(x, 7) ^ pg_rotate_right32(x, 18) ^ \
-					 ((x) >> 3))
-#define SPREAD_1(x) (pg_rotate_right32(x, 17) ^ pg_rotate_right32(x, 19) ^ \
-					 ((x) >> 10))
+/* Rotated by 2, 13 and 22; by 6, 11 and 25: each step turns those before it. */
+#define TURN(x, n) pg_rotate_right32(x, n)
+#define SUM_A(x) TURN(TURN(TURN(x, 9) ^ (x), 11) ^ (x), 2)
+#define SUM_E(x) TURN(TURN(TURN(x, 14) ^ (x), 5) ^ (x), 6)
+#define SPREAD_0(x) (TURN(x, 7) ^ TURN(x, 18) ^ ((x) >> 3))
+#define SPREAD_1(x) (TURN(x, 17) ^ TURN(x, 19) ^ ((x) >> 10))
+
+/* Word i of the message schedule, in place of word i - 16. */
+#define SCHEDULE(i) \
+	(w[(i) & 15] += SPREAD_1(w[((i) - 2) & 15]) + w[((i) - 7) & 15] + \
+	 SPREAD_0(w[((i) - 15) & 15]))
 
 /* One round; the caller turns the eight letters by one place each time. */
-#define ROUND(a, b, c, d, e, f, g, h, i) \
+#define ROUND(a, b, c, d, e, f, g, h, i, word) \
 	do { \
 		uint32		t = (h) + SUM_E(e) + ((g) ^ ((e) & ((f) ^ (g)))) + \
-			round_constant[i] + w[i]; \
+			round_constant[i] + (word); \
 		(d) += t; \
-		(h) = t + SUM_A(a) + (((a) & (b)) | ((c) & ((a) | (b)))); \
+		(h) = t + SUM_A(a) + ((b) ^ (((a) ^ (b)) & ((b) ^ (c)))); \
 	} while (0)
+
+#define EIGHT_ROUNDS(i, word) \
+	do { \
+		ROUND(a, b, c, d, e, f, g, h, (i), word((i))); \
+		ROUND(h, a, b, c, d, e, f, g, (i) + 1, word((i) + 1)); \
+		ROUND(g, h, a, b, c, d, e, f, (i) + 2, word((i) + 2)); \
+		ROUND(f, g, h, a, b, c, d, e, (i) + 3, word((i) + 3)); \
+		ROUND(e, f, g, h, a, b, c, d, (i) + 4, word((i) + 4)); \
+		ROUND(d, e, f, g, h, a, b, c, (i) + 5, word((i) + 5)); \
+		ROUND(c, d, e, f, g, h, a, b, (i) + 6, word((i) + 6)); \
+		ROUND(b, c, d, e, f, g, h, a, (i) + 7, word((i) + 7)); \
+	} while (0)
+
+/* The first 16 words are those of the block. */
+#define GIVEN(i) w[i]
 
 /* Take 64 bytes into the state. */
 static void
 take_block(uint32 state[8], const uint8 *block)
 {
-	uint32		w[64];
+	uint32		w[16];
 	uint32		a = state[0];
 	uint32		b = state[1];
 	uint32		c = state[2];
@@ -72,19 +90,14 @@ take_block(uint32 state[8], const uint8 *block)
 	memcpy(w, block, BLOCK_BYTES);
 	for (i = 0; i < 16; i++)
 		w[i] = pg_ntoh32(w[i]);
-	for (; i < 64; i++)
-		w[i] = w[i - 16] + SPREAD_0(w[i - 15]) + w[i - 7] + SPREAD_1(w[i - 2]);
-	for (i = 0; i < 64; i += 8)
-	{
-		ROUND(a, b, c, d, e, f, g, h, i);
-		ROUND(h, a, b, c, d, e, f, g, i + 1);
-		ROUND(g, h, a, b, c, d, e, f, i + 2);
-		ROUND(f, g, h, a, b, c, d, e, i + 3);
-		ROUND(e, f, g, h, a, b, c, d, i + 4);
-		ROUND(d, e, f, g, h, a, b, c, i + 5);
-		ROUND(c, d, e, f, g, h, a, b, i + 6);
-		ROUND(b, c, d, e, f, g, h, a, i + 7);
-	}
+	EIGHT_ROUNDS(0, GIVEN);
+	EIGHT_ROUNDS(8, GIVEN);
+	EIGHT_ROUNDS(16, SCHEDULE);
+	EIGHT_ROUNDS(24, SCHEDULE);
+	EIGHT_ROUNDS(32, SCHEDULE);
+	EIGHT_ROUNDS(40, SCHEDULE);
+	EIGHT_ROUNDS(48, SCHEDULE);
+	EIGHT_ROUNDS(56, SCHEDULE);
 	state[0] += a;
 	state[1] += b;
 	state[2] += c;
