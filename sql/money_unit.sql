@@ -160,12 +160,14 @@ UPDATE idem.currency SET minor_units = 2 WHERE code = 'MLS';
 SELECT idem.from_minor(1500, 'MLS');
 DELETE FROM idem.currency WHERE code = 'MLS';
 SELECT pg_temp.minor('MLS');
--- An upgrade of the extension changes a shipped one: with the triggers off, and everybody sees it.
+-- Only an upgrade of the extension changes a shipped one: between two statements that invalidate the table,
+-- as here, since nobody else may switch its triggers off.
 BEGIN;
+UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid = 'idem.currency'::regclass AND tgname = 'currency_update';
+GRANT SELECT ON idem.currency TO PUBLIC;
 SELECT idem.from_minor(1500, 'CNY');
-ALTER TABLE idem.currency DISABLE TRIGGER currency_update;
 UPDATE idem.currency SET minor_units = 3 WHERE code = 'CNY';
-ALTER TABLE idem.currency ENABLE ALWAYS TRIGGER currency_update;
+GRANT SELECT ON idem.currency TO PUBLIC;
 SELECT idem.from_minor(1500, 'CNY');
 ROLLBACK;
 SELECT idem.from_minor(1500, 'CNY');
