@@ -148,7 +148,7 @@ settings_of(const IdemGuardCall *call)
 	{
 		const char *locked = guard->machine->name;
 
-		idem_machine_lock(locked, ShareLock);
+		idem_machine_hold(guard->machine);
 		guard = idem_guard_settings(call, compile_settings);
 		if (strcmp(guard->machine->name, locked) == 0)
 			guard->locked = idem_machine_lock_epoch();

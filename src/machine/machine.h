@@ -25,6 +25,8 @@ typedef struct IdemMachine
 {
 	const char *name;
 	int			version;
+	Oid			table;			/* idem.machine, and the hash of the name: */
+	uint32		hash;			/* what the lock is on */
 	IdemDiagram diagram;
 	int			words;			/* of a line of the matrices */
 	uint64	   *open;			/* from x to: an edge that anybody may take */
@@ -147,6 +149,7 @@ typedef struct IdemGuarded
 /* machine_cache.c */
 extern Oid	idem_machine_table(void);
 extern void idem_machine_lock(const char *name, LOCKMODE mode);
+extern void idem_machine_hold(const IdemMachine *machine);
 extern uint64 idem_machine_lock_epoch(void);
 extern bool idem_machine_fetch(const char *name, int version,
 							   IdemMachineRow *row);

@@ -78,6 +78,12 @@ idem_machine_table(void)
 	return idem_extension_relation("machine");
 }
 
+static uint32
+name_hash(const char *name)
+{
+	return hash_bytes((const unsigned char *) name, strlen(name));
+}
+
 /*
  * Lock a machine's name until the end of the transaction.  Invalidations sent
  * by whoever held it before are absorbed.
@@ -85,9 +91,14 @@ idem_machine_table(void)
 void
 idem_machine_lock(const char *name, LOCKMODE mode)
 {
-	uint32		hash = hash_bytes((const unsigned char *) name, strlen(name));
+	LockDatabaseObject(idem_machine_table(), name_hash(name), 0, mode);
+}
 
-	LockDatabaseObject(idem_machine_table(), hash, 0, mode);
+/* The same, SHARE, by what was looked up when the machine was loaded */
+void
+idem_machine_hold(const IdemMachine *machine)
+{
+	LockDatabaseObject(machine->table, machine->hash, 0, ShareLock);
 }
 
 static Datum
@@ -246,6 +257,8 @@ idem_machine_load(const char *name, int version)
 	if (!idem_machine_fetch(name, version, &row))
 		idem_machine_missing(name, version);
 	machine->name = pstrdup(name);
+	machine->table = idem_machine_table();
+	machine->hash = name_hash(name);
 	machine->version = row.version;
 	if (!idem_diagram_read(&machine->diagram, row.diagram, strlen(row.diagram)))
 		ereport(ERROR,
