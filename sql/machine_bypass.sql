@@ -4,7 +4,7 @@
 -- A trigger that compares the old state with the new one is quickly written,
 -- and walked around in these ways.  Each is tried here against a row that
 -- stands in "created", or in the final "refunded"; shown are the SQLSTATE and
--- where the row is afterwards.  3, 4, 7, 13 and 15 between two sessions:
+-- where the rows are afterwards.  3, 4, 7, 11, 13 and 15 between two sessions:
 -- test/isolation/specs/machine_bypass.spec.
 --
 CREATE SCHEMA machine_bypass;
@@ -68,6 +68,10 @@ UPDATE parts SET status = 'paid';
 SELECT * FROM attempt(4, $$UPDATE parts SET status = 'refunded'$$, 'parts');
 SELECT * FROM attempt(4, $$UPDATE parts SET status = 'created'$$, 'parts');
 
+-- 5: ALTER ... TYPE ... USING writes every row anew and fires no row trigger
+SELECT * FROM attempt(5, $$ALTER TABLE payment ALTER status TYPE varchar(20) USING 'refunded'$$);
+SELECT * FROM attempt(5, $$ALTER TABLE payment ALTER status TYPE varchar(20) USING CASE status WHEN 'refunded' THEN 'created' ELSE status END$$);
+
 -- 6: session_replication_role = replica, as restore tools set it
 SET session_replication_role = replica;
 SELECT * FROM attempt(6, $$UPDATE payment SET status = 'refunded' WHERE id = 1$$);
@@ -98,6 +102,20 @@ SELECT * FROM attempt(9, $$UPDATE payment SET id = id + 10, note = 'shifted'$$);
 CREATE TABLE mother (id int PRIMARY KEY, status text);
 CREATE TABLE child () INHERITS (mother);
 SELECT * FROM attempt(10, $$SELECT idem.guard_states('mother', 'status', 'bypass_m')$$, 'mother');
+SELECT * FROM attempt(10, $$CREATE TABLE heir () INHERITS (payment)$$);
+CREATE TABLE heir (LIKE payment INCLUDING ALL);
+INSERT INTO heir VALUES (3, 'paid');
+SELECT * FROM attempt(10, $$ALTER TABLE heir INHERIT payment$$);
+
+-- 11: ATTACH brings rows that nobody judged; the guard is cloned all the same
+CREATE TABLE loose (id int NOT NULL, status text NOT NULL);
+INSERT INTO loose VALUES (7, 'lost');
+SELECT * FROM attempt(11, $$ALTER TABLE parts ATTACH PARTITION loose FOR VALUES IN ('lost')$$, 'parts');
+-- without them it comes in, and is guarded
+DELETE FROM loose;
+SELECT * FROM attempt(11, $$ALTER TABLE parts ATTACH PARTITION loose FOR VALUES IN ('lost')$$, 'parts');
+SELECT * FROM attempt(11, $$INSERT INTO loose VALUES (7, 'lost')$$, 'parts');
+SELECT * FROM attempt(11, $$TRUNCATE loose$$, 'parts');
 
 -- 12: a null compares with nothing
 SELECT * FROM attempt(12, $$UPDATE payment SET status = NULL WHERE id = 1$$);

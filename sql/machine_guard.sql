@@ -10,7 +10,8 @@
 --  6 session_replication_role = replica                14 only INSERT and UPDATE
 --  7 DELETE and INSERT again                           15 stale row written back
 --  8 TRUNCATE
--- 5 and 11 are DDL and belong to the doctor; 4 is in machine_partition.
+-- All of them, one after the other, are in machine_bypass; 4 is in
+-- machine_partition, too.
 --
 -- What weakens a guard is refused (doctor_ddl); here it is done on purpose.
 SET idem.allow_unguarded = 'a test of what is not refused';

@@ -167,7 +167,6 @@ extern List *idem_machine_diff(const IdemDiagram *before,
 /* machine_declare.c */
 extern Oid	idem_machine_guard_function(void);
 extern List *idem_machine_guarded(const char *name);
-extern void idem_machine_check_attached(Oid relid);
 extern ArrayType *idem_machine_state_names(const IdemDiagram *diagram);
 
 /* machine_key.c */

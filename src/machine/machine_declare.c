@@ -289,40 +289,6 @@ check_rows(Relation rel, const char *column, const IdemMachine *machine)
 			 errtablecol(rel, idem_column_number(rel, column))));
 }
 
-/*
- * The rows of a table that was attached as a partition were not judged when
- * they were written: 23514 unless each stands in a declared state.  Once for
- * every machine, whose lock keeps it as it is until the end of the
- * transaction.  The caller holds a lock against writers, as ATTACH does.
- */
-void
-idem_machine_check_attached(Oid relid)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
-	Oid			function = idem_machine_guard_function();
-	int			i;
-
-	SPI_connect();
-	for (i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-	{
-		Trigger    *trigger = &triggers->triggers[i];
-		const char *machine;
-		IdemIdentity saved;
-
-		if (trigger->tgfoid != function)
-			continue;
-		machine = idem_trigger_setting_required(rel, trigger, "machine");
-		idem_machine_lock(machine, ShareLock);
-		idem_become_declarer(rel, &saved);
-		check_rows(rel, idem_trigger_setting_required(rel, trigger, "column"),
-				   idem_machine_load(machine, 0));
-		idem_restore_identity(&saved);
-	}
-	SPI_finish();
-	table_close(rel, NoLock);
-}
-
 /* ---------- the declaration ---------- */
 
 static void

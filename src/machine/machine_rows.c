@@ -77,6 +77,17 @@ check_declared(const IdemGuard *guard, Oid rows)
 	return rows_in_other_states(guard, rows, false);
 }
 
+/*
+ * The machine must stay as it is until the rows are in: a redefinition counts
+ * the rows that it can see.
+ */
+static char *
+check_attached(const IdemGuard *guard, Oid rows)
+{
+	idem_machine_lock(idem_guard_setting_required(guard, "machine"), ShareLock);
+	return check_declared(guard, rows);
+}
+
 static char *
 check_final(const IdemGuard *guard, Oid rows)
 {
@@ -93,7 +104,7 @@ static const IdemGuardKind states_kind = {
 	.columns = columns,
 	.check_rows = check_declared,
 	.remedy = "find out who wrote past the guard; then declare the state, or bring the rows into a declared one while the guard is off",
-	.check_attached = check_declared,
+	.check_attached = check_attached,
 	.check_detached = check_final
 };
 
