@@ -1,63 +1,105 @@
 #!/bin/sh
-# run.sh - fuzz the amounts: text, arithmetic, rounding, sharing
+# run.sh - fuzz what reads text and counts, outside of any server
 #
-#	sh test/fuzz/run.sh [EXECUTIONS]
+#	sh test/fuzz/run.sh [money|machine_text [EXECUTIONS]]
 #
-# Builds money.c of this folder with src/money/money_text.c and
-# src/money/money_share.c for libFuzzer, with the undefined-behaviour
-# sanitizer, and runs it on every core until EXECUTIONS inputs (100000000) were
+# money: amounts (text, arithmetic, rounding, sharing), 100,000,000 inputs
+# unless told.  machine_text: the reader and the checks of state machines,
+# 5,000,000.  Without a name: both.
+#
+# Builds the file of that name in this folder with the sources it fuzzes for
+# libFuzzer, with the undefined-behaviour sanitizer (machine_text with the
+# address sanitizer, too), and runs it on every core until so many inputs were
 # tried altogether.  The last line says how many, and "no finding"; a finding
 # is left in the file it names, and the exit status is 1.  Needs clang with its
 # runtime library (Debian: clang and libclang-rt-dev of the same version).
-# $IDEM_FUZZ_DIR keeps the corpus from run to run.
+# $IDEM_FUZZ_DIR/NAME keeps the corpus from run to run.
 
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
-wanted=${1:-100000000}
 cores=$(nproc)
 tmp=$(mktemp -d)
-corpus=${IDEM_FUZZ_DIR:-$tmp/corpus}
 trap 'rm -rf "$tmp"' EXIT
 
-mkdir -p "$corpus"
-"${CLANG:-clang}" -std=c99 -O2 -g -Wall -Wextra -Werror -I"$here/src" \
-	-fsanitize=fuzzer,undefined -fno-sanitize-recover=all \
-	-o "$tmp/money" "$here/test/fuzz/money.c" \
-	"$here/src/money/money_text.c" "$here/src/money/money_share.c"
+# compile OPTION...: with what all have in common
+compile()
+{
+	"${CLANG:-clang}" -std=c99 -O2 -g -Wall -Wextra -Werror -I"$here/src" \
+		-fno-sanitize-recover=all "$@"
+}
 
-# Some inputs of each kind to begin with; the first byte is the kind.
-i=0
-for text in 0 -0.000001 ' +12.30 ' 2305843009213.693951 2305843009213.693952 \
-	18446744073709551616 .5 5. -. 1e3 0.0000010 99999999999999999999999999999999999999
-do
-	for kind in 000 001 006; do
-		printf "\\$kind%s" "$text" >"$corpus/seed-$i"
+# Some amounts to begin with; the first byte is the kind.
+prepare_money()
+{
+	compile -fsanitize=fuzzer,undefined -o "$tmp/money" \
+		"$here/test/fuzz/money.c" \
+		"$here/src/money/money_text.c" "$here/src/money/money_share.c"
+	i=0
+	for text in 0 -0.000001 ' +12.30 ' 2305843009213.693951 2305843009213.693952 \
+		18446744073709551616 .5 5. -. 1e3 0.0000010 99999999999999999999999999999999999999
+	do
+		for kind in 000 001 006; do
+			printf "\\$kind%s" "$text" >"$1/seed-$i"
+			i=$((i + 1))
+		done
+	done
+	for kind in 002 003 004 005; do
+		printf "\\$kind\\006\\377\\001\\002\\003\\004\\005\\006\\007\\010\\200\\001\\002\\003\\300\\377\\377\\377" \
+			>"$1/seed-$i"
 		i=$((i + 1))
 	done
-done
-for kind in 002 003 004 005; do
-	printf "\\$kind\\006\\377\\001\\002\\003\\004\\005\\006\\007\\010\\200\\001\\002\\003\\300\\377\\377\\377" \
-		>"$corpus/seed-$i"
-	i=$((i + 1))
-done
+}
 
-status=0
-job=0
-jobs=
-while [ $job -lt "$cores" ]; do
-	"$tmp/money" -runs=$((wanted / cores + 1)) -max_len=80 -print_final_stats=1 \
-		-artifact_prefix="$PWD/money-finding-" "$corpus" >"$tmp/log.$job" 2>&1 &
-	jobs="$jobs $!"
-	job=$((job + 1))
-done
-for pid in $jobs; do
-	wait "$pid" || status=1
-done
-if [ $status -ne 0 ]; then
-	for log in "$tmp"/log.*; do
-		tail -n 40 "$log"
+# The machines of test/machines to begin with.  Reader and checks take their
+# memory from the harness, which gives it back.
+prepare_machine_text()
+{
+	for source in machine_text machine_check; do
+		compile -DIDEM_STANDALONE -Dcalloc=fuzz_alloc0 \
+			-fsanitize=fuzzer-no-link,undefined,address -c \
+			-o "$tmp/$source.o" "$here/src/machine/$source.c"
 	done
-	exit 1
-fi
-cat "$tmp"/log.* | awk '/stat::number_of_executed_units/ { n += $2 }
-	END { printf "%d executions, no finding\n", n }'
+	compile -DIDEM_STANDALONE -fsanitize=fuzzer,undefined,address \
+		-o "$tmp/machine_text" "$here/test/fuzz/machine_text.c" \
+		"$tmp/machine_text.o" "$tmp/machine_check.o"
+	cp "$here"/test/machines/*.mmd "$here"/test/machines/invalid/*.mmd "$1"
+}
+
+# fuzz NAME EXECUTIONS LONGEST-INPUT
+fuzz()
+{
+	name=$1 wanted=$2
+	corpus=${IDEM_FUZZ_DIR:-$tmp/corpus}/$name
+	mkdir -p "$corpus"
+	rm -f "$tmp"/log.*
+	"prepare_$name" "$corpus"
+	status=0
+	job=0
+	jobs=
+	while [ $job -lt "$cores" ]; do
+		"$tmp/$name" -runs=$((wanted / cores + 1)) -max_len="$3" -print_final_stats=1 \
+			-artifact_prefix="$PWD/$name-finding-" "$corpus" >"$tmp/log.$job" 2>&1 &
+		jobs="$jobs $!"
+		job=$((job + 1))
+	done
+	for pid in $jobs; do
+		wait "$pid" || status=1
+	done
+	if [ $status -ne 0 ]; then
+		for log in "$tmp"/log.*; do
+			tail -n 40 "$log"
+		done
+		exit 1
+	fi
+	cat "$tmp"/log.* | awk -v name="$name" '/stat::number_of_executed_units/ { n += $2 }
+		END { printf "%s: %d executions, no finding\n", name, n }'
+}
+
+case ${1:-} in
+	'')	fuzz money 100000000 80
+		fuzz machine_text 5000000 3000 ;;
+	money)	fuzz money "${2:-100000000}" 80 ;;
+	machine_text)	fuzz machine_text "${2:-5000000}" 3000 ;;
+	*)	sed -n '2,/^$/s/^# \{0,1\}//p' "$0" >&2
+		exit 2 ;;
+esac
