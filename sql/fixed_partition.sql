@@ -138,6 +138,21 @@ CREATE FOREIGN TABLE spread_1 PARTITION OF spread FOR VALUES IN (1) SERVER fixed
 SELECT idem.guard_fixed('spread', '{amount}');
 SELECT idem.guard_kept('spread');
 
+-- A guard on a plain table that becomes a partition lets no row out.
+CREATE TABLE late (id int, part int NOT NULL, amount int);
+SELECT idem.guard_fixed('late', '{amount}');
+INSERT INTO late VALUES (1, 1, 10);
+CREATE TABLE top (id int, part int NOT NULL, amount int) PARTITION BY LIST (part);
+CREATE TABLE top_2 PARTITION OF top FOR VALUES IN (2);
+ALTER TABLE top ATTACH PARTITION late FOR VALUES IN (1);
+SET idem.allow_unguarded = 'a test of what is not refused';
+ALTER TABLE top ATTACH PARTITION late FOR VALUES IN (1);
+RESET idem.allow_unguarded;
+UPDATE top SET amount = 0;
+UPDATE top SET part = 2, amount = 0;
+UPDATE top SET part = 2;
+DELETE FROM top;
+
 --
 -- Kept rows
 --

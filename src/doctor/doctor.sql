@@ -21,7 +21,7 @@ SELECT t.oid, t.tgrelid::regclass AS relation, g.kind, g.part,
        AND CASE
            WHEN g.part = 'truncate' THEN t.tgtype = 34
            WHEN g.kind = 'kept' THEN t.tgtype = 25
-           WHEN g.kind = 'fixed' THEN t.tgtype IN (17, 29)
+           WHEN g.kind = 'fixed' THEN t.tgtype IN (17, 25, 29)
            ELSE t.tgtype = 29
        END AS as_declared,
        p.prolang = (SELECT l.oid FROM pg_catalog.pg_language l WHERE l.lanname = 'c')
@@ -167,7 +167,7 @@ UNION ALL
 -- what a limit needs on the parent: its counterpart, and the CHECK the server keeps
 SELECT g.relation, g.kind, g.name,
        CASE WHEN p.bearer IS NULL THEN 'the parent bears no trigger of this limit'
-            ELSE pg_catalog.format('the parent %s has no valid CHECK %I', p.bearer, k.name) END,
+            ELSE pg_catalog.format('the parent %s has no CHECK %I', p.bearer, k.name) END,
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                          g.relation, g.kind, g.name),
        p.bearer
@@ -179,7 +179,7 @@ LEFT JOIN parts p ON p.part = 'total'
 WHERE g.kind = 'limit' AND g.part = 'row'
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c
                       WHERE c.conrelid = p.bearer AND c.contype = 'c'
-                            AND c.conname = k.name AND c.convalidated)
+                            AND c.conname = k.name)
 UNION ALL
 -- the columns a guard names
 SELECT g.relation, g.kind, g.name,

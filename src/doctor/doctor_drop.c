@@ -171,13 +171,13 @@ find_guard(Oid relid, const char *kind, const char *name)
 }
 
 /*
- * Drop the counterpart of a limit and the CHECK of its running total, as the
- * owner of the parent, which the caller must be, too.
+ * Drop the counterpart of a limit and the CHECKs of columns that nobody keeps
+ * any longer, as the owner of the parent, which the caller must be, too.
  */
 static void
-drop_total(Oid parent, const char *trigger, const char *used)
+drop_total(Oid parent, const char *trigger, List *columns)
 {
-	char	   *check = psprintf("idem_limit_%s", used);
+	ListCell   *lc;
 	Relation	rel;
 	IdemIdentity saved;
 
@@ -189,11 +189,44 @@ drop_total(Oid parent, const char *trigger, const char *used)
 	relation_close(rel, NoLock);
 	idem_execute_unwatched("DROP TRIGGER %s ON %s", quote_identifier(trigger),
 						   idem_qualified_name_of(parent));
-	if (OidIsValid(get_relation_constraint_oid(parent, check, true)))
-		idem_execute_unwatched("ALTER TABLE %s DROP CONSTRAINT %s",
-							   idem_qualified_name_of(parent),
-							   quote_identifier(check));
+	foreach(lc, columns)
+	{
+		char	   *check = psprintf("idem_limit_%s", (char *) lfirst(lc));
+
+		if (OidIsValid(get_relation_constraint_oid(parent, check, true)))
+			idem_execute_unwatched("ALTER TABLE %s DROP CONSTRAINT %s",
+								   idem_qualified_name_of(parent),
+								   quote_identifier(check));
+	}
 	idem_restore_identity(&saved);
+}
+
+/*
+ * The columns whose CHECK goes with a counterpart: those that no other child
+ * table keeps.
+ */
+static List *
+columns_to_free(Oid parent, const char *trigger)
+{
+	Oid			types[2] = {REGCLASSOID, TEXTOID};
+	Datum		values[2];
+	List	   *columns = NIL;
+	uint64		i;
+
+	values[0] = ObjectIdGetDatum(parent);
+	values[1] = CStringGetTextDatum(trigger);
+	select_as_extension("SELECT pg_catalog.substr(s, pg_catalog.strpos(s, '=') + 1)"
+						" FROM idem.guard_triggers t, pg_catalog.unnest(t.settings) s"
+						" WHERE t.relation = $1 AND t.name = $2"
+						" AND s ~ '^(used|excess|count_used)='"
+						" AND NOT EXISTS (SELECT FROM idem.guard_triggers o"
+						" WHERE o.relation = $1 AND o.name <> $2 AND o.part = 'total'"
+						" AND s = ANY (o.settings))",
+						2, types, values, NULL);
+	for (i = 0; i < SPI_processed; i++)
+		columns = lappend(columns, SPI_getvalue(SPI_tuptable->vals[i],
+												SPI_tuptable->tupdesc, 1));
+	return columns;
 }
 
 /* The counterpart of a limit on its parent, if it is (still) there. */
@@ -202,24 +235,26 @@ drop_counterpart(const FoundGuard *guard)
 {
 	Oid			types[2] = {REGCLASSOID, TEXTARRAYOID};
 	Datum		values[2];
+	Oid			parent;
+	char	   *trigger;
 	bool		isnull;
 
 	values[0] = ObjectIdGetDatum(guard->relid);
 	values[1] = PointerGetDatum(guard->array);
-	select_as_extension("SELECT t.relation, t.name, pg_catalog.substr(u, 6)"
-						" FROM idem.guard_triggers t, pg_catalog.unnest($2) u"
+	select_as_extension("SELECT t.relation, t.name"
+						" FROM idem.guard_triggers t"
 						" WHERE t.part = 'total' AND NOT t.is_clone"
-						" AND t.other = $1 AND u LIKE 'used=%'"
+						" AND t.other = $1"
 						" AND ARRAY(SELECT s FROM pg_catalog.unnest(t.settings) s WHERE s ~ '^(fk|used)=')"
 						" = ARRAY(SELECT s FROM pg_catalog.unnest($2) s WHERE s ~ '^(fk|used)=')",
 						2, types, values, NULL);
 	if (SPI_processed == 0)
 		return;
-	drop_total(DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0],
-											  SPI_tuptable->tupdesc, 1,
-											  &isnull)),
-			   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2),
-			   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3));
+	parent = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0],
+											SPI_tuptable->tupdesc, 1,
+											&isnull));
+	trigger = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	drop_total(parent, trigger, columns_to_free(parent, trigger));
 }
 
 /*

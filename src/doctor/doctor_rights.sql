@@ -31,6 +31,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('define_machine', 'owner'),
     ('guard_states', 'owner'),
     ('guard_limit', 'owner'),
+    ('validate_guard', 'owner'),
     ('guard_fixed', 'owner'),
     ('guard_kept', 'owner'),
     ('drop_guard', 'owner'),

@@ -15,7 +15,7 @@
  * Cost: one comparison of stored images a fixed column and updated row; text
  * output only where the images differ.  An INSERT costs nothing, except into
  * a partitioned table with fixed columns, where the arrival of a moved row
- * has to be told from a new one.
+ * has to be told from a new one; a DELETE costs the firing of the trigger.
  *
  * Not promised: fixed columns do not keep the row.  DELETE passes, and with
  * it DELETE followed by INSERT; guard_kept and guard_states keep rows.
@@ -176,11 +176,26 @@ refuse_column(const IdemGuardCall *call, AttrNumber attnum, bool once)
 								call->trigger->tgname)));
 }
 
+/* A row that leaves a table which was none's partition when it was guarded. */
+static void
+refuse_move(const IdemGuardCall *call)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_KEPT_ROW),
+			 errmsg("row%s of table \"%s\" cannot move to another partition",
+					idem_readable_key(call->rel, call->before),
+					RelationGetRelationName(call->rel)),
+			 errdetail("Its columns were fixed before the table became a partition; what they become elsewhere is not seen."),
+			 errhint("Put the guard on the partitioned table at the top."),
+			 errtableconstraint(call->rel, call->trigger->tgname)));
+}
+
 /*
  * keep_fixed() -> trigger
  *
- * AFTER UPDATE FOR EACH ROW; on a partitioned table also AFTER INSERT and
- * DELETE, which is how a row moves.  23I07 if a fixed column changed.
+ * AFTER UPDATE OR DELETE FOR EACH ROW, of which only the DELETE of a row that
+ * moves matters; on a partitioned table also AFTER INSERT, where such a row
+ * arrives.  23I07 if a fixed column changed, 23I08 for a row that leaves.
  */
 PG_FUNCTION_INFO_V1(idem_keep_fixed);
 Datum
@@ -190,8 +205,11 @@ idem_keep_fixed(PG_FUNCTION_ARGS)
 	FixedSettings *settings;
 	int			i;
 
-	if (!idem_guard_call(fcinfo, "idem.keep_fixed", &call) ||
-		!IDEM_CALL_IS_UPDATE(&call))
+	if (!idem_guard_call(fcinfo, "idem.keep_fixed", &call))
+		return PointerGetDatum(NULL);
+	if (IDEM_CALL_IS_DELETE(&call) && call.moved)
+		refuse_move(&call);
+	if (!IDEM_CALL_IS_UPDATE(&call))
 		return PointerGetDatum(NULL);
 	settings = idem_guard_settings(&call, compile_settings);
 	for (i = 0; i < settings->ncolumns; i++)

@@ -54,7 +54,8 @@ check_columns(Relation rel, List *always, List *once)
  * guard_fixed(relation regclass, columns text[], once text[]) -> void
  *
  * A row of a partitioned table can move, which the server does as DELETE and
- * INSERT; elsewhere UPDATE is the only way to change a column.
+ * INSERT.  A plain table may become a partition later: then a row that leaves
+ * it is seen by its DELETE, and refused, because where it goes is not seen.
  */
 PG_FUNCTION_INFO_V1(idem_guard_fixed);
 Datum
@@ -81,7 +82,7 @@ idem_guard_fixed(PG_FUNCTION_ARGS)
 	settings = list_make2(psprintf("columns=%s", idem_list_text(always)),
 						  psprintf("once=%s", idem_list_text(once)));
 	events = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
-		"INSERT OR UPDATE OR DELETE" : "UPDATE";
+		"INSERT OR UPDATE OR DELETE" : "UPDATE OR DELETE";
 
 	idem_become_declarer(rel, &saved);
 	relation_close(rel, NoLock);

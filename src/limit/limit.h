@@ -27,6 +27,16 @@ typedef struct IdemLimitKey
 	Oid			equal_parent[INDEX_MAX_KEYS];	/* operator parent = parent */
 } IdemLimitKey;
 
+/* A child table of a running total, for who looks at all rows. */
+typedef struct IdemLimitChild
+{
+	IdemLimitKey key;
+	char	   *amount;
+	char	   *state;			/* or NULL */
+	List	   *released;
+	List	   *facts;
+} IdemLimitChild;
+
 /* The arithmetic of the one type that amount, cap and used have. */
 typedef struct IdemAmountType
 {
@@ -217,6 +227,17 @@ extern void idem_limit_require_total(Relation rel, Trigger *trigger,
 									 Relation parent,
 									 const IdemLimitKey *key);
 extern const char *idem_limit_excess_column(Relation parent, const char *used);
+extern bool idem_limit_is_trigger(Trigger *trigger, const char *function);
+extern bool idem_limit_same_setting(Trigger *a, Trigger *b, const char *name);
+extern void idem_limit_set_filling(Oid parent);
+
+/* limit_sums.c */
+extern char *idem_limit_equal_sql(const char *left, Oid left_type,
+								  const char *right, Oid right_type);
+extern char *idem_limit_counted_sql(const IdemLimitChild *child);
+extern char *idem_limit_sums_sql(List *children);
+extern char *idem_limit_join_sql(const IdemLimitKey *key, const char *other);
+extern List *idem_limit_children(Relation parent, const char *used, Oid first);
 
 /* limit_direct.c */
 extern IdemDirect *idem_direct_compile(Relation parent,

@@ -22,27 +22,40 @@ CREATE FUNCTION idem.guard_limit(
         amount text, cap text, used text, released text[],
         state text DEFAULT NULL, same jsonb DEFAULT NULL,
         parent_state text DEFAULT NULL, open text[] DEFAULT NULL,
-        cap_grows boolean DEFAULT false, children text DEFAULT 'kept')
+        cap_grows boolean DEFAULT false, children text DEFAULT 'kept',
+        facts text[] DEFAULT NULL, excess text DEFAULT 'excess',
+        count_cap integer DEFAULT NULL, count_used text DEFAULT NULL,
+        max_age interval DEFAULT NULL, age_from text DEFAULT NULL)
     RETURNS void
     AS 'MODULE_PATHNAME', 'idem_guard_limit'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.guard_limit(regclass, text, text, text, text, text[], text, jsonb, text, text[], boolean, text) IS
-    'limits the children of every row a foreign key references. In: child table; its foreign key column, or {a,b}; child column of the amount; parent columns of the cap and of the running total (added if absent); released states that do not count (NULL: all count) of the child''s state column; same: {"child column": "parent column"} that must be equal; parent_state in open: which parents take new children; cap_grows: the cap may grow while it is used; children: kept or editable. Raises 42501, 42P17, 42710, 42703, 42804, 22004, 22023; 23I05, 23I06, 23514 if rows already break the limit. Locks both tables SHARE ROW EXCLUSIVE, the parent ACCESS EXCLUSIVE at the end';
+COMMENT ON FUNCTION idem.guard_limit(regclass, text, text, text, text, text[], text, jsonb, text, text[], boolean, text, text[], text, integer, text, interval, text) IS
+    'limits the children of every row a foreign key references. In: child table; its foreign key column, or {a,b}; child column of the amount; parent columns of the cap and of the running total (added if absent); released states that do not count (NULL: all count) of the child''s state column; same: {"child column": "parent column"} that must be equal; parent_state in open: which parents take new children; cap_grows: the cap may grow while it is used; children: kept or editable; facts: states of children that record what already happened, {*} all, which are stored above the cap, too, the rest in the parent column excess (added if absent); count_cap with the parent column count_used: how many children; max_age with the parent column age_from: how long a parent takes children. Several child tables may name one running total. Raises 42501, 42P17, 42710, 42703, 42804, 22004, 22023; 23I05, 23I06, 23514 if rows already break the limit. Locks both tables SHARE ROW EXCLUSIVE, the parent ACCESS EXCLUSIVE when a column is added, else for the last step, ADD CHECK, NOT VALID if the parent has rows';
 
 CREATE FUNCTION idem.guard_limit(
         child regclass, fk text[],
         amount text, cap text, used text, released text[],
         state text DEFAULT NULL, same jsonb DEFAULT NULL,
         parent_state text DEFAULT NULL, open text[] DEFAULT NULL,
-        cap_grows boolean DEFAULT false, children text DEFAULT 'kept')
+        cap_grows boolean DEFAULT false, children text DEFAULT 'kept',
+        facts text[] DEFAULT NULL, excess text DEFAULT 'excess',
+        count_cap integer DEFAULT NULL, count_used text DEFAULT NULL,
+        max_age interval DEFAULT NULL, age_from text DEFAULT NULL)
     RETURNS void
     AS 'MODULE_PATHNAME', 'idem_guard_limit_columns'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.guard_limit(regclass, text[], text, text, text, text[], text, jsonb, text, text[], boolean, text) IS
+COMMENT ON FUNCTION idem.guard_limit(regclass, text[], text, text, text, text[], text, jsonb, text, text[], boolean, text, text[], text, integer, text, interval, text) IS
     'the same, for a foreign key of several columns';
+
+CREATE FUNCTION idem.validate_guard(relation regclass, name text DEFAULT NULL)
+    RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_validate_guard'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.validate_guard(regclass, text) IS
+    'validates the CHECKs that the limits of a child table brought to its parents, which are NOT VALID where the parent had rows. name: of the guard, NULL: all of the table. Owner of the parent only (42501); 42704 without such a limit, 23514 if a row breaks the CHECK; reads the parent under SHARE UPDATE EXCLUSIVE, while others write';
 
 CREATE FUNCTION idem.remaining(child regclass, VARIADIC key text[]) RETURNS numeric
     AS 'MODULE_PATHNAME', 'idem_remaining'
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION idem.remaining(regclass, text[]) IS
-    'what could still be taken from a parent: cap minus running total. In: child table, key of the parent, a value for each column of the foreign key. Runs as the caller: NULL if he sees no such parent, 42501 if he may not read it; 42704, 42P08, 22023, 22004. Locks nothing: only the guard decides';
+    'what could still be taken from a parent: cap minus running total and excess, below 0 where facts went beyond the cap. In: child table, key of the parent, a value for each column of the foreign key. Runs as the caller: NULL if he sees no such parent, 42501 if he may not read it; 42704, 42P08, 22023, 22004. Locks nothing: only the guard decides';

@@ -55,19 +55,24 @@ find_limit(Relation child, Oid ours)
 }
 
 /*
- * SELECT (p.cap OPERATOR(pg_catalog.-) p.used)::pg_catalog.numeric
+ * SELECT (p.cap OPERATOR(pg_catalog.-) p.used
+ *			OPERATOR(pg_catalog.-) p.excess)::pg_catalog.numeric	-- if any
  *	FROM schema.parent p WHERE p.key = CAST($1 AS type) AND ...
  */
 static char *
 remaining_sql(Relation parent, const IdemLimitKey *key, Trigger *limit)
 {
+	const char *used = idem_trigger_setting(limit, "used");
+	const char *excess = idem_limit_excess_column(parent, used);
 	StringInfoData sql;
 	int			i;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT (p.%s OPERATOR(pg_catalog.-) p.%s)::pg_catalog.numeric FROM %s p WHERE ",
+	appendStringInfo(&sql, "SELECT (p.%s OPERATOR(pg_catalog.-) p.%s%s)::pg_catalog.numeric FROM %s p WHERE ",
 					 quote_identifier(idem_trigger_setting(limit, "cap")),
-					 quote_identifier(idem_trigger_setting(limit, "used")),
+					 quote_identifier(used), excess == NULL ? "" :
+					 psprintf(" OPERATOR(pg_catalog.-) p.%s",
+							  quote_identifier(excess)),
 					 idem_qualified_name(parent));
 	for (i = 0; i < key->n; i++)
 	{

@@ -51,58 +51,37 @@ child_keys_sql(const IdemLimitKey *key)
 	return sql.data;
 }
 
-/* Which children count: a condition on c. */
-static char *
-counted_sql(const IdemGuard *guard)
+/* The child table of a guard, as the sums want it. */
+static IdemLimitChild *
+child_of(const IdemGuard *guard, const IdemLimitKey *key)
 {
+	IdemLimitChild *child = palloc0(sizeof(IdemLimitChild));
 	const char *state = idem_guard_setting(guard, "state");
-	const char *released = idem_guard_setting(guard, "released");
-	const char *column;
 
-	if (state == NULL || released == NULL)
-		return "true";
-	column = quote_identifier(state);
-	return psprintf("(c.%s IS NULL OR format('%%s', c.%s) COLLATE \"C\" <> ALL (%s::text[]))",
-					column, column, quote_literal_cstr(released));
+	child->key = *key;
+	child->amount = idem_guard_setting_required(guard, "amount");
+	child->state = state ? pstrdup(state) : NULL;
+	child->released = idem_guard_setting_list(guard, "released");
+	child->facts = idem_guard_setting_list(guard, "facts");
+	return child;
 }
 
-/* SELECT c.fk AS k1, ..., sum(c.amount) AS total FROM child c ... GROUP BY */
-static char *
-sums_sql(const IdemGuard *guard, const IdemLimitKey *key)
+/* This child table, and after it the others that share its total. */
+static List *
+children_of(const IdemGuard *guard, const IdemLimitKey *key, Relation parent,
+			const char *used)
 {
-	StringInfoData sql;
-	int			i;
+	List	   *children = list_make1(child_of(guard, key));
+	ListCell   *lc;
 
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s, sum(c.%s) AS total FROM %s c WHERE %s",
-					 child_keys_sql(key),
-					 quote_identifier(idem_guard_setting_required(guard, "amount")),
-					 idem_qualified_name_of(key->child), counted_sql(guard));
-	for (i = 0; i < key->n; i++)
-		appendStringInfo(&sql, "%s%d", i > 0 ? ", " : " GROUP BY ", i + 1);
-	return sql.data;
-}
-
-/* p.key = t.k1 AND ..., by the operators of the foreign key */
-static char *
-join_sql(const IdemLimitKey *key, const char *table)
-{
-	StringInfoData sql;
-	int			i;
-
-	initStringInfo(&sql);
-	for (i = 0; i < key->n; i++)
+	foreach(lc, idem_limit_children(parent, used, key->child))
 	{
-		if (i > 0)
-			appendStringInfoString(&sql, " AND ");
-		generate_operator_clause(&sql,
-								 column_of("p", key->parent, key->parent_column[i]),
-								 get_atttype(key->parent, key->parent_column[i]),
-								 key->equal_child[i],
-								 psprintf("%s.k%d", table, i + 1),
-								 get_atttype(key->child, key->child_column[i]));
+		IdemLimitChild *child = lfirst(lc);
+
+		if (child->key.child != key->child)
+			children = lappend(children, child);
 	}
-	return sql.data;
+	return children;
 }
 
 /* p.a, p.b */
@@ -141,6 +120,29 @@ amount_type(Oid relid, const char *column)
 	return type;
 }
 
+/* p.used, or p.used + p.excess: all that went back */
+static char *
+total_sql(const char *used, const char *excess)
+{
+	if (excess == NULL)
+		return psprintf("p.%s", quote_identifier(used));
+	return psprintf("(p.%s + p.%s)", quote_identifier(used),
+					quote_identifier(excess));
+}
+
+/* OR x.count IS DISTINCT FROM x.number, where children are counted */
+static char *
+count_sql(const IdemGuard *guard, bool condition)
+{
+	const char *count = idem_guard_setting(guard, "count_used");
+
+	if (condition)
+		return count == NULL ? "" : " OR x.count IS DISTINCT FROM x.number";
+	return count == NULL ? "" :
+		psprintf(", p.%s AS count, COALESCE(t.number, 0) AS number",
+				 quote_identifier(count));
+}
+
 /*
  * SELECT count(*), min(format('%s: %s where its children add up to %s',
  *							   p.key, p.used, total))
@@ -165,15 +167,42 @@ compare_totals(const IdemGuard *guard, const IdemLimitKey *key,
 	type = format_type_be_qualified(amount_type(key->parent, used));
 	parent = relation_open(key->parent, AccessShareLock);
 	sql = psprintf("SELECT count(*), min(format('%%s: %%s where its children add up to %%s', x.key, x.used, x.total) COLLATE \"C\")"
-				   " FROM (SELECT concat_ws(', ', %s) AS key, p.%s AS used, COALESCE(t.total::%s, '0'::%s) AS total"
+				   " FROM (SELECT concat_ws(', ', %s) AS key, %s AS used, COALESCE(t.total::%s, '0'::%s) AS total%s"
 				   " FROM %s p %s LEFT JOIN (%s) t ON %s) x"
-				   " WHERE x.used IS DISTINCT FROM x.total",
-				   parent_key_sql(key), quote_identifier(used), type, type,
-				   idem_qualified_name(parent), among, sums_sql(guard, key),
-				   join_sql(key, "t"));
+				   " WHERE x.used IS DISTINCT FROM x.total%s",
+				   parent_key_sql(key),
+				   total_sql(used, idem_limit_excess_column(parent, used)),
+				   type, type, count_sql(guard, false),
+				   idem_qualified_name(parent), among,
+				   idem_limit_sums_sql(children_of(guard, key, parent, used)),
+				   idem_limit_join_sql(key, "t"), count_sql(guard, true));
 	finding = idem_count_offenders(parent, sql, (Datum) 0,
 								   psprintf("of table \"%s\" whose running total \"%s\" is not the sum of the children",
 											RelationGetRelationName(parent), used));
+	relation_close(parent, AccessShareLock);
+	return finding;
+}
+
+/* Parents of which facts took more than there was. */
+static char *
+find_excess(const IdemGuard *guard, const IdemLimitKey *key)
+{
+	const char *excess = idem_guard_setting(guard, "excess");
+	Relation	parent;
+	char	   *finding;
+
+	if (excess == NULL)
+		return NULL;
+	parent = relation_open(key->parent, AccessShareLock);
+	finding = idem_count_offenders(parent,
+								   psprintf("SELECT count(*), min(format('%%s: %%s beyond the cap', concat_ws(', ', %s), p.%s) COLLATE \"C\") FROM %s p WHERE p.%s > '0'",
+											parent_key_sql(key),
+											quote_identifier(excess),
+											idem_qualified_name(parent),
+											quote_identifier(excess)),
+								   (Datum) 0,
+								   psprintf("of table \"%s\" of which more went back than came in: to be got back from whoever has it",
+											RelationGetRelationName(parent)));
 	relation_close(parent, AccessShareLock);
 	return finding;
 }
@@ -191,8 +220,15 @@ check_totals(const IdemGuard *guard, Oid rows)
 {
 	IdemLimitKey key;
 
+	char	   *wrong;
+	char	   *excess;
+
 	find_key(guard, &key);
-	return compare_totals(guard, &key, "");
+	wrong = compare_totals(guard, &key, "");
+	excess = find_excess(guard, &key);
+	if (wrong != NULL && excess != NULL)
+		return psprintf("%s; %s", wrong, excess);
+	return wrong ? wrong : excess;
 }
 
 /* How many rows of a table, its own, are there, or count? */
@@ -224,14 +260,18 @@ check_attached_children(const IdemGuard *guard, Oid rows)
 						  psprintf("JOIN (SELECT DISTINCT %s FROM %s c) r ON %s",
 								   child_keys_sql(&key),
 								   idem_qualified_name_of(rows),
-								   join_sql(&key, "r")));
+								   idem_limit_join_sql(&key, "r")));
 }
 
 /* Children that leave the table would stay counted. */
 static char *
 check_detached_children(const IdemGuard *guard, Oid rows)
 {
-	return count_children(guard, rows, counted_sql(guard));
+	IdemLimitKey key;
+
+	find_key(guard, &key);
+	return count_children(guard, rows,
+						  idem_limit_counted_sql(child_of(guard, &key)));
 }
 
 /* What an attached parent has used it cannot have by children of this table. */
@@ -277,8 +317,10 @@ check_check(const IdemGuard *guard, Oid rows)
 
 static const char *const child_columns[] = {"fk", "amount", "state", "same", NULL};
 static const char *const child_not_null[] = {"fk", NULL};
-static const char *const parent_columns[] = {"key", "cap", "used", "same_parent", NULL};
-static const char *const parent_not_null[] = {"cap", "used", NULL};
+static const char *const parent_columns[] = {"key", "cap", "used", "excess",
+"count_used", "same_parent", NULL};
+static const char *const parent_not_null[] = {"cap", "used", "excess",
+"count_used", NULL};
 
 static const IdemGuardKind limit_kind = {
 	.kind = "limit",

@@ -66,6 +66,9 @@ typedef struct TotalSettings
 /* the announcement of the innermost UPDATE under way */
 static IdemLimitChange *announced = NULL;
 
+/* the table whose totals a declaration is filling */
+static Oid	filling = InvalidOid;
+
 void
 idem_limit_announce(IdemLimitChange *change)
 {
@@ -78,6 +81,16 @@ void
 idem_limit_withdraw(IdemLimitChange *change)
 {
 	announced = change->outer;
+}
+
+/*
+ * A declaration fills the totals of this table from the sums; InvalidOid: it
+ * is done.  The declaration takes it back on every way out, errors included.
+ */
+void
+idem_limit_set_filling(Oid parent)
+{
+	filling = parent;
 }
 
 /* The columns of the key, as the foreign key references them. */
@@ -340,6 +353,8 @@ judge_total(const IdemGuardCall *call, TotalSettings *s)
 	/* one of which something is used cannot go; a new one starts at 0 */
 	if (changed && IDEM_CALL_IS_DELETE(call))
 		idem_refuse_delete(call);
+	if (changed && IDEM_CALL_IS_UPDATE(call) && filling == s->root)
+		return;
 	if (changed && (IDEM_CALL_IS_INSERT(call) ||
 					!take_announcement(call, s, &before, &after)))
 		refuse_write(call, s, changed);
@@ -379,12 +394,19 @@ setting(Trigger *trigger, const char *name)
 	return value ? value : "";
 }
 
-static bool
-is_total(Trigger *trigger)
+/* Does the trigger call this function of ours? */
+bool
+idem_limit_is_trigger(Trigger *trigger, const char *function)
 {
 	return get_func_namespace(trigger->tgfoid) ==
 		get_namespace_oid("idem", true) &&
-		strcmp(get_func_name(trigger->tgfoid), "keep_total") == 0;
+		strcmp(get_func_name(trigger->tgfoid), function) == 0;
+}
+
+bool
+idem_limit_same_setting(Trigger *a, Trigger *b, const char *name)
+{
+	return strcmp(setting(a, name), setting(b, name)) == 0;
 }
 
 /* Does the trigger of the parent consent to the trigger of the child? */
@@ -395,12 +417,13 @@ is_counterpart(Trigger *total, Trigger *limit, const IdemLimitKey *key)
 	"excess", "count_used", "same_parent"};
 	int			i;
 
-	if (!is_total(total) || total->tgconstrrelid != key->child ||
+	if (!idem_limit_is_trigger(total, "keep_total") ||
+		total->tgconstrrelid != key->child ||
 		total->tgenabled != TRIGGER_FIRES_ALWAYS)
 		return false;
 	for (i = 0; i < lengthof(agreed); i++)
 	{
-		if (strcmp(setting(total, agreed[i]), setting(limit, agreed[i])) != 0)
+		if (!idem_limit_same_setting(total, limit, agreed[i]))
 			return false;
 	}
 	return true;
@@ -439,7 +462,8 @@ idem_limit_excess_column(Relation parent, const char *used)
 	{
 		Trigger    *total = &triggers->triggers[i];
 
-		if (is_total(total) && strcmp(setting(total, "used"), used) == 0 &&
+		if (idem_limit_is_trigger(total, "keep_total") &&
+			strcmp(setting(total, "used"), used) == 0 &&
 			idem_trigger_setting(total, "excess") != NULL)
 			return idem_trigger_setting(total, "excess");
 	}
