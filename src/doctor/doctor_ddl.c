@@ -34,6 +34,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "base/declare.h"
 #include "base/guard.h"
@@ -108,7 +109,7 @@ check_enum_rename(AlterEnumStmt *stmt)
 
 /* ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY, before its first half. */
 static void
-check_detach_concurrently(AlterTableStmt *stmt, PartitionCmd *cmd)
+check_detach_concurrently(PartitionCmd *cmd)
 {
 	Oid			partition = RangeVarGetRelid(cmd->name, AccessShareLock, true);
 	Relation	rel;
@@ -117,6 +118,8 @@ check_detach_concurrently(AlterTableStmt *stmt, PartitionCmd *cmd)
 
 	if (!OidIsValid(partition))
 		return;
+	PushActiveSnapshot(GetLatestSnapshot());
+	SPI_connect();
 	rel = relation_open(partition, NoLock);
 	top = idem_root_relid(rel);
 	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
@@ -130,6 +133,8 @@ check_detach_concurrently(AlterTableStmt *stmt, PartitionCmd *cmd)
 								partition);
 	}
 	relation_close(rel, NoLock);
+	SPI_finish();
+	PopActiveSnapshot();
 }
 
 static void
@@ -147,8 +152,7 @@ at_start(Node *parsetree)
 
 		if (cmd->subtype == AT_DetachPartition &&
 			((PartitionCmd *) cmd->def)->concurrent)
-			check_detach_concurrently((AlterTableStmt *) parsetree,
-									  (PartitionCmd *) cmd->def);
+			check_detach_concurrently((PartitionCmd *) cmd->def);
 	}
 }
 

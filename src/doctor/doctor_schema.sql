@@ -8,6 +8,8 @@ CREATE VIEW idem.schema_columns AS
 WITH named AS (
     SELECT c.oid AS relid, a.attnum, a.attname::text AS name, a.atttypid, a.attcollation,
            coalesce(nullif(t.typbasetype, 0), t.oid) AS base_type,
+           -- rows of such tables repeat what stands elsewhere
+           c.relname ~* '(^|_)(history|histories|audit|audits|log|logs|version|versions|archive|archived|backup|tmp|staging|snapshot|snapshots)$' AS is_copy,
            a.attname ~* ('(^|_)(amount|amt|price|total|subtotal|balance|fees?|cost|paid|refunded|captured|authorized|charged|'
                          'debit|credit|payout|tax|vat|discount|surcharge|tip|fare|principal|proceeds|revenue)(_|$)')
            AND a.attname !~* ('(^|_)(id|at|on|by|type|kind|count|counts|rate|rates|percent|percentage|pct|code|name|currency|status|state|'
@@ -19,7 +21,7 @@ WITH named AS (
            a.attname ~* ('^(.*_)?idempoten(cy|t)_?(key|token|id)$|^out_(trade|refund|request|order)_no$|^request_?(no|num|number|uuid|key|token)$|'
                          '^serial_?(no|num|number)$|^(uuid|guid)$') AS key_name,
            a.attname ~* ('^(merchant_|external_|provider_|psp_|gateway_|processor_|channel_|bank_)?(order|trade|refund|payment|transaction|txn|charge|capture|transfer|payout|invoice|voucher|reference|receipt|connector_transaction)_?(no|num|number|sn|uuid|ref|reference|external_key)$|'
-                         '^(.*_)?(external|provider|psp|gateway|processor|bank|channel|connector)_(id|key|ref|reference|(transaction|payment|refund|charge|order|payout|transfer)_?(id|key|ref|reference)?)$|'
+                         '^(.*_)?external_(id|key|ref|reference)$|^(.*_)?(provider|psp|gateway|processor|bank|channel|connector)_(key|ref|reference|(transaction|payment|refund|charge|order|payout|transfer)_?(id|key|ref|reference))$|'
                          '^request_id$|^(message|msg|event)_?(id|key|uuid)$|^(.*_)?external_key$') AS money_key_name
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -32,9 +34,13 @@ WITH named AS (
 SELECT relid::regclass AS relation, attnum, name, base_type::regtype AS type, attcollation AS collation_oid,
        amount_name AND base_type IN ('pg_catalog.money_micro'::regtype, 'numeric'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype,
                                      'float4'::regtype, 'float8'::regtype, 'money'::regtype) AS is_amount,
-       status_name AND (base_type IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+       status_name AND NOT is_copy
+       -- the state of an address
+       AND NOT (name = 'state' AND bool_or(name ~* '^(city|town|zip|zip_?code|zipcode|postal_?code|country|country_code|address_?line_?1|address1)$') OVER (PARTITION BY relid))
+       AND (base_type IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype)
                         OR (SELECT t.typtype = 'e' FROM pg_catalog.pg_type t WHERE t.oid = base_type)) AS is_status,
-       (key_name OR money_key_name AND bool_or(amount_name AND base_type IN ('pg_catalog.money_micro'::regtype, 'numeric'::regtype, 'int8'::regtype, 'int4'::regtype,
+       NOT is_copy
+       AND (key_name OR money_key_name AND bool_or(amount_name AND base_type IN ('pg_catalog.money_micro'::regtype, 'numeric'::regtype, 'int8'::regtype, 'int4'::regtype,
                                                                              'float4'::regtype, 'float8'::regtype, 'money'::regtype)) OVER (PARTITION BY relid))
        AND base_type IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'uuid'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype) AS is_key,
        bool_or(name ~* '(^|_)(currency|ccy|iso_?code)(_|$)') OVER (PARTITION BY relid) AS has_currency

@@ -33,6 +33,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "base/declare.h"
@@ -439,9 +440,12 @@ idem_settle_notes(void)
 	{
 		ListCell   *lc;
 
+		/* rows that came after the statement began and before it locked */
+		PushActiveSnapshot(GetLatestSnapshot());
 		SPI_connect();
 		foreach(lc, notes)
 			settle(lfirst(lc));
 		SPI_finish();
+		PopActiveSnapshot();
 	}
 }
