@@ -35,9 +35,10 @@ COMMENT ON FUNCTION idem.refuse_truncate() IS
 
 -- A table is kept by name, so that a dump of the log can be restored before
 -- the table is, or without it; the doctor's event triggers follow a rename.
+-- No key: the data of a dump is restored into a log that already tells of
+-- the restore itself, with numbers of its own.
 CREATE TABLE idem.change (
-    id          bigint GENERATED ALWAYS AS IDENTITY
-                CONSTRAINT change_pkey PRIMARY KEY,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
     at          timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     role        name NOT NULL DEFAULT SESSION_USER,
     action      text COLLATE "C" NOT NULL,
@@ -51,7 +52,7 @@ CREATE TABLE idem.change (
 CREATE INDEX change_table ON idem.change (table_name, table_schema) WHERE table_name IS NOT NULL;
 COMMENT ON INDEX idem.change_table IS 'the changes of one table, which is looked for when it is renamed';
 COMMENT ON TABLE idem.change IS 'every declaration of a rule and every rule taken off, append-only; read it as idem.change_log';
-COMMENT ON COLUMN idem.change.id IS 'order of the changes';
+COMMENT ON COLUMN idem.change.id IS 'order of the changes of one instant';
 COMMENT ON COLUMN idem.change.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.change.role IS 'session user who did it';
 COMMENT ON COLUMN idem.change.action IS 'declared, dropped, granted, unguarded (a change passed by idem.allow_unguarded) or rearmed';
@@ -72,7 +73,7 @@ FROM idem.change l
 LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = l.table_schema
 LEFT JOIN pg_catalog.pg_class c ON c.relname = l.table_name AND c.relnamespace = n.oid;
 COMMENT ON VIEW idem.change_log IS 'every declaration of a rule and every rule taken off';
-COMMENT ON COLUMN idem.change_log.id IS 'order of the changes';
+COMMENT ON COLUMN idem.change_log.id IS 'order of the changes of one instant';
 COMMENT ON COLUMN idem.change_log.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.change_log.role IS 'session user who did it';
 COMMENT ON COLUMN idem.change_log.action IS 'declared, dropped, granted, unguarded (a change passed by idem.allow_unguarded) or rearmed';

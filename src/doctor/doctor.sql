@@ -205,10 +205,19 @@ SELECT DISTINCT m.relation, m.kind, m.name,
        pg_catalog.format('DROP RULE %I ON %s', r.rulename, m.member),
        m.member
 FROM tables m
-JOIN pg_catalog.pg_rewrite r ON r.ev_class = m.member AND r.ev_type <> '1';
+JOIN pg_catalog.pg_rewrite r ON r.ev_class = m.member AND r.ev_type <> '1'
+UNION ALL
+-- the triggers of the extension's own tables, all of which fire always
+SELECT t.tgrelid::regclass, 'extension', t.tgname::text,
+       pg_catalog.format('trigger does not fire always on %s', t.tgrelid::regclass),
+       pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', t.tgrelid::regclass, t.tgname),
+       t.tgrelid::regclass
+FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid AND c.relnamespace = 'idem'::regnamespace
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'A';
 COMMENT ON VIEW idem.guard_problems IS 'what keeps a guard from guarding, a row each';
 COMMENT ON COLUMN idem.guard_problems.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guard_problems.kind IS 'states, limit, fixed or kept';
+COMMENT ON COLUMN idem.guard_problems.kind IS 'states, limit, fixed or kept; extension for a trigger of a table of idem';
 COMMENT ON COLUMN idem.guard_problems.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guard_problems.problem IS 'what is wrong';
 COMMENT ON COLUMN idem.guard_problems.remedy IS 'what puts it right';
@@ -228,7 +237,7 @@ LEFT JOIN (SELECT relation, kind, name,
 LEFT JOIN LATERAL (SELECT role, at FROM idem.change_log
                    WHERE relation = g.relation AND kind = g.kind AND name = g.name
                          AND action = 'declared'
-                   ORDER BY id DESC LIMIT 1) c ON true
+                   ORDER BY at DESC, id DESC LIMIT 1) c ON true
 WHERE g.part = 'row' AND NOT g.is_clone;
 GRANT SELECT ON idem.guards TO PUBLIC;
 COMMENT ON VIEW idem.guards IS 'every guard of this database, from the triggers themselves, and whether it is intact';
@@ -250,7 +259,7 @@ FROM (SELECT DISTINCT ON (relation, kind, name) *
       FROM idem.change_log
       WHERE kind IN ('states', 'limit', 'fixed', 'kept') AND action IN ('declared', 'dropped')
             AND relation IS NOT NULL
-      ORDER BY relation, kind, name, id DESC) last
+      ORDER BY relation, kind, name, at DESC, id DESC) last
 WHERE last.action = 'declared'
       AND NOT EXISTS (SELECT FROM idem.guard_triggers g
                       WHERE g.relation = last.relation AND g.part = 'row'
@@ -270,10 +279,10 @@ SELECT DISTINCT ON (l.table_schema, l.table_name, l.kind, l.name)
 FROM idem.change_log l
 WHERE l.action = 'unguarded'
       AND NOT EXISTS (SELECT FROM idem.change_log r
-                      WHERE r.action IN ('rearmed', 'declared', 'dropped') AND r.id > l.id
+                      WHERE r.action IN ('rearmed', 'declared', 'dropped') AND (r.at, r.id) > (l.at, l.id)
                             AND (r.table_schema, r.table_name) IS NOT DISTINCT FROM (l.table_schema, l.table_name)
                             AND r.kind = l.kind AND r.name = l.name)
-ORDER BY l.table_schema, l.table_name, l.kind, l.name, l.id DESC;
+ORDER BY l.table_schema, l.table_name, l.kind, l.name, l.at DESC, l.id DESC;
 COMMENT ON VIEW idem.guards_weakened IS 'guards that a change passed by idem.allow_unguarded touched, until idem.rearm()';
 COMMENT ON COLUMN idem.guards_weakened.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guards_weakened.kind IS 'states, limit, fixed or kept; extension for a function of idem';

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -130,6 +131,20 @@ top_of(Oid relid)
 	return relid;
 }
 
+/* A trigger of a table of the extension. */
+static void
+refuse_own_trigger(Oid relid, const IdemGuard *guard, const char *what)
+{
+	if (idem_reason_given())
+	{
+		idem_note_passed(relid, "extension", guard->name, what);
+		return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			 errmsg("cannot %s: it belongs to extension idem", what)));
+}
+
 /*
  * The same for a trigger of a guard, whatever part it plays: kind NULL is one
  * that refuses TRUNCATE, bound the child of a limit's counterpart.
@@ -152,8 +167,6 @@ idem_refuse_trigger(Oid relid, const IdemGuardKind *kind,
 	}
 	if (name != NULL)
 		idem_refuse_change(top, found->kind, name, what, NULL);
-	else if (kind == NULL && strncmp(idem_qualified_name_of(relid), "idem.", 5) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				 errmsg("cannot %s: it belongs to extension idem", what)));
+	else if (get_rel_namespace(relid) == get_namespace_oid("idem", false))
+		refuse_own_trigger(relid, guard, what);
 }

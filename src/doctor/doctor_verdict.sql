@@ -11,7 +11,7 @@ CREATE FUNCTION idem.doctor()
     AS $doctor$
 SELECT * FROM (
 -- guards that are there and do not guard
-SELECT DISTINCT 'error', format('%s guard %I on %s', kind, name, relation), problem, remedy
+SELECT DISTINCT 'error', format(CASE kind WHEN 'extension' THEN '%s trigger %I on %s' ELSE '%s guard %I on %s' END, kind, name, relation), problem, remedy
 FROM idem.guard_problems
 UNION ALL
 -- guards that were declared and are gone
