@@ -468,7 +468,8 @@ idem_make()
 	make_log=$1
 	shift
 	idem_run "$make_log" make -C "$src" with_llvm=no \
-		PG_CONFIG="$bin/pg_config" PG_CFLAGS="${IDEM_CFLAGS:-}" "$@"
+		PG_CONFIG="$bin/pg_config" PG_CFLAGS="${IDEM_CFLAGS:-}" \
+		SHLIB_LINK="${IDEM_LDFLAGS:-}" "$@"
 }
 
 # Build from nothing and install into the private server.

@@ -14,7 +14,9 @@
 # is 1 if anything failed.
 #
 # --keep leaves the folder with the cluster and all results.
-# IDEM_CFLAGS adds flags for the compiler, PROVE_FLAGS for prove.
+# IDEM_CFLAGS adds flags for the compiler, IDEM_LDFLAGS for linking,
+# PROVE_FLAGS for prove; IDEM_SAVE names a folder into which the copy of the
+# checkout is saved at the end, with all that was built and written in it.
 
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -52,6 +54,7 @@ main()
 		suite isolation "$isolation_tests"
 		suite tap "$tap_tests"
 	fi
+	[ -z "${IDEM_SAVE:-}" ] || cp -R "$src" "$IDEM_SAVE" || die "nothing saved"
 	[ "$skipped" -eq 0 ] || say "$skipped skipped"
 	keep=${keep_wanted:-no}
 	[ "$keep" = no ] || idem_kept contrib_regression

@@ -1,0 +1,245 @@
+#!/bin/sh
+# sanitize.sh - undefined behaviour, wrong memory, growing memory
+#
+#	sh test/sanitize.sh [undefined | assert | valgrind | growth]... [--calls N]
+#
+#	undefined  all regress and isolation tests with idem under gcc's sanitizer
+#	           of undefined behaviour, which ends the backend at a finding
+#	assert     the same on a server with assertions
+#	valgrind   the regress tests on that server under valgrind, with the
+#	           server's own list of what it is to be silent about
+#	growth     one backend claims, transitions and refunds N million times
+#	           (1, unless told otherwise); its memory must not grow
+#
+# All of them, unless told otherwise.  A server with assertions is in no
+# package: its source comes by "apt-get source", is built once with
+# USE_VALGRIND, and is kept in $IDEM_CACHE (see idem_cache in lib.sh).  That
+# needs a line for sources among apt's, or IDEM_PG_SOURCE, a folder with an
+# unpacked source of PostgreSQL.
+#
+# A finding counts as ours if one of our files is named in it; others are
+# told.  The last line is "N findings, N tests failed"; the exit status is 1
+# unless both are 0.
+
+set -u
+here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+. "$here/test/lib.sh"
+
+findings=0
+failures=0
+calls=1
+
+main()
+{
+	wanted=
+	while [ $# -gt 0 ]; do
+		case $1 in
+			--calls)	calls=${2:?"--calls needs a number"}; shift ;;
+			undefined | assert | valgrind | growth)	wanted="$wanted $1" ;;
+			-h | --help)	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+			*)	die "unknown: $1" ;;
+		esac
+		shift
+	done
+	idem_begin "$here"
+	regress_tests=$(names "$here"/sql/*.sql)
+	isolation_tests=$(names "$here"/test/isolation/specs/*.spec)
+	for one in ${wanted:-undefined assert valgrind growth}; do
+		say "--- $one"
+		"run_$one"
+		fresh_folder
+	done
+	say "$findings findings, $failures tests failed"
+	[ $((findings + failures)) -eq 0 ]
+}
+
+names()
+{
+	for file in "$@"; do
+		file=${file##*/}
+		printf '%s ' "${file%.*}"
+	done
+}
+
+# The next one begins with another server and an empty cluster.
+fresh_folder()
+{
+	idem_stop_server
+	idem_sweep
+	rm -rf "$tmp/root" "$tmp/data" "$tmp"/*.log
+	IDEM_CFLAGS=
+	IDEM_LDFLAGS=
+	under=
+}
+
+# ----------------------------------------------------------------------
+# Undefined behaviour
+# ----------------------------------------------------------------------
+
+# The server's makefiles say -fwrapv; -fno-wrapv makes an overflow of ours
+# undefined again, so that it is seen.
+run_undefined()
+{
+	idem_need sanitize
+	idem_relocate
+	IDEM_CFLAGS="-O1 -g -fsanitize=undefined -fno-wrapv -fno-sanitize-recover=undefined"
+	IDEM_LDFLAGS="-fsanitize=undefined -static-libubsan"
+	idem_build "$tmp/build.log" || die "building failed"
+	idem_cluster "fsync = off"
+	say "idem on PostgreSQL $version, gcc's -fsanitize=undefined"
+	suite regress "$regress_tests"
+	suite isolation "$isolation_tests"
+	judge "runtime error|terminated by signal"
+}
+
+# ----------------------------------------------------------------------
+# A server with assertions
+# ----------------------------------------------------------------------
+
+run_assert()
+{
+	assert_server
+	idem_cluster "fsync = off"
+	say "idem on PostgreSQL $version with assertions"
+	suite regress "$regress_tests"
+	suite isolation "$isolation_tests"
+	judge "TRAP|terminated by signal"
+}
+
+# Private copy of the cached server, with idem built for it.
+assert_server()
+{
+	idem_cache
+	idem_need sanitize
+	major=$("$pg_config" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+	prefix=$cache/assert-$major
+	[ -e "$prefix/done" ] || make_assert_server
+	PG_CONFIG=$prefix/bin/pg_config
+	idem_need sanitize
+	idem_relocate
+	IDEM_CFLAGS="-DUSE_ASSERT_CHECKING -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare"
+	idem_build "$tmp/build.log" || die "building failed"
+	warned=$(grep -c 'warning:' "$tmp/build.log")
+	[ "$warned" -eq 0 ] || {
+		grep 'warning:' "$tmp/build.log"
+		findings=$((findings + warned))
+	}
+}
+
+make_assert_server()
+{
+	command -v valgrind >/dev/null || idem_need_command valgrind valgrind
+	[ -e /usr/include/unicode/ucol.h ] || {
+		packages="libicu-dev pkg-config bison flex"
+		idem_install
+	}
+	say "building a server with assertions, once (some minutes)"
+	rm -rf "$prefix"
+	mkdir -p "$prefix/build"
+	source=${IDEM_PG_SOURCE:-}
+	if [ -z "$source" ]; then
+		(cd "$prefix" && apt-get source -qq --download-only "postgresql-$major" &&
+			tar -xf postgresql-*.orig.tar.*) >"$tmp/source.log" 2>&1 || {
+			tail -n 5 "$tmp/source.log" | sed 's/^/    /'
+			die "apt has no source of postgresql-$major (is there a deb-src line?); set IDEM_PG_SOURCE"
+		}
+		source=$(echo "$prefix"/postgresql-*/)
+	fi
+	(
+		cd "$prefix/build" &&
+			"$source/configure" -q --prefix="$prefix" --enable-cassert --enable-debug \
+				--with-icu --without-readline --without-zlib \
+				CPPFLAGS=-DUSE_VALGRIND CFLAGS='-Og -g' &&
+			make -s -j "$(nproc)" -C src install && make -s -C contrib install
+	) >"$tmp/assert.log" 2>&1 || {
+		tail -n 20 "$tmp/assert.log" | sed 's/^/    /'
+		die "the server could not be built"
+	}
+	cp "$source/src/tools/valgrind.supp" "$prefix/"
+	rm -rf "$prefix/build"
+	: >"$prefix/done"
+}
+
+# ----------------------------------------------------------------------
+# Valgrind
+# ----------------------------------------------------------------------
+
+# The isolation tests would take half an hour under valgrind, and time decides
+# in them who waits: they are left to the other checks.
+run_valgrind()
+{
+	assert_server
+	# shellcheck disable=SC2086 # $as is several words
+	$as mkdir "$tmp/valgrind"
+	idem_step "$tmp/initdb.log" "making a cluster" true
+	under="valgrind --quiet --trace-children=yes --track-origins=yes
+		--leak-check=no --read-var-info=no --gen-suppressions=no
+		--suppressions=$prefix/valgrind.supp
+		--error-markers=VALGRINDERROR-BEGIN,VALGRINDERROR-END
+		--log-file=$tmp/valgrind/%p"
+	idem_cluster "fsync = off" "autovacuum = off"
+	say "idem on PostgreSQL $version with assertions, under valgrind"
+	suite regress "$regress_tests"
+	cat "$tmp"/valgrind/* >>"$tmp/server.log"
+	judge "VALGRINDERROR-BEGIN|TRAP|terminated by signal"
+}
+
+# ----------------------------------------------------------------------
+# Growth
+# ----------------------------------------------------------------------
+
+# The backend's own memory is asked after a twentieth of the calls and at the
+# end.  What may differ is a little, and not as many bytes as calls.
+run_growth()
+{
+	PG_CONFIG=
+	idem_need sanitize
+	idem_relocate
+	idem_build "$tmp/build.log" || die "building failed"
+	idem_cluster "fsync = off" "autovacuum = on" "max_wal_size = 4GB"
+	say "idem on PostgreSQL $version, $calls million calls of each kind in one backend"
+	idem_step "$tmp/growth.log" "the calls" "$bin/psql" -X -q -A -t -h "$tmp" -U postgres \
+		-d postgres -v ON_ERROR_STOP=1 -v calls="$((calls * 1000000))" \
+		-f "$src/test/growth.sql"
+	grep -E '^[a-z]' "$tmp/growth.log" | sed 's/^/    /'
+	grew=$(grep -c '^GREW' "$tmp/growth.log")
+	grep '^GREW' "$tmp/growth.log"
+	findings=$((findings + grew))
+}
+
+# ----------------------------------------------------------------------
+# Tests and what was said meanwhile
+# ----------------------------------------------------------------------
+
+suite()
+{
+	kind=$1
+	count=$(echo "$2" | wc -w)
+	case $kind in
+		regress)	set -- REGRESS="$2" ISOLATION= ;;
+		isolation)	set -- REGRESS= ISOLATION="$2" ;;
+	esac
+	idem_run "$tmp/$kind.log" env PGHOST="$tmp" PGUSER=postgres PGISOLATIONTIMEOUT=600 \
+		make -C "$src" with_llvm=no PG_CONFIG="$bin/pg_config" \
+		-k installcheck TAP_TESTS= "$@"
+	passed=$(grep -Ec '^(test +[^ ]+ +\.\.\. ok|ok [0-9]+ +[-+] )' "$tmp/$kind.log")
+	say "$kind: $passed of $count passed"
+	[ "$passed" -eq "$count" ] && return
+	failures=$((failures + count - passed))
+	grep -E '(^not ok|\.\.\. FAILED)' "$tmp/$kind.log" | sed 's/^/    /'
+	diffs=$src/regression.diffs
+	[ "$kind" = regress ] || diffs=$src/output_iso/regression.diffs
+	[ ! -s "$diffs" ] || head -n 60 "$diffs" | sed 's/^/    /'
+}
+
+# What the server's log has of the pattern $1.
+judge()
+{
+	seen=$(grep -Ec "$1" "$tmp/server.log")
+	say "$seen findings"
+	[ "$seen" -eq 0 ] && return
+	findings=$((findings + seen))
+	grep -E -A 12 "$1" "$tmp/server.log" | head -n 80 | sed 's/^/    /'
+}
+
+main "$@"
