@@ -3,10 +3,10 @@
 #
 #	sh test/faults.sh [--rounds N] [--seed N] [--kind KIND] [--keep] [--installed]
 #
-# Every round eight sessions claim keys, move payments, refund, and try what
-# guards forbid, at random, at each isolation level, with savepoints and
-# rollbacks; each writes to a file what it was told.  In the middle comes a
-# fault:
+# Every round eight sessions claim keys for effects inside and outside, move
+# payments, refund, and try what guards forbid, at random, at each isolation
+# level, with savepoints and rollbacks; each writes to a file what it was told,
+# and there an effect outside is a line.  In the middle comes a fault:
 #
 #	crash      SIGKILL of the whole server
 #	async      the same under synchronous_commit = off
@@ -25,7 +25,7 @@
 # The seed of the run is printed; round N of it is made anew by the same seed
 # and --from N --rounds 1 --kind KIND (the scripts and moments, not how the
 # sessions interleave).  6 rounds unless told otherwise.  The last line is
-# "N rounds, N faults, ..., N wrong"; the exit status is 1 if anything was.
+# "N rounds, N faults, ... N wrong"; the exit status is 1 if anything was.
 # --keep leaves the folder of a round that went wrong, --installed takes the
 # idem that is installed with the server instead of building one.
 
@@ -93,7 +93,7 @@ main()
 		fi
 	done
 	say "$rounds rounds, $faults faults, $skipped skipped, $transactions transactions," \
-		"$grants effects granted, $wrong wrong; seed $seed"
+		"$grants effects granted, $sent sent, $wrong wrong; seed $seed"
 	if [ "$wrong" -gt 0 ] && [ "$keep_wanted" = yes ]; then
 		keep=yes
 		mounted=
@@ -135,6 +135,7 @@ make_cluster()
 	database=
 	transactions=0
 	grants=0
+	sent=0
 }
 
 # The cluster in folder $1 is the one that the server of this script runs.
@@ -230,8 +231,9 @@ pause()
 
 end_workers()
 {
+	# INT lets psql write what it has to say
 	for job in $workers; do
-		idem_signal TERM "$job"
+		idem_signal INT "$job"
 	done
 	for job in $workers; do
 		idem_wait "$job" 2>/dev/null
@@ -354,13 +356,16 @@ judge()
 	[ ! -s "$tmp/wrong" ] || bad=1
 	count=$(ask -c "SELECT count(DISTINCT (worker, tx)) FILTER (WHERE ended = 'COMMIT') || '|' ||
 		count(*) FILTER (WHERE what = 'claim' AND w3 = 't' AND ended = 'COMMIT' AND NOT undone) || '|' ||
+		count(*) FILTER (WHERE what = 'sent') || '|' ||
 		count(*) FILTER (WHERE what = 'claim' AND w2 = 'in_progress') || '|' ||
 		count(*) FILTER (WHERE what = 'code' AND w1 <> '00000') FROM said WHERE round = $round")
-	transactions=$((transactions + ${count%%|*}))
-	count=${count#*|}
-	grants=$((grants + ${count%%|*}))
-	say "round $round: $kind, ${count%%|*} granted, $(echo "${count#*|}" | cut -d '|' -f 1) met a rival," \
-		"${count##*|} errors$([ "$bad" -eq 0 ] || echo ", WRONG")"
+	# shellcheck disable=SC2086 # a list of numbers
+	set -- $(echo "$count" | tr '|' ' ')
+	transactions=$((transactions + ${1:-0}))
+	grants=$((grants + ${2:-0}))
+	sent=$((sent + ${3:-0}))
+	say "round $round: $kind, ${1:-?} committed, ${2:-?} effects granted, ${3:-?} sent," \
+		"${4:-?} met a rival, ${5:-?} errors$([ "$bad" -eq 0 ] || echo ", WRONG")"
 	[ "$bad" -eq 0 ] || {
 		sed 's/^/    /' "$tmp/wrong" | head -n 20
 		: >"$tmp/server.log"
@@ -390,19 +395,9 @@ rows_of()
 retry()
 {
 	durable=t
-	ask -c "SELECT DISTINCT w2 FROM said WHERE round = $round AND what = 'try' AND w1 = 'claim'" |
-		awk -v round="$round" '
-			BEGIN { print "SELECT '\''end|'\'' || clock_timestamp();" }
-			{
-				tag = round ".9." NR ".1"
-				print "\\echo tx|" NR "|READ COMMITTED"
-				print "BEGIN;"
-				print "\\echo try|claim|" $1 "|" tag
-				print "SELECT pay('\''" $1 "'\'', " (10 + substr($1, 2) % 37) ", '\''" tag "'\'');"
-				print "\\echo code|:SQLSTATE"
-				print "COMMIT;"
-				print "SELECT '\''end|'\'' || clock_timestamp();"
-			}' >"$tmp/said/9.sql"
+	ask -c "SELECT DISTINCT w2 FROM said WHERE round = $round AND what = 'try' AND w1 IN ('claim', 'reserve')" |
+		awk -v seed="$seed" -v round="$round" -v worker=9 -v again=1 \
+			-f "$src/test/faults/work.awk" >"$tmp/said/9.sql"
 	"$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults -f "$tmp/said/9.sql" \
 		>"$tmp/said/9.out" 2>"$tmp/said/9.err"
 	rows_of 9

@@ -169,6 +169,29 @@ SELECT 'moved twice', w1 || ' -> ' || w2
     WHERE what = 'move' AND w3 = 'applied' AND NOT undone AND ended = 'COMMIT'
     GROUP BY w1, w2, CASE WHEN durable THEN 0 ELSE round END HAVING count(*) > 1
 UNION ALL
+-- an effect outside: sent once, whatever synchronous_commit says
+SELECT 'sent twice', w1 FROM public.said WHERE what = 'sent' GROUP BY w1 HAVING count(*) > 1
+UNION ALL
+SELECT 'reserved after it was sent', r.w1
+    FROM public.said r JOIN public.said s ON s.what = 'sent' AND s.w1 = r.w1 AND s.ended_at < r.began
+    WHERE r.what = 'reserve' AND r.w2 = 'reserved'
+UNION ALL
+-- its end is final: a repeat replays
+SELECT 'not replayed after its end: ' || r.w2, r.w1
+    FROM public.said r JOIN public.said s
+        ON s.what = 'complete' AND s.w2 = 'succeeded' AND s.w1 = r.w1 AND s.ended_at < r.began AND s.durable
+    WHERE r.what = 'reserve' AND r.w2 NOT IN ('replayed', 'mismatch')
+        AND EXISTS (SELECT FROM public.said c
+            WHERE (c.round, c.worker, c.tx, c.seq) = (r.round, r.worker, r.tx, r.seq - 1)
+                AND c.what = 'code' AND c.w1 = '00000')
+UNION ALL
+-- after the last try every key was sent, or somebody has to look at it
+SELECT 'never sent', w2
+    FROM (SELECT DISTINCT w2 FROM public.said WHERE what = 'try' AND w1 = 'reserve') t
+    WHERE NOT EXISTS (SELECT FROM public.said s WHERE s.what = 'sent' AND s.w1 = t.w2)
+        AND NOT EXISTS (SELECT FROM public.said s WHERE s.what IN ('reserve', 'unsent') AND s.w1 = t.w2
+            AND s.w2 IN ('unknown', 'in_progress', 'replayed'))
+UNION ALL
 -- errors are those that a client must expect
 SELECT 'SQLSTATE ' || w1, count(*)::text
     FROM public.said

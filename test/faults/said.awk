@@ -58,7 +58,7 @@ $0 == "COMMIT" || $0 == "ROLLBACK" {
 	next
 }
 
-/^(try|code|claim|move|refund|release|see|sent)\|/ {
+/^(try|code|claim|move|refund|release|see|reserve|sent|unsent|complete)\|/ {
 	undone[++rows] = 0
 	line = $1
 	for (i = 2; i <= 7; i++)

@@ -7,6 +7,7 @@
 
 CREATE EXTENSION idem;
 SELECT idem.create_scope('work', effect => 'inside', fields => '{amount}');
+SELECT idem.create_scope('sent', effect => 'outside', fields => '{amount}');
 
 CREATE TABLE account (id int PRIMARY KEY, balance bigint NOT NULL);
 INSERT INTO account SELECT i, 1000000000 FROM generate_series(0, 9) i;

@@ -1,6 +1,7 @@
 # work.awk - the script of one worker: psql commands at random
 #
 #	awk -v seed=N -v round=N -v worker=N -v count=N -f work.awk
+#	awk -v seed=N -v round=N -v worker=N -v again=1 -f work.awk <KEYS
 #
 # Every transaction says "tx|number|level", before each statement "try|what|on
 # what|tag", after it "code|SQLSTATE", and after its end "end|time"; psql itself
@@ -35,15 +36,14 @@ function try(what, on, sql)
 	tag = round "." worker "." tx "." ++statement
 	gsub(/TAG/, "'" tag "'", sql)
 	print "\\echo try|" what "|" on "|" tag
-	print sql ";"
+	print sql (sql ~ /gset/ ? "" : ";")
 	print "\\echo code|:SQLSTATE"
 }
 
-function claim(	k, amount)
+function claim(k,	amount)
 {
-	k = key()
 	amount = 10 + substr(k, 2) % 37
-	if (pick(12) == 0)
+	if (!again && pick(12) == 0)
 		amount++
 	try("claim", k, "SELECT pay('" k "', " amount ", TAG)")
 }
@@ -85,11 +85,40 @@ function forbidden(	p)
 		"|UPDATE refund SET amount = amount - 1 WHERE payment_id = " p))
 }
 
+# An effect outside: the line "sent" in the worker's file is the effect.  It is
+# written where, and only where, dispatch said "granted".
+function outside(k)
+{
+	print "\\set mine f"
+	print "\\set sent_granted f"
+	print "\\set reserved"
+	print "BEGIN ISOLATION LEVEL " level ";"
+	try("reserve", k, "SELECT outcome AS reserved, token, outcome = 'reserved' AS mine FROM idem.reserve('sent', '" k \
+		"', '{\"amount\": 5}', lease => '50 ms') \\gset")
+	print "\\echo reserve|" k "|:reserved"
+	print "COMMIT;"
+	if (pick(4) == 0)
+		print "SELECT FROM pg_sleep(0.02);"
+	print "\\if :mine"
+	try("dispatch", k, "CALL idem.dispatch('sent', '" k "', :token) \\gset sent_")
+	print "\\if :sent_granted"
+	print "\\echo sent|" k "|" tag
+	print "\\else"
+	print "\\echo unsent|" k "|:sent_outcome"
+	print "\\endif"
+	print "\\endif"
+	print "\\if :sent_granted"
+	try("complete", k, "SELECT concat_ws('|', 'complete', key, outcome) FROM idem.complete('sent', '" k "', :token, '" \
+		one_of("succeeded|succeeded|unknown") "', '{\"ok\": true}')")
+	print "\\endif"
+	print "\\echo COMMIT"
+}
+
 function any(	dice)
 {
 	dice = pick(20)
 	if (dice < 7)
-		claim()
+		claim(key())
 	else if (dice < 11)
 		move()
 	else if (dice < 14)
@@ -106,6 +135,23 @@ function any(	dice)
 		try("see", p = payment(), "SELECT see(" p ")")
 }
 
+# A client that was cut off comes again, with every key that it tried.
+again {
+	statement = 0
+	tx = NR
+	level = "READ COMMITTED"
+	print "\\echo tx|" tx "|" level
+	if ($1 ~ /^o/)
+		outside($1)
+	else
+	{
+		print "BEGIN;"
+		claim($1)
+		print "COMMIT;"
+	}
+	print "SELECT 'end|' || clock_timestamp();"
+}
+
 BEGIN {
 	srand(seed * 64 + worker)
 	print "SELECT 'end|' || clock_timestamp();"
@@ -114,6 +160,12 @@ BEGIN {
 		statement = 0
 		level = one_of("READ COMMITTED|REPEATABLE READ|SERIALIZABLE")
 		print "\\echo tx|" tx "|" level
+		if (pick(8) == 0)
+		{
+			outside("o" substr(key(), 2))
+			print "SELECT 'end|' || clock_timestamp();"
+			continue
+		}
 		print "BEGIN ISOLATION LEVEL " level ";"
 		if (pick(4) == 0)
 		{

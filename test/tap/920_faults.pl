@@ -19,5 +19,7 @@ note($said);
 like($said, qr/^6 rounds, [56] faults, .*, 0 wrong; seed $seed$/m, 'every fault came');
 my ($grants) = $said =~ /(\d+) effects granted/;
 cmp_ok($grants // 0, '>', 100, 'effects were granted');
+my ($sent) = $said =~ /(\d+) sent/;
+cmp_ok($sent // 0, '>', 30, 'and sent');
 
 done_testing();
