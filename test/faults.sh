@@ -359,7 +359,7 @@ judge()
 		count(*) FILTER (WHERE what = 'sent') || '|' ||
 		count(*) FILTER (WHERE what = 'claim' AND w2 = 'in_progress') || '|' ||
 		count(*) FILTER (WHERE what = 'code' AND w1 <> '00000') FROM said WHERE round = $round")
-	# shellcheck disable=SC2086 # a list of numbers
+	# shellcheck disable=SC2046 # a list of numbers
 	set -- $(echo "$count" | tr '|' ' ')
 	transactions=$((transactions + ${1:-0}))
 	grants=$((grants + ${2:-0}))
