@@ -62,8 +62,15 @@ INSERT INTO money_workers VALUES ('0.01', 'USD');
 SELECT idem.sum(amount, currency) FROM money_workers;
 RESET ALL;
 
--- States are not made or read by hand.
-SELECT idem.money_micro_sum_currency_deserialize('\x00', NULL);
+-- States are not made or read by hand: no such call (42883), or, on older
+-- minor releases, no such value (0A000).
+DO $$
+BEGIN
+	PERFORM idem.money_micro_sum_currency_deserialize('\x00', NULL);
+	RAISE 'a state was made by hand';
+EXCEPTION WHEN undefined_function OR feature_not_supported THEN
+	NULL;
+END $$;
 \set VERBOSITY default
 
 -- Partition by partition the same.
