@@ -4,7 +4,8 @@
 #	sh test/coverage.sh [--bar PERCENT] [--lines] [TEST]...
 #
 # Builds with gcov's counters, runs all suites (or the TESTs, by name) through
-# test/run.sh, and prints, file by file, how many of the lines that have code
+# test/run.sh (the test of the commands aside: they build copies of their own,
+# which count elsewhere), and prints, file by file, how many of the lines that have code
 # were run; with --lines also each line that was not.  Nothing is left out: a
 # line that cannot be reached counts as not run, and is explained in
 # test/README.md or, better, is an Assert.
@@ -29,6 +30,17 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+
+if [ -z "$tests" ]; then
+	tests="regress isolation"
+	for file in "$here"/test/tap/*.pl; do
+		case $file in
+			*/910_commands.pl) ;;
+			*)	file=${file##*/}
+				tests="$tests ${file%.pl}" ;;
+		esac
+	done
+fi
 
 idem_begin "$here"
 [ -n "$(command -v gcov)" ] || idem_need_command gcov gcc
