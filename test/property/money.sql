@@ -185,7 +185,7 @@ INSERT INTO result SELECT 'moving sum and avg', count(*), 0, count(*) FILTER (WH
 INSERT INTO result SELECT 'order of a sort', count(*), 0, count(*) FILTER (WHERE x < before)
   FROM (SELECT x, lag(x) OVER (ORDER BY a) AS before FROM pair) AS s;
 INSERT INTO result SELECT 'ranges', count(*), 0,
-       count(*) FILTER (WHERE (idem.money_micro_range(least(a, b), greatest(a, b)) @> idem.from_micro(z)) <> (z >= least(x, y) AND z < greatest(x, y)))
+       count(*) FILTER (WHERE (money_micro_range(least(a, b), greatest(a, b)) @> idem.from_micro(z)) <> (z >= least(x, y) AND z < greatest(x, y)))
   FROM (SELECT *, (x + y) / 2 AS z FROM pair) AS p;
 
 SELECT operation, inside, outside, wrong FROM result;
