@@ -12,7 +12,7 @@ SELECT '[0.01,100]'::money_micro_range = '(0.009999,100.000001)'::money_micro_ra
 SELECT '[0,100)'::money_micro_range @> '99.999999'::money_micro AS inside, '[0,100)'::money_micro_range @> '100'::money_micro AS outside,
        '[0,100)'::money_micro_range && '[100,200)' AS overlap, '[0,100)'::money_micro_range -|- '[100,200)' AS adjacent,
        '[0,100]'::money_micro_range -|- '[100.000001,200)' AS adjacent_too, '[0,100)'::money_micro_range - '[60,100)' AS difference;
-SELECT '{[0,100),[200,300]}'::money_micro_multirange - '{[50,60)}' AS pieces, range_agg(r) AS together
+SELECT '{[0,100),[200,300]}'::idem.money_micro_multirange - '{[50,60)}' AS pieces, range_agg(r) AS together
   FROM unnest('{"[0,10)","[10,20)","[30,40]"}'::money_micro_range[]) AS r;
 
 -- Both ends: the largest amount has no successor, so it is in ranges without an upper bound.

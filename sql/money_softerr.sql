@@ -28,7 +28,7 @@ SELECT v.value, v.type, said.*
                ('{1.5,2.5}', 'money_micro[]'), ('{1.5,x}', 'money_micro[]'),
                ('[1,2]', 'money_micro_range'), ('[0,x]', 'money_micro_range'), ('[0,2305843009213.693951]', 'money_micro_range'),
                ('(2305843009213.693951,)', 'money_micro_range'),
-               ('{[0,1)}', 'money_micro_multirange'), ('{[0,2305843009213.693951]}', 'money_micro_multirange')) AS v (value, type),
+               ('{[0,1)}', 'idem.money_micro_multirange'), ('{[0,2305843009213.693951]}', 'idem.money_micro_multirange')) AS v (value, type),
        pg_temp.said_of(v.value, v.type) AS said;
 
 -- COPY takes the lines it can read.

@@ -3,7 +3,8 @@
 -- money: ranges of amounts, discrete
 --
 -- The server makes the multirange, the constructors and every operator on
--- ranges by itself.
+-- ranges by itself.  The multirange is not in pg_catalog: pg_upgrade writes
+-- its name without a schema then, and stops where it creates it.
 -- ---------------------------------------------------------------------------
 
 CREATE TYPE pg_catalog.money_micro_range;
@@ -25,11 +26,11 @@ CREATE TYPE pg_catalog.money_micro_range AS RANGE (
     SUBTYPE_OPCLASS = pg_catalog.money_micro_ops,
     SUBTYPE_DIFF = idem.money_micro_range_diff,
     CANONICAL = idem.money_micro_range_canonical,
-    MULTIRANGE_TYPE_NAME = pg_catalog.money_micro_multirange
+    MULTIRANGE_TYPE_NAME = idem.money_micro_multirange
 );
 COMMENT ON TYPE pg_catalog.money_micro_range IS
     'range of amounts, one millionth apart: tiers of fees, limits, brackets';
-COMMENT ON TYPE pg_catalog.money_micro_multirange IS
+COMMENT ON TYPE idem.money_micro_multirange IS
     'several ranges of amounts';
 COMMENT ON FUNCTION pg_catalog.money_micro_range(pg_catalog.money_micro, pg_catalog.money_micro) IS
     'range [lower,upper)';
@@ -41,5 +42,5 @@ COMMENT ON FUNCTION pg_catalog.money_micro_multirange(pg_catalog.money_micro_ran
     'multirange of one range';
 COMMENT ON FUNCTION pg_catalog.money_micro_multirange(pg_catalog.money_micro_range[]) IS
     'multirange of ranges';
-COMMENT ON CAST (pg_catalog.money_micro_range AS pg_catalog.money_micro_multirange) IS
+COMMENT ON CAST (pg_catalog.money_micro_range AS idem.money_micro_multirange) IS
     'multirange of one range';

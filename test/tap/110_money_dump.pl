@@ -25,9 +25,16 @@ $old->safe_psql('postgres', q{
 	CREATE TABLE payment (
 		id int PRIMARY KEY,
 		amount money_micro(2) CHECK (amount > 0),
+		fee money_micro GENERATED ALWAYS AS (idem.multiply(amount, 0.029, 2, 'half_even')) STORED,
+		tier money_micro_range DEFAULT '[0,100]' CHECK (NOT isempty(tier)),
 		note text GENERATED ALWAYS AS (CASE amount WHEN '1' THEN 'one' ELSE amount::numeric::text END) STORED
 	);
 	CREATE INDEX payment_amount ON payment (amount) WHERE amount IS DISTINCT FROM '5';
+	CREATE INDEX payment_tier ON payment USING gist (tier);
+	CREATE INDEX payment_blocks ON payment USING brin (amount money_micro_minmax_multi_ops, fee money_micro_bloom_ops);
+	CREATE VIEW payment_sums AS
+		SELECT idem.sum(amount, 'EUR') AS amount, idem.sum(fee, 'EUR') AS fee,
+			idem.allocate(sum(amount), '{1,1,1}', 2) AS parts, range_agg(tier) AS tiers FROM payment WHERE id < 1001;
 	CREATE VIEW payment_view AS
 		SELECT id, NULLIF(amount, '0') AS amount, idem.to_minor(amount, 'POINTS') AS points FROM payment;
 	CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
@@ -44,6 +51,9 @@ my %same = (
 	'columns' => q{SELECT format_type(atttypid, atttypmod) FROM pg_attribute
 		WHERE attrelid = 'payment'::regclass AND attname = 'amount'},
 	'view' => q{SELECT sum(amount), sum(points) FROM payment_view WHERE id < 1001},
+	'sums' => q{SELECT * FROM payment_sums},
+	'rounding modes' => q{SELECT enumlabel, enumsortorder FROM pg_enum WHERE enumtypid = 'idem.rounding_mode'::regtype ORDER BY 2},
+	'range' => q{SELECT (SELECT opcname FROM pg_opclass WHERE oid = rngsubopc), rngcanonical, rngsubdiff, rngmultitypid::regtype FROM pg_range WHERE rngtypid = 'money_micro_range'::regtype},
 	'currencies' => q{SELECT count(*), count(*) FILTER (WHERE NOT builtin), idem.from_minor(5, 'POINTS') FROM idem.currency},
 	'operator families' => q{
 		SELECT amname, opfname, amoplefttype::regtype, amoprighttype::regtype, amopstrategy, amopopr::regoperator
@@ -55,7 +65,7 @@ my %same = (
 		WHERE opfname LIKE 'money%' OR 'money_micro'::regtype IN (amproclefttype, amprocrighttype) ORDER BY 1, 2, 3, 4, 5},
 	'functions' => q{
 		SELECT p.oid::regprocedure, provolatile, proisstrict, proparallel, proleakproof
-		FROM pg_proc AS p WHERE 'money_micro'::regtype = ANY (prorettype || proargtypes::oid[])
+		FROM pg_proc AS p WHERE ARRAY['money_micro', 'money_micro_range', 'idem.money_micro_multirange']::regtype[]::oid[] && (prorettype || proargtypes::oid[])
 		ORDER BY p.oid::regprocedure::text COLLATE "C"},
 	'casts' => q{SELECT castsource::regtype, casttarget::regtype, castcontext, castmethod FROM pg_cast
 		WHERE 'money_micro'::regtype IN (castsource, casttarget) ORDER BY 1::text, 2::text COLLATE "C"});
