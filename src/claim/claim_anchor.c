@@ -198,7 +198,7 @@ static void
 release_probe(IdemAnchor *anchor)
 {
 	ExecClearTuple(anchor->probe->slot);
-	index_rescan(anchor->probe->scan, NULL, 0, NULL, 0);
+	index_rescan(anchor->probe->scan, NULL, 1, NULL, 0);
 }
 
 /*
@@ -250,6 +250,21 @@ who_holds(TupleTableSlot *slot, Snapshot dirty, TransactionId *rival)
 }
 
 /*
+ * The next row of a probe into its slot.  The index keeps notes on dead rows
+ * from one scan to the next, which must not go with the caller's memory.
+ */
+static bool
+next_row(IdemProbe *probe)
+{
+	MemoryContext old = MemoryContextSwitchTo(probe->context);
+	bool		more = index_getnext_slot(probe->scan, ForwardScanDirection,
+										  probe->slot);
+
+	MemoryContextSwitchTo(old);
+	return more;
+}
+
+/*
  * One look.  All rows of the key are looked at: a committed one counts, also
  * while a rival is updating it.  True if the answer stands; false if a rival
  * was found in the middle of its insert, and the snapshot says which.
@@ -261,7 +276,7 @@ probe_once(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 
 	scan_key(probe->scan, key);
 	found->held = IDEM_HELD_NOT;
-	while (index_getnext_slot(probe->scan, ForwardScanDirection, probe->slot))
+	while (next_row(probe))
 	{
 		IdemHeld	held;
 		TransactionId rival;

@@ -6,8 +6,14 @@
 # that rivals meet while they insert; at each isolation level; three of ten
 # transactions roll back, and some claims in a savepoint. Meanwhile committed
 # anchors are updated to other sizes and the index is rebuilt, both of which a
-# probe could stumble over. Then every key is claimed until it replays.
-# (cases 1, 7, 9, 11, 12)
+# probe could stumble over. Others claim many keys a call, in any order, which
+# must never end in a deadlock. Then every key is claimed until it replays.
+# (cases 1, 7, 9, 11, 12, 77, 80)
+#
+#	IDEM_CLAIMS=1000000 sh test/run.sh 330_claim_stress
+#
+# goes on until so many claims were made, and meanwhile kills sessions and the
+# server, stops it at once and in good order, and starts it again.
 
 use strict;
 use warnings;
@@ -17,11 +23,15 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use IPC::Run qw(start timeout);
 
+my $claims_wanted = $ENV{IDEM_CLAIMS} || 0;
+
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->append_conf('postgresql.conf', <<'CONF');
 fsync = off
 max_connections = 30
+restart_after_crash = on
+max_wal_size = 4GB
 CONF
 $node->start;
 
@@ -43,6 +53,16 @@ BEGIN
 		RAISE 'unexpected outcome %', c.outcome;
 	END IF;
 	RETURN c.outcome;
+END $$;
+-- The same for some of the keys 1 to 300, in any order and some of them twice.
+CREATE FUNCTION pay_many(first int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	keys text[] := ARRAY(SELECT 'old-' || 1 + (first + i * i) % 301 FROM generate_series(1, 12) i ORDER BY random());
+	done bigint;
+BEGIN
+	INSERT INTO effect SELECT c.key FROM idem.claim_many('stress', keys, array_fill('{"amount": "88.0"}'::jsonb, ARRAY[12])) c WHERE c.granted;
+	GET DIAGNOSTICS done = ROW_COUNT;
+	RETURN done;
 END $$;
 SQL
 
@@ -72,6 +92,17 @@ COMMIT;
 SQL
 }
 
+# What the eight sessions do, and how many claims one of it makes at least.
+my %files = map {
+	my $level = $_;
+	(lc($level) =~ s/ /_/r => script($level))
+} ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE');
+my $claims_each = 3;
+$files{many} = <<'SQL';
+\set first random(1, 301)
+SELECT pay_many(:first);
+SQL
+
 # In the background: another size for a committed row, and a new index.
 my $updates = $node->basedir . '/updates.sql';
 append_to_file($updates, <<'SQL');
@@ -83,21 +114,36 @@ my $rebuild = $node->basedir . '/rebuild.sql';
 append_to_file($rebuild, <<'SQL');
 REINDEX INDEX CONCURRENTLY idem.anchor_pkey;
 SQL
-my @background;
-foreach my $load ([ $updates, 2 ], [ $rebuild, 1 ])
+
+sub start_pgbench
 {
-	my ($file, $clients) = @$load;
-	my ($out, $err) = ('', '');
-	push @background,
-	  [ $file, \$err, start([ 'pgbench', '-n', '-c', $clients, '-T', '600', '-f', $file,
-				'-h', $node->host, '-p', $node->port, 'postgres' ],
-			'>', \$out, '2>', \$err, timeout(600)) ];
+	my ($out, $err, @options) = @_;
+	return start([ 'pgbench', '-n', @options, '-h', $node->host, '-p', $node->port, 'postgres' ],
+		'>', $out, '2>', $err, timeout(600));
 }
 
-my %files = map {
-	my $level = $_;
-	(lc($level) =~ s/ /_/r => script($level))
-} ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE');
+sub start_background
+{
+	my @background;
+
+	foreach my $load ([ $updates, 2 ], [ $rebuild, 1 ])
+	{
+		my ($file, $clients) = @$load;
+		my ($out, $err) = ('', '');
+		push @background, [ $file, \$err, start_pgbench(\$out, \$err, '-c', $clients, '-T', '600', '-f', $file) ];
+	}
+	return @background;
+}
+
+sub stop_background
+{
+	foreach my $load (@_)
+	{
+		eval { $load->[2]->signal('INT') if $load->[2]->pumpable; $load->[2]->finish; };
+	}
+}
+
+my @background = start_background();
 $node->pgbench(
 	'-n -c 8 -j 2 -t 1200 --max-tries=1000',
 	0,
@@ -110,9 +156,64 @@ foreach my $load (@background)
 {
 	my ($file, $err, $run) = @$load;
 	ok($run->pumpable, "$file went on meanwhile") or diag($$err);
-	$run->signal('INT');
-	eval { $run->finish; };
 }
+stop_background(@background);
+
+# The long form: the same storm, cut off again and again.
+my @scripts = map {
+	my $file = $node->basedir . "/long_$_.sql";
+	append_to_file($file, $files{$_});
+	('-f', $file)
+} sort keys %files;
+
+# One of the server's processes, kill -9: all of them end, and it recovers.
+sub kill_backend
+{
+	my $pid = $node->safe_psql('postgres',
+		q{SELECT pid FROM pg_stat_activity WHERE query ~ 'pay' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1});
+	kill 'KILL', $pid if $pid;
+	$node->poll_query_until('postgres', 'SELECT true') or die 'no recovery';
+}
+
+# Three sessions, each where it is.
+sub end_sessions
+{
+	$node->safe_psql('postgres',
+		q{SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity WHERE query ~ 'pay'
+			AND pid <> pg_backend_pid() ORDER BY random() LIMIT 3) s});
+}
+
+my %cuts = (
+	'backend killed' => \&kill_backend,
+	'sessions ended' => \&end_sessions,
+	'server stopped at once' => sub { $node->stop('immediate'); $node->start; },
+	'server stopped in good order' => sub { $node->stop('fast'); $node->start; });
+my ($claims_made, $rounds, %cut_count) = (9600 * $claims_each, 0);
+
+while ($claims_made < $claims_wanted)
+{
+	my ($out, $err) = ('', '');
+	my $cut = (sort keys %cuts)[ $rounds++ % keys %cuts ];
+
+	@background = start_background();
+	my $storm = start_pgbench(\$out, \$err, '-c', 8, '-j', 2, '-T', 30, '--max-tries=1000', @scripts);
+	my $until = time + 2 + int(rand(12));
+	while (time < $until && $storm->pumpable) { $storm->pump_nb; select(undef, undef, undef, 0.2); }
+	$cuts{$cut}->();
+	$cut_count{$cut}++;
+	$storm->signal('INT') if $storm->pumpable && $cut ne 'sessions ended';
+	eval { $storm->finish; };
+	stop_background(@background);
+	$claims_made += $claims_each * $1 if $out =~ /actually processed: (\d+)/;
+	note("round $rounds, $cut: $claims_made claims made, "
+		  . $node->safe_psql('postgres', 'SELECT count(*) FROM effect') . ' effects');
+	if ((my $twice = ask(q{SELECT count(*) FROM (SELECT FROM effect GROUP BY key HAVING count(*) > 1) d})) ne '0')
+	{
+		fail("round $rounds, $cut: $twice keys have two effects");
+		last;
+	}
+}
+note(join(', ', map { "$_: $cut_count{$_}" } sort keys %cut_count)) if $rounds;
 
 sub ask
 {
