@@ -12,7 +12,7 @@
 use strict;
 use warnings;
 
-use IPC::Run;
+use IO::Handle;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -47,12 +47,14 @@ sub kill_server
 	my @children = split ' ', `ps -o pid= --ppid $pid`;
 	kill 'KILL', @children, $pid;
 	$node->kill9;
-	# a zombie is no hindrance, a process that still runs would be
-	foreach (1 .. 100)
+	foreach (1 .. 500)
 	{
 		last unless grep { (`ps -o stat= -p $_` || 'Z') !~ /^Z/ } @children, $pid;
 		usleep(20_000);
 	}
+	# a zombie that nobody has buried yet still owns the lock files
+	unlink $node->data_dir . '/postmaster.pid',
+	  $node->host . '/.s.PGSQL.' . $node->port . '.lock';
 	$node->start;
 }
 
@@ -69,10 +71,13 @@ my %step = (
 sub leave_open
 {
 	my ($sql) = @_;
-	my ($in, $out, $err) = ("BEGIN; $sql;\n\\echo open\n", '', '');
-	my $session = IPC::Run::start([ 'psql', '-X', '-qAt', '-d', $node->connstr('postgres') ],
-		'<', \$in, '>', \$out, '2>', \$err);
-	$session->pump until $out =~ /open\n/;
+
+	open my $session, '|-', 'psql', '-X', '-q', '-o', '/dev/null', '-d', $node->connstr('postgres')
+	  or die "no psql: $!";
+	$session->autoflush(1);
+	print $session "SET client_min_messages = fatal; BEGIN; $sql;\n";
+	$node->poll_query_until('postgres',
+		q{SELECT count(*) = 1 FROM pg_stat_activity WHERE state = 'idle in transaction'}) or die 'not open';
 	return $session;
 }
 
@@ -142,7 +147,7 @@ foreach my $commit ('off', 'on')
 			$session = leave_open("SELECT idem.reserve('payout', '$key', $request)");
 		}
 		kill_server();
-		eval { $session->finish };
+		close $session;
 		is(ask("SELECT coalesce(state, outcome) FROM idem.lookup('payout', '$key')"),
 			$open eq 'reserve' ? 'unseen' : 'dispatched', "$key: as if it had not been said");
 		go_on($key);
