@@ -137,17 +137,17 @@ CALL idem.dispatch('outside pay', 'p8', 1) \gset
 CALL idem.dispatch('outside pay', 'p1', 2);
 \echo :LAST_ERROR_SQLSTATE
 CALL idem.dispatch('outside pay', 'p1', 0);
-CALL idem.dispatch('outside pay', 'p1', NULL);
-\echo :LAST_ERROR_SQLSTATE
+-- who was given no token passes on none, and is told how it is
+CALL idem.dispatch('outside pay', 'p1', NULL) \gset
+\echo :outcome :granted :settled
 CALL idem.dispatch('outside pay', 'never', 1);
 \echo :LAST_ERROR_SQLSTATE
 SELECT idem.heartbeat('outside pay', 'never', 1);
 SELECT idem.release('outside pay', 'never', 1);
 SELECT idem.complete('outside pay', 'never', 1, 'failed');
 SELECT idem.complete('outside pay', 'p1', 9, 'failed');
-SELECT idem.complete('outside pay', 'p4', 1, 'succeeded', '{}');
-\echo :LAST_ERROR_SQLSTATE
 SELECT idem.complete('outside pay', 'p4', 1, 'unknown');
+\echo :LAST_ERROR_SQLSTATE
 SELECT idem.complete('outside pay', 'p4', 1, 'done');
 \echo :LAST_ERROR_SQLSTATE
 SELECT idem.complete('outside pay', 'p4', 1, NULL);

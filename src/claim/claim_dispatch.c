@@ -51,7 +51,6 @@ static int64
 begin_holder(FunctionCallInfo fcinfo, const char *function, const char *verb,
 			 IdemCall *call)
 {
-	idem_require_argument(fcinfo, 2, "token");
 	idem_call_begin_write(fcinfo, function, call);
 	(void) idem_call_lock(call, true);
 	return idem_call_token(fcinfo, call, verb);
@@ -73,7 +72,8 @@ answer_unchanged(const IdemCall *call, int64 token, IdemAnswer *answer)
 	answer->token = token;
 	if (call->row.found.held != IDEM_HELD_RIVAL &&
 		token < call->row.token && !answer->settled)
-		answer->detail = "the token was overtaken";
+		answer->detail = token == 0 ? "the caller holds no token" :
+			"the token was overtaken";
 }
 
 /* From here on it may have been sent. */

@@ -58,10 +58,19 @@ enum
 	DUE_COLUMNS
 };
 
-/* Why somebody has to look; the row has been moved along already. */
+/*
+ * Why somebody has to look; the row has been moved along already.  As long as
+ * an attempt is out, it is inquired about, whatever was heard of another one:
+ * a person cannot judge before.
+ */
 static const char *
 why_due(const IdemScope *scope, const IdemReservation *row)
 {
+	bool		out = row->state == IDEM_STATE_DISPATCHED ||
+		row->state == IDEM_STATE_UNKNOWN;
+
+	if (out && row->step <= scope->nrungs)
+		return "inquire";
 	switch (row->concern)
 	{
 		case IDEM_CONCERN_LATE:
@@ -74,8 +83,6 @@ why_due(const IdemScope *scope, const IdemReservation *row)
 	}
 	if (row->step > scope->nrungs)
 		return "manual";
-	if (idem_reservation_may_have_run(row))
-		return "inquire";
 	return "abandoned reservation";
 }
 
@@ -132,6 +139,7 @@ put_row(ReturnSetInfo *result, IdemCall *call, HeapTuple tuple, TupleDesc desc)
 	idem_reservation_decode(row);
 	call->key.text = DatumGetTextPP(columns[Anum_anchor_key - 1]);
 	idem_reservation_describe(call, &answer);
+	answer.token = row->token;
 	answer.retry_at = row->due_at;
 	idem_answer_values(&call->key, &answer, values, nulls);
 	values[DUE_REQUEST] = columns[Anum_reservation_request - 1];

@@ -120,9 +120,10 @@ CREATE VIEW idem.open_claims AS
                         WHEN 'l' THEN 'released' WHEN 's' THEN 'succeeded' WHEN 'f' THEN 'failed'
                         WHEN 'n' THEN 'fenced' END AS state,
            r.token, r.attempt, r.request, r.first_seen, r.lease_until, r.dispatched_at, r.due_at, r.step,
-           CASE WHEN r.concern IN ('l', 's') THEN 'late result' WHEN r.concern = 'r' THEN 'reverse needed'
+           CASE WHEN r.state IN ('d', 'u') AND r.step < pg_catalog.cardinality(s.ladder) THEN 'inquire'
+                WHEN r.concern IN ('l', 's') THEN 'late result' WHEN r.concern = 'r' THEN 'reverse needed'
                 WHEN r.step >= pg_catalog.cardinality(s.ladder) THEN 'manual'
-                WHEN r.state IN ('r', 'l') THEN 'abandoned reservation' ELSE 'inquire' END AS why
+                ELSE 'abandoned reservation' END AS why
     FROM idem.reservation r JOIN idem.scope s ON s.id = r.scope
     WHERE r.due_at IS NOT NULL;
 COMMENT ON VIEW idem.open_claims IS 'every key of an effect outside that is not final, or that a person has to look at';
@@ -255,17 +256,18 @@ Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
 REVOKE ALL ON FUNCTION idem.complete(text, text, bigint, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION idem.resolve(scope text, key text, outcome text, evidence jsonb,
-                             response jsonb DEFAULT NULL, force text DEFAULT NULL)
+                             response jsonb DEFAULT NULL, force text DEFAULT NULL,
+                             attempt integer DEFAULT NULL)
     RETURNS idem.claim_result
     AS 'MODULE_PATHNAME', 'idem_resolve'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text) IS
+COMMENT ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer) IS
     'settles a dispatched or unknown key with evidence: an inquiry, a notice of the provider, a person. Who, when and what are kept in idem.evidence.
-In: outcome succeeded, failed or released (it never arrived; may be tried again); evidence, not empty; force: a reason to do it within the quiet interval, or to close a late result or a reversal needed.
-Out: outcome succeeded, failed, released, fenced (released, but a fence came meanwhile), reverse_needed (succeeded, but a fence came meanwhile); in_progress or unknown with retry_at within the quiet interval of the scope, nothing changed; late: contradicts what is known, kept in idem.late_result; reentrant: was so before.
-Errors: 22004 argument null; 22023 invalid outcome or empty evidence; 55I02 key never reserved, or never dispatched; others as complete.
+In: outcome succeeded, failed or released (it never arrived; may be tried again); evidence, not empty; force: a reason to do it within the quiet interval, or to close a late result or a reversal needed; attempt: which one it is about, NULL is the last one: name it wherever the provider knows attempts by serial numbers of their own.
+Out: outcome succeeded, failed, released, fenced (released, but a fence came meanwhile), reverse_needed (succeeded, but a fence came meanwhile); in_progress or unknown with retry_at within the quiet interval of the scope, nothing changed; late: contradicts what is known, or an earlier attempt succeeded after all, kept in idem.late_result; reentrant: was so before.
+Errors: 22004 argument null; 22023 invalid outcome, empty evidence or no such attempt; 55I02 key never reserved, or never dispatched; others as complete.
 Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
-REVOKE ALL ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer) FROM PUBLIC;
 
 CREATE FUNCTION idem.fence(scope text, key text, reason text)
     RETURNS idem.claim_result

@@ -85,18 +85,21 @@ idem_call_lock(IdemCall *call, bool wait)
 
 /*
  * The token of a call, for a row that is locked: 55I01 if it was never given
- * out, to tell a caller who invents them from one who was overtaken.
+ * out, to tell a caller who invents them from one who was overtaken.  NULL is
+ * what a caller has who was not given any: 0, which holds nothing.
  */
 int64
 idem_call_token(FunctionCallInfo fcinfo, IdemCall *call, const char *verb)
 {
-	int64		token = PG_GETARG_INT64(2);
+	int64		token = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
 
 	if (call->row.found.held == IDEM_HELD_NOT)
 		idem_call_refuse(call, psprintf("cannot be %s: it was never reserved", verb),
 						 "Call idem.reserve first, and commit it.");
 	if (call->row.found.held == IDEM_HELD_RIVAL)
 		return token;
+	if (PG_ARGISNULL(2))
+		return 0;
 	if (token < 1 || token > call->row.token)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_STALE_TOKEN),
@@ -224,12 +227,15 @@ idem_reservation_write(IdemCall *call)
 
 /*
  * Somebody has to look at the key one rung of the ladder after this time, if
- * nothing happens before.  What a person has to look at stays where it is.
+ * nothing happens before.  What a person has to look at stays where it is,
+ * unless there is an attempt to inquire about first.
  */
 void
 idem_reservation_watch(IdemCall *call, TimestampTz from)
 {
-	if (call->row.concern != IDEM_CONCERN_NONE)
+	if (call->row.concern != IDEM_CONCERN_NONE &&
+		call->row.state != IDEM_STATE_DISPATCHED &&
+		call->row.state != IDEM_STATE_UNKNOWN)
 		return;
 	call->row.step = 0;
 	call->row.due_at = from + call->key.scope->ladder[0];

@@ -36,6 +36,7 @@ typedef struct Word
 	char		state;			/* succeeded, failed, unknown or released */
 	const char *outcome;		/* the same as a word */
 	int64		token;			/* 0: by resolve */
+	int32		attempt;		/* of resolve; 0: the last one */
 	Jsonb	   *response;		/* NULL: none */
 	Jsonb	   *evidence;		/* NULL: none, by complete */
 	const char *force;			/* reason, or NULL */
@@ -156,7 +157,8 @@ static void
 answer_again(const IdemCall *call, IdemAnswer *answer)
 {
 	idem_reservation_describe(call, answer);
-	answer->outcome = answer->state;
+	if (call->row.state != IDEM_STATE_RESERVED)
+		answer->outcome = answer->state;
 	answer->reentrant = true;
 }
 
@@ -175,7 +177,9 @@ finish(IdemCall *call, const Word *word, IdemAnswer *answer)
 	close_concern(call, word);
 	if (reverse)
 		raise_concern(call, IDEM_CONCERN_REVERSE);
-	if (row->concern == IDEM_CONCERN_NONE)
+	else if (row->concern != IDEM_CONCERN_NONE)
+		raise_concern(call, row->concern);
+	else
 		row->due_at = 0;
 	idem_reservation_write(call);
 	idem_reservation_describe(call, answer);
@@ -218,14 +222,21 @@ agrees(const IdemReservation *row, const Word *word)
 	return row->state == word->state && responses_agree(row, word->response);
 }
 
-/* complete of a reservation: only that nothing was sent. */
+/*
+ * complete of a reservation: only that nothing was sent.  Who says that it
+ * succeeded has sent without leave: an error would forget it, and the next
+ * one would send again.
+ */
 static void
 complete_unsent(IdemCall *call, const Word *word, IdemAnswer *answer)
 {
-	if (word->state != IDEM_STATE_FAILED)
+	if (word->state == IDEM_STATE_FAILED)
+		finish(call, word, answer);
+	else if (word->state == IDEM_STATE_SUCCEEDED)
+		answer_late(call, word, answer);
+	else
 		idem_call_refuse(call, psprintf("cannot be completed as %s: it was never dispatched", word->outcome),
 						 "CALL idem.dispatch before anything is sent; before it, only failed (never sent) or idem.release can follow.");
-	finish(call, word, answer);
 }
 
 /* complete, by the newest token. */
@@ -296,6 +307,8 @@ idem_complete_outside(PG_FUNCTION_ARGS)
 	word.token = idem_call_token(fcinfo, &call, "completed");
 	if (call.row.found.held == IDEM_HELD_RIVAL)
 		idem_reservation_describe(&call, &answer);
+	else if (word.token < call.row.token && word.state == IDEM_STATE_UNKNOWN)
+		idem_reservation_describe(&call, &answer);	/* says nothing */
 	else if (word.token < call.row.token)
 		answer_late(&call, &word, &answer);
 	else
@@ -372,6 +385,22 @@ confirm(IdemCall *call, const Word *word, IdemAnswer *answer)
 }
 
 /*
+ * A word about an attempt that was released, and followed by another: that it
+ * did not arrive is known, that it did is late.  False: it is kept there.
+ */
+static bool
+resolve_former(IdemCall *call, const Word *word, IdemAnswer *answer)
+{
+	if (word->state == IDEM_STATE_SUCCEEDED)
+	{
+		answer_late(call, word, answer);
+		return false;
+	}
+	idem_reservation_describe(call, answer);
+	return true;
+}
+
+/*
  * resolve.  True: the word was believed, or said what was known, and is kept
  * as evidence.
  */
@@ -380,6 +409,8 @@ resolve(IdemCall *call, const Word *word, IdemAnswer *answer)
 {
 	IdemReservation *row = &call->row;
 
+	if (word->attempt != 0 && word->attempt < row->attempt)
+		return resolve_former(call, word, answer);
 	if (row->state == IDEM_STATE_DISPATCHED || row->state == IDEM_STATE_UNKNOWN)
 	{
 		if (is_quiet(call, word, answer))
@@ -436,8 +467,25 @@ force_argument(FunctionCallInfo fcinfo, int n)
 	return force;
 }
 
+/* The attempt a resolve is about; 0: the last one.  22023 if there is none. */
+static int32
+attempt_argument(FunctionCallInfo fcinfo, int n, const IdemCall *call)
+{
+	int32		attempt = PG_ARGISNULL(n) ? 0 : PG_GETARG_INT32(n);
+
+	if (!PG_ARGISNULL(n) && call->row.found.held != IDEM_HELD_RIVAL &&
+		(attempt < 1 || attempt > call->row.attempt))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key \"%s\" in scope \"%s\" has no attempt %d",
+						text_to_cstring(call->key.text),
+						call->key.scope->name, attempt)));
+	return attempt;
+}
+
 /*
- * resolve(scope, key, outcome, evidence, response, force) -> claim_result
+ * resolve(scope, key, outcome, evidence, response, force, attempt)
+ *		-> claim_result
  */
 PG_FUNCTION_INFO_V1(idem_resolve);
 Datum
@@ -457,6 +505,7 @@ idem_resolve(PG_FUNCTION_ARGS)
 	if (call.row.found.held == IDEM_HELD_NOT)
 		idem_call_refuse(&call, "cannot be resolved: it was never reserved",
 						 "Fence it, if it must never run.");
+	word.attempt = attempt_argument(fcinfo, 6, &call);
 	if (call.row.found.held == IDEM_HELD_RIVAL)
 		idem_reservation_describe(&call, &answer);
 	else if (resolve(&call, &word, &answer))
