@@ -455,8 +455,8 @@ class Judge:
 
     def judge_rest(self):
         """After the storm nothing is left open, unless it lies on a desk."""
-        desk = {row.payout_id for row in self.storm.database.all(
-            "SELECT payout_id FROM desk")}
+        rows = self.storm.database.all("SELECT payout_id, why FROM desk")
+        desk = {row.payout_id: row.why for row in rows}
         for payout in self.storm.orders:
             if payout not in desk and (payout in self.queued or
                                        not self.ended(payout)):
@@ -515,9 +515,12 @@ def report(storm, judge, due, desk):
              ("  paid", len(judge.paid)),
              ("  rejected", len(judge.rejected - set(judge.paid))),
              ("  cancelled in time", len(storm.cancelled & set(storm.orders))),
-             ("  on a desk", len(desk)),
-             ("orders the bank carried out", attempts),
-             ("due after the storm", len(due))]
+             ("  on a desk", len(desk))]
+    lines += [(f"    {why}", count) for why, count in
+              sorted(collections.Counter(desk.values()).items())]
+    lines += [
+        ("orders the bank carried out", attempts),
+        ("due after the storm", len(due))]
     for name, count in lines + sorted(storm.counts.items()):
         print(f"{name:45} {count:8}")
 
