@@ -1,43 +1,90 @@
--- limit: 5,000 refunds a round, one INSERT each, over 5,000 payments.
+-- limit: an INSERT of a refund, beside what one would write by hand.
 --
--- Beside the guard: the foreign key alone (which refuses nothing), and the
--- PL/pgSQL trigger that keeps a running total on the payment.
+-- Every way has payments and refunds of its own: no check at all; the foreign
+-- key alone, which refuses nothing; the guard; the PL/pgSQL trigger that keeps
+-- a running total on the payment; and the one that locks the payment and adds
+-- up its refunds, which is the usual advice and refunds too much under
+-- REPEATABLE READ.  All but the first have the foreign key.
 
-CREATE TABLE bench.payment_fk (id integer PRIMARY KEY, amount bigint NOT NULL,
-                               refunded bigint NOT NULL DEFAULT 0);
-CREATE TABLE bench.payment_idem (id integer PRIMARY KEY, amount bigint NOT NULL);
-CREATE TABLE bench.payment_plpgsql (LIKE bench.payment_fk INCLUDING ALL);
-INSERT INTO bench.payment_fk SELECT i, 1000000 FROM generate_series(1, 5000) i;
-INSERT INTO bench.payment_idem SELECT i, 1000000 FROM generate_series(1, 5000) i;
-INSERT INTO bench.payment_plpgsql SELECT i, 1000000 FROM generate_series(1, 5000) i;
-
-CREATE TABLE bench.refund_fk (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    payment_id integer NOT NULL REFERENCES bench.payment_fk, amount bigint NOT NULL);
-CREATE TABLE bench.refund_idem (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    payment_id integer NOT NULL REFERENCES bench.payment_idem, amount bigint NOT NULL);
-CREATE TABLE bench.refund_plpgsql (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    payment_id integer NOT NULL REFERENCES bench.payment_plpgsql, amount bigint NOT NULL);
-
-SELECT idem.guard_limit('bench.refund_idem', 'payment_id', amount => 'amount',
-                        cap => 'amount', used => 'refunded', released => NULL);
-
-CREATE FUNCTION bench.running_total() RETURNS trigger LANGUAGE plpgsql AS $$
+-- The tables of one way, with so many refunds for each of so many payments:
+-- bench.payment_idem_10, bench.refund_idem_10.
+CREATE FUNCTION bench.make_limit(way text, payments int, earlier int, kind text) RETURNS void
+LANGUAGE plpgsql AS $make$
+DECLARE
+    payment text := format('bench.payment_%s_%s', way, kind);
+    refund  text := format('bench.refund_%s_%s', way, kind);
 BEGIN
-    UPDATE bench.payment_plpgsql SET refunded = refunded + NEW.amount
-    WHERE id = NEW.payment_id AND refunded + NEW.amount <= amount;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'refund exceeds payment';
+    EXECUTE format('CREATE TABLE %s (id int PRIMARY KEY, serial_no text NOT NULL, payer text NOT NULL, currency text NOT NULL,
+                    status text NOT NULL, created timestamptz NOT NULL, note text, amount bigint NOT NULL, refunded bigint NOT NULL DEFAULT 0)', payment);
+    EXECUTE format('INSERT INTO %s SELECT i, md5(i::text), ''user '' || i, ''EUR'', ''succeeded'', now(), repeat(''x'', 60), 1000000000000
+                    FROM generate_series(1, %s) i', payment, payments);
+    EXECUTE format('CREATE TABLE %s (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, payment_id int NOT NULL, amount bigint NOT NULL)', refund);
+    EXECUTE format('INSERT INTO %s (payment_id, amount) SELECT i, 1 FROM generate_series(1, %s) i, generate_series(1, %s)', refund, payments, earlier);
+    EXECUTE format('CREATE INDEX ON %s (payment_id)', refund);
+    IF way <> 'bare' THEN
+        EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (payment_id) REFERENCES %s', refund, payment);
     END IF;
-    RETURN NEW;
-END;
-$$;
-CREATE TRIGGER running_total BEFORE INSERT ON bench.refund_plpgsql
-    FOR EACH ROW EXECUTE FUNCTION bench.running_total();
+    CASE way
+        WHEN 'idem' THEN
+            PERFORM idem.guard_limit(refund::regclass, 'payment_id', amount => 'amount', cap => 'amount',
+                                     used => 'refunded', released => NULL);
+        WHEN 'total' THEN
+            EXECUTE format('UPDATE %s SET refunded = %s', payment, earlier);
+            EXECUTE format($sql$
+                CREATE FUNCTION %2$s_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    UPDATE %1$s SET refunded = refunded + NEW.amount
+                    WHERE id = NEW.payment_id AND refunded + NEW.amount <= amount;
+                    IF NOT FOUND THEN
+                        RAISE EXCEPTION 'refund exceeds payment';
+                    END IF;
+                    RETURN NEW;
+                END $$;
+                CREATE TRIGGER total BEFORE INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %2$s_trigger()$sql$,
+                payment, refund);
+        WHEN 'sum' THEN
+            EXECUTE format($sql$
+                CREATE FUNCTION %2$s_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
+                DECLARE
+                    allowed bigint;
+                    refunded bigint;
+                BEGIN
+                    SELECT amount INTO allowed FROM %1$s WHERE id = NEW.payment_id FOR UPDATE;
+                    SELECT sum(amount) INTO refunded FROM %2$s WHERE payment_id = NEW.payment_id;
+                    IF coalesce(refunded, 0) + NEW.amount > allowed THEN
+                        RAISE EXCEPTION 'refund exceeds payment';
+                    END IF;
+                    RETURN NEW;
+                END $$;
+                CREATE TRIGGER total BEFORE INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %2$s_trigger()$sql$,
+                payment, refund);
+        ELSE NULL;
+    END CASE;
+END $make$;
 
+SELECT bench.make_limit(way, payments, earlier, earlier::text)
+FROM unnest('{bare,fk,idem,total,sum}'::text[]) way,
+     (VALUES (2000, 1), (2000, 10), (100, 1000)) v (payments, earlier);
+-- one payment that everybody refunds, and many
+SELECT bench.make_limit(way, 1, 0, 'hot'), bench.make_limit(way, 100000, 0, 'spread')
+FROM unnest('{fk,idem,total,sum}'::text[]) way;
+
+-- 5,000 refunds a round, one statement each
+SELECT bench.make_limit(way, 5000, 1, 'loop') FROM unnest('{fk,idem,total}'::text[]) way;
 INSERT INTO bench.variant (what, variant, statement)
-SELECT 'refund', variant, format(
+SELECT 'refund of a payment, one INSERT each', variant, format(
     'DO $do$ BEGIN FOR i IN 1 .. 5000 LOOP
-        INSERT INTO bench.%I (payment_id, amount) VALUES (i, 1);
-     END LOOP; END $do$', tab)
-FROM (VALUES ('idem', 'refund_idem'), ('foreign key only', 'refund_fk'),
-             ('PL/pgSQL running total', 'refund_plpgsql')) AS v (variant, tab);
+        INSERT INTO bench.refund_%s_loop (payment_id, amount) VALUES (i, 1);
+     END LOOP; END $do$', way)
+FROM (VALUES ('idem', 'idem'), ('foreign key only', 'fk'),
+             ('PL/pgSQL running total', 'total')) v (variant, way);
+
+-- 50,000 refunds a round, one statement
+INSERT INTO bench.variant (what, variant, statement)
+SELECT 'refunds of 5,000 payments, ten each, one INSERT', variant, format(
+    'INSERT INTO bench.refund_%s_loop (payment_id, amount)
+        SELECT i, 1 FROM generate_series(1, 10), generate_series(1, 5000) i', way)
+FROM (VALUES ('idem', 'idem'), ('foreign key only', 'fk'),
+             ('PL/pgSQL running total', 'total')) v (variant, way);
+INSERT INTO bench.bar (what, alternative, bar)
+VALUES ('refund of a payment, one INSERT each', 'PL/pgSQL running total', 0.8);
