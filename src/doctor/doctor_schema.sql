@@ -14,7 +14,7 @@ WITH named AS (
                          'debit|credit|payout|tax|vat|discount|surcharge|tip|fare|principal|proceeds|revenue)(_|$)')
            AND a.attname !~* ('(^|_)(id|at|on|by|type|kind|count|counts|rate|rates|percent|percentage|pct|code|name|currency|status|state|'
                               'number|no|date|time|key|method|category|class|model|items|quantity|qty|usage|units|attempts|requests|records|pages|days|seconds|bytes|'
-                              'enabled|allowed|included|id[0-9]*|uuid|reason|version|mode|index|score|weight)$')
+                              'enabled|allowed|included|id[0-9]*|uuid|reason|version|mode|index|score|weight|list|center|centre|group|tier|book|set)$')
            AND a.attname !~* '^(is|has|can|include|includes|max_number|num|nb|number)_' AS amount_name,
            a.attname ~* '(^|_)(status|state)$'
            AND a.attname !~* '(address|billing|shipping|ship|country|us|home|province)_state$' AS status_name,
@@ -140,7 +140,7 @@ FROM columns c
 WHERE c.is_amount AND c.type IN ('float4'::regtype, 'float8'::regtype, 'money'::regtype)
 UNION ALL
 SELECT 'warning', pg_catalog.format('column %I of table %s', c.name, c.relation),
-       pg_catalog.format('looks like an amount and is an %s without a unit: neither its name nor its comment nor a currency column says whether it counts cents', c.type),
+       pg_catalog.format('looks like an amount and has type %s without a unit: neither its name nor its comment nor a currency column says whether it counts cents', c.type),
        pg_catalog.format('name the unit (%s), comment it, or use money_micro',
                          pg_catalog.quote_ident(c.name || '_cents'))
 FROM columns c

@@ -242,7 +242,7 @@ count_children(const IdemGuard *guard, Oid rows, const char *condition)
 								   psprintf("SELECT count(*), NULL::text FROM %s c WHERE %s",
 											idem_qualified_name_of(rows),
 											condition),
-								   (Datum) 0, "that count against a limit");
+								   (Datum) 0, "counting against a limit");
 	relation_close(child, AccessShareLock);
 	return finding;
 }
