@@ -12,6 +12,7 @@
 #	async      the same under synchronous_commit = off
 #	backend    SIGKILL of one backend, the server restarts itself
 #	promote    SIGKILL of the server, its synchronous standby is promoted
+#	local      the same under synchronous_commit = local
 #	disk       the disk gets full (skipped, loudly, where no small file system
 #	           can be mounted, which needs root)
 #	terminate  backends are cancelled and terminated one after the other
@@ -24,7 +25,7 @@
 #
 # The seed of the run is printed; round N of it is made anew by the same seed
 # and --from N --rounds 1 --kind KIND (the scripts and moments, not how the
-# sessions interleave).  6 rounds unless told otherwise.  The last line is
+# sessions interleave).  7 rounds unless told otherwise.  The last line is
 # "N rounds, N faults, ... N wrong"; the exit status is 1 if anything was.
 # --keep leaves the folder of a round that went wrong, --installed takes the
 # idem that is installed with the server instead of building one.
@@ -35,7 +36,7 @@ here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 
 sessions=8
 generation=20	# rounds on one database
-kinds="crash async backend promote disk terminate"
+kinds="crash async backend promote local disk terminate"
 
 usage()
 {
@@ -44,7 +45,7 @@ usage()
 
 arguments()
 {
-	rounds=6
+	rounds=7
 	from=1
 	seed=
 	kind_wanted=
@@ -211,7 +212,10 @@ start_workers()
 {
 	workers=
 	options="-c client_min_messages=error"
-	[ "$kind" != async ] || options="$options -c synchronous_commit=off"
+	case $kind in
+		async)	options="$options -c synchronous_commit=off" ;;
+		local)	options="$options -c synchronous_commit=local" ;;
+	esac
 	for worker in $(seq $sessions); do
 		awk -v seed=$((seed + round)) -v round="$round" -v worker="$worker" -v count=400 \
 			-f "$src/test/faults/work.awk" | $as tee "$tmp/said/$worker.sql" >/dev/null
@@ -251,6 +255,7 @@ kill_server()
 		cut -d / -f 3) 2>/dev/null
 	wait "$server" 2>/dev/null
 	server=
+	[ -e /proc/self ] || sleep 1
 }
 
 before_crash() { :; }
@@ -340,6 +345,10 @@ after_promote()
 	idem_server_start
 }
 
+before_local() { before_promote; }
+fault_local() { kill_server; }
+after_local() { after_promote; }
+
 # ----------------------------------------------------------------------
 # What is left
 # ----------------------------------------------------------------------
@@ -377,7 +386,9 @@ judge()
 read_files()
 {
 	durable=t
-	[ "$kind" != async ] || durable=f
+	case $kind in
+		async | local) durable=f ;;
+	esac
 	for worker in $(seq $sessions); do
 		rows_of "$worker"
 	done

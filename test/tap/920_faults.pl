@@ -13,10 +13,10 @@ use Test::More;
 # Short, because the path of a socket has to be.
 local $ENV{TMPDIR} = tempdir('XXXX', DIR => $ENV{TMPDIR} // '/tmp', CLEANUP => 1);
 my $seed = $ENV{IDEM_SEED} || time;
-my $said = qx(sh test/faults.sh --installed --rounds 6 --seed $seed 2>&1);
+my $said = qx(sh test/faults.sh --installed --rounds 7 --seed $seed 2>&1);
 is($? >> 8, 0, 'nothing is wrong after any fault');
 note($said);
-like($said, qr/^6 rounds, [56] faults, .*, 0 wrong; seed $seed$/m, 'every fault came');
+like($said, qr/^7 rounds, [67] faults, .*, 0 wrong; seed $seed$/m, 'every fault came');
 my ($grants) = $said =~ /(\d+) effects granted/;
 cmp_ok($grants // 0, '>', 100, 'effects were granted');
 my ($sent) = $said =~ /(\d+) sent/;
