@@ -46,7 +46,7 @@ SELECT idem.grant_admin('regress_idem_looks');
 SET ROLE regress_idem_looks;
 SELECT count(*) FROM idem.open_claims WHERE scope = 'rights pay';
 SELECT count(*) FROM idem.late_result;
-SELECT count(*) FROM idem.evidence;
+SELECT count(*) FROM idem.evidence WHERE scope = (SELECT id FROM idem.scope WHERE name = 'rights pay');
 SELECT count(*) FROM idem.reservation;
 RESET ROLE;
 
