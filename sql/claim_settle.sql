@@ -154,6 +154,23 @@ COMMIT;
 SELECT outcome, granted, settled, state FROM idem.fence('settle in', 'i', 'too late');
 SELECT outcome FROM idem.claim('settle in', 'i', :request);
 
+-- A word about a key that was retired is kept too, and answered: nobody has to bring it again.
+SELECT idem.create_scope('settle dated', 'outside', '{}', key_time => 'YYYYMMDD');
+SELECT token FROM idem.reserve('settle dated', '20180718-1');
+CALL idem.dispatch('settle dated', '20180718-1', 1) \gset
+SELECT outcome FROM idem.complete('settle dated', '20180718-1', 1, 'failed', '{"bank": 1}');
+SELECT removed FROM idem.retire('settle dated', '2018-07-20');
+SELECT outcome, settled, granted FROM idem.complete('settle dated', '20180718-1', 1, 'succeeded', '{"bank": 2}');
+SELECT outcome, settled, granted FROM idem.resolve('settle dated', '20180718-1', 'succeeded', '{"notice": 1}');
+SELECT l.key, l.token, l.outcome, l.response, l.evidence, l.state FROM idem.late_result l JOIN idem.scope s ON s.id = l.scope
+    WHERE s.name = 'settle dated' ORDER BY l.id;
+CALL idem.dispatch('settle dated', '20180718-1', 1) \gset
+\echo :outcome :granted :settled
+SELECT outcome, settled FROM idem.heartbeat('settle dated', '20180718-1', 1);
+SELECT outcome, settled FROM idem.release('settle dated', '20180718-1', 1);
+SELECT idem.complete('settle dated', '20180721-1', 1, 'succeeded', '{"bank": 2}');
+\echo :LAST_ERROR_SQLSTATE
+
 -- What is refused.
 SELECT idem.fence('settle pay', 'x', NULL);
 \echo :LAST_ERROR_SQLSTATE

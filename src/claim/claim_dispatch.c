@@ -60,7 +60,7 @@ begin_holder(FunctionCallInfo fcinfo, const char *function, const char *verb,
 static bool
 is_holder(const IdemCall *call, int64 token)
 {
-	return call->row.found.held != IDEM_HELD_RIVAL &&
+	return idem_call_has_row(call) &&
 		call->row.token == token && call->row.state == IDEM_STATE_RESERVED;
 }
 
@@ -70,7 +70,7 @@ answer_unchanged(const IdemCall *call, int64 token, IdemAnswer *answer)
 {
 	idem_reservation_describe(call, answer);
 	answer->token = token;
-	if (call->row.found.held != IDEM_HELD_RIVAL &&
+	if (idem_call_has_row(call) &&
 		token < call->row.token && !answer->settled)
 		answer->detail = token == 0 ? "the caller holds no token" :
 			"the token was overtaken";
@@ -170,7 +170,7 @@ idem_heartbeat(PG_FUNCTION_ARGS)
 	int64		lease = PG_ARGISNULL(3) ? call.key.scope->lease :
 	idem_duration("lease", PG_GETARG_INTERVAL_P(3), false);
 
-	if (row->found.held != IDEM_HELD_RIVAL && row->token == token &&
+	if (idem_call_has_row(&call) && row->token == token &&
 		(row->state == IDEM_STATE_RESERVED || row->state == IDEM_STATE_DISPATCHED))
 	{
 		row->lease_until = call.now + lease;
@@ -209,7 +209,7 @@ idem_release(PG_FUNCTION_ARGS)
 		idem_reservation_write(&call);
 		idem_reservation_describe(&call, &answer);
 	}
-	else if (row->found.held != IDEM_HELD_RIVAL && row->token == token &&
+	else if (idem_call_has_row(&call) && row->token == token &&
 			 !idem_reservation_is_final(row) &&
 			 row->state != IDEM_STATE_RELEASED)
 		idem_call_refuse(&call, "cannot be released: it was dispatched, and may have been sent",

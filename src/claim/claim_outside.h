@@ -63,6 +63,7 @@ extern void idem_call_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode,
 extern void idem_call_begin_write(FunctionCallInfo fcinfo,
 								  const char *function, IdemCall *call);
 extern bool idem_call_lock(IdemCall *call, bool wait);
+extern bool idem_call_has_row(const IdemCall *call);
 extern int64 idem_call_token(FunctionCallInfo fcinfo, IdemCall *call,
 							 const char *verb);
 extern void idem_reservation_decode(IdemReservation *row);

@@ -172,7 +172,7 @@ COMMENT ON COLUMN idem.due_result.reentrant IS 'as in idem.claim_result';
 COMMENT ON COLUMN idem.due_result.scope IS 'scope of the key';
 COMMENT ON COLUMN idem.due_result.key IS 'the key';
 COMMENT ON COLUMN idem.due_result.state IS 'as in idem.claim_result';
-COMMENT ON COLUMN idem.due_result.token IS 'NULL: the token is its holder''s';
+COMMENT ON COLUMN idem.due_result.token IS 'newest token, for who completes instead of resolving';
 COMMENT ON COLUMN idem.due_result.attempt IS 'which attempt';
 COMMENT ON COLUMN idem.due_result.response IS 'the response, if there is one';
 COMMENT ON COLUMN idem.due_result.response_dropped IS 'as in idem.claim_result';

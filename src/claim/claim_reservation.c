@@ -83,20 +83,30 @@ idem_call_lock(IdemCall *call, bool wait)
 	return locked;
 }
 
+/* Is there a row that counts: committed, or written by this transaction? */
+bool
+idem_call_has_row(const IdemCall *call)
+{
+	return call->row.found.held == IDEM_HELD_OWN ||
+		call->row.found.held == IDEM_HELD_COMMITTED;
+}
+
 /*
  * The token of a call, for a row that is locked: 55I01 if it was never given
  * out, to tell a caller who invents them from one who was overtaken.  NULL is
- * what a caller has who was not given any: 0, which holds nothing.
+ * what a caller has who was not given any: 0, which holds nothing.  Without a
+ * row that is committed, or ours, no token is known: 55I02, unless there may
+ * have been one that is retired.
  */
 int64
 idem_call_token(FunctionCallInfo fcinfo, IdemCall *call, const char *verb)
 {
 	int64		token = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
 
-	if (call->row.found.held == IDEM_HELD_NOT)
+	if (call->row.found.held == IDEM_HELD_NOT && !idem_key_expired(&call->key))
 		idem_call_refuse(call, psprintf("cannot be %s: it was never reserved", verb),
 						 "Call idem.reserve first, and commit it.");
-	if (call->row.found.held == IDEM_HELD_RIVAL)
+	if (!idem_call_has_row(call))
 		return token;
 	if (PG_ARGISNULL(2))
 		return 0;
@@ -315,14 +325,19 @@ describe_open(const IdemCall *call, IdemAnswer *answer)
 }
 
 /*
- * What is known of a key that is held.  The token is its holder's business
- * and not told.
+ * What is known of a key that is held, or retired.  The token is its holder's
+ * business and not told.
  */
 void
 idem_reservation_describe(const IdemCall *call, IdemAnswer *answer)
 {
 	const IdemReservation *row = &call->row;
 
+	if (row->found.held == IDEM_HELD_NOT)
+	{
+		idem_answer_expired(answer);
+		return;
+	}
 	answer->first_seen =
 		DatumGetTimestampTz(row->found.values[Anum_anchor_first_seen - 1]);
 	answer->state = idem_reservation_state(row);

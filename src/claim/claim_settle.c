@@ -104,6 +104,7 @@ keep_late_result(const IdemCall *call, const Word *word)
 	JSONBOID, TEXTOID, INT8OID};
 	Datum		values[8];
 	char		nulls[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
+	bool		retired = !idem_call_has_row(call);
 
 	values[0] = Int32GetDatum(call->key.scope->id);
 	values[1] = PointerGetDatum(call->key.text);
@@ -112,8 +113,8 @@ keep_late_result(const IdemCall *call, const Word *word)
 	values[3] = CStringGetTextDatum(word->outcome);
 	values[4] = json_or_null(word->response, &nulls[4]);
 	values[5] = json_or_null(word->evidence, &nulls[5]);
-	values[6] = CStringGetTextDatum(idem_reservation_state(&call->row));
-	values[7] = Int64GetDatum(call->row.token);
+	values[6] = CStringGetTextDatum(retired ? "expired" : idem_reservation_state(&call->row));
+	values[7] = Int64GetDatum(retired ? 0 : call->row.token);
 	insert_row("late_result", sql, 8, types, values, nulls);
 }
 
@@ -150,6 +151,18 @@ answer_late(IdemCall *call, const Word *word, IdemAnswer *answer)
 	answer->detail = word->token != 0 && word->token < call->row.token ?
 		"the token was overtaken; the result is kept for a person" :
 		"the result contradicts what is known; it is kept for a person";
+}
+
+/*
+ * There is no row to settle.  A key that is retired was final, and the word is
+ * kept; one that is being reserved by somebody else says to come again.
+ */
+static void
+answer_without_row(const IdemCall *call, const Word *word, IdemAnswer *answer)
+{
+	if (call->row.found.held == IDEM_HELD_NOT)
+		keep_late_result(call, word);
+	idem_reservation_describe(call, answer);
 }
 
 /* The word says what is known already. */
@@ -305,8 +318,8 @@ idem_complete_outside(PG_FUNCTION_ARGS)
 	idem_call_begin_write(fcinfo, "idem.complete()", &call);
 	(void) idem_call_lock(&call, true);
 	word.token = idem_call_token(fcinfo, &call, "completed");
-	if (call.row.found.held == IDEM_HELD_RIVAL)
-		idem_reservation_describe(&call, &answer);
+	if (!idem_call_has_row(&call))
+		answer_without_row(&call, &word, &answer);
 	else if (word.token < call.row.token && word.state == IDEM_STATE_UNKNOWN)
 		idem_reservation_describe(&call, &answer);	/* says nothing */
 	else if (word.token < call.row.token)
@@ -473,7 +486,7 @@ attempt_argument(FunctionCallInfo fcinfo, int n, const IdemCall *call)
 {
 	int32		attempt = PG_ARGISNULL(n) ? 0 : PG_GETARG_INT32(n);
 
-	if (!PG_ARGISNULL(n) && call->row.found.held != IDEM_HELD_RIVAL &&
+	if (!PG_ARGISNULL(n) && idem_call_has_row(call) &&
 		(attempt < 1 || attempt > call->row.attempt))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -502,12 +515,12 @@ idem_resolve(PG_FUNCTION_ARGS)
 	word.force = force_argument(fcinfo, 5);
 	idem_call_begin_write(fcinfo, "idem.resolve()", &call);
 	(void) idem_call_lock(&call, true);
-	if (call.row.found.held == IDEM_HELD_NOT)
+	if (call.row.found.held == IDEM_HELD_NOT && !idem_key_expired(&call.key))
 		idem_call_refuse(&call, "cannot be resolved: it was never reserved",
 						 "Fence it, if it must never run.");
 	word.attempt = attempt_argument(fcinfo, 6, &call);
-	if (call.row.found.held == IDEM_HELD_RIVAL)
-		idem_reservation_describe(&call, &answer);
+	if (!idem_call_has_row(&call))
+		answer_without_row(&call, &word, &answer);
 	else if (resolve(&call, &word, &answer))
 		idem_keep_evidence(&call.key, "resolve", answer.outcome, word.evidence,
 						   word.response, word.force);
