@@ -20,7 +20,7 @@ SELECT * FROM idem.retire('claim bodies');
 SELECT k, claim_short(idem.claim('claim bodies', k, '{"amount": "1.0"}')) FROM unnest('{old,young,bare}'::text[]) k;
 SELECT claim_short(idem.claim('claim bodies', 'old', '{"amount": 2}'));
 SELECT claim_short(idem.lookup('claim bodies', 'old'));
--- earlier than the keep, if asked to
+-- the keys of such a scope are for good
 SELECT * FROM idem.retire('claim bodies', before => clock_timestamp() - interval '7 months');
 SELECT action, arguments FROM idem.change_log WHERE name = 'claim bodies' ORDER BY id;
 -- a batch is a batch, and an open transaction's claims are nobody's business

@@ -426,6 +426,7 @@ idem_create_scope(PG_FUNCTION_ARGS)
 	Relation	rel;
 	int			i;
 
+	PreventCommandIfReadOnly("idem.create_scope()");
 	for (i = 0; i < SETTINGS; i++)
 	{
 		decl.values[i] = PG_GETARG_DATUM(1 + i);
@@ -518,11 +519,14 @@ idem_alter_scope(PG_FUNCTION_ARGS)
 	" = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) WHERE id = $11";
 	char	   *name = idem_required_text(fcinfo, 0, "name");
 	char	   *force = force_argument(fcinfo, ALTER_ARG_FORCE);
-	Relation	rel = table_open(idem_scope_relid(), ShareRowExclusiveLock);
-	int32		id = idem_scope_get(cstring_to_text(name))->id;
+	Relation	rel;
+	int32		id;
 	Declaration decl;
 	List	   *changes;
 
+	PreventCommandIfReadOnly("idem.alter_scope()");
+	rel = table_open(idem_scope_relid(), ShareRowExclusiveLock);
+	id = idem_scope_get(cstring_to_text(name))->id;
 	SPI_connect();
 	read_settings(rel, id, &decl);
 	changes = merge_changes(fcinfo, name, force, &decl);
@@ -651,14 +655,19 @@ idem_drop_scope(PG_FUNCTION_ARGS)
 {
 	char	   *name = idem_required_text(fcinfo, 0, "name");
 	char	   *force = force_argument(fcinfo, 1);
-	Relation	rel = table_open(idem_scope_relid(), ShareRowExclusiveLock);
-	int32		id = idem_scope_get(cstring_to_text(name))->id;
-	Relation	anchor = lock_keys(idem_anchor_relid(), name, id);
-	Relation	reservation = lock_keys(idem_reservation_relid(), name, id);
+	Relation	rel;
+	Relation	anchor;
+	Relation	reservation;
+	int32		id;
 	Declaration decl;
 	List	   *log;
 	int64		keys;
 
+	PreventCommandIfReadOnly("idem.drop_scope()");
+	rel = table_open(idem_scope_relid(), ShareRowExclusiveLock);
+	id = idem_scope_get(cstring_to_text(name))->id;
+	anchor = lock_keys(idem_anchor_relid(), name, id);
+	reservation = lock_keys(idem_reservation_relid(), name, id);
 	SPI_connect();
 	refuse_unfinished(reservation, name, id);
 	read_settings(rel, id, &decl);

@@ -65,13 +65,13 @@ static const char keep_sql[] =
 static const char drop_inside_sql[] =
 "UPDATE idem.anchor SET response = NULL, state = 'd' WHERE ctid = ANY (ARRAY("
 "SELECT ctid FROM idem.anchor WHERE scope = $1 AND state = 's' AND response IS NOT NULL"
-" AND first_seen < least($3, $6) LIMIT $2 FOR UPDATE SKIP LOCKED))";
+" AND first_seen < $3 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 static const char drop_outside_sql[] =
 "UPDATE idem.reservation SET response = NULL, request = NULL, dropped = true WHERE ctid = ANY (ARRAY("
 "SELECT ctid FROM idem.reservation WHERE scope = $1 AND state IN ('s', 'f') AND due_at IS NULL"
 " AND NOT dropped AND num_nonnulls(request, response) > 0"
-" AND finished_at < least($3, $6) LIMIT $2 FOR UPDATE SKIP LOCKED))";
+" AND finished_at < $3 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 static const char remove_inside_sql[] =
 "DELETE FROM idem.anchor WHERE ctid = ANY (ARRAY("
@@ -157,12 +157,17 @@ check_rules(const Retirement *retirement)
 				 errhint("A scope with keep drops bodies; one with key_time can forget keys.")));
 	if (!has(retirement, BEFORE))
 		return;
+	if (!has(retirement, KEY_TIME))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("keys of scope \"%s\" carry no time and are kept for good",
+						name),
+				 errhint("Leave \"before\" out to drop bodies.")));
 	if (TIMESTAMP_NOT_FINITE(before) || before > GetCurrentTimestamp())
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("claims cannot be retired before a time that has not come")));
-	if (has(retirement, KEY_TIME) && has(retirement, KEPT_UNTIL) &&
-		before > kept)
+	if (has(retirement, KEPT_UNTIL) && before > kept)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("keys of scope \"%s\" cannot be forgotten within its keep",
@@ -210,12 +215,14 @@ PG_FUNCTION_INFO_V1(idem_retire);
 Datum
 idem_retire(PG_FUNCTION_ARGS)
 {
-	Relation	rel = table_open(idem_scope_relid(), ShareRowExclusiveLock);
+	Relation	rel;
 	Retirement	retirement;
 	uint64		dropped = 0;
 	uint64		removed = 0;
 	TimestampTz horizon;
 
+	PreventCommandIfReadOnly("idem.retire()");
+	rel = table_open(idem_scope_relid(), ShareRowExclusiveLock);
 	idem_require_argument(fcinfo, 2, "batch");
 	if (PG_GETARG_INT32(2) < 1)
 		ereport(ERROR,
@@ -239,7 +246,7 @@ idem_retire(PG_FUNCTION_ARGS)
 	if (has(&retirement, KEPT_UNTIL))
 		dropped = run(&retirement, retirement.table, retirement.scope->outside ?
 					  drop_outside_sql : drop_inside_sql);
-	if (has(&retirement, BEFORE) && has(&retirement, KEY_TIME))
+	if (has(&retirement, BEFORE))
 		removed = remove_keys(&retirement, rel);
 	horizon = idem_scope_horizon(retirement.scope);
 	if (dropped > 0 || removed > 0)

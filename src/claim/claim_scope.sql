@@ -34,9 +34,9 @@ CREATE FUNCTION idem.retire(scope text, before timestamptz DEFAULT NULL, batch i
     AS 'MODULE_PATHNAME', 'idem_retire'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.retire(text, timestamptz, integer) IS
-    'drops request and response of claims that have been final for the keep of the scope (and since before, if given); a repeat is then answered with response_dropped. With before, in a scope with key_time: moves the horizon to before, never back, and removes final claims whose key''s own time lies before it; from then on such a key is expired if it is not known.
+    'drops request and response of claims that have been final for the keep of the scope; a repeat is then answered with response_dropped. With before, in a scope with key_time, also: moves the horizon to before, never back, and removes final claims whose key''s own time lies before it; from then on such a key is expired if it is not known.
 Never removed: what is reserved, dispatched, unknown, released, fenced, has a late result or needs a reversal.
 Out: bodies dropped and keys removed, at most batch of each (call again until both are 0), and the horizon.
-Errors: 22004 scope or batch null; 22023 batch below 1, before in the future or within keep, a scope that keeps everything; 42704 unknown scope.
+Errors: 22004 scope or batch null; 22023 batch below 1, before in the future, within keep or without key_time, a scope that keeps everything; 42704 unknown scope; 25006 on a standby or in a read-only transaction.
 Locks: SHARE ROW EXCLUSIVE on idem.scope; ROW EXCLUSIVE on idem.anchor or idem.reservation; the rows. Claims go on.';
 REVOKE ALL ON FUNCTION idem.retire(text, timestamptz, integer) FROM PUBLIC;

@@ -26,6 +26,12 @@ SELECT idem.claim('debit', 'k' || i, jsonb_build_object('amount', i)),
        idem.complete('debit', 'k' || i, jsonb_build_object('id', i, 'fee', 1.50))
     FROM generate_series(1, 100) i;
 COMMIT;
+SELECT idem.create_scope('dated', 'inside', '{}', keep => '1 hour', key_time => 'YYYYMMDD', parts => 2);
+BEGIN;
+SELECT idem.claim('dated', idem.key(d, '1')), idem.complete('dated', idem.key(d, '1'), '1') FROM unnest('{20180717,20180718,20180719}'::text[]) d;
+COMMIT;
+UPDATE idem.anchor SET first_seen = first_seen - interval '2 hours' WHERE scope = (SELECT id FROM idem.scope WHERE name = 'dated');
+SELECT idem.retire('dated', '2018-07-18 00:00+00');
 SELECT idem.claim('any', E'cl\u00e9 \\ "quoted"', '{"a": null}');
 BEGIN;
 SELECT idem.claim('debit', 'big', '{"amount": 0}'),
@@ -37,7 +43,7 @@ my $rows = 'SELECT md5(string_agg(a::text, $$,$$ ORDER BY digest)), count(*) FRO
 my $scopes = 'SELECT string_agg(s::text, $$,$$ ORDER BY id) FROM idem.scope s';
 my $was = $node->safe_psql('postgres', $rows);
 my $were = $node->safe_psql('postgres', $scopes);
-like($was, qr/\|102$/, 'anchors to dump');
+like($was, qr/\|104$/, 'anchors to dump');
 
 my $dir = $node->backup_dir;
 mkdir $dir;
@@ -49,6 +55,7 @@ my %restore = (
 foreach my $format (sort keys %restore)
 {
 	my ($options, $command) = @{ $restore{$format} };
+	my ($ret, $out, $err);
 	my $file = "$dir/$format";
 
 	$node->command_ok([ 'pg_dump', @$options, '-f', $file, 'postgres' ],
@@ -72,11 +79,16 @@ foreach my $format (sort keys %restore)
 		FROM idem.claim('debit', 'big', '{"amount": 0}')}),
 		'replayed|t', "$format: a response out of line");
 
+	is($node->safe_psql($format, q{SELECT string_agg(concat_ws(' ', outcome, response_dropped), ', ' ORDER BY d)
+		FROM unnest('{20180716,20180717,20180718,20180719}'::text[]) d, idem.claim('dated', idem.key(d, '1'))}),
+		'expired, expired, replayed t, replayed t', "$format: what was forgotten stays too old, dropped responses are known to be");
+	($ret, $out, $err) = $node->psql($format, q{SELECT idem.claim('dated', '20180718')});
+	like($err, qr/is not made of 2 parts/, "$format: keys have parts");
 	is($node->safe_psql($format, q{SELECT idem.create_scope('new', 'inside', '{}');
-		SELECT id FROM idem.scope WHERE name = 'new'}), "\n4", "$format: a new scope gets a new id");
+		SELECT id FROM idem.scope WHERE name = 'new'}), "\n5", "$format: a new scope gets a new id");
 	is($node->safe_psql($format, q{SELECT outcome FROM idem.claim('new', 'k1')}),
 		'granted', "$format: and its keys are its own");
-	my ($ret, $out, $err) = $node->psql($format, q{SELECT idem.claim('debit', 'k0', '{"amount": 0}')});
+	($ret, $out, $err) = $node->psql($format, q{SELECT idem.claim('debit', 'k0', '{"amount": 0}')});
 	like($err, qr/was not completed/, "$format: required completion still is");
 }
 

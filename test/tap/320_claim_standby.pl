@@ -29,7 +29,12 @@ $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 foreach my $call (
 	q{idem.claim('debit', 'k')},
 	q{idem.complete('debit', 'k', '{}')},
-	q{idem.lookup('debit', 'k')})
+	q{idem.lookup('debit', 'k')},
+	q{idem.claim_many('debit', '{k}')},
+	q{idem.retire('debit')},
+	q{idem.alter_scope('debit', keep => '1 day')},
+	q{idem.drop_scope('debit')},
+	q{idem.create_scope('new', 'inside', '{}')})
 {
 	my ($ret, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY sqlstate\nSELECT $call");
 	like($err, qr/ERROR:  25006/, "$call is refused on a standby");
