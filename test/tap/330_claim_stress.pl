@@ -139,7 +139,7 @@ sub stop_background
 {
 	foreach my $load (@_)
 	{
-		eval { $load->[2]->signal('INT') if $load->[2]->pumpable; $load->[2]->finish; };
+		eval { $load->[2]->signal('TERM') if $load->[2]->pumpable; $load->[2]->finish; };
 	}
 }
 
@@ -196,12 +196,11 @@ while ($claims_made < $claims_wanted)
 	my $cut = (sort keys %cuts)[ $rounds++ % keys %cuts ];
 
 	@background = start_background();
-	my $storm = start_pgbench(\$out, \$err, '-c', 8, '-j', 2, '-T', 30, '--max-tries=1000', @scripts);
+	my $storm = start_pgbench(\$out, \$err, '-c', 8, '-j', 2, '-T', 20, '--max-tries=1000', @scripts);
 	my $until = time + 2 + int(rand(12));
 	while (time < $until && $storm->pumpable) { $storm->pump_nb; select(undef, undef, undef, 0.2); }
 	$cuts{$cut}->();
 	$cut_count{$cut}++;
-	$storm->signal('INT') if $storm->pumpable && $cut ne 'sessions ended';
 	eval { $storm->finish; };
 	stop_background(@background);
 	$claims_made += $claims_each * $1 if $out =~ /actually processed: (\d+)/;
