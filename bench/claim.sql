@@ -1,25 +1,45 @@
--- claim: 20,000 keys a round, one transaction, one call a key.
+-- claim: 20,000 keys a round, one transaction; one call a key, and 1000 keys in
+-- a call.
 --
--- Beside it the PL/pgSQL function that answers what a repeat was answered, and
--- a single statement for all keys (no fingerprint, no answer a key, waits for
--- an open rival).
+-- Beside it what one would write by hand: an INSERT that tells a new key from a
+-- known one (no fingerprint, no answer, waits for an open rival), and the
+-- PL/pgSQL function that also answers what was answered first.  Clients,
+-- instructions, sizes and ten million keys are in claim.sh.
 
 SELECT idem.create_scope('bench', effect => 'inside', fields => '{}');
+SELECT idem.create_scope('bench fields', effect => 'inside', fields => '{payer,amount}');
 
-CREATE TABLE bench.key (key text PRIMARY KEY, response jsonb);
+CREATE TABLE bench.hand (
+    scope        text COLLATE "C",
+    key          text COLLATE "C",
+    fingerprint  jsonb,
+    status       text,
+    response     jsonb,
+    created      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (scope, key)
+);
+CREATE TABLE bench.function (LIKE bench.hand INCLUDING ALL);
+CREATE TABLE bench.batch (LIKE bench.hand INCLUDING ALL);
+CREATE TABLE bench.narrow (key text COLLATE "C" PRIMARY KEY);
 
-CREATE FUNCTION bench.claim_plpgsql(k text, OUT granted boolean, OUT response jsonb)
+CREATE FUNCTION bench.claim_plpgsql(s text, k text, f jsonb, OUT granted boolean, OUT settled boolean, OUT answered jsonb)
 LANGUAGE plpgsql AS $$
+DECLARE
+    known  bench.function;
 BEGIN
-    INSERT INTO bench.key VALUES (k) ON CONFLICT DO NOTHING;
+    INSERT INTO bench.function (scope, key, fingerprint, status) VALUES (s, k, f, 'done') ON CONFLICT DO NOTHING;
     granted := FOUND;
+    settled := false;
     IF NOT granted THEN
-        SELECT b.response INTO response FROM bench.key b WHERE b.key = k;
+        SELECT * INTO known FROM bench.function h WHERE h.scope = s AND h.key = k;
+        IF known.fingerprint IS DISTINCT FROM f THEN
+            RAISE EXCEPTION 'key % came with another request', k;
+        END IF;
+        settled := true;
+        answered := known.response;
     END IF;
 END;
 $$;
-
-CREATE TABLE bench.key2 (LIKE bench.key INCLUDING ALL);
 
 INSERT INTO bench.variant (what, variant, statement) VALUES
 ('claim, fresh key', 'idem', $q$
@@ -27,16 +47,40 @@ INSERT INTO bench.variant (what, variant, statement) VALUES
         LATERAL idem.claim('bench', 'key-{round}-' || i) c WHERE c.granted$q$),
 ('claim, fresh key', 'PL/pgSQL function', $q$
     SELECT count(*) FROM generate_series(1, 20000) i,
-        LATERAL bench.claim_plpgsql('key-{round}-' || i) c WHERE c.granted$q$),
-('claim, fresh key', 'one INSERT ON CONFLICT for all keys', $q$
-    INSERT INTO bench.key2 SELECT 'key-{round}-' || i FROM generate_series(1, 20000) i
-    ON CONFLICT DO NOTHING$q$),
+        LATERAL bench.claim_plpgsql('bench', 'key-{round}-' || i, NULL) c WHERE c.granted$q$),
 ('claim, repeated key', 'idem', $q$
     SELECT count(*) FROM generate_series(1, 20000) i,
         LATERAL idem.claim('bench', 'key-0-' || i) c WHERE NOT c.granted$q$),
 ('claim, repeated key', 'PL/pgSQL function', $q$
     SELECT count(*) FROM generate_series(1, 20000) i,
-        LATERAL bench.claim_plpgsql('key-0-' || i) c WHERE NOT c.granted$q$),
-('claim, repeated key', 'one INSERT ON CONFLICT for all keys', $q$
-    INSERT INTO bench.key2 SELECT 'key-0-' || i FROM generate_series(1, 20000) i
-    ON CONFLICT DO NOTHING$q$);
+        LATERAL bench.claim_plpgsql('bench', 'key-0-' || i, NULL) c WHERE NOT c.granted$q$),
+('1000 fresh keys a call', 'idem', $q$
+    SELECT count(*) FROM generate_series(1, 20) j,
+        LATERAL idem.claim_many('bench', ARRAY(SELECT 'many-{round}-' || j || '-' || i FROM generate_series(1, 1000) i)) c$q$),
+('1000 fresh keys a call', 'one INSERT ON CONFLICT of the same keys', $q$
+    DO $d$ BEGIN FOR j IN 1 .. 20 LOOP
+        INSERT INTO bench.batch (scope, key, status) SELECT 'bench', k, 'done'
+            FROM unnest(ARRAY(SELECT 'many-{round}-' || j || '-' || i FROM generate_series(1, 1000) i)) k ON CONFLICT DO NOTHING;
+    END LOOP; END $d$$q$),
+('1000 fresh keys a call', 'the same, a table of nothing but keys', $q$
+    DO $d$ BEGIN FOR j IN 1 .. 20 LOOP
+        INSERT INTO bench.narrow SELECT k
+            FROM unnest(ARRAY(SELECT 'many-{round}-' || j || '-' || i FROM generate_series(1, 1000) i)) k ON CONFLICT DO NOTHING;
+    END LOOP; END $d$$q$),
+('1000 repeated keys a call', 'idem', $q$
+    SELECT count(*) FROM generate_series(1, 20) j,
+        LATERAL idem.claim_many('bench', ARRAY(SELECT 'many-0-' || j || '-' || i FROM generate_series(1, 1000) i)) c$q$),
+('1000 repeated keys a call', 'one INSERT ON CONFLICT of the same keys', $q$
+    DO $d$ BEGIN FOR j IN 1 .. 20 LOOP
+        INSERT INTO bench.batch (scope, key, status) SELECT 'bench', k, 'done'
+            FROM unnest(ARRAY(SELECT 'many-0-' || j || '-' || i FROM generate_series(1, 1000) i)) k ON CONFLICT DO NOTHING;
+    END LOOP; END $d$$q$),
+('1000 repeated keys a call', 'the same, a table of nothing but keys', $q$
+    DO $d$ BEGIN FOR j IN 1 .. 20 LOOP
+        INSERT INTO bench.narrow SELECT k
+            FROM unnest(ARRAY(SELECT 'many-0-' || j || '-' || i FROM generate_series(1, 1000) i)) k ON CONFLICT DO NOTHING;
+    END LOOP; END $d$$q$);
+
+INSERT INTO bench.bar (what, alternative, bar) VALUES
+('1000 fresh keys a call', 'one INSERT ON CONFLICT of the same keys', 1.0),
+('1000 repeated keys a call', 'one INSERT ON CONFLICT of the same keys', 0.9);
