@@ -24,19 +24,19 @@ plan skip_all => 'needs python3 with psycopg2' unless $python;
 
 my $storm = dirname(abs_path($0)) . '/../../examples/payout/storm.py';
 my $seed = $ENV{IDEM_SEED} || time;
-my $seconds = $ENV{IDEM_STORM} || 5;
+my $seconds = $ENV{IDEM_STORM} || 4;
 chomp(my $bin = `$ENV{PG_CONFIG} --bindir`) if $ENV{PG_CONFIG};
 $bin ||= do { chomp(my $found = `pg_config --bindir`); $found };
 
 sub storm
 {
-	my ($clients, $length) = @_;
+	my ($clients, $length, @more) = @_;
 	my $out;
 
 	IPC::Run::run(
 		[ $python, '-B', $storm, '--bin', $bin,
 			'--dir', PostgreSQL::Test::Utils::tempdir_short(),
-			'--seed', $seed, '--seconds', $length, '--clients', $clients ],
+			'--seed', $seed, '--seconds', $length, '--clients', $clients, @more ],
 		'>', \$out, '2>&1');
 	note($out);
 	return ($? >> 8, $out);
@@ -50,7 +50,7 @@ cmp_ok(($out =~ /server killed/), '>', 0, 'so was the server');
 my ($paid) = $out =~ /^ +paid +(\d+)/m;
 cmp_ok($paid // 0, '>', 5, 'and payouts were paid');
 
-($status, $out) = storm('naive', 2);
+($status, $out) = storm('naive', 2, '--watch', 0, '--patience', 3);
 is($status, 1, 'a worker without idem is found out');
 like($out, qr/^paid twice/m, 'because it pays twice');
 
