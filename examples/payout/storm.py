@@ -77,16 +77,20 @@ class Server:
         return os.path.join(self.programs, name)
 
     def start(self, synchronous_commit):
-        self.process = subprocess.Popen(
-            [self.program("postgres"), "-D", self.folder,
-             "-c", f"synchronous_commit={synchronous_commit}"],
-            stdout=self.log, stderr=self.log, start_new_session=True)
-        for _ in range(600):
+        """Also while a process of the former one still notices its end."""
+        self.process = None
+        for _ in range(1200):
+            if self.process is None or not self.alive():
+                self.process = subprocess.Popen(
+                    [self.program("postgres"), "-D", self.folder,
+                     "-c", f"synchronous_commit={synchronous_commit}"],
+                    stdout=self.log, stderr=self.log, start_new_session=True)
+            time.sleep(0.05)
             try:
                 psycopg2.connect(self.dsn).close()
                 return
             except psycopg2.OperationalError:
-                time.sleep(0.05)
+                pass
         sys.exit("the server does not start, see " + self.log.name)
 
     def alive(self):
