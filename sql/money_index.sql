@@ -6,6 +6,12 @@ SELECT opcname, amname, opcdefault, amvalidate(c.oid)
   FROM pg_opclass AS c JOIN pg_am AS a ON a.oid = opcmethod
  WHERE opcintype = 'money_micro'::regtype ORDER BY amname, opcname COLLATE "C";
 
+-- The btree has the support functions of bigint: order, sort, frames, images; since 18 also skipping.
+SELECT array_agg(amprocnum ORDER BY amprocnum) = CASE WHEN current_setting('server_version_num')::int >= 180000
+                                                      THEN '{1,2,3,4,6}' ELSE '{1,2,3,4}' END::int2[] AS complete
+  FROM pg_amproc JOIN pg_opfamily AS f ON f.oid = amprocfamily JOIN pg_am AS a ON a.oid = opfmethod
+ WHERE opfname = 'money_micro_ops' AND amname = 'btree' AND amproclefttype = 'money_micro'::regtype AND amprocrighttype = amproclefttype;
+
 -- Every comparison is leakproof, everything may run in parallel; without the
 -- first, row level security keeps the planner from using an index.
 SELECT count(*) AS operators, count(*) FILTER (WHERE NOT proleakproof) AS leaking
