@@ -35,7 +35,7 @@ SELECT idem.sum(amount, 'EUR') FROM unnest('{2305843009213.693951,2305843009213.
 SELECT n, amount, currency, idem.sum(amount, currency) OVER (PARTITION BY currency ORDER BY n) AS running,
        idem.sum(amount, currency) OVER (ORDER BY n ROWS BETWEEN CURRENT ROW AND CURRENT ROW) AS moving
   FROM money_paid ORDER BY n;
-SELECT n, idem.sum(amount, currency) OVER (ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS two FROM money_paid WHERE n < 5;
+SELECT n, amount, currency, idem.sum(amount, currency) OVER (ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS two FROM money_paid;
 SELECT n, idem.sum(amount, currency) OVER (ORDER BY n ROWS BETWEEN 3 PRECEDING AND CURRENT ROW) AS four FROM money_paid;
 -- Every frame of 3 against the sum computed anew.
 SELECT count(*) AS rows, count(*) FILTER (WHERE moving IS DISTINCT FROM anew) AS wrong
