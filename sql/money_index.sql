@@ -14,7 +14,8 @@ SELECT array_agg(amprocnum ORDER BY amprocnum) = CASE WHEN current_setting('serv
 
 -- Every comparison is leakproof, everything may run in parallel; without the
 -- first, row level security keeps the planner from using an index.
-SELECT count(*) AS operators, count(*) FILTER (WHERE NOT proleakproof) AS leaking
+SELECT count(*) AS operators, count(*) FILTER (WHERE NOT proleakproof) AS leaking,
+       count(*) FILTER (WHERE oprcom = 0 OR oprnegate = 0) AS alone, count(*) FILTER (WHERE oprrest = 0 OR oprjoin = 0) AS not_estimated
   FROM pg_operator JOIN pg_proc AS p ON p.oid = oprcode
  WHERE 'money_micro'::regtype IN (oprleft, oprright) AND oprresult = 'bool'::regtype;
 SELECT p.oid::regprocedure FROM pg_proc AS p
