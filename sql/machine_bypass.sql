@@ -5,7 +5,7 @@
 -- and walked around in these ways.  Each is tried here against a row that
 -- stands in "created", or in the final "refunded"; shown are the SQLSTATE and
 -- where the rows are afterwards.  3, 4, 7, 11, 13 and 15 between two sessions:
--- test/isolation/specs/machine_bypass.spec.
+-- test/isolation/specs/machine_bypass_race.spec.
 --
 CREATE SCHEMA machine_bypass;
 SET search_path = machine_bypass;

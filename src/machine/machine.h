@@ -94,6 +94,7 @@ typedef struct IdemStatesGuard
 	char	   *column_name;
 	Bitmapset  *key;			/* as idem_key_columns, without the column */
 	IdemKey    *row_key;		/* the same for history */
+	char	   *where;			/* of a statement for one row, or NULL */
 	AttrNumber	last_column;	/* of state and key, the one furthest right */
 	IdemLastState last_before;
 	IdemLastState last_after;

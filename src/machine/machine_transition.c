@@ -346,25 +346,44 @@ parameters(const Transition *t, Oid **types, Datum **values, char **nulls)
 }
 
 /* WHERE t.id = $1 ..., with the equality operator written in full */
-static void
-append_where(StringInfo sql, const Transition *t)
+static char *
+where_clause(const IdemKey *key)
 {
-	const IdemKey *key = t->guard->row_key;
+	StringInfoData sql;
 	int			i;
 
+	initStringInfo(&sql);
 	for (i = 0; i < key->count; i++)
 	{
 		const IdemKeyColumn *column = &key->columns[i];
 		TypeCacheEntry *type = lookup_type_cache(getBaseType(column->type),
 												 TYPECACHE_EQ_OPR);
 
-		appendStringInfoString(sql, i == 0 ? " WHERE " : " AND ");
-		generate_operator_clause(sql,
+		appendStringInfoString(&sql, i == 0 ? " WHERE " : " AND ");
+		generate_operator_clause(&sql,
 								 psprintf("t.%s", quote_identifier(column->name)),
 								 column->type, type->eq_opr,
 								 psprintf("$%d", i + 1),
 								 getBaseType(column->type));
 	}
+	return sql.data;
+}
+
+/*
+ * The same, written once for a key whose operators are the server's own: the
+ * names of others may change without a word to us.
+ */
+static void
+append_where(StringInfo sql, const Transition *t)
+{
+	IdemStatesGuard *guard = t->guard;
+	const char *where = guard->where;
+
+	if (where == NULL)
+		where = where_clause(guard->row_key);
+	if (guard->where == NULL && guard->row_key->plain)
+		guard->where = MemoryContextStrdup(GetMemoryChunkContext(guard), where);
+	appendStringInfoString(sql, where);
 }
 
 static const char *
