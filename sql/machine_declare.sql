@@ -127,7 +127,8 @@ RESET ROLE;
 
 -- --------------------------------------------- a declaration is kept, or is not
 SELECT action, kind, relation, name, arguments FROM idem.change_log
-    WHERE relation IN ('kinds'::regclass, 'plain'::regclass, 'mine'::regclass) ORDER BY id;
+    WHERE relation IN ('kinds'::regclass, 'plain'::regclass, 'mine'::regclass)
+    ORDER BY relation::text, name COLLATE "C", id;
 
 -- renamed tables and schemas stay guarded
 ALTER TABLE mine RENAME TO ours;
