@@ -68,6 +68,8 @@ FROM unnest('{bare,fk,idem,total,sum}'::text[]) way,
 -- one payment that everybody refunds, and many
 SELECT bench.make_limit(way, 1, 0, 'hot'), bench.make_limit(way, 100000, 0, 'spread')
 FROM unnest('{fk,idem,total,sum}'::text[]) way;
+-- a million in one COPY
+SELECT bench.make_limit(way, 100000, 0, 'copy') FROM unnest('{fk,idem,total}'::text[]) way;
 
 -- 5,000 refunds a round, one statement each
 SELECT bench.make_limit(way, 5000, 1, 'loop') FROM unnest('{fk,idem,total}'::text[]) way;
