@@ -16,7 +16,6 @@
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -139,19 +138,58 @@ idem_guard_setting_required(const IdemGuard *guard, const char *name)
 	return pstrdup(value);
 }
 
-/* A setting that is the text of an array, or one word; NIL if absent. */
+/*
+ * One element of the text of an array, from *at on, which moves behind it;
+ * NULL if there is none that array_in would take.
+ */
+static char *
+read_element(const char **at)
+{
+	StringInfoData item;
+	bool		quoted = **at == '"';
+	const char *c = *at + (quoted ? 1 : 0);
+
+	initStringInfo(&item);
+	while (*c != '\0' && (quoted ? *c != '"' : strchr(",{}\"", *c) == NULL))
+	{
+		if (*c == '\\' && *++c == '\0')
+			return NULL;
+		appendStringInfoChar(&item, *c++);
+	}
+	if (quoted && *c++ != '"')
+		return NULL;
+	if (!quoted && item.len == 0)
+		return NULL;
+	*at = c;
+	return item.data;
+}
+
+/*
+ * A setting that is the text of an array, or one word; NIL if it is absent or
+ * no array.  Not array_in: whoever may create a trigger writes its arguments,
+ * and must not make others fail who look at it.
+ */
 List *
 idem_guard_setting_list(const IdemGuard *guard, const char *name)
 {
-	const char *value = idem_guard_setting(guard, name);
-	Datum		array;
+	const char *at = idem_guard_setting(guard, name);
+	List	   *list = NIL;
 
-	if (value == NULL)
+	if (at == NULL)
 		return NIL;
-	if (value[0] != '{')
-		return list_make1(pstrdup(value));
-	array = OidInputFunctionCall(F_ARRAY_IN, pstrdup(value), TEXTOID, -1);
-	return idem_array_list(name, DatumGetArrayTypeP(array));
+	if (*at != '{')
+		return list_make1(pstrdup(at));
+	while (*at == '{' || *at == ',')
+	{
+		char	   *item;
+
+		at++;
+		item = read_element(&at);
+		if (item == NULL)
+			return NIL;
+		list = lappend(list, item);
+	}
+	return strcmp(at, "}") == 0 ? list : NIL;
 }
 
 /* Does one of these settings name the column? */

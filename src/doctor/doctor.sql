@@ -183,21 +183,24 @@ WHERE g.kind = 'limit' AND g.part = 'row'
 UNION ALL
 -- the columns a guard names
 SELECT g.relation, g.kind, g.name,
-       pg_catalog.format('column %I of %s is gone', n.name, g.bearer),
+       pg_catalog.format('column %I of %s is gone', coalesce(n.name, 'NULL'), g.bearer),
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                          g.relation, g.kind, g.name),
        g.bearer
 FROM parts g,
      LATERAL (SELECT pg_catalog.split_part(s, '=', 1), pg_catalog.substr(s, pg_catalog.strpos(s, '=') + 1)
               FROM pg_catalog.unnest(g.settings) s) s (setting, value),
-     LATERAL pg_catalog.unnest(CASE WHEN s.value LIKE '{%' THEN s.value::text[] ELSE ARRAY[s.value] END) n (name)
+     -- whoever may create a trigger writes its arguments: what is no array is no name of a column
+     LATERAL pg_catalog.unnest(CASE WHEN s.value ~ '^\{("([^"\\]|\\.)*"|[^",{}\\\s]+)(,("([^"\\]|\\.)*"|[^",{}\\\s]+))*\}$' THEN s.value::text[]
+                                    WHEN s.value = '{}' THEN '{}'
+                                    ELSE ARRAY[s.value] END) n (name)
 WHERE s.setting = ANY (CASE WHEN g.kind = 'states' THEN '{column}'
                             WHEN g.kind = 'fixed' THEN '{columns,once}'
                             WHEN g.kind = 'limit' AND g.part = 'row' THEN '{fk,amount,state,same}'
                             WHEN g.kind = 'limit' THEN '{key,cap,used,same_parent}'
                        END::text[])
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
-                      WHERE a.attrelid = g.bearer AND a.attname = n.name AND NOT a.attisdropped)
+                      WHERE a.attrelid = g.bearer AND a.attname = n.name::name AND NOT a.attisdropped)
 UNION ALL
 -- a rule that takes statements away from the triggers
 SELECT DISTINCT m.relation, m.kind, m.name,

@@ -1,0 +1,155 @@
+--
+-- What a hostile role can do with the objects of the extension: nothing that it
+-- could not do without them.
+--
+CREATE SCHEMA doctor_security;
+SET search_path = doctor_security;
+SET client_min_messages = warning;
+\set VERBOSITY terse
+CREATE ROLE regress_idem_sec;
+GRANT USAGE, CREATE ON SCHEMA doctor_security TO regress_idem_sec;
+SELECT idem.grant_runtime('regress_idem_sec');
+
+-- ------------------------------------------------ every table, every function
+-- What an application can read or write of the extension's tables and views
+CREATE FUNCTION try_all(verb text, kinds "char"[] DEFAULT '{r}') RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE rel regclass;
+BEGIN
+    FOR rel IN SELECT oid FROM pg_class WHERE relnamespace = 'idem'::regnamespace AND relkind = ANY (kinds) ORDER BY relname COLLATE "C" LOOP
+        BEGIN
+            EXECUTE format(verb, rel);
+            RETURN NEXT rel;
+        EXCEPTION WHEN insufficient_privilege THEN NULL;
+        END;
+    END LOOP;
+END $$;
+SET ROLE regress_idem_sec;
+SELECT * FROM try_all('SELECT FROM %s LIMIT 0', '{r,v}');
+SELECT * FROM try_all('INSERT INTO %s DEFAULT VALUES');
+SELECT * FROM try_all('DELETE FROM %s WHERE false');
+SELECT * FROM try_all('TRUNCATE %s');
+SELECT * FROM try_all('LOCK %s');
+SELECT * FROM try_all('CREATE TRIGGER t BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION idem.refuse_truncate()');
+-- Every function that is not for it, called with nulls
+RESET ROLE;
+CREATE VIEW not_for_it AS
+    SELECT p.oid, p.proname, p.oid::regprocedure AS name FROM pg_proc p
+    LEFT JOIN idem.rights r ON r.function = p.proname
+    WHERE p.pronamespace = 'idem'::regnamespace AND p.prokind = 'f'
+          AND coalesce(r.audience, 'none') NOT IN ('runtime', 'public', 'owner')
+          AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+          AND to_regtype('pg_catalog.money_micro') = ANY (p.proargtypes::oid[] || p.prorettype) IS NOT TRUE;
+SELECT count(*) > 3 AS some FROM not_for_it;
+GRANT SELECT ON not_for_it TO regress_idem_sec;
+SET ROLE regress_idem_sec;
+CREATE FUNCTION call_all() RETURNS TABLE (function text, code text) LANGUAGE plpgsql AS $$
+DECLARE f record;
+BEGIN
+    FOR f IN SELECT * FROM not_for_it ORDER BY proname COLLATE "C" LOOP
+        BEGIN
+            EXECUTE format('SELECT * FROM idem.%I(%s)', f.proname,
+                           (SELECT string_agg('NULL::' || format_type(t, NULL), ', ') FROM unnest((SELECT proargtypes::oid[] FROM pg_proc WHERE oid = f.oid)) t));
+            function := f.name; code := 'passes'; RETURN NEXT;
+        EXCEPTION WHEN insufficient_privilege THEN NULL;
+                  WHEN OTHERS THEN function := f.name; code := SQLSTATE; RETURN NEXT;
+        END;
+    END LOOP;
+END $$;
+SELECT * FROM call_all();
+-- A guard is put on, taken off and mended by the owner of the table.
+RESET ROLE;
+CREATE TABLE theirs (id int PRIMARY KEY, amount numeric, status text);
+GRANT ALL ON theirs TO regress_idem_sec;
+SELECT idem.guard_fixed('theirs', '{amount}');
+SET ROLE regress_idem_sec;
+SELECT idem.guard_kept('theirs');
+SELECT idem.drop_guard('theirs', 'fixed', reason => 'I want to');
+SELECT idem.rearm('theirs');
+SELECT idem.rearm();
+ALTER TABLE theirs DISABLE TRIGGER idem_fixed;
+CREATE EVENT TRIGGER mine ON ddl_command_start EXECUTE FUNCTION idem.watch_ddl();
+
+-- ------------------------------------------------- trigger functions by hand
+-- on tables of one's own, with arguments that mean harm: an error, and no more
+CREATE TABLE mine (a int, b text);
+CREATE VIEW mine_view AS SELECT * FROM mine;
+CREATE FUNCTION hang(what text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE 'CREATE TRIGGER t ' || what;
+    INSERT INTO doctor_security.mine VALUES (1, 'x');
+    UPDATE doctor_security.mine SET a = 2, b = 'y';
+    INSERT INTO doctor_security.mine_view VALUES (1, 'x');
+    DELETE FROM doctor_security.mine;
+    RAISE EXCEPTION 'passes' USING ERRCODE = 'P0999';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END $$;
+SELECT f, hang(format('%s ON mine FOR EACH ROW EXECUTE FUNCTION idem.%s', e, f))
+    FROM unnest(ARRAY['AFTER INSERT OR UPDATE OR DELETE', 'BEFORE INSERT OR UPDATE OR DELETE']) e,
+         unnest(ARRAY[
+    'keep_fixed()', 'keep_fixed(''columns'')', 'keep_fixed(''columns={no_such}'')', 'keep_fixed(''columns={NULL}'')',
+    'keep_fixed(''columns={{a},{b}}'')', 'keep_fixed(''columns=a'')', 'keep_fixed(''columns={"'')',
+    'keep_fixed(''columns={tableoid}'')', 'keep_fixed(''once={'')',
+    'keep_rows(''anything'')',
+    'keep_states()', 'keep_states(''column=b'')', 'keep_states(''column=b'', ''machine=no_such'')',
+    'keep_states(''column=a'', ''machine=no_such'', ''repeat=x'', ''delete=x'', ''history=x'')',
+    'keep_states(''column=b'', ''machine=doctor_ddl'', ''repeat=x'', ''delete=x'', ''history=x'')',
+    'keep_limit()', 'keep_limit(''fk={a}'')', 'keep_limit(''fk={a}'', ''amount=a'', ''cap=a'', ''used=a'')',
+    'keep_limit(''fk={no_such}'', ''amount=no_such'', ''cap='', ''used='', ''children='')',
+    'keep_total()', 'keep_total(''used=a'')', 'keep_total(''fk={a}'', ''key={a}'', ''cap=a'', ''used=a'', ''amount=a'', ''cap_grows=x'')',
+    'refuse_truncate()', 'invalidate_definitions()']) f
+    ORDER BY e COLLATE "C", f COLLATE "C";
+SELECT hang('AFTER INSERT ON mine FOR EACH STATEMENT EXECUTE FUNCTION idem.' || f || '()')
+    FROM unnest('{keep_fixed,keep_rows,keep_states,keep_limit,keep_total,refuse_truncate}'::text[]) f;
+SELECT hang('INSTEAD OF INSERT ON mine_view FOR EACH ROW EXECUTE FUNCTION idem.' || f || '()')
+    FROM unnest('{keep_fixed,keep_rows,keep_states,keep_limit,keep_total,refuse_truncate}'::text[]) f;
+SELECT hang(format('AFTER UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed(%L)', 'columns={' || repeat('x', 100000) || '}')) ~ '^(42|22|39|54)';
+-- The doctor looks at such a table without harm, and says that it is no guard.
+CREATE TRIGGER t AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_limit('fk={"', 'used={');
+CREATE TRIGGER u AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column={"');
+CREATE TRIGGER v AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={"');
+RESET ROLE;
+SELECT count(*) > 0 AS findings FROM idem.doctor();
+SELECT name, intact FROM idem.guards WHERE relation = 'mine'::regclass ORDER BY name COLLATE "C";
+SET ROLE regress_idem_sec;
+ALTER TABLE mine RENAME b TO c;
+ALTER TABLE mine DROP c;
+DROP TABLE mine CASCADE;
+
+-- ------------------------------------ values are for those who may read them
+RESET ROLE;
+SELECT 'defined' AS machine FROM idem.define_machine('doctor_security', $$
+stateDiagram-v2
+    [*] --> created
+    created --> paid
+    paid --> [*]
+$$) LIMIT 1;
+CREATE TABLE secret (id text PRIMARY KEY, amount numeric NOT NULL, status text);
+CREATE TABLE taken (id int PRIMARY KEY, secret text NOT NULL REFERENCES secret, amount numeric);
+SELECT idem.guard_states('secret', 'status', 'doctor_security');
+SELECT idem.guard_fixed('secret', '{amount}');
+SELECT idem.guard_limit('taken', 'secret', amount => 'amount', cap => 'amount', used => 'used', released => NULL);
+INSERT INTO secret VALUES ('account 4711', 12345, 'created');
+GRANT INSERT, UPDATE, DELETE ON secret, taken TO regress_idem_sec;
+CREATE FUNCTION say(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE detail text; hint text;
+BEGIN
+    EXECUTE statement;
+    RETURN 'passes';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN concat_ws(' | ', SQLSTATE, SQLERRM, nullif(detail, ''));
+END $$;
+CREATE VIEW said AS SELECT s AS statement, say(s) FROM unnest(ARRAY[
+    'UPDATE secret SET status = ''lost''', 'UPDATE secret SET status = ''created''', 'UPDATE secret SET amount = 1',
+    'UPDATE secret SET id = ''x''', 'DELETE FROM secret', 'UPDATE secret SET used = 1',
+    'INSERT INTO taken VALUES (1, ''account 4711'', 99999)']) s;
+GRANT SELECT ON said TO regress_idem_sec;
+SELECT * FROM said;
+SET ROLE regress_idem_sec;
+SELECT * FROM said;
+RESET ROLE;
+
+DROP SCHEMA doctor_security CASCADE;
+DROP OWNED BY regress_idem_sec;
+DROP ROLE regress_idem_sec;
