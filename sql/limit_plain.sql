@@ -92,6 +92,9 @@ ALTER TABLE payment ADD CONSTRAINT half CHECK (refunded <= amount / 2 OR status 
 INSERT INTO refund (payment_id, amount) VALUES (4, 51);
 INSERT INTO refund (payment_id, amount) VALUES (4, 50);
 ALTER TABLE payment DROP CONSTRAINT half;
+ALTER TABLE payment ADD CONSTRAINT most CHECK (refunded <= 70 OR id < 4);
+INSERT INTO refund (payment_id, amount) VALUES (4, 21);
+ALTER TABLE payment DROP CONSTRAINT most;
 CREATE FUNCTION allowed(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 < 60';
 ALTER TABLE payment ADD CONSTRAINT by_function CHECK (allowed(refunded)) NOT VALID;
 INSERT INTO refund (payment_id, amount) VALUES (4, 10);
@@ -148,6 +151,12 @@ INSERT INTO back VALUES (1, 2, 31);
 INSERT INTO back VALUES (1, 2, 30);
 INSERT INTO capture VALUES (4, 2, 30);
 INSERT INTO back VALUES (2, 2, 30);
+-- one that may not grow stands still once something is used
+CREATE TABLE fee (id int PRIMARY KEY, authorisation_id int NOT NULL REFERENCES authorisation, amount int);
+SELECT idem.guard_limit('fee', 'authorisation_id', amount => 'amount', cap => 'captured', used => 'fees', released => NULL);
+INSERT INTO capture VALUES (5, 2, 10);
+INSERT INTO fee VALUES (1, 2, 1);
+INSERT INTO capture VALUES (6, 2, 10);
 SELECT * FROM authorisation ORDER BY id;
 
 -- Amounts that an assignment would round or refuse.
