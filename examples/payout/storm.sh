@@ -19,7 +19,9 @@ here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 
 case " $* " in
 	*" --help "* | *" -h "*)
-		exec python3 "$here/examples/payout/storm.py" --help ;;
+		idem_python && exec "$python" "$here/examples/payout/storm.py" --help
+		sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+		exit ;;
 esac
 idem_begin "$here"
 idem_need python
