@@ -61,6 +61,7 @@ CREATE TABLE refund (id int, part int NOT NULL, payment int NOT NULL, amount big
 CREATE TABLE refund_1 PARTITION OF refund FOR VALUES IN (1);
 SELECT idem.guard_limit('refund', '{payment,part}', amount => 'amount', cap => 'amount', used => 'refunded',
                         state => 'status', released => '{failed}');
+SELECT idem.validate_guard('refund');
 INSERT INTO refund VALUES (1, 1, 1, 60, 'done');
 CREATE TABLE refund_2 (id int NOT NULL, part int NOT NULL, payment int NOT NULL, amount bigint NOT NULL, status text);
 DROP TABLE payment_2;

@@ -93,7 +93,6 @@ SELECT f, hang(format('%s ON mine FOR EACH ROW EXECUTE FUNCTION idem.%s', e, f))
     'keep_rows(''anything'')',
     'keep_states()', 'keep_states(''column=b'')', 'keep_states(''column=b'', ''machine=no_such'')',
     'keep_states(''column=a'', ''machine=no_such'', ''repeat=x'', ''delete=x'', ''history=x'')',
-    'keep_states(''column=b'', ''machine=doctor_ddl'', ''repeat=x'', ''delete=x'', ''history=x'')',
     'keep_limit()', 'keep_limit(''fk={a}'')', 'keep_limit(''fk={a}'', ''amount=a'', ''cap=a'', ''used=a'')',
     'keep_limit(''fk={no_such}'', ''amount=no_such'', ''cap='', ''used='', ''children='')',
     'keep_total()', 'keep_total(''used=a'')', 'keep_total(''fk={a}'', ''key={a}'', ''cap=a'', ''used=a'', ''amount=a'', ''cap_grows=x'')',
