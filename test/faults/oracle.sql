@@ -197,4 +197,7 @@ SELECT 'SQLSTATE ' || w1, count(*)::text
     FROM public.said
     WHERE what = 'code' AND w1 NOT IN ('00000', '23I01', '23I02', '23I03', '23I04', '23I05', '23I06', '23I07', '23I08',
         '23503', '40001', '40P01', '25P02', '3B001', '57P01', '57P02', '57014', '53100', '08006', '55P03')
+        -- a race of the server, with any foreign key: a rival that is being
+        -- rolled back is no conflict any more, and still a member of the lock
+        AND NOT (w1 = 'XX000' AND w2 LIKE 'new multixact has more than one updating member%')
     GROUP BY w1;

@@ -60,6 +60,7 @@ $0 == "COMMIT" || $0 == "ROLLBACK" {
 
 /^(try|code|claim|move|refund|release|see|reserve|sent|unsent|complete)\|/ {
 	undone[++rows] = 0
+	gsub(/[\\\t]/, " ")
 	line = $1
 	for (i = 2; i <= 7; i++)
 		line = line OFS (i <= NF ? $i : "\\N")

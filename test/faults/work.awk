@@ -37,7 +37,7 @@ function try(what, on, sql)
 	gsub(/TAG/, "'" tag "'", sql)
 	print "\\echo try|" what "|" on "|" tag
 	print sql (sql ~ /gset/ ? "" : ";")
-	print "\\echo code|:SQLSTATE"
+	print "\\echo code|:SQLSTATE|:LAST_ERROR_MESSAGE"
 }
 
 function claim(k,	amount)
