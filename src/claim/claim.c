@@ -27,6 +27,7 @@
 
 #include "access/htup_details.h"
 #include "access/subtrans.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "fmgr.h"
@@ -165,6 +166,20 @@ idem_rival_detail(TransactionId rival)
 	return "held by a transaction that has just ended";
 }
 
+/*
+ * Who is told that a key is settled forgets its message, so the commit that
+ * settled it has to be on disk, whatever synchronous_commit its session had.
+ * The hint is only set when it is.
+ */
+static void
+flush_anchor(const IdemFound *found)
+{
+	HeapTupleHeader header = found->tuple->t_data;
+
+	if (!HeapTupleHeaderXminCommitted(header))
+		XLogFlush(TransactionIdGetCommitLSN(HeapTupleHeaderGetXmin(header)));
+}
+
 /* What is known of a held key: state, response, times. */
 void
 idem_anchor_describe(const IdemFound *found, IdemAnswer *answer)
@@ -197,6 +212,7 @@ idem_anchor_describe(const IdemFound *found, IdemAnswer *answer)
 			answer->outcome = "duplicate";
 			break;
 		case IDEM_HELD_COMMITTED:
+			flush_anchor(found);
 			answer->outcome = "replayed";
 			answer->settled = true;
 			break;

@@ -71,6 +71,17 @@ survives(q{SELECT idem.release('pay', 'o', 2)}, q{SELECT state FROM idem.lookup(
 survives(q{SELECT idem.reserve('pay', 'h', lease => '1 h'); SELECT idem.heartbeat('pay', 'h', 1, '2 h')},
 	q{SELECT lease_until - first_seen < '90 min' FROM idem.reservation WHERE key = 'h'}, 't', 'a heartbeat may be lost');
 
+# A claim inside is as durable as its session asked for; but who is told by a
+# repeat that it is settled forgets his message.
+ask('CHECKPOINT');
+ask(q{SELECT idem.claim('in', 'told')});
+is(ask(q{SELECT outcome, settled FROM idem.claim('in', 'told')}), 'replayed|t', 'a repeat is told that it is settled');
+ask(q{SELECT idem.claim('in', 'untold')});
+$node->stop('immediate');
+$node->start;
+is(ask(q{SELECT outcome FROM idem.claim('in', 'told')}), 'replayed', 'so it is');
+is(ask(q{SELECT outcome FROM idem.claim('in', 'untold')}), 'granted', 'of another claim nobody was told');
+
 # A standby that does not answer.
 $node->append_conf('postgresql.conf', q{synchronous_standby_names = 'nobody'});
 $node->reload;
