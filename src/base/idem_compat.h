@@ -53,6 +53,12 @@ typedef bool TU_UpdateIndexes;
 	index_beginscan(heap, index, snapshot, instrument, nkeys, norderbys)
 #endif
 
+/* So do scans of a table (19). */
+#if PG_VERSION_NUM < 190000
+#define table_beginscan(rel, snapshot, nkeys, key, flags) \
+	table_beginscan(rel, snapshot, nkeys, key)
+#endif
+
 /* Updates take options (19). */
 #if PG_VERSION_NUM < 190000
 #define table_tuple_update(rel, otid, slot, cid, options, snapshot, \
@@ -91,6 +97,12 @@ typedef bool TU_UpdateIndexes;
 #define idem_check_enforced(check) ((check)->ccenforced)
 #define idem_has_generated(constr) \
 	((constr)->has_generated_stored || (constr)->has_generated_virtual)
+#endif
+
+/* A minimal tuple may have room in front of it (18). */
+#if PG_VERSION_NUM < 180000
+#define heap_form_minimal_tuple(desc, values, nulls, extra) \
+	heap_form_minimal_tuple(desc, values, nulls)
 #endif
 
 /*

@@ -554,7 +554,7 @@ refuse_open_claim(Relation table, const char *name, int32 scope)
 	HeapTuple	tuple;
 
 	InitDirtySnapshot(dirty);
-	scan = table_beginscan(table, &dirty, 0, NULL);
+	scan = table_beginscan(table, &dirty, 0, NULL, SO_NONE);
 	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
 	{
 		TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -132,7 +133,7 @@ claim_wanted(IdemAnchor *anchor, TupleDesc desc, const Wanted *wanted,
 								 first->position + 1);
 	idem_answer_values(&wanted->key, &answer, values, nulls);
 	MemoryContextSwitchTo(result);
-	return heap_form_minimal_tuple(desc, values, nulls);
+	return heap_form_minimal_tuple(desc, values, nulls, 0);
 }
 
 /* Pointers to all, sorted. */

@@ -560,7 +560,7 @@ holds_rows(Oid relid)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL, SO_NONE);
 	bool		found = heap_getnext(scan, ForwardScanDirection) != NULL;
 
 	table_endscan(scan);
