@@ -81,7 +81,7 @@ static const char remove_inside_sql[] =
 
 static const char remove_outside_sql[] =
 "DELETE FROM idem.reservation WHERE ctid = ANY (ARRAY("
-"SELECT ctid FROM idem.reservation WHERE scope = $1 AND state IN ('s', 'f') AND due_at IS NULL"
+"SELECT ctid FROM idem.reservation WHERE scope = $1 AND due_at IS NULL AND state IN ('s', 'f')"
 " AND ($3 IS NULL OR finished_at < $3)"
 " AND idem.key_time(key, $4, $5) < $6 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
