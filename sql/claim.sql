@@ -244,6 +244,10 @@ SELECT idem.claim('claim other', 'msg-1');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 BEGIN;
+UPDATE idem.anchor SET key = 'msg-10' WHERE key = 'msg-1';
+SELECT idem.claim('claim other', 'msg-1');
+ROLLBACK;
+BEGIN;
 UPDATE idem.anchor SET scope = scope + 1 WHERE key = 'msg-1';
 SELECT idem.lookup('claim other', 'msg-1');
 ROLLBACK;
