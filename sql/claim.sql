@@ -244,7 +244,7 @@ SELECT idem.claim('claim other', 'msg-1');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 BEGIN;
-UPDATE idem.anchor SET key = 'msg-10' WHERE key = 'msg-1';
+UPDATE idem.anchor SET key = 'msg-' WHERE key = 'msg-1';
 SELECT idem.claim('claim other', 'msg-1');
 ROLLBACK;
 BEGIN;
