@@ -121,6 +121,17 @@ SELECT substr(key, 10) AS stays FROM idem.reservation WHERE key LIKE '20180718-%
 SELECT claim_short(idem.reserve('claim out', '20180718-' || s)) FROM unnest('{succeeded,failed,never,fenced}'::text[]) s;
 SELECT claim_short(idem.fence('claim out', '20180718-succeeded', 'reversed'));
 
+-- also where nothing else keeps it: no answer yet, or somebody has to look
+SELECT idem.create_scope('claim open', 'outside', '{}', key_time => 'YYYYMMDD');
+SELECT claim_short(idem.reserve('claim open', '20180718-' || s)) FROM unnest('{reserved,fenced,dispatched,unknown,released,looked,done}'::text[]) s;
+SELECT claim_short(idem.fence('claim open', '20180718-fenced', 'reversed'));
+SELECT claim_short(idem.release('claim open', '20180718-released', 1));
+UPDATE idem.reservation SET state = CASE substr(key, 10) WHEN 'dispatched' THEN 'd' WHEN 'unknown' THEN 'u' ELSE 's' END::"char",
+       due_at = CASE WHEN key !~ 'done' THEN due_at END, finished_at = CASE WHEN key ~ 'done|looked' THEN '2018-07-18'::timestamptz END
+    WHERE scope = (SELECT id FROM idem.scope WHERE name = 'claim open') AND substr(key, 10) IN ('dispatched', 'unknown', 'looked', 'done');
+SELECT dropped, removed FROM idem.retire('claim open', '2018-07-19');
+SELECT substr(key, 10) AS stays FROM idem.reservation WHERE scope = (SELECT id FROM idem.scope WHERE name = 'claim open') ORDER BY 1;
+
 -- What is refused.
 SELECT idem.create_scope('claim kept', 'inside', '{}');
 SELECT * FROM idem.retire('claim kept');
