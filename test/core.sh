@@ -10,8 +10,9 @@
 # two runs, test by test, so that a server and a source that are some minor
 # versions apart do not matter.
 #
-# One test, opr_sanity, lists what the catalog holds, and so would list idem's
-# own operators.  In both runs it sees the objects that came with the server.
+# Two tests list what the catalog holds, and so would list what is idem's:
+# opr_sanity its operators, event_trigger its event triggers.  In both runs
+# they see the objects that came with the server or were made by the suite.
 #
 # TEST is one of the suite's, for looking at it alone (those before it that it
 # needs have to be named too).  The last line is "N tests, N differ"; the exit
@@ -42,6 +43,7 @@ prepare()
 		-I"$("$pg_config" --includedir-server)" -I"$("$pg_config" --includedir)" \
 		-o "$suite/regress.so" "$suite/regress.c"
 	only_builtin pg_proc pg_operator pg_type pg_cast pg_amop pg_amproc pg_opclass pg_opfamily
+	without_event_triggers
 	for library in autoinc refint; do
 		idem_step "$tmp/suite.log" "finding $library" \
 			cp "$("$pg_config" --pkglibdir)/$library.so" "$suite"
@@ -59,6 +61,15 @@ only_builtin()
 	# shellcheck disable=SC2086 # $as is several words
 	cat "$tmp/views" "$source/src/test/regress/sql/opr_sanity.sql" |
 		$as tee "$suite/sql/opr_sanity.sql" >/dev/null
+}
+
+# The same for the one list of event triggers.
+without_event_triggers()
+{
+	# shellcheck disable=SC2086 # $as is several words
+	sed "s/^\( *FROM\) pg_event_trigger as e,/\1 (SELECT * FROM pg_event_trigger WHERE evtname !~ '^idem_') AS e,/" \
+		"$source/src/test/regress/sql/event_trigger.sql" |
+		$as tee "$suite/sql/event_trigger.sql" >/dev/null
 }
 
 # Run the suite into the folder $1, after the SQL $2 in template1.

@@ -101,6 +101,9 @@ idem_money_in(PG_FUNCTION_ARGS)
 	int32		typmod = PG_GETARG_INT32(2);
 	int64		amount = 0;
 
+	if (likely(idem_money_parse_plain(text, &amount) && typmod < 0))
+		PG_RETURN_MONEY_MICRO(amount);
+
 	switch (idem_money_parse(text, strlen(text), &amount))
 	{
 		case IDEM_MONEY_OK:

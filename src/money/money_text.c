@@ -54,6 +54,9 @@ static const char digit_pairs[] =
 "80818283848586878889"
 "90919293949596979899";
 
+/* So many digits of whole units are within the range, whatever they are. */
+#define PLAIN_DIGITS_MAX	12
+
 /* A magnitude while it is being read. */
 typedef struct Reading
 {
@@ -135,6 +138,39 @@ strip_spaces_and_sign(const char **start, const char **end)
 	*start = p;
 	*end = stop;
 	return negative;
+}
+
+/*
+ * The amount of text as most of it is, up to its zero byte: a minus or none,
+ * some digits that cannot leave the range, and at most six decimals.  False
+ * for any other, which may still be an amount.
+ */
+bool
+idem_money_parse_plain(const char *text, int64_t *micros)
+{
+	bool		negative = (*text == '-');
+	const char *p = text + negative;
+	const char *first = p;
+	uint64_t	number = 0;		/* wraps around for what is refused below */
+	long		decimals = 0;
+
+	for (; is_digit(*p); p++)
+		number = number * 10 + (uint64_t) (*p - '0');
+	if (p == first || p - first > PLAIN_DIGITS_MAX)
+		return false;
+	if (*p == '.')
+	{
+		first = ++p;
+		for (; is_digit(*p); p++)
+			number = number * 10 + (uint64_t) (*p - '0');
+		decimals = (long) (p - first);
+	}
+	if (*p != '\0' || decimals > IDEM_MONEY_DECIMALS)
+		return false;
+
+	number *= (uint64_t) powers_of_ten[IDEM_MONEY_DECIMALS - decimals];
+	*micros = negative ? -(int64_t) number : (int64_t) number;
+	return true;
 }
 
 /* The amount that the text says.  Only with IDEM_MONEY_OK is it set. */

@@ -39,6 +39,7 @@ typedef enum IdemMoneyStatus
 
 extern IdemMoneyStatus idem_money_parse(const char *text, size_t length,
 										int64_t *micros);
+extern bool idem_money_parse_plain(const char *text, int64_t *micros);
 extern IdemMoneyStatus idem_money_parse_scaled(const char *text, size_t length,
 											   int scale, int64_t *micros);
 extern size_t idem_money_format(int64_t micros, char *text);

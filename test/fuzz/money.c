@@ -202,6 +202,29 @@ is_grouped(const char *text)
 	return *text == '.' || *text == '\0';
 }
 
+/* The short way says the same, or nothing; it says it of what is written. */
+static void
+expect_plain(const char *text, size_t length, IdemMoneyStatus status,
+			 int64_t micros)
+{
+	char		copy[128];
+	int64_t		plain = 0;
+
+	if (length >= sizeof(copy) || memchr(text, '\0', length) != NULL)
+		return;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	if (idem_money_parse_plain(copy, &plain))
+		EXPECT(status == IDEM_MONEY_OK && plain == micros);
+	if (status != IDEM_MONEY_OK)
+		return;
+	idem_money_format(micros, copy);
+	if (idem_money_parse_plain(copy, &plain))
+		EXPECT(plain == micros);
+	else
+		EXPECT(strlen(copy) > 14);
+}
+
 static void
 fuzz_parse(Input *input)
 {
@@ -216,6 +239,7 @@ fuzz_parse(Input *input)
 	size_t		to = 0;
 
 	expect_answer(read_amount(text, input->left), status, micros);
+	expect_plain(text, input->left, status, micros);
 	if (status != IDEM_MONEY_OK)
 		return;
 
