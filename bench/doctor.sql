@@ -1,0 +1,1 @@
+-- doctor: all of it is in doctor.sh
