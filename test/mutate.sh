@@ -85,6 +85,8 @@ read_list()
 		{
 			word = $1
 			sub(/:$/, "", word)
+			if (word == "name")
+				flush()
 			sub(/^[^:]*:[ \t]*/, "")
 			of[word] = $0
 		}
