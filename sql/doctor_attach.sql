@@ -7,7 +7,7 @@ SET search_path = doctor_attach;
 CREATE VIEW findings AS
     SELECT object, finding FROM idem.doctor() WHERE object ~ ' guard .* on doctor_attach';
 CREATE VIEW triggers AS
-    SELECT tgrelid::regclass AS relation, tgname AS name, tgenabled AS mode FROM pg_trigger WHERE tgname ~ '^idem';
+    SELECT tgrelid::regclass AS relation, tgname AS name, tgenabled AS mode FROM pg_trigger WHERE tgname ~* '^idem';
 SELECT 'defined' AS machine FROM idem.define_machine('doctor_attach', $$
 stateDiagram-v2
     [*] --> created

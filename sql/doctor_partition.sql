@@ -10,7 +10,7 @@ CREATE VIEW findings AS
     SELECT * FROM idem.doctor() WHERE object ~ ' guard .* on ' AND finding !~ 'allow_unguarded';
 CREATE VIEW triggers AS
     SELECT tgrelid::regclass AS relation, tgname AS name, tgenabled AS mode FROM pg_trigger
-    WHERE tgname ~ '^idem' AND tgrelid::regclass::text ~ '^(payment|refund)';
+    WHERE tgname ~* '^idem' AND tgrelid::regclass::text ~ '^(payment|refund)';
 
 SELECT 'defined' AS machine FROM idem.define_machine('doctor_partition', $$
 stateDiagram-v2
@@ -50,7 +50,7 @@ UPDATE refund SET amount = 21 WHERE part = 2;
 SELECT finding FROM findings WHERE object LIKE 'limit%';
 UPDATE refund SET amount = 20 WHERE part = 2;
 SELECT remedy FROM findings WHERE remedy LIKE 'ALTER%' \gexec
-ALTER TABLE refund_2 ENABLE ALWAYS TRIGGER idem_limit_payment_part_truncate;
+ALTER TABLE refund_2 ENABLE ALWAYS TRIGGER "IDEM_limit_payment_part_truncate";
 SELECT * FROM findings;
 
 -- And every partition is free afterwards.

@@ -36,8 +36,8 @@ SELECT * FROM findings;
 ALTER TABLE refund DISABLE TRIGGER USER;
 UPDATE refund SET amount = 61 WHERE id = 1;
 DELETE FROM refund WHERE id = 3;
-ALTER TABLE refund ENABLE ALWAYS TRIGGER idem_limit_payment_shop;
-ALTER TABLE refund ENABLE ALWAYS TRIGGER idem_limit_payment_shop_truncate;
+ALTER TABLE refund ENABLE ALWAYS TRIGGER "IDEM_limit_payment_shop";
+ALTER TABLE refund ENABLE ALWAYS TRIGGER "IDEM_limit_payment_shop_truncate";
 ALTER TABLE payment DISABLE TRIGGER idem_states_status;
 UPDATE payment SET status = 'lost' WHERE id = 2;
 UPDATE payment SET status = NULL WHERE shop = 2;
@@ -103,7 +103,7 @@ ROLLBACK;
 -- Taking a limit off takes both sides off; the column stays, with what was written.
 SELECT idem.drop_guard('refund', 'limit', reason => 'totals were wrong');
 SELECT tgrelid::regclass, tgname FROM pg_trigger
-    WHERE tgrelid IN ('payment'::regclass, 'refund'::regclass) AND tgname ~ 'idem' ORDER BY 1, 2;
+    WHERE tgrelid IN ('payment'::regclass, 'refund'::regclass) AND tgname ~* 'idem' ORDER BY 1, 2;
 SELECT conname FROM pg_constraint WHERE conrelid = 'payment'::regclass AND contype = 'c';
 SELECT shop, id, refunded FROM payment ORDER BY shop, id;
 UPDATE payment SET refunded = 0;
@@ -115,16 +115,16 @@ SELECT idem.guard_limit('refund', '{payment,shop}', amount => 'amount', cap => '
 SELECT idem.validate_guard('refund');
 SELECT shop, id, refunded FROM payment ORDER BY shop, id;
 SELECT finding FROM findings WHERE object LIKE 'limit%';
-DROP TRIGGER idem_limit_payment_shop ON refund;
+DROP TRIGGER "IDEM_limit_payment_shop" ON refund;
 SELECT object FROM findings WHERE object LIKE 'limit%';
 SELECT idem.drop_guard('refund', 'limit', reason => 'half of it was gone');
 SELECT tgrelid::regclass, tgname FROM pg_trigger
-    WHERE tgrelid IN ('payment'::regclass, 'refund'::regclass) AND tgname ~ 'idem' ORDER BY 1, 2;
+    WHERE tgrelid IN ('payment'::regclass, 'refund'::regclass) AND tgname ~* 'idem' ORDER BY 1, 2;
 
 -- The same for states.
 SELECT idem.drop_guard('payment', 'states', reason => 'rows were lost');
 SELECT tgrelid::regclass, tgname FROM pg_trigger
-    WHERE tgrelid IN ('payment'::regclass, 'refund'::regclass) AND tgname ~ 'idem' ORDER BY 1, 2;
+    WHERE tgrelid IN ('payment'::regclass, 'refund'::regclass) AND tgname ~* 'idem' ORDER BY 1, 2;
 UPDATE payment SET status = 'created';
 SELECT idem.guard_states('payment', 'status', 'doctor_rows');
 SELECT * FROM findings;

@@ -146,7 +146,7 @@ SELECT attnotnull, pg_get_expr(adbin, adrelid) FROM pg_attribute JOIN pg_attrdef
 -- The trigger function by itself decides nothing: it wants the consent of the
 -- parent, which only the parent's owner can give.
 CREATE TABLE thief (payment_id int NOT NULL REFERENCES payment, amount int);
-CREATE TRIGGER idem_limit_payment_id AFTER INSERT OR UPDATE OR DELETE ON thief FOR EACH ROW
+CREATE TRIGGER "IDEM_limit_payment_id" AFTER INSERT OR UPDATE OR DELETE ON thief FOR EACH ROW
     EXECUTE FUNCTION idem.keep_limit('fk={payment_id}', 'amount=amount', 'cap=amount', 'used=refunded', 'children=kept');
 INSERT INTO thief VALUES (9, 100);
 ALTER TABLE thief DROP CONSTRAINT thief_payment_id_fkey;

@@ -99,7 +99,7 @@ DROP TRIGGER ride ON payment;
 -- CHECKs have not read the rows from before them.
 SELECT severity, object, finding, remedy FROM idem.doctor() WHERE object LIKE '%limit_facts%';
 SELECT idem.validate_guard('chargeback');
-SELECT idem.validate_guard('refund', 'idem_limit_payment_id');
+SELECT idem.validate_guard('refund', 'IDEM_limit_payment_id');
 SELECT conname, convalidated FROM pg_constraint WHERE conrelid = 'payment'::regclass AND contype = 'c' ORDER BY conname;
 SELECT idem.validate_guard('payment');
 SELECT idem.validate_guard('refund', 'idem_limit_other');

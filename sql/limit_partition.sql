@@ -30,7 +30,7 @@ CREATE FUNCTION totals() RETURNS text LANGUAGE sql AS $$
                CASE WHEN p.refunded <> COALESCE((SELECT sum(r.amount) FROM refund r WHERE (r.payment_id, r.payment_day) = (p.id, p.day)
                                                  AND r.status <> 'failed'), 0) THEN ' WRONG' END), ' ' ORDER BY p.day, p.id) FROM payment p $$;
 SELECT totals();
-SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE tgname LIKE 'idem_limit%' ORDER BY tgrelid::regclass::text COLLATE "C", tgname;
+SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE tgname ILIKE 'idem_limit%' ORDER BY tgrelid::regclass::text COLLATE "C", tgname;
 
 -- rows through the top, through the middle and straight into a partition
 INSERT INTO refund VALUES (4, 1, 1, 70);

@@ -20,6 +20,7 @@ typedef struct IdemLimitKey
 	Oid			child;			/* table at the top */
 	Oid			parent;			/* table at the top */
 	Oid			index;			/* unique index of the parent's columns */
+	NameData	name;			/* of the constraint */
 	int			n;				/* number of columns */
 	AttrNumber	child_column[INDEX_MAX_KEYS];	/* of the table at the top */
 	AttrNumber	parent_column[INDEX_MAX_KEYS];	/* of the table at the top */

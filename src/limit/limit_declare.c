@@ -672,7 +672,12 @@ made_name(const char *prefix, const char *name)
 	return made;
 }
 
-/* The trigger on the child is named after the foreign key ... */
+/*
+ * The trigger on the child is named after the foreign key, in upper case so
+ * that it fires before RI_ConstraintTrigger: who takes the foreign key's KEY
+ * SHARE first and changes the parent afterwards shares the row with everybody
+ * who waits for it, in a multixact that each of them has to expand ...
+ */
 static void
 name_limit(Declaration *d)
 {
@@ -683,7 +688,7 @@ name_limit(Declaration *d)
 	foreach(lc, d->fk)
 		appendStringInfo(&fk, "%s%s", fk.len > 0 ? "_" : "",
 						 (char *) lfirst(lc));
-	d->limit_name = made_name("idem_limit_", fk.data);
+	d->limit_name = made_name("IDEM_limit_", fk.data);
 	idem_refuse_second_guard(d->child, d->limit_name);
 }
 

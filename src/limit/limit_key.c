@@ -147,6 +147,7 @@ idem_limit_find_key(Oid child, List *columns, int sqlstate, IdemLimitKey *key)
 		candidate.child = child;
 		candidate.parent = con->confrelid;
 		candidate.index = con->conindid;
+		candidate.name = con->conname;
 		*key = candidate;
 		found++;
 	}

@@ -152,14 +152,18 @@ idem_report_exceeded(IdemLimitCall *c)
 			 fields(c, c->s->amount_column)));
 }
 
+/* The limit fires before the foreign key, and speaks as it does. */
 void
 idem_report_no_parent(IdemLimitCall *c)
 {
+	const char *constraint = NameStr(c->s->key.name);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-			 errmsg("%s has no %s %s to be limited by",
-					child_name(c), parent_name(c), key_text(c)),
-			 errtableconstraint(c->call->rel, c->call->trigger->tgname)));
+			 errmsg("insert or update on table \"%s\" violates foreign key constraint \"%s\"",
+					RelationGetRelationName(c->call->rel), constraint),
+			 errdetail("There is no %s %s.", parent_name(c), key_text(c)),
+			 errtableconstraint(c->call->rel, constraint)));
 }
 
 void
