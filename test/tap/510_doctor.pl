@@ -31,11 +31,11 @@ sub findings
 
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION idem;
-	CREATE TABLE payment (id int PRIMARY KEY, amount int);
+	CREATE TABLE payment (id int PRIMARY KEY, amount_cents int);
 });
 is(findings('postgres'), '', 'nothing to find without a guard');
 $node->safe_psql('postgres', q{
-	SELECT idem.guard_fixed('payment', '{amount}');
+	SELECT idem.guard_fixed('payment', '{amount_cents}');
 	SELECT idem.guard_kept('payment');
 	INSERT INTO payment VALUES (1, 100);
 });
