@@ -19,9 +19,7 @@ limit_script()
 # The instructions of a way with so many refunds before, in $counted.
 limit_count()
 {
-	payments=2000
-	[ "$2" != 1000 ] || payments=100
-	counted=$(bench_instructions "$(limit_script "$1" "$2" "$payments")" 300)
+	counted=$(bench_instructions "$(limit_script "$1" "$2" 500)" 300)
 	eval "counted_$1_$2=$counted"
 }
 

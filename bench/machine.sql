@@ -173,10 +173,13 @@ SELECT count(*) FROM idem.define_machine('bench_large', (
         || string_agg(format('s%s --> s%s : e%s', s, (s + e) % 200, e), E'\n')
     FROM generate_series(0, 198) s, generate_series(1, 10) e));
 CALL bench.machine_table('large', 'idem', 'text', 1000000);
+CALL bench.machine_table('small', 'idem', 'text', 1000000);
+CALL bench.machine_table('small', 'bare', 'text', 1000000);
 SELECT idem.guard_states('bench.machine_large_idem', 'status', 'bench_large', history => false);
+SELECT idem.guard_states('bench.machine_small_idem', 'status', 'bench', history => false);
 INSERT INTO bench.variant
 SELECT 'machine', 'transition by 2,000 edges', variant, format(
     'UPDATE bench.machine_%s SET status = CASE status WHEN ''created'' THEN ''paying'' ELSE ''created'' END', tab)
-FROM (VALUES ('idem', 'large_idem'), ('by 6 edges', 'text_idem'), ('no trigger', 'text_bare')) AS v (variant, tab);
+FROM (VALUES ('idem', 'large_idem'), ('by 6 edges', 'small_idem'), ('no trigger', 'small_bare')) AS v (variant, tab);
 INSERT INTO bench.bar (what, alternative, bar, base) VALUES
     ('transition by 2,000 edges', 'by 6 edges', 1.1, 'no trigger');
