@@ -33,6 +33,7 @@ SELECT v.value, v.type, said.*
 
 -- COPY takes the lines it can read.
 CREATE TABLE money_lines (n int, amount money_micro(2));
+SET client_min_messages = warning;	-- the server counts the others
 DO $$
 BEGIN
     IF current_setting('server_version_num')::int >= 170000 THEN

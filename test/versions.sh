@@ -100,14 +100,14 @@ make_root()
 		prefer "Package: ${server%% *} ${server##* } postgresql-client-* libpq*" \
 			"$source" 995
 	done >"$place/etc/apt/preferences.d/idem-test"
-	in_root apt-get -o Acquire::Check-Valid-Until=false update || return 1
+	in_root apt-get update || return 1
 	mkdir -p "$place/etc/postgresql-common/createcluster.d"
 	echo 'create_main_cluster = false' \
 		>"$place/etc/postgresql-common/createcluster.d/idem-test.conf"
 	# shellcheck disable=SC2086 # two words
 	in_root apt-get install -y --no-install-recommends $server || return 1
 	in_root apt-get install -y --no-install-recommends \
-		make gcc libc6-dev perl libipc-run-perl || return 1
+		make gcc libc6-dev perl libipc-run-perl python3 python3-psycopg2 || return 1
 	in_root apt-get clean
 	: >"$place.done"
 }
@@ -118,10 +118,13 @@ prefer()
 		"$([ "$2" = experimental ] && echo rc-buggy || echo "$2")" "$3"
 }
 
-# Run a command in the root, with /proc and the machine's name servers.
+# Run a command in the root, with /proc and the machine's name servers.  A
+# mirror may stand still for longer than a release in the making is valid.
 in_root()
 {
 	cp /etc/resolv.conf "$place/etc/"
+	echo 'Acquire::Check-Valid-Until "false";' \
+		>"$place/etc/apt/apt.conf.d/idem-test"
 	mount -t proc proc "$place/proc"
 	mounted=$place/proc
 	idem_foreground chroot "$place" env DEBIAN_FRONTEND=noninteractive "$@"

@@ -43,6 +43,9 @@ import worker
 from bank import read_book
 from client import Bank, Database
 
+# A worker is a copy of this process, whatever the default (3.14).
+FORK = multiprocessing.get_context("fork")
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 NAMES = ("ann", "bob", "cho", "dan", "eve")
 CLIENTS = {"careful": worker.work, "careless": careless.work,
@@ -246,7 +249,7 @@ class Storm:
             if process:
                 self.bury(process)
             deaths = 0 if self.calm else self.options.deaths
-            process = multiprocessing.Process(
+            process = FORK.Process(
                 target=be_worker, daemon=True,
                 args=(client, self.server, self.bank,
                       self.dice.random(), deaths))

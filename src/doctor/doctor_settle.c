@@ -229,6 +229,27 @@ shape_problem(Relation rel, const IdemGuardKind *kind, IdemGuard *guard,
 	return NULL;
 }
 
+/*
+ * The column that lost its NOT NULL with the constraint, of those that the
+ * guard needs: from server 18 on that is how one is lost.
+ */
+static const char *
+nullable_column(Relation rel, const IdemGuardKind *kind, IdemGuard *guard)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && !att->attnotnull &&
+			idem_guard_names_column(guard, kind->not_null, NameStr(att->attname)))
+			return NameStr(att->attname);
+	}
+	return NULL;
+}
+
 static void
 settle_constraint(IdemNote *note)
 {
@@ -249,6 +270,16 @@ settle_constraint(IdemNote *note)
 		if (kind == NULL)
 			continue;
 		guard = idem_guard_of_trigger(note->relid, trigger);
+		if (note->contype == IDEM_CONSTRAINT_NOTNULL)
+		{
+			const char *column = nullable_column(rel, kind, guard);
+
+			if (column != NULL)
+				idem_refuse_trigger(note->relid, kind, guard,
+									trigger->tgconstrrelid,
+									psprintf("drop NOT NULL of column \"%s\" of table \"%s\"",
+											 column, RelationGetRelationName(rel)));
+		}
 		if (shape_problem(rel, kind, guard, note->contype) == NULL)
 			continue;
 		if (note->contype == CONSTRAINT_FOREIGN && kind->decides &&
