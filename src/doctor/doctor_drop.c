@@ -32,6 +32,7 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "doctor/doctor.h"
 
 /* A guard as it stands on its table. */
 typedef struct FoundGuard
@@ -124,22 +125,6 @@ refuse_missing(Oid relid, const char *kind, const char *name)
 			 errhint("idem.guards lists them.")));
 }
 
-/* Not idem_array_list: a trigger made by hand may say anything, even twice. */
-static List *
-array_strings(ArrayType *array)
-{
-	List	   *strings = NIL;
-	Datum	   *items;
-	int			n;
-	int			i;
-
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
-					  &items, NULL, &n);
-	for (i = 0; i < n; i++)
-		strings = lappend(strings, TextDatumGetCString(items[i]));
-	return strings;
-}
-
 /* The one guard that is meant: 42704 if there is none, 42725 if several. */
 static FoundGuard
 find_guard(Oid relid, const char *kind, const char *name)
@@ -166,7 +151,7 @@ find_guard(Oid relid, const char *kind, const char *name)
 	settings = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2,
 							 &isnull);
 	guard.array = DatumGetArrayTypePCopy(settings);
-	guard.settings = array_strings(guard.array);
+	guard.settings = idem_array_strings(guard.array);
 	return guard;
 }
 

@@ -27,6 +27,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
+#include "doctor/doctor.h"
 
 static void
 put_finding(ReturnSetInfo *rsinfo, const IdemGuardKind *kind,
@@ -46,8 +47,8 @@ put_finding(ReturnSetInfo *rsinfo, const IdemGuardKind *kind,
 }
 
 /* Not idem_array_list: a trigger made by hand may say anything, even twice. */
-static List *
-array_strings(ArrayType *array)
+List *
+idem_array_strings(ArrayType *array)
 {
 	List	   *strings = NIL;
 	Datum	   *items;
@@ -71,7 +72,7 @@ read_guard(SPITupleTable *table, uint64 i)
 	guard->relid = DatumGetObjectId(SPI_getbinval(row, table->tupdesc, 1,
 												  &isnull));
 	guard->name = SPI_getvalue(row, table->tupdesc, 3);
-	guard->settings = array_strings(DatumGetArrayTypeP(SPI_getbinval(row, table->tupdesc,
+	guard->settings = idem_array_strings(DatumGetArrayTypeP(SPI_getbinval(row, table->tupdesc,
 																	 4, &isnull)));
 	return guard;
 }
