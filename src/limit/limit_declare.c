@@ -152,6 +152,8 @@ total_settings(IdemLimitDeclaration *d)
 	settings = add_setting(settings, "excess", d->excess);
 	settings = add_setting(settings, "count_used", d->count_used);
 	settings = add_list(settings, "same_parent", d->same_parent);
+	settings = add_setting(settings, "parent_state", d->parent_state);
+	settings = add_setting(settings, "age_from", d->age_from);
 	return add_setting(settings, "cap_grows",
 					   d->cap_grows ? "true" : "false");
 }

@@ -130,25 +130,23 @@ total_sql(const char *used, const char *excess)
 					quote_identifier(excess));
 }
 
-/* OR x.count IS DISTINCT FROM x.number, where children are counted */
+/* p.count, t.number, where children are counted; else nothing differs */
 static char *
-count_sql(const IdemGuard *guard, bool condition)
+count_sql(const IdemGuard *guard)
 {
 	const char *count = idem_guard_setting(guard, "count_used");
 
-	if (condition)
-		return count == NULL ? "" : " OR x.count IS DISTINCT FROM x.number";
-	return count == NULL ? "" :
-		psprintf(", p.%s AS count, COALESCE(t.number, 0) AS number",
+	return count == NULL ? pstrdup("0 AS count, 0 AS number") :
+		psprintf("p.%s AS count, COALESCE(t.number, 0) AS number",
 				 quote_identifier(count));
 }
 
 /*
  * SELECT count(*), min(format('%s: %s where its children add up to %s',
  *							   p.key, p.used, total))
- *	FROM (SELECT ROW(p.key...), p.used, COALESCE(t.total, 0) ...
+ *	FROM (SELECT ROW(p.key...), p.used, COALESCE(t.total, 0), p.count, ...
  *		  FROM parent p LEFT JOIN (sums) t ON p.key = t.k1 ...)
- *	WHERE used IS DISTINCT FROM total
+ *	WHERE used IS DISTINCT FROM total OR count IS DISTINCT FROM number
  *
  * among is a join that leaves some of the parents, or empty.
  */
@@ -166,16 +164,18 @@ compare_totals(const IdemGuard *guard, const IdemLimitKey *key,
 					   idem_guard_setting_required(guard, "amount"));
 	type = format_type_be_qualified(amount_type(key->parent, used));
 	parent = relation_open(key->parent, AccessShareLock);
-	sql = psprintf("SELECT count(*), min(format('%%s: %%s where its children add up to %%s', x.key, x.used, x.total) COLLATE \"C\")"
-				   " FROM (SELECT concat_ws(', ', %s) AS key, %s AS used, COALESCE(t.total::%s, '0'::%s) AS total%s"
+	sql = psprintf("SELECT count(*), min((CASE WHEN x.used IS DISTINCT FROM x.total"
+				   " THEN format('%%s: %%s where its children add up to %%s', x.key, x.used, x.total)"
+				   " ELSE format('%%s: %%s counted where it has %%s', x.key, x.count, x.number) END) COLLATE \"C\")"
+				   " FROM (SELECT concat_ws(', ', %s) AS key, %s AS used, COALESCE(t.total::%s, '0'::%s) AS total, %s"
 				   " FROM %s p %s LEFT JOIN (%s) t ON %s) x"
-				   " WHERE x.used IS DISTINCT FROM x.total%s",
+				   " WHERE x.used IS DISTINCT FROM x.total OR x.count IS DISTINCT FROM x.number",
 				   parent_key_sql(key),
 				   total_sql(used, idem_limit_excess_column(parent, used)),
-				   type, type, count_sql(guard, false),
+				   type, type, count_sql(guard),
 				   idem_qualified_name(parent), among,
 				   idem_limit_sums_sql(children_of(guard, key, parent, used)),
-				   idem_limit_join_sql(key, "t"), count_sql(guard, true));
+				   idem_limit_join_sql(key, "t"));
 	finding = idem_count_offenders(parent, sql, (Datum) 0,
 								   psprintf("of table \"%s\" whose running total \"%s\" is not the sum of the children",
 											RelationGetRelationName(parent), used));
@@ -318,7 +318,7 @@ check_check(const IdemGuard *guard, Oid rows)
 static const char *const child_columns[] = {"fk", "amount", "state", "same", NULL};
 static const char *const child_not_null[] = {"fk", NULL};
 static const char *const parent_columns[] = {"key", "cap", "used", "excess",
-"count_used", "same_parent", NULL};
+"count_used", "same_parent", "parent_state", "age_from", NULL};
 static const char *const parent_not_null[] = {"cap", "used", "excess",
 "count_used", NULL};
 
