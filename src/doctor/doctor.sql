@@ -92,6 +92,31 @@ COMMENT ON COLUMN idem.guard_tables.bearer IS 'the table that bears the trigger'
 COMMENT ON COLUMN idem.guard_tables.trigger IS 'name of the trigger';
 COMMENT ON COLUMN idem.guard_tables.member IS 'the bearer itself, a partition at any level, or a table that inherits from it';
 
+-- The same settings as in the kinds of the rooms (base/kind.h), by which DDL
+-- on these columns is refused.
+CREATE VIEW idem.guard_columns AS
+SELECT g.relation, g.kind, g.name, g.part, g.bearer, s.setting, n.name AS "column"
+FROM idem.guard_parts g,
+     LATERAL (SELECT pg_catalog.split_part(s, '=', 1), pg_catalog.substr(s, pg_catalog.strpos(s, '=') + 1)
+              FROM pg_catalog.unnest(g.settings) s) s (setting, value),
+     -- whoever may create a trigger writes its arguments: what is no array is no name of a column
+     LATERAL pg_catalog.unnest(CASE WHEN s.value ~ '^\{("([^"\\]|\\.)*"|[^",{}\\\s]+)(,("([^"\\]|\\.)*"|[^",{}\\\s]+))*\}$' THEN s.value::text[]
+                                    WHEN s.value = '{}' THEN '{}'
+                                    ELSE ARRAY[s.value] END) n (name)
+WHERE s.setting = ANY (CASE WHEN g.kind = 'states' THEN '{column}'
+                            WHEN g.kind = 'fixed' THEN '{columns,once}'
+                            WHEN g.kind = 'limit' AND g.part = 'row' THEN '{fk,amount,state,same}'
+                            WHEN g.kind = 'limit' THEN '{key,cap,used,excess,count_used,same_parent,parent_state,age_from}'
+                       END::text[]);
+COMMENT ON VIEW idem.guard_columns IS 'the columns each guard names';
+COMMENT ON COLUMN idem.guard_columns.relation IS 'the guarded table';
+COMMENT ON COLUMN idem.guard_columns.kind IS 'states, limit or fixed; kept names none, it keeps all';
+COMMENT ON COLUMN idem.guard_columns.name IS 'name of the guard';
+COMMENT ON COLUMN idem.guard_columns.part IS 'row: of the guarded table; total: of the parent of a limit';
+COMMENT ON COLUMN idem.guard_columns.bearer IS 'the table that has, or had, the column';
+COMMENT ON COLUMN idem.guard_columns.setting IS 'the setting that names it';
+COMMENT ON COLUMN idem.guard_columns."column" IS 'the column';
+
 -- What keeps a guard from guarding, a row each.
 -- Each view is read once: flattened into every branch they would take the
 -- planner longer than the reading takes.
@@ -183,24 +208,13 @@ WHERE g.kind = 'limit' AND g.part = 'row'
 UNION ALL
 -- the columns a guard names
 SELECT g.relation, g.kind, g.name,
-       pg_catalog.format('column %I of %s is gone', coalesce(n.name, 'NULL'), g.bearer),
+       pg_catalog.format('column %I of %s is gone', coalesce(g."column", 'NULL'), g.bearer),
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                          g.relation, g.kind, g.name),
        g.bearer
-FROM parts g,
-     LATERAL (SELECT pg_catalog.split_part(s, '=', 1), pg_catalog.substr(s, pg_catalog.strpos(s, '=') + 1)
-              FROM pg_catalog.unnest(g.settings) s) s (setting, value),
-     -- whoever may create a trigger writes its arguments: what is no array is no name of a column
-     LATERAL pg_catalog.unnest(CASE WHEN s.value ~ '^\{("([^"\\]|\\.)*"|[^",{}\\\s]+)(,("([^"\\]|\\.)*"|[^",{}\\\s]+))*\}$' THEN s.value::text[]
-                                    WHEN s.value = '{}' THEN '{}'
-                                    ELSE ARRAY[s.value] END) n (name)
-WHERE s.setting = ANY (CASE WHEN g.kind = 'states' THEN '{column}'
-                            WHEN g.kind = 'fixed' THEN '{columns,once}'
-                            WHEN g.kind = 'limit' AND g.part = 'row' THEN '{fk,amount,state,same}'
-                            WHEN g.kind = 'limit' THEN '{key,cap,used,same_parent}'
-                       END::text[])
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
-                      WHERE a.attrelid = g.bearer AND a.attname = n.name::name AND NOT a.attisdropped)
+FROM idem.guard_columns g
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                  WHERE a.attrelid = g.bearer AND a.attname = g."column"::name AND NOT a.attisdropped)
 UNION ALL
 -- a rule that takes statements away from the triggers
 SELECT DISTINCT m.relation, m.kind, m.name,
@@ -254,15 +268,28 @@ COMMENT ON COLUMN idem.guards.problem IS 'why not';
 COMMENT ON COLUMN idem.guards.declared_by IS 'session user who declared it';
 COMMENT ON COLUMN idem.guards.declared_at IS 'when, by the clock of the database';
 
+-- The last word of the log on each guard: declared, or dropped.
+CREATE VIEW idem.guards_logged AS
+SELECT DISTINCT ON (relation, kind, name)
+       relation, kind, name, action, arguments, role, at
+FROM idem.change_log
+WHERE kind IN ('states', 'limit', 'fixed', 'kept') AND action IN ('declared', 'dropped')
+      AND relation IS NOT NULL
+ORDER BY relation, kind, name, at DESC, id DESC;
+COMMENT ON VIEW idem.guards_logged IS 'what the change log said last of each guard of a table that is there';
+COMMENT ON COLUMN idem.guards_logged.relation IS 'the table';
+COMMENT ON COLUMN idem.guards_logged.kind IS 'states, limit, fixed or kept';
+COMMENT ON COLUMN idem.guards_logged.name IS 'name of the guard''s trigger';
+COMMENT ON COLUMN idem.guards_logged.action IS 'declared or dropped';
+COMMENT ON COLUMN idem.guards_logged.arguments IS 'its settings, each name=value';
+COMMENT ON COLUMN idem.guards_logged.role IS 'session user who did it';
+COMMENT ON COLUMN idem.guards_logged.at IS 'when, by the clock of the database';
+
 -- A guard whose trigger is gone leaves nothing else to find.
 CREATE VIEW idem.guards_missing AS
 SELECT last.relation, last.kind, last.name, last.arguments AS settings,
        last.role AS declared_by, last.at AS declared_at
-FROM (SELECT DISTINCT ON (relation, kind, name) *
-      FROM idem.change_log
-      WHERE kind IN ('states', 'limit', 'fixed', 'kept') AND action IN ('declared', 'dropped')
-            AND relation IS NOT NULL
-      ORDER BY relation, kind, name, at DESC, id DESC) last
+FROM idem.guards_logged last
 WHERE last.action = 'declared'
       AND NOT EXISTS (SELECT FROM idem.guard_triggers g
                       WHERE g.relation = last.relation AND g.part = 'row'
@@ -274,6 +301,20 @@ COMMENT ON COLUMN idem.guards_missing.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guards_missing.settings IS 'what was declared, each name=value';
 COMMENT ON COLUMN idem.guards_missing.declared_by IS 'session user who declared it';
 COMMENT ON COLUMN idem.guards_missing.declared_at IS 'when, by the clock of the database';
+
+-- A guard that came by CREATE TRIGGER, as from a dump of a single table: if
+-- its trigger goes, nothing tells that there was one.
+CREATE VIEW idem.guards_undeclared AS
+SELECT g.relation, g.kind, g.name, g.settings
+FROM idem.guard_triggers g
+LEFT JOIN idem.guards_logged last
+     ON last.relation = g.relation AND last.kind = g.kind AND last.name = g.name
+WHERE g.part = 'row' AND NOT g.is_clone AND last.action IS DISTINCT FROM 'declared';
+COMMENT ON VIEW idem.guards_undeclared IS 'guards whose trigger is there and that were not declared in this database, until idem.rearm()';
+COMMENT ON COLUMN idem.guards_undeclared.relation IS 'the guarded table';
+COMMENT ON COLUMN idem.guards_undeclared.kind IS 'states, limit, fixed or kept';
+COMMENT ON COLUMN idem.guards_undeclared.name IS 'name of the guard''s trigger';
+COMMENT ON COLUMN idem.guards_undeclared.settings IS 'what the trigger says, each name=value';
 
 -- What idem.allow_unguarded let pass and nobody has looked at since.
 CREATE VIEW idem.guards_weakened AS
@@ -295,11 +336,31 @@ COMMENT ON COLUMN idem.guards_weakened.role IS 'session user who did it';
 COMMENT ON COLUMN idem.guards_weakened.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.guards_weakened.reason IS 'why, as he said';
 
+-- By the text of their functions: what assigns a column of NEW, and what the
+-- statement did not write, is judged all the same.
+CREATE VIEW idem.trigger_problems AS
+SELECT DISTINCT 'notice' AS severity, pg_catalog.format('trigger %I on %s', t.tgname, c.bearer) AS object,
+       pg_catalog.format('writes column %I, which %s guard %I keeps: it is judged as if the statement had written it',
+                         c."column", c.kind, c.name) AS finding,
+       pg_catalog.format('take it out of function %s', t.tgfoid::regprocedure) AS remedy
+FROM idem.guard_columns c
+JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.bearer AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+     AND t.tgtype & 3 = 3 -- BEFORE, FOR EACH ROW
+     AND t.tgtype & 20 <> 0 -- INSERT or UPDATE
+JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace <> 'idem'::regnamespace,
+     LATERAL pg_catalog.regexp_matches(p.prosrc, '(?in)(?:^|;|\mbegin|\mthen|\melse|\mloop)\s*new\s*\.\s*(?:"([^"]+)"|(\w+))\s*:?=(?!=)', 'g') w
+WHERE coalesce(w[1], pg_catalog.lower(w[2])) = c."column";
+COMMENT ON VIEW idem.trigger_problems IS 'triggers of others that write columns a guard names, as findings of idem.doctor()';
+COMMENT ON COLUMN idem.trigger_problems.severity IS 'notice';
+COMMENT ON COLUMN idem.trigger_problems.object IS 'the trigger';
+COMMENT ON COLUMN idem.trigger_problems.finding IS 'what it writes';
+COMMENT ON COLUMN idem.trigger_problems.remedy IS 'what puts it right';
+
 CREATE FUNCTION idem.rearm(relation regclass DEFAULT NULL) RETURNS SETOF text
     AS 'MODULE_PATHNAME', 'idem_rearm'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.rearm(regclass) IS
-    'makes every trigger of the guards of a table fire always again, and creates the TRUNCATE triggers that lack, on partitions and on the parent of a limit, too; without a table: of all tables the caller owns. Returns the statements it ran; kept in idem.change_log. After a restore with --disable-triggers. Looks at no rows: idem.doctor() does. 42501 for a table of somebody else; locks SHARE ROW EXCLUSIVE';
+    'makes every trigger of the guards of a table fire always again, and creates the TRUNCATE triggers that lack, on partitions and on the parent of a limit, too; without a table: of all tables the caller owns. Returns the statements it ran; kept in idem.change_log, as the declaration of guards that came without one, too. After a restore with --disable-triggers, or of a single table. Looks at no rows: idem.doctor() does. 42501 for a table of somebody else; locks SHARE ROW EXCLUSIVE';
 
 CREATE FUNCTION idem.drop_guard(relation regclass, kind text,
                                 name text DEFAULT NULL, reason text DEFAULT NULL)

@@ -30,6 +30,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "catalog/namespace.h"
+#include "doctor/doctor.h"
 
 /* What to run for one guard, as the extension's owner, who sees all. */
 static uint64
@@ -45,12 +46,15 @@ select_remedies(Oid relid)
 	values[0] = ObjectIdGetDatum(relid);
 	nulls[0] = OidIsValid(relid) ? ' ' : 'n';
 	idem_become_declarer(view, &saved);
-	if (SPI_execute_with_args("SELECT relation, kind, name, member, remedy FROM idem.guard_problems"
+	if (SPI_execute_with_args("SELECT relation, kind, name, member, remedy, NULL::text[] FROM idem.guard_problems"
 							  " WHERE (remedy LIKE 'ALTER TABLE % ENABLE ALWAYS TRIGGER %'"
 							  " OR remedy LIKE 'CREATE TRIGGER %')"
 							  " AND ($1 IS NULL OR relation = $1)"
 							  " UNION "
-							  "SELECT relation, kind, name, NULL, NULL FROM idem.guards_weakened"
+							  "SELECT relation, kind, name, NULL, NULL, NULL FROM idem.guards_weakened"
+							  " WHERE $1 IS NULL OR relation = $1"
+							  " UNION "
+							  "SELECT relation, kind, name, NULL, NULL, settings FROM idem.guards_undeclared"
 							  " WHERE $1 IS NULL OR relation = $1"
 							  " ORDER BY 1, 2, 3, 4, 5",
 							  1, types, values, nulls, true, 0) != SPI_OK_SELECT)
@@ -93,7 +97,7 @@ put_statement(ReturnSetInfo *rsinfo, const char *statement)
 
 /*
  * One row of select_remedies.  A guard that was let pass and lacks nothing is
- * written down as looked at.
+ * written down as looked at, one that nobody declared here as declared.
  */
 static void
 rearm_row(ReturnSetInfo *rsinfo, SPITupleTable *table, uint64 i, bool named)
@@ -105,6 +109,7 @@ rearm_row(ReturnSetInfo *rsinfo, SPITupleTable *table, uint64 i, bool named)
 	char	   *kind = SPI_getvalue(row, table->tupdesc, 2);
 	char	   *name = SPI_getvalue(row, table->tupdesc, 3);
 	char	   *remedy = SPI_getvalue(row, table->tupdesc, 5);
+	Datum		settings;
 
 	if (isnull)
 		relid = InvalidOid;
@@ -120,8 +125,14 @@ rearm_row(ReturnSetInfo *rsinfo, SPITupleTable *table, uint64 i, bool named)
 		mend(member, remedy);
 		put_statement(rsinfo, remedy);
 	}
-	idem_log_change("rearmed", kind, relid, name,
-					remedy ? list_make1(remedy) : NIL, NULL);
+	settings = SPI_getbinval(row, table->tupdesc, 6, &isnull);
+	if (!isnull)
+		idem_log_change("declared", kind, relid, name,
+						idem_array_strings(DatumGetArrayTypeP(settings)),
+						"found by idem.rearm()");
+	else
+		idem_log_change("rearmed", kind, relid, name,
+						remedy ? list_make1(remedy) : NIL, NULL);
 }
 
 /*

@@ -21,6 +21,15 @@ SELECT 'error', format('%s guard %I on %s', kind, name, relation),
               relation, kind, name)
 FROM idem.guards_missing
 UNION ALL
+-- guards that are there and were not declared
+SELECT 'warning', format('%s guard %I on %s', kind, name, relation),
+       'was not declared in this database: nobody looked at the rows from before it, and nobody would miss its trigger',
+       format('look at the rows, then SELECT idem.rearm(%L)', relation)
+FROM idem.guards_undeclared
+UNION ALL
+-- triggers of others that write what a guard keeps
+SELECT * FROM idem.trigger_problems
+UNION ALL
 -- rows that do not follow their rule
 SELECT * FROM idem.check_rows()
 UNION ALL
@@ -62,6 +71,18 @@ SELECT 'warning', format('prepared transaction %L', gid),
        format('COMMIT PREPARED %L or ROLLBACK PREPARED %1$L', gid)
 FROM pg_prepared_xacts
 WHERE database = current_database() AND prepared < clock_timestamp() - interval '10 minutes'
+UNION ALL
+-- effects outside of which nobody knows the outcome, and no program will ask any more
+SELECT 'warning', format('scope %I', scope),
+       format('%s %s: %s', count(*),
+              CASE why WHEN 'manual' THEN CASE count(*) WHEN 1 THEN 'claim is' ELSE 'claims are' END || ' unknown past the ladder'
+                       WHEN 'late result' THEN CASE count(*) WHEN 1 THEN 'claim has' ELSE 'claims have' END || ' a late result'
+                       ELSE CASE count(*) WHEN 1 THEN 'claim needs' ELSE 'claims need' END || ' a reversal' END,
+              'a person has to look'),
+       format('SELECT * FROM idem.open_claims WHERE scope = %L AND why = %L; idem.resolve settles them', scope, why)
+FROM idem.open_claims
+WHERE why IN ('manual', 'late result', 'reverse needed')
+GROUP BY scope, why
 UNION ALL
 -- columns that look like money and are not kept as money
 SELECT * FROM idem.schema_problems
