@@ -261,6 +261,15 @@ is_finding(int sqlstate)
 		class == ERRCODE_TO_CATEGORY(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED);
 }
 
+static const char unseen[] = "rows could not be looked at: ";
+
+/* Does a finding of idem_ask_rows say that there is none? */
+bool
+idem_rows_unseen(const char *finding)
+{
+	return strncmp(finding, unseen, sizeof(unseen) - 1) == 0;
+}
+
 /*
  * What a check finds, in memory of the caller; NULL: nothing.  In a
  * subtransaction, so that what cannot be asked is a finding and no error; a
@@ -290,7 +299,7 @@ idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard, Oid rows)
 		RollbackAndReleaseCurrentSubTransaction();
 		if (!is_finding(error->sqlerrcode))
 			ReThrowError(error);
-		finding = psprintf("rows could not be looked at: %s", error->message);
+		finding = psprintf("%s%s", unseen, error->message);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);

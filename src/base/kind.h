@@ -66,5 +66,6 @@ extern char *idem_count_offenders(Relation shown, const char *sql,
 								  Datum strings, const char *what);
 extern char *idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard,
 						   Oid rows);
+extern bool idem_rows_unseen(const char *finding);
 
 #endif							/* IDEM_KIND_H */

@@ -42,7 +42,9 @@ put_finding(ReturnSetInfo *rsinfo, const IdemGuardKind *kind,
 											 quote_identifier(guard->name),
 											 table));
 	values[2] = CStringGetTextDatum(finding);
-	values[3] = CStringGetTextDatum(kind->remedy);
+	values[3] = CStringGetTextDatum(idem_rows_unseen(finding) ?
+									"put right what it names; until then the guard refuses what it cannot judge" :
+									kind->remedy);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 

@@ -3,7 +3,9 @@
 # On a server set up for money (fsync, full_page_writes and synchronous_commit
 # on) a fresh extension and a guarded table give no finding.  Each setting
 # switched off gives one, whether for the server, a database, a role, or a role
-# in a database; another database's is not this one's matter.
+# in a database; another database's is not this one's matter.  A transaction
+# that was prepared and forgotten is found after ten minutes, which the test
+# does not wait for: it sets back the clock in the file of the transaction.
 
 use strict;
 use warnings;
@@ -18,6 +20,7 @@ $node->append_conf('postgresql.conf', <<'EOC');
 fsync = on
 full_page_writes = on
 synchronous_commit = on
+max_prepared_transactions = 2
 EOC
 $node->start;
 
@@ -45,6 +48,17 @@ my %severity = (
 	fsync => 'error',
 	full_page_writes => 'warning',
 	synchronous_commit => 'warning');
+
+# a server from 17 on can switch event triggers off
+SKIP:
+{
+	skip 'before PostgreSQL 17 nobody can switch event triggers off', 2
+	  if $node->safe_psql('postgres', 'SHOW server_version_num') < 170000;
+	is( $node->safe_psql('postgres', 'SET event_triggers = off; SELECT * FROM idem.doctor()'),
+		'warning|setting event_triggers|is off: DDL can weaken guards|set event_triggers = on',
+		'event_triggers is off');
+	is($node->safe_psql('postgres', 'SET event_triggers = on; SELECT * FROM idem.doctor()'), '', 'event_triggers is on');
+}
 
 foreach my $setting (sort keys %severity)
 {
@@ -80,6 +94,63 @@ $node->safe_psql('postgres', 'ALTER DATABASE postgres RESET ALL');
 $node->safe_psql('postgres',
 	'ALTER DATABASE other SET synchronous_commit = off');
 is(findings('postgres'), '', 'what is off for another database is not ours');
+
+#
+# Prepared and forgotten
+#
+
+# CRC-32C, as the server ends the file of a prepared transaction with.
+sub crc32c
+{
+	my ($bytes) = @_;
+	my $crc = 0xFFFFFFFF;
+
+	foreach my $byte (unpack 'C*', $bytes)
+	{
+		$crc ^= $byte;
+		$crc = $crc & 1 ? ($crc >> 1) ^ 0x82F63B78 : $crc >> 1 foreach 1 .. 8;
+	}
+	return $crc ^ 0xFFFFFFFF;
+}
+
+# Let it have been prepared so many seconds earlier.  The file begins with
+# two numbers of 4 bytes, the transaction, the database, and the time in
+# microseconds.
+sub set_back
+{
+	my ($seconds) = @_;
+	my ($file) = glob($node->data_dir . '/pg_twophase/*');
+	my $bytes = slurp_file($file);
+	my $time = unpack 'q<', substr($bytes, 16, 8);
+
+	substr($bytes, 16, 8) = pack 'q<', $time - $seconds * 1_000_000;
+	substr($bytes, -4) = pack 'L<', crc32c(substr($bytes, 0, -4));
+	open my $out, '>:raw', $file or die "$file: $!";
+	print $out $bytes;
+	close $out or die "$file: $!";
+	return;
+}
+
+$node->safe_psql('postgres', q{
+	BEGIN;
+	LOCK TABLE payment IN ACCESS SHARE MODE;
+	SELECT txid_current();
+	PREPARE TRANSACTION 'forgotten'});
+is(findings('postgres'), '', 'what was prepared just now is nothing to speak of');
+foreach my $minutes (9, 2)
+{
+	$node->stop;
+	set_back($minutes * 60);
+	$node->start;
+	is(findings('postgres'), '', 'nor is it after nine minutes') if $minutes == 9;
+}
+like(findings('postgres'),
+	qr/^warning\|prepared transaction 'forgotten'\|of \w+ is open since [^|]+: others wait for its rows and keys\|COMMIT PREPARED 'forgotten' or ROLLBACK PREPARED 'forgotten'$/,
+	'after eleven it was forgotten');
+$node->safe_psql('other', 'CREATE EXTENSION idem');
+unlike(findings('other'), qr/prepared/, 'in another database it is not our matter');
+$node->safe_psql('postgres', q{ROLLBACK PREPARED 'forgotten'});
+is(findings('postgres'), '', 'rolled back, it is gone');
 
 $node->stop;
 done_testing();
