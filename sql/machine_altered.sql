@@ -50,6 +50,22 @@ INSERT INTO payment (id, status) SELECT 100 + n, 'created' FROM generate_series(
 SELECT * FROM idem.transition('payment', '3', 'paying');
 SELECT status, count(*) FROM payment GROUP BY status ORDER BY status;
 DROP TRIGGER others ON payment;
+-- ... nor does a call whose row was of another type when it was made last
+CREATE TABLE refund (id int PRIMARY KEY, status text);
+SELECT idem.guard_states('refund', 'status', 'machine_altered');
+INSERT INTO refund VALUES (1, 'created'), (2, 'created');
+INSERT INTO payment (id, status) VALUES (4, 'created');
+SELECT outcome FROM idem.transition('refund', '1', 'paying');
+ALTER TABLE refund ALTER id TYPE numeric;
+CREATE FUNCTION follow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE 'refund 2: %', (SELECT outcome FROM idem.transition('refund', '2', 'paying'));
+    RETURN new;
+END $$;
+CREATE TRIGGER follow BEFORE UPDATE ON payment FOR EACH ROW EXECUTE FUNCTION follow();
+SELECT outcome FROM idem.transition('payment', '4', 'paying');
+DROP TRIGGER follow ON payment;
+SELECT (SELECT status FROM payment WHERE id = 4), id, status FROM refund ORDER BY id;
 
 -- A rule that does something instead.
 CREATE RULE nothing AS ON UPDATE TO payment DO INSTEAD NOTHING;
@@ -67,6 +83,18 @@ SELECT outcome FROM idem.transition('parcel', '1', 'paying');
 DELETE FROM parcel;
 INSERT INTO parcel VALUES (1, 'created');
 SELECT * FROM idem.transition('parcel', '1', 'succeeded');
+
+-- Two rows of one key, made in two partitions while the guard was off: it is
+-- not guessed which of them is meant.
+CREATE TABLE twice (id int, status text, PRIMARY KEY (id, status)) PARTITION BY LIST (status);
+CREATE TABLE twice_created PARTITION OF twice FOR VALUES IN ('created');
+CREATE TABLE twice_others PARTITION OF twice DEFAULT;
+SELECT idem.guard_states('twice', 'status', 'machine_altered');
+ALTER TABLE twice_others DISABLE TRIGGER USER;
+INSERT INTO twice VALUES (1, 'created'), (1, 'paying');
+ALTER TABLE twice_others ENABLE TRIGGER USER;
+SELECT idem.transition('twice', '1', 'succeeded');
+TABLE twice;
 
 -- what is no relation, or no longer one
 SELECT idem.transition(0::oid::regclass, '1', 'paying');

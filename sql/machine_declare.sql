@@ -48,6 +48,28 @@ INSERT INTO kinds VALUES (2, 'open', 'open', 'open', 'open', 'open', 'open');
 UPDATE kinds SET c = 'over' WHERE id = 2;
 ALTER TYPE mood RENAME VALUE 'over' TO 'Done';
 UPDATE kinds SET c = 'Done' WHERE id = 2;
+-- nine labels of which two are states: what is remembered of the first, in a
+-- table of sixteen places, is not taken for the ninth
+CREATE TYPE nine AS ENUM ('open', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'Done');
+CREATE TABLE ninth (id int PRIMARY KEY, c nine);
+SELECT idem.guard_states('ninth', 'c', 'declare_m');
+INSERT INTO ninth VALUES (1, 'open'), (2, 'open');
+UPDATE ninth SET c = 'Done' WHERE id = 1;
+UPDATE ninth SET c = 'Done' WHERE id = 2;
+UPDATE ninth SET c = 'open' WHERE id = 1;
+UPDATE ninth SET c = 'b' WHERE id = 1;
+-- and a machine of more states than sixteen places hold
+CREATE TYPE digit AS ENUM ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9');
+SELECT FROM idem.define_machine('declare_digits', (SELECT E'stateDiagram-v2\n[*] --> 0\n9 --> [*]\n' ||
+    string_agg(format('%s --> %s', d, d + 1), E'\n') FROM generate_series(0, 8) d));
+CREATE TABLE digits (id int PRIMARY KEY, d digit);
+SELECT idem.guard_states('digits', 'd', 'declare_digits');
+INSERT INTO digits VALUES (1, '0');
+DO $$BEGIN
+    FOR n IN 1..9 LOOP UPDATE machine_declare.digits SET d = n::text::machine_declare.digit; END LOOP;
+END$$;
+TABLE digits;
+UPDATE digits SET d = '8';
 -- long values, stored out of line, are only undeclared states
 ALTER TABLE kinds ALTER a SET STORAGE EXTERNAL;
 \set VERBOSITY sqlstate

@@ -33,6 +33,9 @@ SELECT idem.define_machine('define_bad', E'stateDiagram-v2\n[*] --> a');
 SELECT idem.define_machine('define_bad', E'stateDiagram-v2\n[*] --> a\na -> b');
 SELECT idem.define_machine('define_bad', E'stateDiagram-v2\n[*] --> a\na --> b : go\na --> c : go\nb --> [*]');
 SELECT idem.define_machine('define_bad', E'stateDiagram-v2\n[*] --> a\na --> b : go [role regress_idem_nobody]\nb --> [*]');
+-- ... or, where that is very much, with the first of it
+SELECT idem.define_machine('define_bad', (SELECT E'stateDiagram-v2\n[*] --> a\na --> [*]\n' ||
+    string_agg(format('s%s --> a', s), E'\n') FROM generate_series(1, 22) s));
 SELECT idem.define_machine('no blanks', E'stateDiagram-v2\n[*] --> a\na --> [*]');
 SELECT idem.define_machine('', 'x');
 SELECT idem.define_machine(NULL, 'x');
@@ -75,6 +78,22 @@ stateDiagram-v2
     done --> [*]
     failed --> [*]
 $$, loosen => 'other people');
+-- an edge that stays whose it was is no change
+SELECT * FROM idem.define_machine('define_payment', $$
+stateDiagram-v2
+    [*] --> created
+    created --> paying : send
+    created --> failed : cancel
+    paying --> succeeded : confirm
+    paying --> lost:::unknown : timeout
+    lost --> succeeded : query_ok [role regress_idem_maker]
+    lost --> failed : query_failed
+    succeeded --> done : reconcile
+    done --> filed : file [late]
+    done --> [*]
+    filed --> [*]
+    failed --> [*]
+$$, loosen => 'done is not the end');
 SELECT version, owner, defined_by = session_user AS by_me, loosen, tighten FROM idem.machine WHERE name = 'define_payment';
 RESET ROLE;
 SELECT version, owner, defined_by = session_user AS by_me, loosen, tighten FROM idem.machine WHERE name = 'define_payment' ORDER BY version;
@@ -143,6 +162,12 @@ UPDATE idem.machine SET owner = 'regress_idem_gone' WHERE name = 'define_order';
 SET ROLE regress_idem_maker;
 SELECT idem.define_machine('define_order', E'stateDiagram-v2\n[*] --> open\nopen --> [*]', loosen => 'x', tighten => 'x');
 RESET ROLE;
+
+-- A diagram that somebody damaged, past all rights, is not guessed at.
+UPDATE idem.machine SET diagram = 'x' WHERE (name, version) = ('define_order', 3);
+SELECT idem.machine_dot('define_order');
+UPDATE orders SET state = 'packed';
+SELECT idem.define_machine('define_order', E'stateDiagram-v2\n[*] --> open\nopen --> [*]', loosen => 'x', tighten => 'x');
 
 -- ----------------------------------------------------------- many states
 -- 200 states, 2,000 edges: well below a second, and so is the next version;

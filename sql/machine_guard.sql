@@ -143,8 +143,21 @@ COPY payment (id, status) FROM stdin;
 10	created
 11	failed
 \.
--- a view, a join, a statement with data-modifying CTE
 RESET SESSION AUTHORIZATION;
+-- rows that are frozen as they come are judged, and have their history
+BEGIN;
+CREATE TABLE frozen (id int PRIMARY KEY, status text);
+SELECT idem.guard_states('frozen', 'status', 'guard_payment');
+COPY frozen FROM stdin (FREEZE);
+1	created
+\.
+UPDATE frozen SET status = 'paying';
+SELECT from_state, to_state FROM idem.history('frozen', '1');
+COPY frozen FROM stdin (FREEZE);
+2	failed
+\.
+ROLLBACK;
+-- a view, a join, a statement with data-modifying CTE
 CREATE VIEW open_payment AS SELECT id, status FROM payment;
 SELECT * FROM refused($$UPDATE open_payment SET status = 'refunded' WHERE id = 8$$);
 SELECT * FROM refused($$WITH x AS (UPDATE payment SET status = 'paying' WHERE id = 8 RETURNING id)
@@ -238,6 +251,21 @@ SELECT * FROM refused($$UPDATE loose SET status = 'refunded'$$);
 SELECT * FROM refused($$DELETE FROM loose WHERE id = 1$$);
 SELECT * FROM refused($$TRUNCATE loose$$);
 
+-- --------------------------------------------------------- what can follow
+-- Of many states only the first are told.
+SELECT FROM idem.define_machine('guard_many', (SELECT E'stateDiagram-v2\n[*] --> a\na --> b\nb --> [*]\n' ||
+    string_agg(format(E'a --> s%s\ns%s --> [*]', s, s), E'\n') FROM generate_series(1, 12) s));
+CREATE TABLE many (id int PRIMARY KEY, status text);
+SELECT idem.guard_states('many', 'status', 'guard_many');
+INSERT INTO many VALUES (1, 'a');
+UPDATE many SET status = 'x';
+-- A row that came past the guard into a state of no machine stays there until
+-- somebody looks: nothing follows what is not known.
+ALTER TABLE many DISABLE TRIGGER USER;
+UPDATE many SET status = 'x';
+ALTER TABLE many ENABLE TRIGGER USER;
+UPDATE many SET status = 'b';
+
 -- ------------------------------------------------- the next version is obeyed
 BEGIN;
 SELECT effect, change FROM idem.define_machine('guard_payment', $$
@@ -274,6 +302,11 @@ SELECT * FROM refused($$INSERT INTO byhand VALUES (1, 1)$$);
 DROP TRIGGER t ON byhand;
 CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column=status', 'machine=guard_payment', 'repeat=refuse', 'delete=never', 'history=true');
 SELECT * FROM refused($$INSERT INTO byhand VALUES (1, 1)$$);
+DROP TRIGGER t ON byhand;
+-- nor is it asked for rows where it says no column or no machine
+CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('machine=guard_many');
+CREATE TRIGGER u AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column=status');
+SELECT DISTINCT version FROM idem.define_machine('guard_many', E'stateDiagram-v2\n[*] --> x\nx --> [*]', loosen => 'test', tighten => 'test');
 DROP TABLE byhand;
 
 DROP SCHEMA machine_guard CASCADE;

@@ -26,4 +26,10 @@ SELECT idem.machine_dot('show_m', 3);
 SELECT idem.machine_table('show_n');
 SELECT idem.machine_dot(NULL);
 
-DELETE FROM idem.machine WHERE name = 'show_m';
+-- the name of a role ends before the blank, and is quoted in the picture
+CREATE ROLE "regress_idem_""odd\";
+SELECT FROM idem.define_machine('show_role', E'stateDiagram-v2\n[*] --> a\na --> b : go [role regress_idem_"odd\\ ]\nb --> [*]');
+SELECT idem.machine_dot('show_role');
+DROP ROLE "regress_idem_""odd\";
+
+DELETE FROM idem.machine WHERE name IN ('show_m', 'show_role');

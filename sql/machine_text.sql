@@ -92,7 +92,12 @@ SELECT left(line, 40) AS line, pg_temp.read(line) FROM unnest(ARRAY[
     'state a b',
     'a --> b : go' || chr(1),
     repeat('x', 200) || ' --> b',
-    'a --> b ' || repeat('付', 60)
+    'a --> b ' || repeat('付', 60),
+    'a --> b : ' || repeat('e', 64),
+    'a --> b : x [role pg_monitor',
+    'state ' || repeat('s', 64),
+    'note right a : words',
+    'note right of ' || repeat('s', 64)
 ]) line;
 \pset format aligned
 

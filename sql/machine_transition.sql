@@ -64,6 +64,11 @@ SELECT * FROM idem.transition('payment', '1', 'failed');
 SET SESSION AUTHORIZATION regress_idem_risk;
 SELECT * FROM idem.transition('payment', '1', 'failed');
 SELECT * FROM payment ORDER BY id;
+-- a batch of messages in one query
+SELECT key, t.* FROM (VALUES ('1', 'paying'), ('3', 'failed'), ('99', 'failed')) message (key, state),
+    LATERAL idem.transition('payment', key, state) t;
+SELECT key, (idem.transition('payment', key, state)).outcome
+    FROM (VALUES ('1', 'paying'), ('3', 'failed'), ('99', 'failed')) message (key, state);
 
 -- ------------------------------------------------------------------- history
 SELECT from_state, to_state, event, session_role, role, actor, application,
@@ -153,6 +158,19 @@ CREATE TRIGGER aaa BEFORE UPDATE ON private FOR EACH ROW EXECUTE FUNCTION ride_a
 SELECT idem.transition('private', '1', 'succeeded', event => 'partial_refund');
 DROP TRIGGER aaa ON private;
 SELECT id, status FROM private ORDER BY id;
+-- One that takes the edge out of the machine on the way: it is gone.
+CREATE TABLE shrinking (id int PRIMARY KEY, status text);
+SELECT FROM idem.define_machine('transition_shrinking', E'stateDiagram-v2\n[*] --> a\na --> b\na --> c\nb --> [*]\nc --> [*]');
+SELECT idem.guard_states('shrinking', 'status', 'transition_shrinking');
+INSERT INTO shrinking VALUES (1, 'a');
+CREATE FUNCTION shrink() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM idem.define_machine('transition_shrinking', E'stateDiagram-v2\n[*] --> a\n[*] --> b\na --> c\nb --> [*]\nc --> [*]',
+        loosen => 'test', tighten => 'test');
+    RETURN NEW;
+END $$;
+CREATE TRIGGER aaa BEFORE UPDATE ON shrinking FOR EACH ROW EXECUTE FUNCTION shrink();
+SELECT idem.transition('shrinking', '1', 'b');
 -- One that bends or skips the change is not covered up.
 CREATE FUNCTION bend() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -245,6 +263,16 @@ SELECT bank_return(3);
 RESET SESSION AUTHORIZATION;
 SELECT * FROM bound ORDER BY id;
 SELECT from_state, to_state, event FROM idem.history('bound', '2');
+-- one that only points, at a list of all states, writes nothing
+INSERT INTO phase VALUES ('succeeded');
+ALTER TABLE bound ADD FOREIGN KEY (status) REFERENCES phase;
+INSERT INTO bound VALUES (4, 'created');
+UPDATE bound SET status = 'paying' WHERE id = 4;
+UPDATE bound SET status = 'succeeded' WHERE id = 4;
+SET SESSION AUTHORIZATION regress_idem_app;
+SELECT bank_return(4);
+RESET SESSION AUTHORIZATION;
+SELECT status FROM bound WHERE id = 4;
 
 -- ------------------------------------------------------------- every kind of key
 CREATE TYPE size AS ENUM ('small', 'large');
@@ -264,6 +292,12 @@ SELECT idem.transition('keys', '1', 'large');
 SELECT idem.transition('keys', '{"No": 1}', 'large');
 SELECT idem.transition('keys', '{"No": 1, "day": "2026-11-22", "size": "large", "at": "2026-11-22 00:00:00+00", "x": "y"}', 'large');
 SELECT idem.transition('keys', '{"No": 1, "day": "2026-11-22", "size": "large", "at": "2026-11-22 00:00:00+00", "name": null}', 'large');
+CREATE TABLE tested (id int, test boolean, status text, PRIMARY KEY (id, test));
+SELECT idem.guard_states('tested', 'status', 'transition_size');
+INSERT INTO tested VALUES (1, true, 'small'), (1, false, 'small');
+SELECT outcome FROM idem.transition('tested', '{"id": 1, "test": true}', 'large');
+SELECT outcome FROM idem.transition('tested', '{"id": 1, "test": false}', 'small');
+TABLE tested;
 -- two guarded columns: say which
 SELECT idem.guard_states('keys', 'other', 'transition_size');
 SELECT idem.transition('keys', '{}', 'large');

@@ -62,18 +62,13 @@ setting_of(HeapTuple tuple, TupleDesc desc, const char *name)
 {
 	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 	size_t		len = strlen(name);
-	bool		isnull;
+	bool		isnull;			/* never is, by the catalog's own word */
 	Datum		value = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc, &isnull);
-	bytea	   *args;
-	const char *at;
-	const char *end;
+	bytea	   *args = DatumGetByteaPP(value);
+	const char *at = VARDATA_ANY(args);
+	const char *end = at + VARSIZE_ANY_EXHDR(args);
 	int			i;
 
-	if (isnull)
-		return NULL;
-	args = DatumGetByteaPP(value);
-	at = VARDATA_ANY(args);
-	end = at + VARSIZE_ANY_EXHDR(args);
 	for (i = 0; i < trigger->tgnargs && at < end; i++)
 	{
 		if (strncmp(at, name, len) == 0 && at[len] == '=')

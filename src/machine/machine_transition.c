@@ -141,8 +141,7 @@ has_types(SPIPlanPtr plan, int nargs, const Oid *types)
 {
 	int			i;
 
-	if (SPI_getargcount(plan) != nargs)
-		return false;
+	Assert(SPI_getargcount(plan) == nargs);	/* the text shows them all */
 	for (i = 0; i < nargs; i++)
 		if (SPI_getargtypeid(plan, i) != types[i])
 			return false;
