@@ -145,24 +145,21 @@ judge_parent(IdemLimitCall *c, bool begins)
 }
 
 /*
- * Open the parent.  Only now it is locked, and whoever held it may have
+ * Open the parent.  Which one it is says the foreign key, which stays while
+ * we write the child.  Only now it is locked, and whoever held it may have
  * changed it or its counterpart: settings older than the lock do not count,
  * those that are read behind it do.
  */
 static void
 open_parent(IdemLimitCall *c)
 {
-	Oid			parent = InvalidOid;
+	Oid			parent;
 
 	c->s = idem_guard_settings(c->call, idem_limit_compile);
-	while (c->s->key.parent != parent)
-	{
-		if (OidIsValid(parent))
-			UnlockRelationOid(parent, RowExclusiveLock);
-		parent = c->s->key.parent;
-		LockRelationOid(parent, RowExclusiveLock);
-		c->s = idem_guard_settings(c->call, idem_limit_compile);
-	}
+	parent = c->s->key.parent;
+	LockRelationOid(parent, RowExclusiveLock);
+	c->s = idem_guard_settings(c->call, idem_limit_compile);
+	Assert(c->s->key.parent == parent);
 	c->parent = table_open(parent, NoLock);
 }
 
