@@ -1,21 +1,27 @@
 #!/bin/sh
-# versions.sh - every suite on every PostgreSQL that Debian carries
+# versions.sh - every suite on every PostgreSQL that can be had
 #
-#	sh test/versions.sh [VERSION]...
+#	sh test/versions.sh [VERSION | PG_CONFIG]...
 #
 # VERSION is 15, 17, 18 or 19, all unless told otherwise.  For each one a small
 # Debian of the release that carries it is made with debootstrap, from the
 # mirror that this machine's apt uses; in it runs test/run.sh with all warnings
-# on.  The last line for each version is the last line of its run, and the
-# number of warnings; the exit status is 1 if anything failed or was warned of.
+# on.  A version that Debian does not carry, such as 16, is named by the path of
+# its pg_config, wherever the server came from: there the suites run on this
+# machine.  (Built by hand, it is configured with --enable-tap-tests and
+# --with-icu, and installed with its contrib.)  The last line for each version
+# is the last line of its run, and the number of warnings; the exit status is 1
+# if anything failed or was warned of.
 #
-# Needs root, and about 1 GB and two minutes for each version the first time:
-# the roots are kept in $IDEM_CACHE (see idem_cache in lib.sh) and used again.
+# A VERSION needs root, and about 1 GB and two minutes the first time: the
+# roots are kept in $IDEM_CACHE (see idem_cache in lib.sh) and used again.
 # PROVE_FLAGS and tests' names are not passed on: this is the whole.
 
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$here/test/lib.sh"
+
+all_warnings="-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare"
 
 # Where a version is found: a release, and those that it has to be fetched
 # from and that give nothing else.
@@ -35,19 +41,38 @@ main()
 	case ${1:-} in
 		-h | --help)	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	esac
-	for version in "$@"; do
-		release_of "$version" >/dev/null || die "no release is known for $version"
-	done
-	[ "$(id -u)" -eq 0 ] || die "debootstrap and chroot need root"
-	idem_begin "$here"
-	idem_cache
-	idem_need_command debootstrap debootstrap
-	bad=0
 	[ $# -gt 0 ] || set -- 15 17 18 19
 	for version in "$@"; do
-		one_version "$version" || bad=1
+		may_run "$version"
+	done
+	idem_begin "$here"
+	idem_cache
+	bad=0
+	for version in "$@"; do
+		case $version in
+			*/*)	one_server "$version" || bad=1 ;;
+			*)	one_version "$version" || bad=1 ;;
+		esac
 	done
 	exit $bad
+}
+
+may_run()
+{
+	case $1 in
+		*/*)	idem_usable_server "$1" || die "$1 has no server and headers of 15 or later" ;;
+		*)	release_of "$1" >/dev/null || die "no release is known for $1"
+			[ "$(id -u)" -eq 0 ] || die "debootstrap and chroot need root" ;;
+	esac
+}
+
+# The suites on a server of this machine.
+one_server()
+{
+	log=$cache/$("$1" --version | sed 's/[^0-9]*\([^ ]*\).*/server-\1/').log
+	idem_foreground env PG_CONFIG="$1" IDEM_CFLAGS="$all_warnings" \
+		sh "$here/test/run.sh" >"$log" 2>&1
+	conclude $? "this machine"
 }
 
 # Make the root if it is not there, run the suites in it, say how it ended.
@@ -57,6 +82,7 @@ one_version()
 	set -- "$1" $(release_of "$1")
 	place=$cache/postgresql-$1
 	log=$cache/postgresql-$1.log
+	idem_need_command debootstrap debootstrap
 	if [ ! -e "$place.done" ]; then
 		make_root "$@" >"$log" 2>&1 || {
 			tail -n 20 "$log" | sed 's/^/    /'
@@ -64,12 +90,17 @@ one_version()
 			return 1
 		}
 	fi
-	run_suites "$@" >"$log" 2>&1
-	status=$?
+	run_suites >"$log" 2>&1
+	conclude $? "$2"
+}
+
+# conclude STATUS WHERE: say how the run ended that wrote $log.
+conclude()
+{
 	found=$(sed -n 's/^idem on PostgreSQL \([^,]*\),.*/\1/p' "$log")
 	warnings=$(sed -n 's/^built, \([0-9]*\) warnings/\1/p' "$log")
-	say "PostgreSQL ${found:-$1} ($2): $(tail -n 1 "$log"), ${warnings:-no build,} warnings"
-	[ "$status" -eq 0 ] && [ "$warnings" = 0 ] && return
+	say "PostgreSQL ${found:-?} ($2): $(tail -n 1 "$log"), ${warnings:-no build,} warnings"
+	[ "$1" -eq 0 ] && [ "$warnings" = 0 ] && return
 	grep -E 'FAILED|DID NOT RUN|warning:' "$log" | sed 's/^/    /'
 	say "    all it said: $log"
 	return 1
@@ -141,7 +172,7 @@ run_suites()
 	tar -C "$src" -cf - . | tar -C "$place/root/idem" -xf - || return 1
 	# shellcheck disable=SC2016 # for the shell in the root
 	in_root env -u TMPDIR HOME=/root \
-		IDEM_CFLAGS="-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare" \
+		IDEM_CFLAGS="$all_warnings" \
 		sh /root/idem/test/run.sh
 }
 
