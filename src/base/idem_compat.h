@@ -10,6 +10,11 @@
 #error "idem needs PostgreSQL 15 or later"
 #endif
 
+/* Amounts are 8 bytes passed by value, their sums and products 16 wide. */
+#if SIZEOF_VOID_P < 8 || !defined(HAVE_INT128)
+#error "idem needs a server for 64-bit machines, and a compiler with 128-bit integers"
+#endif
+
 #include "access/genam.h"
 #include "access/tableam.h"
 
