@@ -49,6 +49,23 @@ CALL idem.dispatch('settle pay', 'b', 2) \gset
 \echo :outcome :granted :attempt
 SELECT outcome, state FROM idem.resolve('settle pay', 'b', 'failed', '{"by": "phone"}', '{"bank": "refused"}', force => 'the bank was asked by phone');
 SELECT key, action, outcome, evidence, response, reason FROM settle_evidence WHERE key = 'b';
+-- What counts is when the bank was asked, not when its answer is brought: who asked within the
+-- interval and was stopped until it was over knows no more than before.
+SELECT token FROM idem.reserve('settle pay', 'q', :request);
+CALL idem.dispatch('settle pay', 'q', 1) \gset
+UPDATE idem.reservation SET dispatched_at = clock_timestamp() - interval '11 min' WHERE key = 'q';
+SELECT outcome, state, retry_at <= clock_timestamp() AS ask_again_now, detail
+    FROM idem.resolve('settle pay', 'q', 'released', '{"inquiry": "no such transaction"}', asked_at => clock_timestamp() - interval '2 min');
+SELECT outcome, state FROM idem.resolve('settle pay', 'q', 'failed', '{"inquiry": "rejected"}', asked_at => '-infinity');
+SELECT outcome, state FROM idem.resolve('settle pay', 'q', 'released', '{"inquiry": "no such transaction"}', asked_at => clock_timestamp() - interval '50 s');
+-- Nobody asks in the future, whatever his clock says.
+SELECT token FROM idem.reserve('settle pay', 'q', :request);
+CALL idem.dispatch('settle pay', 'q', 2) \gset
+SELECT outcome, state FROM idem.resolve('settle pay', 'q', 'released', '{"inquiry": "no such transaction"}', asked_at => 'infinity');
+-- That it arrived is true whenever it was said.
+SELECT outcome, state FROM idem.resolve('settle pay', 'q', 'succeeded', '{"notice": 1}', asked_at => '-infinity');
+SELECT e.outcome, e.at - e.asked_at BETWEEN '50 s' AND '60 s' AS then FROM idem.evidence e JOIN idem.scope s ON s.id = e.scope
+    WHERE s.name = 'settle pay' AND e.key = 'q' AND e.outcome = 'released';
 
 -- The answer of the first attempt comes after all, when the second one is under way.  It changes
 -- nothing, is kept, and a person hears of it.

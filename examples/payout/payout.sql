@@ -9,7 +9,7 @@ CREATE EXTENSION idem;
 --           then does "no such transaction" mean that it never will be
 --   ladder  when the bank is asked about a payout of which nothing is known
 SELECT idem.create_scope('payout', effect => 'outside', fields => '{payee,amount}',
-    lease => '1 s', quiet => '5 s',
+    lease => '1 s', quiet => '3 s',
     ladder => '{0.5 s,0.5 s,1 s,1 s,2 s,2 s,2 s,2 s,2 s,2 s,2 s,2 s}');
 
 CREATE TABLE payout (

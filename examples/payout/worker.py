@@ -20,11 +20,9 @@ from psycopg2.extras import Json
 from client import Bank, Database, NoAnswer
 
 # An order is carried out this soon after its dispatch, or never: the order
-# says so, and the bank keeps to it.  An answer of the bank is used this soon
-# or not at all.  The scope's quiet interval is longer than both together,
-# with room for a worker that the system stops for a while.
+# says so, and the bank keeps to it.  The scope's quiet interval is longer, with
+# room for clocks that differ.
 CARRIED_OUT_S = 2.0
-EVIDENCE_S = 1.0
 
 RESULT = {"paid": "succeeded", "rejected": "failed",
           "no such transaction": "released"}
@@ -86,7 +84,8 @@ def note_status(db, claim):
 
 def look_after(db, bank):
     """What idem says that somebody must look at now.  True if there was any."""
-    claims = db.all("SELECT * FROM idem.due('payout', 5)")
+    claims = db.all("""SELECT *, clock_timestamp() AS asked_at
+                       FROM idem.due('payout', 5)""")
     for claim in claims:
         if claim.why == "inquire":
             inquire(db, bank, claim)
@@ -101,27 +100,26 @@ def look_after(db, bank):
 
 def inquire(db, bank, claim):
     """Ask the bank what became of an order; without an answer ask later."""
-    asked = time.monotonic()
     try:
         answer = bank.ask(do="ask", serial=serial(claim.key, claim.attempt),
                           payee=claim.request["payee"],
                           amount=claim.request["amount"])
     except NoAnswer:
         return
-    if time.monotonic() - asked < EVIDENCE_S:
-        resolve(db, claim.key, claim.attempt, answer)
+    resolve(db, claim.key, claim.attempt, answer, claim.asked_at)
 
 
-def resolve(db, key, attempt, answer):
+def resolve(db, key, attempt, answer, asked_at=None):
     """What the bank says about an order, unasked or asked.
 
-    Too early for "no such transaction": idem refuses it, and due brings the
-    claim again after the quiet interval.
+    Asked too early for "no such transaction": idem refuses it, however long
+    this worker was stopped meanwhile, and due brings the claim again.
     """
     def work():
         claim, = db.execute(
-            "SELECT * FROM idem.resolve('payout', %s, %s, %s, attempt => %s)",
-            key, RESULT[answer["result"]], Json(answer), attempt)
+            """SELECT * FROM idem.resolve('payout', %s, %s, %s, attempt => %s,
+                                          asked_at => %s)""",
+            key, RESULT[answer["result"]], Json(answer), attempt, asked_at)
         note_status(db, claim)
     db.transaction(work)
 

@@ -125,7 +125,8 @@ fence_outside(IdemCall *call, const char *reason, IdemAnswer *answer)
 	}
 	else if (!fence_known(call, answer))
 		return;
-	idem_keep_evidence(&call->key, "fence", answer->outcome, NULL, NULL, reason);
+	idem_keep_evidence(&call->key, "fence", answer->outcome, NULL, NULL,
+					   reason, 0);
 }
 
 /* fence, of an effect inside: committed means succeeded, or fenced before */
@@ -159,7 +160,7 @@ fence_inside(IdemAnchor *anchor, const IdemKey *key, const char *reason,
 	answer->state = "fenced";
 	answer->settled = true;
 	idem_flush();
-	idem_keep_evidence(key, "fence", answer->outcome, NULL, NULL, reason);
+	idem_keep_evidence(key, "fence", answer->outcome, NULL, NULL, reason, 0);
 }
 
 /* The reason of a fence: 22004 for null, 22023 for an empty one. */

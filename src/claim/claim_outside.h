@@ -83,7 +83,8 @@ pg_noreturn extern void idem_call_refuse(const IdemCall *call, const char *messa
 /* claim_settle.c */
 extern void idem_keep_evidence(const IdemKey *key, const char *action,
 							   const char *outcome, Jsonb *evidence,
-							   Jsonb *response, const char *reason);
+							   Jsonb *response, const char *reason,
+							   TimestampTz asked_at);
 
 /* claim_flush.c */
 extern void idem_flush(void);

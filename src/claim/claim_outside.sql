@@ -96,7 +96,8 @@ CREATE TABLE idem.evidence (
     outcome  text COLLATE "C" NOT NULL,
     evidence jsonb,
     response jsonb,
-    reason   text
+    reason   text,
+    asked_at timestamptz
 );
 COMMENT ON TABLE idem.evidence IS 'why a key was resolved or fenced, and by whom, append-only';
 COMMENT ON COLUMN idem.evidence.id IS 'order of arrival';
@@ -109,6 +110,7 @@ COMMENT ON COLUMN idem.evidence.outcome IS 'what the call was answered';
 COMMENT ON COLUMN idem.evidence.evidence IS 'the evidence given';
 COMMENT ON COLUMN idem.evidence.response IS 'the provider''s answer given';
 COMMENT ON COLUMN idem.evidence.reason IS 'the reason given, of a fence or of force';
+COMMENT ON COLUMN idem.evidence.asked_at IS 'when the provider was asked, as the caller said, else when the evidence came; NULL of a fence';
 REVOKE ALL ON TABLE idem.evidence FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('idem.evidence', '');
 SELECT pg_catalog.pg_extension_config_dump('idem.evidence_id_seq', '');
@@ -140,6 +142,26 @@ COMMENT ON COLUMN idem.open_claims.due_at IS 'when idem.due hands it out next';
 COMMENT ON COLUMN idem.open_claims.step IS 'how often idem.due has handed it out since it was last dispatched, answered or put before a person';
 COMMENT ON COLUMN idem.open_claims.why IS 'what idem.due says about it';
 REVOKE ALL ON TABLE idem.open_claims FROM PUBLIC;
+
+-- The doctor's.  idem.due skips what somebody has locked, without a word: a
+-- transaction that was prepared and forgotten would hide a key for good.
+CREATE VIEW idem.claim_problems AS
+    SELECT 'warning'::text AS severity, pg_catalog.format('scope %I', s.name) AS object,
+           pg_catalog.format('%s claims are overdue, the oldest since %s: %s', pg_catalog.count(*), pg_catalog.min(r.due_at),
+                             coalesce('held by prepared transaction ' || pg_catalog.string_agg(DISTINCT pg_catalog.quote_literal(p.gid), ', '),
+                                      'nobody calls idem.due, or an open transaction holds them')) AS finding,
+           coalesce(pg_catalog.format('COMMIT PREPARED %L or ROLLBACK PREPARED %1$L', pg_catalog.min(p.gid)),
+                    pg_catalog.format('call idem.due(%L) all the time, and look for old transactions in pg_stat_activity', s.name)) AS remedy
+    FROM idem.reservation r JOIN idem.scope s ON s.id = r.scope
+         LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = r.xmax AND p.database = pg_catalog.current_database()
+    WHERE r.due_at < pg_catalog.clock_timestamp() - interval '1 hour'
+    GROUP BY s.id;
+COMMENT ON VIEW idem.claim_problems IS 'scopes of effects outside in which a key was due an hour ago and nobody has looked at it';
+COMMENT ON COLUMN idem.claim_problems.severity IS 'as in idem.doctor()';
+COMMENT ON COLUMN idem.claim_problems.object IS 'the scope';
+COMMENT ON COLUMN idem.claim_problems.finding IS 'how many keys, since when, and who holds them if that can be told';
+COMMENT ON COLUMN idem.claim_problems.remedy IS 'what to do';
+REVOKE ALL ON TABLE idem.claim_problems FROM PUBLIC;
 
 CREATE TYPE idem.due_result AS (
     outcome          text,
@@ -238,7 +260,7 @@ CREATE FUNCTION idem.release(scope text, key text, token bigint)
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.release(text, text, bigint) IS
     'gives a reservation back that was never dispatched: the key may be reserved again.
-Out: outcome released; any other outcome: nothing was released.
+Out: outcome released; any other outcome: nothing was released. Whoever was given the message again reserves it; if nobody has by the end of a lease of the scope, idem.due says abandoned reservation, and idem.open_claims says so at once.
 Errors: as complete; 55I02 if it was dispatched: what may have been sent is completed or resolved.
 Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
 REVOKE ALL ON FUNCTION idem.release(text, text, bigint) FROM PUBLIC;
@@ -257,17 +279,17 @@ REVOKE ALL ON FUNCTION idem.complete(text, text, bigint, text, jsonb) FROM PUBLI
 
 CREATE FUNCTION idem.resolve(scope text, key text, outcome text, evidence jsonb,
                              response jsonb DEFAULT NULL, force text DEFAULT NULL,
-                             attempt integer DEFAULT NULL)
+                             attempt integer DEFAULT NULL, asked_at timestamptz DEFAULT NULL)
     RETURNS idem.claim_result
     AS 'MODULE_PATHNAME', 'idem_resolve'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer) IS
+COMMENT ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer, timestamptz) IS
     'settles a dispatched or unknown key with evidence: an inquiry, a notice of the provider, a person. Who, when and what are kept in idem.evidence.
-In: outcome succeeded, failed or released (it never arrived; may be tried again); evidence, not empty; force: a reason to do it within the quiet interval, or to close a late result or a reversal needed; attempt: which one it is about, NULL is the last one: name it wherever the provider knows attempts by serial numbers of their own.
-Out: outcome succeeded, failed, released, fenced (released, but a fence came meanwhile), reverse_needed (succeeded, but a fence came meanwhile); in_progress or unknown with retry_at within the quiet interval of the scope, nothing changed; late: contradicts what is known, or an earlier attempt succeeded after all, kept in idem.late_result; reentrant: was so before.
+In: outcome succeeded, failed or released (it never arrived; may be tried again); evidence, not empty; force: a reason to do it within the quiet interval, or to close a late result or a reversal needed; attempt: which one it is about, NULL is the last one: name it wherever the provider knows attempts by serial numbers of their own; asked_at: when the provider was asked, by the clock of the database, NULL is now: what was asked within the quiet interval is not believed after it either. A time to come counts as now.
+Out: outcome succeeded, failed, released, fenced (released, but a fence came meanwhile), reverse_needed (succeeded, but a fence came meanwhile); in_progress or unknown with retry_at if it was asked within the quiet interval of the scope, nothing changed; late: contradicts what is known, or an earlier attempt succeeded after all, kept in idem.late_result; reentrant: was so before.
 Errors: 22004 argument null; 22023 invalid outcome, empty evidence or no such attempt; 55I02 key never reserved, or never dispatched; others as complete.
 Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
-REVOKE ALL ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION idem.fence(scope text, key text, reason text)
     RETURNS idem.claim_result

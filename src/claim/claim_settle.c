@@ -13,8 +13,9 @@
  * may have arrived after all.
  *
  * "failed" without the provider's answer is "unknown": an exception is not an
- * answer.  And a "no such transaction" from within the quiet interval is the
- * inquiry overtaking the payment: it is refused until then.
+ * answer.  And a "no such transaction" to who asked within the quiet interval
+ * is the inquiry overtaking the payment: it is refused, however late it is
+ * brought.
  */
 #include "postgres.h"
 
@@ -37,6 +38,7 @@ typedef struct Word
 	const char *outcome;		/* the same as a word */
 	int64		token;			/* 0: by resolve */
 	int32		attempt;		/* of resolve; 0: the last one */
+	TimestampTz asked_at;		/* of resolve: it knows nothing later */
 	Jsonb	   *response;		/* NULL: none */
 	Jsonb	   *evidence;		/* NULL: none, by complete */
 	const char *force;			/* reason, or NULL */
@@ -72,15 +74,15 @@ insert_row(const char *table, const char *sql, int n, Oid *types,
 void
 idem_keep_evidence(const IdemKey *key, const char *action,
 				   const char *outcome, Jsonb *evidence, Jsonb *response,
-				   const char *reason)
+				   const char *reason, TimestampTz asked_at)
 {
 	static const char *const sql =
-	"INSERT INTO idem.evidence (scope, key, action, outcome, evidence, response, reason)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7)";
-	Oid			types[7] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
-	JSONBOID, TEXTOID};
-	Datum		values[7];
-	char		nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
+	"INSERT INTO idem.evidence (scope, key, action, outcome, evidence, response, reason, asked_at)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+	Oid			types[8] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
+	JSONBOID, TEXTOID, TIMESTAMPTZOID};
+	Datum		values[8];
+	char		nulls[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
 
 	values[0] = Int32GetDatum(key->scope->id);
 	values[1] = PointerGetDatum(key->text);
@@ -90,7 +92,9 @@ idem_keep_evidence(const IdemKey *key, const char *action,
 	values[5] = json_or_null(response, &nulls[5]);
 	values[6] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
 	nulls[6] = reason ? ' ' : 'n';
-	insert_row("evidence", sql, 7, types, values, nulls);
+	values[7] = TimestampTzGetDatum(asked_at);
+	nulls[7] = asked_at ? ' ' : 'n';
+	insert_row("evidence", sql, 8, types, values, nulls);
 }
 
 /* Keep a word that changes nothing in idem.late_result. */
@@ -332,7 +336,9 @@ idem_complete_outside(PG_FUNCTION_ARGS)
 }
 
 /*
- * Is it too early to believe that nothing arrived?  Then nothing is changed.
+ * Was it asked too early to believe that nothing arrived?  Then nothing is
+ * changed.  What counts is when the provider was asked: who asked early and
+ * was stopped for a while knows no more than before.
  */
 static bool
 is_quiet(const IdemCall *call, const Word *word, IdemAnswer *answer)
@@ -340,10 +346,10 @@ is_quiet(const IdemCall *call, const Word *word, IdemAnswer *answer)
 	TimestampTz until = call->row.dispatched_at + call->key.scope->quiet;
 
 	if (word->state == IDEM_STATE_SUCCEEDED || word->force != NULL ||
-		call->now >= until)
+		word->asked_at >= until)
 		return false;
 	idem_reservation_describe(call, answer);
-	answer->retry_at = until;
+	answer->retry_at = Max(until, call->now);
 	answer->detail = "too early: what was just sent may not have arrived yet; ask again after the quiet interval";
 	return true;
 }
@@ -497,7 +503,7 @@ attempt_argument(FunctionCallInfo fcinfo, int n, const IdemCall *call)
 }
 
 /*
- * resolve(scope, key, outcome, evidence, response, force, attempt)
+ * resolve(scope, key, outcome, evidence, response, force, attempt, asked_at)
  *		-> claim_result
  */
 PG_FUNCTION_INFO_V1(idem_resolve);
@@ -519,11 +525,14 @@ idem_resolve(PG_FUNCTION_ARGS)
 		idem_call_refuse(&call, "cannot be resolved: it was never reserved",
 						 "Fence it, if it must never run.");
 	word.attempt = attempt_argument(fcinfo, 6, &call);
+	/* nobody asks in the future, whatever his clock says */
+	word.asked_at = PG_ARGISNULL(7) ? call.now :
+		Min(PG_GETARG_TIMESTAMPTZ(7), call.now);
 	if (!idem_call_has_row(&call))
 		answer_without_row(&call, &word, &answer);
 	else if (resolve(&call, &word, &answer))
 		idem_keep_evidence(&call.key, "resolve", answer.outcome, word.evidence,
-						   word.response, word.force);
+						   word.response, word.force, word.asked_at);
 	idem_anchor_close(&call.table);
 	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
 }

@@ -84,6 +84,9 @@ FROM idem.open_claims
 WHERE why IN ('manual', 'late result', 'reverse needed')
 GROUP BY scope, why
 UNION ALL
+-- or at which nobody looks
+SELECT * FROM idem.claim_problems
+UNION ALL
 -- columns that look like money and are not kept as money
 SELECT * FROM idem.schema_problems
 UNION ALL

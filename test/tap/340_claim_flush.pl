@@ -145,12 +145,21 @@ ask(q{ROLLBACK PREPARED 'p'});
 is(ask(q{SELECT outcome FROM idem.lookup('pay', 'p1')}), 'unseen', 'a refused one leaves nothing');
 is(prepare(q{SELECT idem.reserve('pay', 'k')}), 'prepared', 'and with a repeat');
 ask(q{COMMIT PREPARED 'p'});
+ask(q{UPDATE idem.reservation SET due_at = now() - interval '61 min' WHERE key IN ('s1', 's3')});
+is(ask(q{SELECT object, finding ~ '2 claims are overdue.*nobody calls idem.due' FROM idem.doctor() WHERE finding ~ 'overdue'}), 'scope pay|t',
+	'a key that nobody looks after is found');
 is(prepare(q{SELECT idem.resolve('pay', 's1', 'succeeded', '{"by": "me"}')}), 'prepared', 'and with a result');
 is(ask(q{SELECT outcome, settled FROM idem.reserve('pay', 's1')}), 'in_progress|f',
 	'which nobody hears of');
 is(ask(q{SELECT outcome FROM idem.fence('pay', 's1', 'test')}), 'in_progress', 'nor waits for');
+# It hides the key from idem.due; that is not for good.
+is(ask(q{SELECT key FROM idem.due('pay') WHERE key IN ('s1', 's3')}), 's3', 'due skips what it holds');
+is(ask(q{SELECT key FROM idem.open_claims WHERE due_at < now() - interval '1 hour'}), 's1', 'it is still among what is open');
+is(ask(q{SELECT substr(finding, 1, 45), substring(finding FROM 'held.*'), remedy FROM idem.doctor() WHERE finding ~ 'overdue'}) =~ s/ since [^|]*//r,
+	q{1 claims are overdue, the oldest|held by prepared transaction 'p'|COMMIT PREPARED 'p' or ROLLBACK PREPARED 'p'}, 'and the doctor says who holds it');
 ask(q{COMMIT PREPARED 'p'});
 is(ask(q{SELECT outcome, settled FROM idem.reserve('pay', 's1')}), 'replayed|t', 'before it is committed');
+is(ask(q{SELECT count(*) FROM idem.doctor() WHERE finding ~ 'overdue'}), '0', 'who has nothing to say then');
 is(prepare(q{SELECT idem.fence('pay', 'p5', 'test')}), 'prepared', 'and with a fence');
 is(ask(q{SELECT outcome, detail FROM idem.reserve('pay', 'p5')}),
 	'in_progress|held by a prepared transaction', 'a prepared fence is a rival');
