@@ -1,5 +1,6 @@
 # A standby that is waited for takes over in the middle of payouts: what was
 # answered is there, though the session asked for less than to wait for it.
+# Whether it is waited for is seen while it receives nothing.
 # (case 84; dumps and a standby that copies later: 341_claim_outside_moved.pl)
 
 use strict;
@@ -8,6 +9,7 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 1);
@@ -25,11 +27,35 @@ $node->safe_psql('postgres', q{
 	SELECT idem.create_scope('payout', 'outside', '{amount}', lease => '1 hour', quiet => '0');
 	CREATE FUNCTION reserve(k text) RETURNS idem.claim_result LANGUAGE sql
 		AS $$ SELECT idem.reserve('payout', k, '{"amount": 88}', nonce => 'n') $$});
+
+# Does a reservation wait for the standby?  Its receiver is stopped meanwhile.
+sub waits
+{
+	my ($key) = @_;
+	my $receiver = $standby->safe_psql('postgres', 'SELECT pid FROM pg_stat_wal_receiver');
+	my ($in, $out, $waits) = ('', '', 0);
+
+	kill 'STOP', $receiver;
+	my $call = IPC::Run::start([ 'psql', '-X', '-qAt', '-d', $node->connstr('postgres'), '-c', "SELECT outcome FROM reserve('$key')" ],
+		'<', \$in, '>', \$out);
+	foreach (1 .. 200)
+	{
+		$call->pump_nb;
+		$waits = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'});
+		last if $waits || $out ne '';
+		usleep(50_000);
+	}
+	kill 'CONT', $receiver;
+	$call->finish;
+	return $waits ? "waits, then $out" : "does not wait: $out";
+}
+
 foreach my $commit ('local', 'off')
 {
 	# the standby receives, and replays nothing before it is promoted
 	$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()') if $commit eq 'local';
 	$node->safe_psql('postgres', "ALTER DATABASE postgres SET synchronous_commit = $commit");
+	is(waits("waits-$commit"), "waits, then reserved\n", "$commit: nobody is answered before the standby has it");
 	$node->safe_psql('postgres', $_) foreach (
 		"SELECT reserve('reserved-$commit'), reserve('sent-$commit'), reserve('answered-$commit')",
 		"CALL idem.dispatch('payout', 'sent-$commit', 1)",
