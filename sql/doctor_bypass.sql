@@ -32,9 +32,9 @@ UPDATE payment SET status = 'paid' WHERE id = 1;
 UPDATE payment SET status = 'refunded' WHERE id = 1;
 INSERT INTO refund VALUES (1, 1, 60);
 
--- 1, 2: stale snapshots, lock and sum: limit_race, limit_parent (isolation)
+-- 1: stale snapshots;  2: lock and sum: limit_race, limit_parent (isolation)
 -- 3: select then insert: claim_race (isolation)
--- 4, 5: a claim that is answered and lost: claim_crash, claim_standby (TAP)
+-- 4: a claim that is answered and lost in a crash;  5: in a promotion: claim_crash, claim_standby (TAP)
 
 -- 6: uniqueness of a key is one index of one table that is not partitioned
 SELECT c.relkind, i.indisunique, i.indisvalid, i.indimmediate, c.relpersistence FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
@@ -204,7 +204,7 @@ SELECT pg_sleep(0.02);
 SELECT first_seen > now() AS after_it_began FROM idem.claim('doctor_bypass', 'age', '{}');
 ROLLBACK;
 -- 36: nothing of idem hands a number of a sequence to the outside
--- 37: a schema that somebody made before: doctor_install (TAP)
+-- 37: a schema that somebody made before: doctor_replica (TAP)
 -- 38: a partition elsewhere
 CREATE FOREIGN DATA WRAPPER doctor_bypass_far;
 CREATE SERVER doctor_bypass_far FOREIGN DATA WRAPPER doctor_bypass_far;

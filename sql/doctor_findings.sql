@@ -1,8 +1,8 @@
 --
 -- Findings that no other test plants: each is planted, shown with its severity
 -- and remedy, and gone when the remedy was done.  Which test plants which
--- finding is written in test/findings; test/tap/530_doctor_findings.pl compares
--- that list with the doctor.
+-- finding is written in test/tap/530_doctor_findings.pl, which compares
+-- that list with what the doctor can say.
 --
 SET idem.allow_unguarded = 'a test of what is not refused';
 CREATE SCHEMA doctor_findings;

@@ -1,0 +1,158 @@
+# Every finding of the doctor has a test that plants it.
+#
+# The list says for each finding, by a piece of its text, which test plants it;
+# the same test shows that there is none before or after.  Here the list is
+# compared with both sides: the piece stands in the source, and in what the
+# test expects or, of a TAP test, looks for; and every text in the sources of
+# the guards' findings is in the list, so that a new finding without a test
+# fails here.  The same for the ways around a guard: each number of both lists
+# of the README ends in one of three ways, names tests that exist, and is tried
+# by its number.  No server is asked.
+
+use strict;
+use warnings;
+
+use FindBin;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $root = "$FindBin::Bin/../..";
+
+# [ file below src, piece of the finding there, test, as it reads there ]
+my @findings = (
+	# the trigger of a guard, on every table that holds its rows
+	[ 'doctor/doctor.sql', 'is a foreign table', 'doctor', 'partition doctor.journal_4 is a foreign table' ],
+	[ 'doctor/doctor.sql', 'inherits without the trigger', 'doctor' ],
+	[ 'doctor/doctor.sql', 'trigger is missing on', 'doctor_findings' ],
+	[ 'doctor/doctor.sql', 'has become a partition', 'doctor' ],
+	[ 'doctor/doctor.sql', 'trigger is disabled on', 'doctor' ],
+	[ 'doctor/doctor.sql', 'trigger does not fire always on', 'doctor' ],
+	[ 'doctor/doctor.sql', 'does not fire as it was declared', 'doctor' ],
+	[ 'doctor/doctor.sql', 'function was replaced', 'doctor' ],
+	[ 'doctor/doctor.sql', 'is unlogged: a crash empties it', 'doctor_findings', 'journal_1 is unlogged: a crash empties it' ],
+	[ 'doctor/doctor.sql', 'can be truncated', 'doctor' ],
+	[ 'doctor/doctor.sql', 'bears no trigger of this limit', 'doctor_rows' ],
+	[ 'doctor/doctor.sql', 'has no CHECK', 'doctor_rows' ],
+	[ 'doctor/doctor.sql', 'column %I of %s is gone', 'doctor_findings', 'column paid_at of doctor_findings.payment is gone' ],
+	[ 'doctor/doctor.sql', 'can take statements away from the trigger', 'doctor_findings' ],
+	[ 'doctor/doctor.sql', 'trigger does not fire always on', 'doctor_findings', 'trigger does not fire always on idem.machine' ],
+	# declarations
+	[ 'doctor/doctor_verdict.sql', 'but the table bears no such trigger', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'was not declared in this database', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'allowed by idem.allow_unguarded', 'doctor_ddl' ],
+	[ 'doctor/doctor_verdict.sql', 'is not validated: it was not tried on the rows', 'limit_facts' ],
+	[ 'doctor/doctor.sql', 'it is judged as if the statement had written it', 'doctor_findings' ],
+	# rows
+	[ 'limit/limit_rows.c', 'is not the sum of the children', 'doctor_rows' ],
+	[ 'limit/limit_rows.c', 'counted where it has', 'doctor_findings' ],
+	[ 'limit/limit_rows.c', 'of which more went back than came in', 'doctor_findings' ],
+	[ 'machine/machine_rows.c', 'does not declare', 'doctor_rows', 'in a state that state machine "doctor_rows" does not declare' ],
+	[ 'base/kind.c', 'rows could not be looked at', 'doctor_rows' ],
+	# event triggers, settings, what holds locks, effects outside
+	[ 'doctor/doctor_verdict.sql', 'is missing: DDL can weaken guards', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'is disabled: DDL can weaken guards', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'does not fire always: DDL can weaken guards', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'others wait for its rows and keys', '510_doctor' ],
+	[ 'doctor/doctor_verdict.sql', 'past the ladder', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'a late result', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'a reversal', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'a person has to look', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'setting %s', '510_doctor', 'setting $setting' ],
+	[ 'doctor/doctor_verdict.sql', q{('fsync'}, '510_doctor', 'fsync => ' ],
+	[ 'doctor/doctor_verdict.sql', q{('full_page_writes'}, '510_doctor', 'full_page_writes => ' ],
+	[ 'doctor/doctor_verdict.sql', q{('event_triggers'}, '510_doctor', 'setting event_triggers' ],
+	[ 'doctor/doctor_verdict.sql', q{('synchronous_commit'}, '510_doctor', 'synchronous_commit => ' ],
+	[ 'doctor/doctor_verdict.sql', 'setting synchronous_commit of', '510_doctor' ],
+	[ 'doctor/doctor_verdict.sql', 'is off: ', '510_doctor' ],
+	# roles
+	[ 'doctor/doctor_roles.sql', 'is an application and owns', 'doctor_roles' ],
+	[ 'doctor/doctor_roles.sql', 'is an application and a superuser', 'doctor_roles' ],
+	[ 'doctor/doctor_roles.sql', 'it waits for a row as long as another holds it', 'doctor_roles' ],
+	[ 'doctor/doctor_roles.sql', 'a statement may run for ever', 'doctor_roles' ],
+	[ 'doctor/doctor_roles.sql', 'a session that hangs keeps its rows', 'doctor_roles' ],
+	[ 'doctor/doctor_roles.sql', 'may create triggers on it', 'doctor_roles' ],
+	[ 'doctor/doctor_roles.sql', 'foreign keys and the triggers of others sleep then', 'doctor_roles' ],
+	[ 'doctor/doctor_roles.sql', 'idem.allow_unguarded', 'doctor_roles', 'may set idem.allow_unguarded' ],
+	# columns that look like money
+	[ 'doctor/doctor_schema.sql', 'has no unique constraint', 'doctor_schema' ],
+	[ 'doctor/doctor_schema.sql', 'is unique only together with', 'doctor_schema' ],
+	[ 'doctor/doctor_schema.sql', 'is not valid: CREATE INDEX CONCURRENTLY failed', 'doctor_schema' ],
+	[ 'doctor/doctor_schema.sql', 'is deferrable', 'doctor_schema' ],
+	[ 'doctor/doctor_schema.sql', 'has a nondeterministic collation', 'doctor_schema' ],
+	[ 'doctor/doctor_schema.sql', 'has type money', 'doctor_schema' ],
+	[ 'doctor/doctor_schema.sql', 'it cannot hold 0.10 exactly', 'doctor_schema' ],
+	[ 'doctor/doctor_schema.sql', 'without a unit', 'doctor_schema' ],
+	[ 'doctor/doctor_schema.sql', 'looks like a status and has no guard', 'doctor_schema' ],
+	[ 'doctor/doctor_schema.sql', 'has no primary key', 'doctor_schema' ],
+	[ 'doctor/doctor_schema.sql', 'is unlogged: a crash empties it', 'doctor_schema' ]);
+
+foreach my $finding (@findings)
+{
+	my ($source, $piece, $test, $read) = @$finding;
+	my $shown = $test =~ /^\d/ ? "test/tap/$test.pl" : "expected/$test.out";
+
+	$read = $piece unless defined $read;
+	ok(index(slurp_file("$root/src/$source"), $piece) >= 0, "$source can say: $piece");
+	ok(index(slurp_file("$root/$shown"), $read) >= 0, "$shown plants: $read");
+}
+
+# What is neither finding nor remedy: names of objects, and words of other views.
+my %other = map { $_ => 1 } (
+	'%s trigger %I on %s', '%s guard %I on %s', 'limit guard %I on %s', 'event trigger %I', 'trigger %I on %s',
+	'prepared transaction %L', 'scope %I', 'extension idem', 'late result', 'reverse needed', '10 minutes',
+	'claim is', 'claims are', 'claim has', 'claims have', 'claim needs', 'claims need',
+	'a crash of the machine can take back what was committed', 'a crash of the machine can leave torn pages',
+	'DDL can weaken guards', 'a crash can take back what was told to the client',
+	' IN DATABASE ');
+
+# Every text that the views of the guards and the verdict hold: a finding of
+# the list, a remedy, or the name of an object.
+foreach my $source ('doctor/doctor.sql', 'doctor/doctor_verdict.sql')
+{
+	my $text = slurp_file("$root/src/$source");
+	my @pieces = map { $_->[1] } grep { $_->[0] eq $source } @findings;
+
+	$text =~ s/--.*$//mg;
+	$text =~ s/^COMMENT ON .*?;$//msg;
+	while ($text =~ /'((?:[^']|'')*)'/g)
+	{
+		my $literal = $1;
+
+		next unless $literal =~ /\w \w|% \w/;
+		# remedies begin with what to do
+		next if $literal =~ /^(ALTER|CREATE|DROP|SELECT|COMMIT|look|take|declare|set) / || $other{$literal};
+		ok((grep { index($literal, $_) >= 0 } @pieces) > 0, "$source: in the list: $literal");
+	}
+}
+
+#
+# The ways around a guard
+#
+my $readme = slurp_file("$root/README.md");
+my %list = (
+	'#' => [ 50, 'doctor_bypass' ],
+	'status #' => [ 15, 'machine_bypass' ]);
+
+foreach my $head (sort keys %list)
+{
+	my ($last, $test) = @{ $list{$head} };
+	my ($rows) = $readme =~ /^\| \Q$head\E \| way \| .*\n\|[- |]+\n((?:\|.*\n)+)/m;
+	my @rows = map { [ split /\s*\|\s*/, $_ ] } split /\n/, $rows;
+	my $tried = slurp_file("$root/sql/$test.sql");
+
+	is(join(' ', map { $_->[1] } @rows), join(' ', 1 .. $last), "README: all $last of '$head'");
+	foreach my $row (@rows)
+	{
+		my (undef, $number, $way, $ends, $tests) = @$row;
+		my @tests = split /, /, $tests // '';
+
+		like($ends, qr/^(refused|seen|outside)\b/, "README: $head $number ends in one of three ways");
+		ok(@tests > 0 || $ends =~ /^outside/, "README: $head $number names its test");
+		ok((grep { -e $_ } glob "$root/{sql/$_.sql,test/isolation/specs/$_.spec,test/tap/[0-9]*_$_.pl}") > 0,
+			"README: $head $number: $_ is a test")
+		  foreach @tests;
+		ok($tried =~ /^--.*(^|\W)$number: /m, "sql/$test.sql: $number, $way");
+	}
+}
+
+done_testing();
