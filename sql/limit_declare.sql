@@ -178,7 +178,45 @@ ALTER TABLE refund DROP CONSTRAINT refund_payment_id_fkey;
 INSERT INTO refund (payment_id, amount) VALUES (9, 10);
 ROLLBACK;
 INSERT INTO refund (payment_id, amount) VALUES (9, 10);
+-- so is one that names its parent no longer, or one that is not there
+BEGIN;
+ALTER TABLE refund ALTER payment_id DROP NOT NULL;
+INSERT INTO refund (payment_id, amount) VALUES (NULL, 10);
+ROLLBACK;
+BEGIN;
+SET LOCAL session_replication_role = replica;
+INSERT INTO refund (payment_id, amount) VALUES (77, 10);
+ROLLBACK;
+-- What the parent's owner consented to is all that it says: who owns the child
+-- cannot put his trigger back with another limit, amount or pair of columns.
+CREATE FUNCTION bent(tab regclass, name text, was text, now text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    definition text := (SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = tab AND tgname = name);
+BEGIN
+    EXECUTE format('DROP TRIGGER %I ON %s', name, tab);
+    EXECUTE replace(definition, was, now);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', tab, name);
+    INSERT INTO refund (payment_id, amount) VALUES (9, 10);
+    RAISE 'accepted';
+EXCEPTION WHEN others THEN
+    RETURN SQLSTATE || ': ' || SQLERRM;
+END $$;
+SELECT now, bent('refund', 'IDEM_limit_payment_id', was, now) FROM (VALUES
+    ('', ''),
+    ('''cap=amount''', '''cap=id'''),
+    ('''amount=amount''', '''amount=id'''),
+    ('''same={currency}''', '''same={currency,state}'''),
+    ('''same_parent={currency}''', '''same_parent={state}''')) bend (was, now);
+-- nor does a counterpart fit that was made for another key
+SELECT now, bent('payment', 'idem_limit_total_refunded', was, now) FROM (VALUES
+    ('', ''),
+    ('''key={id}''', '''key={amount}'''),
+    ('''key={id}''', '''key={id,amount}''')) bend (was, now);
 -- so is one whose amounts have become another kind of number
+BEGIN;
+ALTER TABLE refund ALTER amount TYPE text;
+INSERT INTO refund (payment_id, amount) VALUES (9, 10);
+ROLLBACK;
 BEGIN;
 ALTER TABLE refund ALTER amount TYPE numeric;
 INSERT INTO refund (payment_id, amount) VALUES (9, 10);
@@ -187,6 +225,22 @@ BEGIN;
 ALTER TABLE payment DROP CONSTRAINT idem_limit_refunded, ALTER refunded TYPE numeric;
 INSERT INTO refund (payment_id, amount) VALUES (9, 10);
 ROLLBACK;
+
+-- A key of two columns; and more children than may be, from before.
+CREATE TABLE pair (a int, b int, amount int NOT NULL CHECK (amount > 0), PRIMARY KEY (a, b));
+CREATE TABLE part (id int PRIMARY KEY, a int NOT NULL, b int NOT NULL, amount int, FOREIGN KEY (b, a) REFERENCES pair (b, a));
+INSERT INTO pair VALUES (1, 1, 100), (1, 2, 100);
+INSERT INTO part SELECT i, 1, 1, 10 FROM generate_series(1, 3) i;
+SELECT idem.guard_limit('part', '{b,a}'::text[], amount => 'amount', cap => 'amount', used => 'used', released => NULL, count_cap => 2, count_used => 'parts');
+-- What the user himself asks of a total stays asked, and a declaration that
+-- fails on it leaves nobody the right to write.
+SELECT idem.guard_limit('part', '{b,a}'::text[], amount => 'amount', cap => 'amount', used => 'used', released => NULL, count_cap => 3, count_used => 'parts');
+TABLE pair;
+CREATE TABLE other_part (LIKE part, FOREIGN KEY (a, b) REFERENCES pair);
+ALTER TABLE pair ADD CONSTRAINT few CHECK (used <= 30);
+INSERT INTO other_part VALUES (1, 1, 1, 10);
+SELECT idem.guard_limit('other_part', '{a,b}'::text[], amount => 'amount', cap => 'amount', used => 'used', released => NULL);
+UPDATE pair SET used = 0;
 
 -- The room's own functions say what they are.
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace

@@ -138,6 +138,12 @@ INSERT INTO third VALUES (9, 9, 60);
 INSERT INTO chargeback VALUES (90, 9, 70);
 INSERT INTO third VALUES (9, 9, 1);
 SELECT refunded, excess FROM payment WHERE id = 9;
+-- Nor is one column kept for two purposes.
+SELECT idem.guard_limit('third', 'other_id', amount => 'amount', cap => 'amount', used => 'u', released => NULL, count_cap => 2, count_used => 'u');
+SELECT idem.guard_limit('third', 'other_id', amount => 'amount', cap => 'amount', used => 'u', released => NULL, facts => '{*}', excess => 'e', count_cap => 2, count_used => 'e');
+SELECT idem.guard_limit('third', 'other_id', amount => 'amount', cap => 'amount', used => 'u', released => NULL, facts => '{*}', excess => 'excess');
+CREATE TABLE by_code (code bigint NOT NULL REFERENCES payment (code), amount numeric(12,2));
+SELECT idem.guard_limit('by_code', 'code', amount => 'amount', cap => 'amount', used => 'refunded', released => NULL);
 -- Arguments that do not go together.
 SELECT idem.guard_limit('third', 'other_id', amount => 'amount', cap => 'amount', used => 'u', released => NULL, facts => '{booked}');
 SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'u', released => '{failed,a}', state => 'status', facts => '{b,a}');
@@ -161,6 +167,14 @@ INSERT INTO budget VALUES (1, 100);
 SELECT idem.guard_limit('use', 'budget_id', amount => 'amount', cap => 'amount', used => 'used', released => '{failed}',
     state => 'state', facts => '{done}', excess => 'overdrawn', cap_grows => true, children => 'editable');
 INSERT INTO use VALUES (1, 1, 130, 'done');
+-- what is in excess and what is wrong are told together
+SET idem.allow_unguarded = 'a test of what is not refused';
+ALTER TABLE budget DISABLE TRIGGER USER;
+UPDATE budget SET used = 99;
+SELECT finding FROM idem.doctor() WHERE finding LIKE '%children%';
+UPDATE budget SET used = 100;
+SELECT count(*) FROM idem.rearm('use');
+RESET idem.allow_unguarded;
 UPDATE budget SET amount = 120;
 SELECT *, idem.remaining('use', '1') FROM budget;
 INSERT INTO use VALUES (2, 1, 1, 'new');
@@ -200,6 +214,41 @@ UPDATE giveback SET state = 'failed' WHERE id = 2;
 UPDATE giveback SET state = 'new' WHERE id = 1;
 SELECT id, given, givebacks FROM trade ORDER BY id;
 DROP TRIGGER ride ON trade;
+-- another limit does not take the column they are counted in
+CREATE TABLE tip (id int PRIMARY KEY, trade_id int NOT NULL REFERENCES trade, amount int);
+SELECT idem.guard_limit('tip', 'trade_id', amount => 'amount', cap => 'amount', used => 'givebacks', released => NULL);
+SELECT idem.guard_limit('tip', 'trade_id', amount => 'amount', cap => 'amount', used => 'tips', released => NULL, facts => '{*}', excess => 'givebacks');
+SELECT idem.guard_limit('tip', 'trade_id', amount => 'amount', cap => 'amount', used => 'tips', released => NULL, count_cap => 9, count_used => 'givebacks');
+-- a column that is there already may count, and a domain has its say
+CREATE DOMAIN few AS int CHECK (VALUE < 3);
+ALTER TABLE trade ADD tips_made few DEFAULT 0;
+INSERT INTO tip SELECT i, 3, 1 FROM generate_series(1, 2) i;
+SELECT idem.guard_limit('tip', 'trade_id', amount => 'amount', cap => 'amount', used => 'tips', released => NULL, count_cap => 1, count_used => 'tips_made');
+SELECT idem.guard_limit('tip', 'trade_id', amount => 'amount', cap => 'amount', used => 'tips', released => NULL, facts => '{*}', count_cap => 9, count_used => 'tips_made');
+INSERT INTO tip VALUES (3, 3, 1);
+SELECT id, tips, tips_made FROM trade WHERE id = 3;
+-- the doctor counts, too
+SET idem.allow_unguarded = 'a test of what is not refused';
+ALTER TABLE trade DISABLE TRIGGER USER;
+UPDATE trade SET tips_made = 1 WHERE id = 3;
+SELECT object FROM idem.doctor() WHERE finding LIKE '%children%';
+-- an integer counts as far as it goes, a bigint further
+ALTER TABLE trade ALTER tips_made TYPE int;
+UPDATE trade SET tips_made = 2147483647 WHERE id = 3;
+SELECT rearm ~ 'ENABLE ALWAYS' AS rearmed, count(*) FROM unnest('{tip,giveback}'::regclass[]) child, idem.rearm(child) GROUP BY 1;
+INSERT INTO tip VALUES (3, 3, 1);
+ALTER TABLE trade ALTER tips_made TYPE bigint;
+INSERT INTO tip VALUES (3, 3, 1);
+SELECT id, tips, tips_made FROM trade WHERE id = 3;
+-- what no longer counts, or tells the time, is not taken for it
+ALTER TABLE trade ALTER tips_made TYPE numeric;
+INSERT INTO tip VALUES (4, 3, 1);
+ALTER TABLE trade ALTER tips_made TYPE bigint;
+ALTER TABLE trade ALTER paid_at TYPE timestamp;
+INSERT INTO giveback VALUES (5, 3, 1);
+ALTER TABLE trade ALTER paid_at TYPE timestamptz;
+SELECT idem.drop_guard('tip', 'limit', reason => 'tips are not limited');
+RESET idem.allow_unguarded;
 -- too old, and of no known age
 INSERT INTO giveback VALUES (5, 2, 1);
 INSERT INTO giveback VALUES (5, 3, 1);

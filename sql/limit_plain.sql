@@ -99,6 +99,9 @@ CREATE FUNCTION allowed(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $
 ALTER TABLE payment ADD CONSTRAINT by_function CHECK (allowed(refunded)) NOT VALID;
 INSERT INTO refund (payment_id, amount) VALUES (4, 10);
 ALTER TABLE payment DROP CONSTRAINT by_function;
+ALTER TABLE payment ADD CONSTRAINT by_status CHECK (CASE WHEN status = 'vip' THEN true ELSE refunded <= 70 END) NOT VALID;
+INSERT INTO refund (payment_id, amount) VALUES (4, 21);
+ALTER TABLE payment DROP CONSTRAINT by_status;
 CREATE FUNCTION weekday() RETURNS boolean LANGUAGE sql VOLATILE AS 'SELECT false';
 ALTER TABLE payment ADD CONSTRAINT today CHECK (note IS NULL OR weekday()) NOT VALID;
 UPDATE payment SET note = 'x' WHERE id = 4;
@@ -128,6 +131,13 @@ INSERT INTO refund (payment_id, amount) VALUES (11, 10), (11, 10);
 INSERT INTO customer VALUES (2);
 COMMIT;
 SELECT refunded FROM payment WHERE id = 11;
+-- and a total that is itself a foreign key points to what there is
+CREATE TABLE step (total int PRIMARY KEY);
+INSERT INTO step SELECT * FROM generate_series(0, 100, 10);
+ALTER TABLE payment ADD FOREIGN KEY (refunded) REFERENCES step;
+INSERT INTO refund (payment_id, amount) VALUES (8, 20);
+INSERT INTO refund (payment_id, amount) VALUES (8, 5);
+ALTER TABLE payment DROP CONSTRAINT payment_refunded_fkey;
 -- chained: capture under authorisation, refund under capture
 CREATE TABLE authorisation (id int PRIMARY KEY, amount int NOT NULL);
 CREATE TABLE capture (id int PRIMARY KEY, authorisation_id int NOT NULL REFERENCES authorisation, amount int NOT NULL);
@@ -185,8 +195,15 @@ DROP PUBLICATION limit_plain;
 INSERT INTO refund (payment_id, amount) VALUES (7, 10);
 SELECT * FROM totals;
 
--- Rules, children that inherit, a table that has become a partition.
+-- Rules, rows that are kept, children that inherit, a table that has become a
+-- partition.
 SET idem.allow_unguarded = 'a test of what is not refused';
+CREATE RULE quiet AS ON UPDATE TO payment DO INSTEAD NOTHING;
+INSERT INTO refund (payment_id, amount) VALUES (6, 10);
+DROP RULE quiet ON payment;
+SELECT idem.guard_kept('payment');
+INSERT INTO refund (payment_id, amount) VALUES (6, 10);
+SELECT idem.drop_guard('payment', 'kept', reason => 'a limit keeps its total in it');
 CREATE TABLE heir () INHERITS (payment);
 INSERT INTO refund (payment_id, amount) VALUES (6, 10);
 INSERT INTO refund (payment_id, amount) VALUES (6, 91);

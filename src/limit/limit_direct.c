@@ -369,8 +369,11 @@ compile_checks(Relation parent, IdemDirect *d, IdemLimitSettings *s)
 	return true;
 }
 
-/* The search for one column of the unique index. */
-static bool
+/*
+ * The search for one column of the unique index.  Its columns are those of
+ * the foreign key, whose operators the server took from its families.
+ */
+static void
 compile_scankey(Relation index, int column, IdemLimitSettings *s, IdemDirect *d)
 {
 	AttrNumber	heap = index->rd_index->indkey.values[column];
@@ -379,22 +382,18 @@ compile_scankey(Relation index, int column, IdemLimitSettings *s, IdemDirect *d)
 	Oid			left;
 	Oid			right;
 
-	while (i < s->key.n && s->key.parent_column[i] != heap)
+	while (s->key.parent_column[i] != heap)
 		i++;
-	if (i == s->key.n ||
-		!op_in_opfamily(s->key.equal_child[i], index->rd_opfamily[column]))
-		return false;
+	Assert(i < s->key.n);
 	get_op_opfamily_properties(s->key.equal_child[i],
 							   index->rd_opfamily[column], false,
 							   &strategy, &left, &right);
-	if (strategy != BTEqualStrategyNumber)
-		return false;
+	Assert(strategy == BTEqualStrategyNumber);
 	d->source[column] = i;
 	d->heap[column] = heap;
 	ScanKeyEntryInitialize(&d->scankey[column], 0, column + 1, strategy,
 						   right, index->rd_indcollation[column],
 						   get_opcode(s->key.equal_child[i]), (Datum) 0);
-	return true;
 }
 
 static bool
@@ -406,7 +405,7 @@ compile_search(IdemLimitSettings *s, IdemDirect *d)
 	int			i;
 
 	for (i = 0; plain && i < s->key.n; i++)
-		plain = compile_scankey(index, i, s, d);
+		compile_scankey(index, i, s, d);
 	index_close(index, AccessShareLock);
 	return plain;
 }
@@ -485,12 +484,20 @@ has_key(DirectChange *x)
 	return true;
 }
 
+/*
+ * Somebody else has changed or deleted the row: 40001 where the whole
+ * transaction has one snapshot.
+ */
 static void
-refuse_concurrent(const char *what)
+refuse_concurrent(TM_Result result)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("could not serialize access due to concurrent %s", what)));
+	if (result != TM_Updated && result != TM_Deleted)
+		elog(ERROR, "unexpected status of a row: %u", result);
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent %s",
+						result == TM_Updated ? "update" : "delete")));
 }
 
 /*
@@ -509,22 +516,11 @@ lock_row(DirectChange *x)
 							  LockTupleNoKeyExclusive, LockWaitBlock,
 							  IsolationUsesXactSnapshot() ? 0 :
 							  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
-	switch (result)
-	{
-		case TM_Ok:
-			x->locked = true;
-			return !failure.traversed || has_key(x);
-		case TM_Updated:
-			refuse_concurrent("update");
-			break;
-		case TM_Deleted:
-			if (IsolationUsesXactSnapshot())
-				refuse_concurrent("delete");
-			return false;
-		default:
-			elog(ERROR, "unexpected table_tuple_lock status: %u", result);
-	}
-	return false;				/* keep the compiler quiet */
+	x->locked = result == TM_Ok;
+	if (x->locked)
+		return !failure.traversed || has_key(x);
+	refuse_concurrent(result);
+	return false;
 }
 
 /* Build the next version from the one in c->seen. */
@@ -563,8 +559,7 @@ not_nulls_hold(DirectChange *x)
 
 	for (i = 0; i < desc->natts; i++)
 	{
-		if (x->next->tts_isnull[i] && TupleDescAttr(desc, i)->attnotnull &&
-			!TupleDescAttr(desc, i)->attisdropped)
+		if (x->next->tts_isnull[i] && TupleDescAttr(desc, i)->attnotnull)
 			return false;
 	}
 	return true;
@@ -638,24 +633,11 @@ update_row(DirectChange *x)
 								IsolationUsesXactSnapshot() ?
 								GetTransactionSnapshot() : InvalidSnapshot,
 								true, &failure, &lockmode, &indexes);
-	switch (result)
-	{
-		case TM_Ok:
-			if (indexes != TU_None)
-				insert_index_entries(x, indexes);
-			return true;
-		case TM_Updated:
-			if (IsolationUsesXactSnapshot())
-				refuse_concurrent("update");
-			return false;
-		case TM_Deleted:
-			if (IsolationUsesXactSnapshot())
-				refuse_concurrent("delete");
-			return false;
-		default:
-			elog(ERROR, "unexpected table_tuple_update status: %u", result);
-	}
-	return false;				/* keep the compiler quiet */
+	if (result != TM_Ok)
+		refuse_concurrent(result);
+	else if (indexes != TU_None)
+		insert_index_entries(x, indexes);
+	return result == TM_Ok;
 }
 
 /*

@@ -311,6 +311,8 @@ check_other_total(IdemLimitDeclaration *d, Trigger *total)
 		 is_setting(total, "used", d->count_used) ||
 		 is_setting(total, "excess", d->count_used)))
 		refuse_total_column(d, d->count_used);
+	if (d->excess != NULL && is_setting(total, "count_used", d->excess))
+		refuse_total_column(d, d->excess);
 	if (!shares)
 	{
 		if (is_setting(total, "excess", d->used) ||
