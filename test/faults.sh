@@ -1,7 +1,8 @@
 #!/bin/sh
 # faults.sh - eight sessions at work, a fault, and what is left afterwards
 #
-#	sh test/faults.sh [--rounds N] [--seed N] [--kind KIND] [--keep] [--installed]
+#	sh test/faults.sh [--rounds N] [--jobs N] [--seed N] [--kind KIND] [--keep]
+#	                  [--installed]
 #
 # Every round eight sessions claim keys for effects inside and outside, move
 # payments, refund, and try what guards forbid, at random, at each isolation
@@ -27,15 +28,17 @@
 # and --from N --rounds 1 --kind KIND (the scripts and moments, not how the
 # sessions interleave).  7 rounds unless told otherwise.  The last line is
 # "N rounds, N faults, ... N wrong"; the exit status is 1 if anything was.
-# --keep leaves the folder of a round that went wrong, --installed takes the
-# idem that is installed with the server instead of building one.
+# --jobs divides the rounds among N clusters that run at the same time: much of
+# a round is waiting.  --keep leaves the folder of a round that went wrong (not
+# with --jobs), --installed takes the idem that is installed with the server
+# instead of building one.
 
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$here/test/lib.sh"
 
 sessions=8
-generation=20	# rounds on one database
+generation=10	# rounds on one database
 kinds="crash async backend promote local disk terminate"
 
 usage()
@@ -46,6 +49,7 @@ usage()
 arguments()
 {
 	rounds=7
+	parts=1
 	from=1
 	seed=
 	kind_wanted=
@@ -54,6 +58,7 @@ arguments()
 	while [ $# -gt 0 ]; do
 		case $1 in
 			--rounds)	rounds=${2:?"--rounds needs a number"}; shift ;;
+			--jobs)	parts=${2:?"--jobs needs a number"}; shift ;;
 			--from)	from=${2:?"--from needs a number"}; shift ;;
 			--seed)	seed=${2:?"--seed needs a number"}; shift ;;
 			--kind)	kind_wanted=${2:?"--kind needs a word"}; shift ;;
@@ -69,6 +74,7 @@ arguments()
 		*)	[ -z "$kind_wanted" ] || die "no kind of fault is called $kind_wanted" ;;
 	esac
 	[ -n "$seed" ] || seed=$(date +%s)
+	[ "$parts" -eq 1 ] || keep_wanted=no
 }
 
 main()
@@ -78,12 +84,79 @@ main()
 	idem_need faults
 	idem_relocate
 	[ "$installed" = yes ] || idem_build "$tmp/build.log" || die "building failed"
-	make_place
-	make_cluster
 	say "idem on PostgreSQL $version, seed $seed"
 	wrong=0
 	faults=0
 	skipped=0
+	transactions=0
+	grants=0
+	sent=0
+	if [ "$parts" -gt 1 ]; then
+		in_parts
+	else
+		all_rounds
+	fi
+	say "$rounds rounds, $faults faults, $skipped skipped, $transactions transactions," \
+		"$grants effects granted, $sent sent, $wrong wrong; seed $seed"
+	if [ "$wrong" -gt 0 ] && [ "$keep_wanted" = yes ]; then
+		keep=yes
+		mounted=
+		idem_kept faults
+	fi
+	[ "$wrong" -eq 0 ]
+}
+
+# The rounds, in as many scripts as there are parts; who root is stays root, to
+# mount what can be filled.
+in_parts()
+{
+	part=0
+	running=
+	while [ "$part" -lt "$parts" ]; do
+		first=$((from + rounds * part / parts))
+		part=$((part + 1))
+		log=$tmp/part$part.log
+		: >"$log"
+		setsid env --default-signal=INT,QUIT PG_CONFIG="$bin/pg_config" \
+			sh "$src/test/faults.sh" --installed --seed "$seed" --from "$first" \
+			--rounds $((from + rounds * part / parts - first)) ${kind_wanted:+--kind "$kind_wanted"} \
+			>"$log" 2>&1 &
+		jobs="$jobs $!"
+		running="$running $!"
+		tail -n +1 -f --pid=$! "$log" | grep --line-buffered -E '^(round| )' &
+	done
+	for job in $running; do
+		idem_wait "$job"
+	done
+	for log in "$tmp"/part*.log; do
+		add_up "$log"
+	done
+}
+
+# Add the last line of a part to ours; without one its rounds went wrong.
+add_up()
+{
+	last=$(tail -n 1 "$1")
+	case $last in
+		*" rounds, "*" wrong; seed "*) ;;
+		*)	sed 's/^/    /' "$1" | tail -n 20
+			wrong=$((wrong + 1))
+			return ;;
+	esac
+	# shellcheck disable=SC2046 # a list of numbers
+	set -- $(echo "$last" | sed 's/;.*//; s/[^0-9]/ /g')
+	faults=$((faults + $2))
+	skipped=$((skipped + $3))
+	transactions=$((transactions + $4))
+	grants=$((grants + $5))
+	sent=$((sent + $6))
+	wrong=$((wrong + $7))
+}
+
+all_rounds()
+{
+	make_place
+	make_cluster
 	round=$((from - 1))
 	while [ "$round" -lt $((from + rounds - 1)) ]; do
 		round=$((round + 1))
@@ -93,14 +166,6 @@ main()
 			[ "$keep_wanted" = no ] || break
 		fi
 	done
-	say "$rounds rounds, $faults faults, $skipped skipped, $transactions transactions," \
-		"$grants effects granted, $sent sent, $wrong wrong; seed $seed"
-	if [ "$wrong" -gt 0 ] && [ "$keep_wanted" = yes ]; then
-		keep=yes
-		mounted=
-		idem_kept faults
-	fi
-	[ "$wrong" -eq 0 ]
 }
 
 # ----------------------------------------------------------------------
@@ -134,9 +199,6 @@ make_cluster()
 	data_is a
 	idem_server_start
 	database=
-	transactions=0
-	grants=0
-	sent=0
 }
 
 # The cluster in folder $1 is the one that the server of this script runs.
@@ -218,7 +280,7 @@ start_workers()
 	esac
 	for worker in $(seq $sessions); do
 		awk -v seed=$((seed + round)) -v round="$round" -v worker="$worker" -v count=400 \
-			-f "$src/test/faults/work.awk" | $as tee "$tmp/said/$worker.sql" >/dev/null
+			-v generation=$generation -f "$src/test/faults/work.awk" | $as tee "$tmp/said/$worker.sql" >/dev/null
 	done
 	for worker in $(seq $sessions); do
 		idem_start env PGOPTIONS="$options" "$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults \
@@ -398,17 +460,15 @@ read_files()
 	case $kind in
 		async | local) durable=f ;;
 	esac
-	for worker in $(seq $sessions); do
-		rows_of "$worker"
-	done
+	rows_of "$tmp"/said/*.out
 }
 
-# rows_of WORKER: keep what one session said
+# rows_of FILE...: keep what the sessions said
 rows_of()
 {
-	awk -v round="$round" -v durable="$durable" -v worker="$1" \
-		-f "$src/test/faults/said.awk" "$tmp/said/$1.out" >"$tmp/said/$1.rows"
-	ask -c "\\copy said FROM '$tmp/said/$1.rows'" || die "cannot read what worker $1 said"
+	awk -v round="$round" -v durable="$durable" \
+		-f "$src/test/faults/said.awk" "$@" >"$tmp/said/rows"
+	ask -c "\\copy said FROM '$tmp/said/rows'" || die "cannot read what the workers said"
 }
 
 # A client that was cut off comes again, with every key that it tried.
@@ -420,7 +480,7 @@ retry()
 			-f "$src/test/faults/work.awk" >"$tmp/said/9.sql"
 	"$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults -f "$tmp/said/9.sql" \
 		>"$tmp/said/9.out" 2>"$tmp/said/9.err"
-	rows_of 9
+	rows_of "$tmp/said/9.out"
 }
 
 main "$@"

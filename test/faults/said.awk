@@ -1,8 +1,8 @@
 # said.awk - what a worker said, as rows for the table "said"
 #
-#	awk -v round=N -v durable=t -v worker=N -f said.awk FILE
+#	awk -v round=N -v durable=t -f said.awk FILE...
 #
-# A transaction whose end was not heard of is "unknown": it may have committed.
+# A file is called after the number of its worker.  A transaction whose end was not heard of is "unknown": it may have committed.
 
 function flush(	i)
 {
@@ -16,6 +16,13 @@ function flush(	i)
 BEGIN {
 	FS = "|"
 	OFS = "\t"
+}
+
+FNR == 1 {
+	if (tx != "")
+		flush()
+	worker = FILENAME
+	gsub(/.*\/|\..*/, "", worker)
 	now = "\\N"
 }
 

@@ -1,6 +1,6 @@
 # work.awk - the script of one worker: psql commands at random
 #
-#	awk -v seed=N -v round=N -v worker=N -v count=N -f work.awk
+#	awk -v seed=N -v round=N -v worker=N -v count=N -v generation=N -f work.awk
 #	awk -v seed=N -v round=N -v worker=N -v again=1 -f work.awk <KEYS
 #
 # Every transaction says "tx|number|level", before each statement "try|what|on
@@ -26,9 +26,10 @@ function key()
 
 # Payments of this round, and of the one before on the same database.
 
-function payment()
+function payment(	nth)
 {
-	return 1 + (round - 1) % 20 * 20 + pick(round % 20 == 1 ? 20 : 40) - (round % 20 == 1 ? 0 : 20)
+	nth = (round - 1) % generation
+	return 1 + nth * 20 + pick(nth ? 40 : 20) - (nth ? 20 : 0)
 }
 
 function try(what, on, sql)
