@@ -56,6 +56,27 @@ UPDATE payment SET status = 'paying' WHERE id = 1;
 UPDATE payment SET status = 'created' WHERE id = 1;
 TABLE rows;
 
+-- by a table whose triggers catch an error on the way, or nearly one
+CREATE FUNCTION catch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    BEGIN
+        PERFORM 1;
+    EXCEPTION WHEN others THEN
+    END;
+    BEGIN
+        PERFORM 1 / 0;
+    EXCEPTION WHEN division_by_zero THEN
+        RAISE NOTICE 'caught';
+    END;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER zzz AFTER DELETE ON live FOR EACH ROW EXECUTE FUNCTION catch();
+UPDATE payment SET status = 'failed', mark = 'x' WHERE id = 3;
+UPDATE payment SET status = 'failed' WHERE id = 3;
+UPDATE payment SET status = 'created' WHERE id = 3;
+DROP TRIGGER zzz ON live;
+TABLE rows;
+
 -- many rows in one statement, and twice in one transaction
 BEGIN;
 UPDATE payment SET status = 'paid';

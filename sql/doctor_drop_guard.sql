@@ -77,6 +77,16 @@ RESET ROLE;
 SELECT action, kind, role = session_user AS by_session_user, name, arguments, reason FROM idem.change_log
     WHERE relation = 'own'::regclass ORDER BY id;
 
+-- Somebody else's event trigger may say no; idem watches on.
+CREATE TABLE still (a int);
+SELECT idem.guard_kept('still');
+CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no %', tg_tag; END$$;
+CREATE EVENT TRIGGER doctor_no ON ddl_command_start WHEN TAG IN ('DROP TRIGGER') EXECUTE FUNCTION no();
+SELECT idem.drop_guard('still', 'kept', reason => 'test');
+DROP EVENT TRIGGER doctor_no;
+RESET idem.allow_unguarded;
+DROP TRIGGER idem_kept ON still;
+
 SET client_min_messages = warning;
 DROP SCHEMA doctor_drop CASCADE;
 DROP ROLE regress_idem_doctor_other;

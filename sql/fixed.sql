@@ -211,6 +211,7 @@ ALTER TABLE other DROP COLUMN dropped;
 SELECT idem.guard_fixed('other', '{}');
 SELECT idem.guard_fixed('other', '{a,NULL}');
 SELECT idem.guard_fixed('other', '{a,a}');
+SELECT idem.guard_fixed('other', '{{a},{b}}');
 SELECT idem.guard_fixed('other', '{a}', once => '{b,a}');
 SELECT idem.guard_fixed('other', '{c}');
 SELECT idem.guard_fixed('other', '{dropped}');

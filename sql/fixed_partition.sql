@@ -174,6 +174,20 @@ TRUNCATE journal_1;
 TRUNCATE journal_2;
 TRUNCATE journal_2_1;
 SELECT tableoid::regclass AS partition, * FROM journal ORDER BY id;
+-- who may read none of the tables learns nothing of their rows
+GRANT UPDATE, DELETE ON journal TO regress_idem_fixed_part;
+GRANT USAGE ON SCHEMA fixed_partition TO regress_idem_fixed_part;
+SET ROLE regress_idem_fixed_part;
+UPDATE journal SET amount = 0;
+DELETE FROM journal;
+RESET ROLE;
+-- a partition that has its trigger against TRUNCATE from a dump keeps it
+CREATE TABLE restored (id int) PARTITION BY LIST (id);
+CREATE TABLE restored_1 PARTITION OF restored FOR VALUES IN (1);
+CREATE TRIGGER idem_kept_truncate BEFORE TRUNCATE ON restored_1 FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate();
+SELECT idem.guard_kept('restored');
+TRUNCATE restored;
+TRUNCATE restored_1;
 
 SET client_min_messages = warning;
 DROP SCHEMA fixed_partition CASCADE;

@@ -46,6 +46,7 @@ SELECT idem.allocate('100', '{1,-Infinity}', 2);
 SELECT idem.allocate('100', ARRAY[1e38, 0.1], 2);
 SELECT idem.allocate('100', ARRAY[1e38, 1e38], 2);
 SELECT idem.allocate('100', ARRAY[1e-39], 2);
+SELECT idem.allocate('100', ARRAY[1e39], 2);
 SELECT idem.allocate('100', ARRAY[85070591730234615865843651857942052864, 85070591730234615865843651857942052864], 2);
 SELECT idem.allocate('100', ARRAY[1, 0.5]::float8[], 2);
 SELECT idem.split('100', -1, 2);

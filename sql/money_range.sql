@@ -51,4 +51,6 @@ SELECT count(*) AS by_spgist FROM money_ranges WHERE r @> '25.00'::money_micro;
 RESET enable_seqscan;
 -- Distances steer the indexes and estimates: millionths.
 SELECT idem.money_micro_range_diff('2305843009213.693951', '-2305843009213.693951'), idem.money_micro_range_diff('1', '3');
+-- The empty range is canonical as it is.
+SELECT idem.money_micro_range_canonical('empty');
 DROP TABLE money_tier, money_ranges;

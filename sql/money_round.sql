@@ -124,3 +124,9 @@ SELECT count(*),
   FROM (SELECT *, idem.divide(a::money_micro, b, scale, mode::idem.rounding_mode)::numeric AS q, 10.0 ^ -scale AS unit
           FROM money_numbers WHERE b <> 0 AND abs(a / nullif(b, 0)) < 2e12) AS s;
 DROP TABLE money_rounded, money_numbers;
+
+-- A mode is known by its name, and one that somebody renamed is none.
+BEGIN;
+ALTER TYPE idem.rounding_mode RENAME VALUE 'half_even' TO 'bankers';
+SELECT idem.round('0.125'::money_micro, 2, 'bankers');
+ROLLBACK;

@@ -57,6 +57,14 @@ SELECT idem.sum(amount, currency) FROM money_workers WHERE amount > '99.98';
 SELECT idem.sum(amount, currency) FROM money_workers WHERE amount IS NULL;
 -- Minor units are found in a worker, too.
 SELECT sum(idem.to_minor(amount, currency)) FROM money_workers;
+-- ... those that saw no row aside: here one page for two workers.
+CREATE TABLE money_page (LIKE money_workers) WITH (parallel_workers = 2);
+INSERT INTO money_page VALUES ('1.50', 'EUR'), ('2.50', 'EUR');
+SET parallel_leader_participation = off;
+EXPLAIN (COSTS OFF) SELECT idem.sum(amount, currency) FROM money_page;
+SELECT idem.sum(amount, currency) FROM money_page;
+SET parallel_leader_participation = on;
+DROP TABLE money_page;
 INSERT INTO money_workers VALUES ('0.01', 'USD');
 \set VERBOSITY sqlstate
 SELECT idem.sum(amount, currency) FROM money_workers;

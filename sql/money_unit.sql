@@ -171,3 +171,6 @@ GRANT SELECT ON idem.currency TO PUBLIC;
 SELECT idem.from_minor(1500, 'CNY');
 ROLLBACK;
 SELECT idem.from_minor(1500, 'CNY');
+
+-- The trigger that keeps them does so in no other way.
+SELECT idem.keep_currency();

@@ -84,14 +84,6 @@ idem_kind_named(const char *name)
 	return NULL;
 }
 
-/* Is it the function of the triggers that refuse TRUNCATE? */
-bool
-idem_is_truncate_function(Oid function)
-{
-	return idem_is_our_function(function) &&
-		strcmp(get_func_name(function), "refuse_truncate") == 0;
-}
-
 /* ---------- a guard and its settings ---------- */
 
 IdemGuard *

@@ -49,7 +49,6 @@ typedef struct IdemGuardKind
 extern void idem_register_kind(const IdemGuardKind *kind);
 extern const IdemGuardKind *idem_kind_of_function(Oid function);
 extern const IdemGuardKind *idem_kind_named(const char *kind);
-extern bool idem_is_truncate_function(Oid function);
 extern bool idem_is_our_function(Oid function);
 
 extern IdemGuard *idem_guard_of_trigger(Oid relid, const Trigger *trigger);

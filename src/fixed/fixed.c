@@ -249,7 +249,7 @@ first_changed(const IdemGuardCall *call)
  * A kept row is not deleted and not updated, not even with the values it has.
  * attnum names the column that was to change, if one is known.
  */
-static void
+pg_noreturn static void
 refuse_change(const IdemGuardCall *call, const char *done, AttrNumber attnum)
 {
 	ereport(ERROR,
@@ -280,5 +280,4 @@ idem_keep_rows(PG_FUNCTION_ARGS)
 	if (IDEM_CALL_IS_DELETE(&call) && !call.moved)
 		refuse_change(&call, "deleted", InvalidAttrNumber);
 	refuse_change(&call, "updated", first_changed(&call));
-	return PointerGetDatum(NULL);
 }

@@ -288,9 +288,8 @@ compare_places(const void *left, const void *right)
 
 /*
  * Sets the part of every share, so that the parts add up to the units.
- * False if the weights add up to nothing, or to 2^127 and more.  The caller
- * has ensured that each weight is below that and units is less than 2^61
- * either way.
+ * False if the weights add up to nothing.  The caller has ensured that they
+ * add up to less than 2^127 and units is less than 2^61 either way.
  */
 bool
 idem_money_share(int64_t units, IdemMoneyShare *shares, size_t count)
@@ -302,11 +301,7 @@ idem_money_share(int64_t units, IdemMoneyShare *shares, size_t count)
 	size_t		i;
 
 	for (i = 0; i < count; i++)
-	{
 		sum += shares[i].weight;
-		if (sum >= IDEM_MONEY_WEIGHT_MAX)
-			return false;
-	}
 	if (sum == 0)
 		return false;
 

@@ -348,9 +348,7 @@ idem_money_from_scaled(int64_t count, int scale, int64_t *micros)
 
 		if (count % divisor != 0)
 			return IDEM_MONEY_TOO_FINE;
-		result = count / divisor;
-		if (!idem_money_in_range(result))
-			return IDEM_MONEY_OUT_OF_RANGE;
+		result = count / divisor;	/* a tenth of any count is in range */
 	}
 	else if (idem_money_mul_overflow(count,
 									 powers_of_ten[IDEM_MONEY_DECIMALS - scale],
@@ -361,19 +359,10 @@ idem_money_from_scaled(int64_t count, int scale, int64_t *micros)
 	return IDEM_MONEY_OK;
 }
 
-/* An amount as a count of 10^-scale units. */
+/* An amount as a count of 10^-scale units; scale is 0 to 6. */
 IdemMoneyStatus
 idem_money_to_scaled(int64_t micros, int scale, int64_t *count)
 {
-	if (scale > IDEM_MONEY_DECIMALS)
-	{
-		if (__builtin_mul_overflow(micros,
-								   powers_of_ten[scale - IDEM_MONEY_DECIMALS],
-								   count))
-			return IDEM_MONEY_OUT_OF_RANGE;
-		return IDEM_MONEY_OK;
-	}
-
 	if (!idem_money_has_decimals(micros, scale))
 		return IDEM_MONEY_TOO_FINE;
 	*count = micros / powers_of_ten[IDEM_MONEY_DECIMALS - scale];
