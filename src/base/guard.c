@@ -32,7 +32,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "base/guard.h"
 #include "base/idem_compat.h"
@@ -123,13 +122,12 @@ idem_guard_settings(const IdemGuardCall *call, IdemGuardCompile compile)
 	old = MemoryContextSwitchTo(context);
 
 	/*
-	 * Definitions are read as they are now.  The snapshot of a REPEATABLE
-	 * READ transaction may be older than the invalidation that brought us
-	 * here, and no other would come to correct what it makes us remember.
+	 * Definitions are read as the catalogs are, as they are now.  The snapshot
+	 * of a REPEATABLE READ transaction may be older than the invalidation that
+	 * brought us here, and no other would come to correct what it makes us
+	 * remember.
 	 */
-	PushActiveSnapshot(GetLatestSnapshot());
 	settings = compile(call->rel, call->trigger, &entry->also);
-	PopActiveSnapshot();
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, CacheMemoryContext);
 	entry->context = context;
