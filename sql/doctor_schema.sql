@@ -61,10 +61,31 @@ CREATE TABLE priced (
     total_count integer, tax_rate real, amount_id int, paid_at bigint, price_list int, is_paid int, cost_center int);
 COMMENT ON COLUMN priced.discount IS 'in cents';
 SELECT * FROM findings;
--- A currency beside them says what the integers count.
+-- A currency beside them says what the integers count, and not that the others
+-- count the same.
 ALTER TABLE priced ADD currency char(3), DROP price, DROP fee;
 SELECT * FROM findings;
+-- What has its unit in its name counts in it, with decimals or without.
+ALTER TABLE priced DROP total, DROP tax, DROP subtotal, ADD precise_total_cents numeric;
+SELECT * FROM findings;
+ALTER TABLE priced DROP balance;
+SELECT * FROM findings;
 DROP TABLE priced;
+CREATE TABLE scaled (id int PRIMARY KEY, currency text, amount numeric(20,0), fee numeric(10,2), total money_micro);
+SELECT * FROM findings;
+ALTER TABLE scaled ALTER amount TYPE numeric(20,4);
+SELECT * FROM findings;
+DROP TABLE scaled;
+-- A name is read as words, however they are written, and a type down to its number.
+CREATE DOMAIN price_domain AS real;
+CREATE TYPE price_pair AS (currency text, amount double precision);
+CREATE TABLE written (
+    id int PRIMARY KEY, "unitPrice" real, "FeeAmount" real, netamount real, sellprice real, debits real, taxes real,
+    in_domain_fee price_domain, in_pair_fee price_pair, unit_cost bigint,
+    -- none of these is an amount
+    "taxRate" real, amount_version bigint, fee_terms int, credit_priority int, price_account int, fee_id int, tax int REFERENCES written);
+SELECT * FROM findings;
+DROP TABLE written;
 CREATE TABLE nameless (amount numeric);
 CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY, amount numeric);
 SELECT * FROM findings;
@@ -78,6 +99,14 @@ CREATE TABLE customer (id int PRIMARY KEY, credit numeric, city text, state text
 CREATE TABLE trade_history (id int PRIMARY KEY, amount numeric, status text, request_no text);
 SELECT * FROM findings;
 DROP TABLE trade, person, customer, trade_history;
+-- A payment has a status also where its amount stands elsewhere; an event that
+-- happened has one for good, and so has what a row began with.
+CREATE TABLE payment_reversal (id int PRIMARY KEY, status text, initial_status text, previous_state text);
+CREATE TABLE payment_event (id int PRIMARY KEY, amount numeric, status text);
+CREATE TABLE payment_method (id int PRIMARY KEY, status text);
+CREATE TABLE "Orders" (id int PRIMARY KEY, "paymentState" text);
+SELECT * FROM findings;
+DROP TABLE payment_reversal, payment_event, payment_method, "Orders";
 
 -- ------------------------------- names alone decide only beside amounts
 CREATE TABLE payout (id int PRIMARY KEY, amount numeric, external_reference text, psp_payment_id text, provider_id text, bank_id int);
@@ -85,6 +114,31 @@ CREATE TABLE person (id int PRIMARY KEY, external_reference text, psp_payment_id
 SELECT * FROM findings;
 CREATE UNIQUE INDEX ON payout (psp_payment_id) WHERE psp_payment_id IS NOT NULL;
 CREATE UNIQUE INDEX ON payout (bank_id, external_reference);
+-- Two rows without a bank are two, unless the index says that they are not.
+SELECT * FROM findings;
+ALTER TABLE payout ALTER bank_id SET NOT NULL;
+SELECT * FROM findings;
+ALTER TABLE payout ALTER bank_id DROP NOT NULL;
+CREATE UNIQUE INDEX ON payout (coalesce(bank_id, 0), external_reference);
+SELECT * FROM findings;
+DROP INDEX payout_coalesce_external_reference_idx, payout_bank_id_external_reference_idx;
+CREATE UNIQUE INDEX ON payout (bank_id, external_reference) NULLS NOT DISTINCT;
+SELECT * FROM findings;
+DROP TABLE payout, person;
+-- deleted_at is null in every row that counts: such a constraint keeps nothing
+CREATE TABLE gone (id int PRIMARY KEY, "idempotencyKey" text, "deletedAt" timestamptz, UNIQUE ("idempotencyKey", "deletedAt"));
+SELECT * FROM findings;
+CREATE UNIQUE INDEX ON gone ("idempotencyKey") WHERE "deletedAt" IS NULL;
+SELECT * FROM findings;
+DROP TABLE gone;
+-- The number of a payment, where the database makes the other key; ids of the
+-- other side; and what refers to somebody
+CREATE TABLE invoice (id bigint PRIMARY KEY, number text, amount numeric);
+CREATE TABLE refund (id text PRIMARY KEY, number text, amount numeric, stripe_refund_id text, remote_id text, customer_external_id text);
+CREATE TABLE parcel (id bigint PRIMARY KEY, number text, amount numeric);
+-- The serial number of a message, and those of goods
+CREATE TABLE sent (id int PRIMARY KEY, serial_no text);
+CREATE TABLE invoice_line (id int PRIMARY KEY, serial_no text, qty int, amount numeric);
 SELECT * FROM findings;
 
 SET client_min_messages = warning;
