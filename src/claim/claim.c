@@ -36,7 +36,6 @@
 #include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
 #include "base/idem_compat.h"
@@ -97,11 +96,9 @@ idem_answer_values(const IdemKey *key, const IdemAnswer *answer,
 
 /* The answer as a row of idem.claim_result. */
 Datum
-idem_answer_row(FunctionCallInfo fcinfo, const IdemKey *key,
-				const IdemAnswer *answer)
+idem_answer_row(const IdemKey *key, const IdemAnswer *answer)
 {
-	Oid			type = get_func_rettype(fcinfo->flinfo->fn_oid);
-	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+	TupleDesc	desc = lookup_rowtype_tupdesc(idem_result_type(), -1);
 	Datum		values[RESULT_COLUMNS];
 	bool		nulls[RESULT_COLUMNS];
 	HeapTuple	tuple;
@@ -326,7 +323,7 @@ idem_claim(PG_FUNCTION_ARGS)
 								   PG_GETARG_JSONB_P(2));
 	idem_claim_one(&anchor, &key, fingerprint, &answer);
 	idem_anchor_close(&anchor);
-	PG_RETURN_DATUM(idem_answer_row(fcinfo, &key, &answer));
+	PG_RETURN_DATUM(idem_answer_row(&key, &answer));
 }
 
 static void
@@ -409,7 +406,7 @@ idem_complete(PG_FUNCTION_ARGS)
 	answer.response = answer.reentrant ?
 		found.values[Anum_anchor_response - 1] : JsonbPGetDatum(response);
 	answer.has_response = response != NULL;
-	PG_RETURN_DATUM(idem_answer_row(fcinfo, &key, &answer));
+	PG_RETURN_DATUM(idem_answer_row(&key, &answer));
 }
 
 /*
@@ -447,5 +444,5 @@ idem_lookup(PG_FUNCTION_ARGS)
 	else
 		idem_anchor_describe(found, &answer);
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
 }

@@ -18,13 +18,16 @@
 #ifndef IDEM_CLAIM_H
 #define IDEM_CLAIM_H
 
+#include "access/genam.h"
 #include "access/htup.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/relcache.h"
+#include "utils/snapshot.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -111,13 +114,25 @@ typedef struct IdemKey
 #define Anum_reservation_dropped		19
 #define Natts_reservation				19
 
+/*
+ * A scan of the unique index with a dirty snapshot, made by the first probe
+ * and kept until the table is closed: many keys may be probed in one call.
+ */
+typedef struct IdemProbe
+{
+	MemoryContext context;		/* the one the table was opened in */
+	SnapshotData dirty;
+	IndexScanDesc scan;			/* NULL before the first probe */
+	TupleTableSlot *slot;
+} IdemProbe;
+
 /* A table of anchors, open: idem.anchor or idem.reservation. */
 typedef struct IdemAnchor
 {
 	Relation	table;
 	Relation	arbiter;		/* the valid unique index */
 	List	   *indexes;		/* all of them, copies being built included */
-	struct IdemProbe *probe;	/* what one probe leaves for the next */
+	IdemProbe	probe;			/* what one probe leaves for the next */
 } IdemAnchor;
 
 typedef enum IdemHeld
@@ -190,8 +205,7 @@ extern void idem_claim_one(IdemAnchor *anchor, const IdemKey *key,
 extern void idem_answer_expired(IdemAnswer *answer);
 extern void idem_answer_values(const IdemKey *key, const IdemAnswer *answer,
 							   Datum *values, bool *nulls);
-extern Datum idem_answer_row(FunctionCallInfo fcinfo, const IdemKey *key,
-							 const IdemAnswer *answer);
+extern Datum idem_answer_row(const IdemKey *key, const IdemAnswer *answer);
 extern void idem_anchor_describe(const IdemFound *found, IdemAnswer *answer);
 extern const char *idem_rival_detail(TransactionId rival);
 
@@ -223,6 +237,7 @@ extern void idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
 extern Oid	idem_scope_relid(void);
 extern Oid	idem_anchor_relid(void);
 extern Oid	idem_reservation_relid(void);
+extern Oid	idem_result_type(void);
 extern bool idem_scope_exists(const char *name);
 extern const IdemScope *idem_scope_get(text *name);
 extern TimestampTz idem_scope_horizon(const IdemScope *scope);

@@ -43,18 +43,6 @@
 #include "base/idem_compat.h"
 #include "claim/claim.h"
 
-/*
- * A scan of the unique index with a dirty snapshot, made by the first probe
- * and kept until the table is closed: many keys may be probed in one call.
- */
-typedef struct IdemProbe
-{
-	MemoryContext context;		/* the one the table was opened in */
-	SnapshotData dirty;
-	IndexScanDesc scan;			/* NULL before the first probe */
-	TupleTableSlot *slot;
-} IdemProbe;
-
 /* A plain unique btree on the digest: ours, or its copy during REINDEX? */
 static bool
 is_digest_index(Relation index)
@@ -100,8 +88,8 @@ open_table(IdemAnchor *anchor, Oid relid, int natts, LOCKMODE lockmode)
 	anchor->table = table_open(relid, lockmode);
 	anchor->arbiter = NULL;
 	anchor->indexes = NIL;
-	anchor->probe = palloc0(sizeof(IdemProbe));
-	anchor->probe->context = CurrentMemoryContext;
+	anchor->probe.context = CurrentMemoryContext;
+	anchor->probe.scan = NULL;
 	if (RelationGetNumberOfAttributes(anchor->table) != natts)
 		refuse_table(anchor->table, "other columns");
 	if (anchor->table->trigdesc != NULL)
@@ -143,7 +131,7 @@ idem_reservation_open(IdemAnchor *anchor, LOCKMODE lockmode)
 void
 idem_anchor_close(IdemAnchor *anchor)
 {
-	IdemProbe  *probe = anchor->probe;
+	IdemProbe  *probe = &anchor->probe;
 	ListCell   *lc;
 
 	if (probe->scan != NULL)
@@ -151,7 +139,6 @@ idem_anchor_close(IdemAnchor *anchor)
 		index_endscan(probe->scan);
 		ExecDropSingleTupleTableSlot(probe->slot);
 	}
-	pfree(probe);
 	foreach(lc, anchor->indexes)
 		index_close((Relation) lfirst(lc), NoLock);
 	list_free(anchor->indexes);
@@ -183,7 +170,7 @@ begin_scan(IdemAnchor *anchor, const IdemKey *key, Snapshot snapshot)
 static void
 begin_probe(IdemAnchor *anchor)
 {
-	IdemProbe  *probe = anchor->probe;
+	IdemProbe  *probe = &anchor->probe;
 	MemoryContext old = MemoryContextSwitchTo(probe->context);
 
 	InitDirtySnapshot(probe->dirty);
@@ -197,8 +184,8 @@ begin_probe(IdemAnchor *anchor)
 static void
 release_probe(IdemAnchor *anchor)
 {
-	ExecClearTuple(anchor->probe->slot);
-	index_rescan(anchor->probe->scan, NULL, 1, NULL, 0);
+	ExecClearTuple(anchor->probe.slot);
+	index_rescan(anchor->probe.scan, NULL, 1, NULL, 0);
 }
 
 /*
@@ -272,7 +259,7 @@ next_row(IdemProbe *probe)
 static bool
 probe_once(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 {
-	IdemProbe  *probe = anchor->probe;
+	IdemProbe  *probe = &anchor->probe;
 
 	scan_key(probe->scan, key);
 	found->held = IDEM_HELD_NOT;
@@ -296,7 +283,7 @@ probe_once(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 void
 idem_anchor_probe(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 {
-	IdemProbe  *probe = anchor->probe;
+	IdemProbe  *probe = &anchor->probe;
 
 	if (probe->scan == NULL)
 		begin_probe(anchor);
@@ -453,6 +440,7 @@ insert_index_entries(IdemAnchor *anchor, TupleTableSlot *slot,
 					 const Datum *values, const bool *nulls,
 					 IndexUniqueCheck check, bool unchanged)
 {
+	IndexInfo  *info = makeNode(IndexInfo); /* of which a btree reads nothing */
 	bool		unique = true;
 	ListCell   *lc;
 
@@ -471,7 +459,7 @@ insert_index_entries(IdemAnchor *anchor, TupleTableSlot *slot,
 		columns[1] = due ? values[Anum_reservation_due_at - 1] : (Datum) 0;
 		if (!index_insert(index, columns, isnull, &slot->tts_tid,
 						  anchor->table, due ? UNIQUE_CHECK_NO : check,
-						  unchanged && !due, BuildIndexInfo(index)) && !due)
+						  unchanged && !due, info) && !due)
 			unique = check != UNIQUE_CHECK_PARTIAL;
 	}
 	return unique;

@@ -185,7 +185,7 @@ idem_heartbeat(PG_FUNCTION_ARGS)
 	else
 		answer_unchanged(&call, token, &answer);
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
 }
 
 /*
@@ -217,5 +217,5 @@ idem_release(PG_FUNCTION_ARGS)
 	else
 		answer_unchanged(&call, token, &answer);
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
 }

@@ -195,5 +195,5 @@ idem_fence(PG_FUNCTION_ARGS)
 	else
 		fence_inside(&call.table, &call.key, reason, &answer);
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
 }

@@ -250,27 +250,26 @@ idem_fingerprint(const IdemScope *scope, Jsonb *request)
 	StringInfoData fingerprint;
 	StringInfoData canonical;
 
+	if (!scope->all_members && scope->nmembers == 0)
+		return (bytea *) cstring_to_text_with_len("", 0);
+	if (request == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("request is null, but scope \"%s\" declares fields",
+						scope->name)));
+	if (!JB_ROOT_IS_OBJECT(request))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("request is not a JSON object, but scope \"%s\" declares fields",
+						scope->name)));
 	initStringInfo(&fingerprint);
-	appendStringInfoSpaces(&fingerprint, VARHDRSZ);
-	if (scope->all_members || scope->nmembers > 0)
-	{
-		if (request == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("request is null, but scope \"%s\" declares fields",
-							scope->name)));
-		if (!JB_ROOT_IS_OBJECT(request))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("request is not a JSON object, but scope \"%s\" declares fields",
-							scope->name)));
-		initStringInfo(&canonical);
-		if (scope->all_members)
-			append_all(&fingerprint, &canonical, request);
-		else
-			append_declared(&fingerprint, &canonical, scope, request);
-		pfree(canonical.data);
-	}
+	fingerprint.len = VARHDRSZ;
+	initStringInfo(&canonical);
+	if (scope->all_members)
+		append_all(&fingerprint, &canonical, request);
+	else
+		append_declared(&fingerprint, &canonical, scope, request);
+	pfree(canonical.data);
 	SET_VARSIZE(fingerprint.data, fingerprint.len);
 	return (bytea *) fingerprint.data;
 }

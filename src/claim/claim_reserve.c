@@ -238,5 +238,5 @@ idem_reserve(PG_FUNCTION_ARGS)
 	else
 		reserve_known(&call, fingerprint, nonce, lease, &answer);
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
 }

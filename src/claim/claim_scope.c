@@ -43,11 +43,15 @@
 #define Anum_scope_parts		12
 #define Anum_scope_horizon		13
 
-/* OIDs of the room's tables; InvalidOid: to be looked up. */
+/*
+ * OIDs of the room's tables and of the type of answers; InvalidOid: to be
+ * looked up.
+ */
 static Oid	anchor_relid = InvalidOid;
 static Oid	reservation_relid = InvalidOid;
 static Oid	scope_relid = InvalidOid;
 static Oid	scope_index = InvalidOid;
+static Oid	result_type = InvalidOid;
 
 static HTAB *scopes = NULL;
 static MemoryContext scopes_context = NULL;
@@ -77,6 +81,7 @@ find_relations(void)
 	scope_relid = idem_extension_relation("scope");
 	scope_index = idem_extension_relation("scope_name_key");
 	reservation_relid = idem_extension_relation("reservation");
+	result_type = get_rel_type_id(idem_extension_relation("claim_result"));
 	anchor_relid = idem_extension_relation("anchor");
 }
 
@@ -99,6 +104,14 @@ idem_reservation_relid(void)
 {
 	find_relations();
 	return reservation_relid;
+}
+
+/* idem.claim_result */
+Oid
+idem_result_type(void)
+{
+	find_relations();
+	return result_type;
 }
 
 /* Forget every scope, and make room for new ones. */

@@ -332,7 +332,7 @@ idem_complete_outside(PG_FUNCTION_ARGS)
 		complete(&call, &word, &answer);
 	answer.token = word.token;
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
 }
 
 /*
@@ -534,5 +534,5 @@ idem_resolve(PG_FUNCTION_ARGS)
 		idem_keep_evidence(&call.key, "resolve", answer.outcome, word.evidence,
 						   word.response, word.force, word.asked_at);
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(fcinfo, &call.key, &answer));
+	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
 }
