@@ -29,7 +29,7 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->append_conf('postgresql.conf', <<'CONF');
 fsync = off
-max_connections = 30
+max_connections = 80
 restart_after_crash = on
 max_wal_size = 4GB
 CONF
@@ -55,9 +55,9 @@ BEGIN
 	RETURN c.outcome;
 END $$;
 -- The same for some of the keys 1 to 300, in any order and some of them twice.
-CREATE FUNCTION pay_many(first int) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION pay_many(first int, prefix text DEFAULT 'old-', range int DEFAULT 301) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-	keys text[] := ARRAY(SELECT 'old-' || 1 + (first + i * i) % 301 FROM generate_series(1, 12) i ORDER BY random());
+	keys text[] := ARRAY(SELECT prefix || 1 + (first + i * i) % range FROM generate_series(1, 12) i ORDER BY random());
 	done bigint;
 BEGIN
 	INSERT INTO effect SELECT c.key FROM idem.claim_many('stress', keys, array_fill('{"amount": "88.0"}'::jsonb, ARRAY[12])) c WHERE c.granted;
@@ -151,6 +151,31 @@ $node->pgbench(
 	[qr{^$}],
 	'eight sessions claim the same keys, 40001 is the only error',
 	\%files);
+
+# C 77: fifty sessions, each with batches that overlap the others', in any
+# order, two in a transaction: nobody waits, so there is no deadlock.
+$node->pgbench(
+	'-n -c 50 -j 2 -t 12',
+	0,
+	[qr{processed: 600/600}],
+	[qr{^$}],
+	'fifty sessions claim many keys a call in any order',
+	{ fifty => <<'SQL' });
+\set first random(1, 2000)
+\set second random(1, 2000)
+\set dice random(1, 10)
+BEGIN;
+SELECT pay_many(:first, 'fifty-', 2000);
+SELECT pay_many(:second, 'fifty-', 2000);
+\if :dice <= 3
+ROLLBACK;
+\else
+COMMIT;
+\endif
+SQL
+is($node->safe_psql('postgres', q{SELECT count(*) > 1000, count(*) = count(DISTINCT key) FROM effect WHERE key LIKE 'fifty-%'}),
+	't|t', 'and their effects are one a key');
+is($node->safe_psql('postgres', q{SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'}), '0', 'and nobody died of it');
 
 foreach my $load (@background)
 {
