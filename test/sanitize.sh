@@ -7,7 +7,10 @@
 #	           of undefined behaviour, which ends the backend at a finding
 #	assert     the same on a server with assertions
 #	valgrind   the regress tests on that server under valgrind, with the
-#	           server's own list of what it is to be silent about
+#	           server's own list of what it is to be silent about; a part of
+#	           the tests on each core.  IDEM_VALGRIND adds options: with
+#	           --track-origins=yes it says where a value came from, and takes
+#	           twice as long
 #	growth     one backend claims, transitions and refunds N million times
 #	           (1, unless told otherwise); its memory must not grow
 #
@@ -28,6 +31,8 @@ here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 findings=0
 failures=0
 calls=1
+part=		# K/N: every Nth test, from the Kth on
+cores=$(nproc 2>/dev/null || echo 1)
 
 main()
 {
@@ -35,6 +40,7 @@ main()
 	while [ $# -gt 0 ]; do
 		case $1 in
 			--calls)	calls=${2:?"--calls needs a number"}; shift ;;
+			--part)	part=${2:?"--part needs K/N"}; shift ;;
 			undefined | assert | valgrind | growth)	wanted="$wanted $1" ;;
 			-h | --help)	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
 			*)	die "unknown: $1" ;;
@@ -42,8 +48,10 @@ main()
 		shift
 	done
 	idem_begin "$here"
-	regress_tests=$(names "$here"/sql/*.sql)
-	isolation_tests=$(names "$here"/test/isolation/specs/*.spec)
+	# shellcheck disable=SC2046 # a list of names
+	regress_tests=$(of_part $(names "$here"/sql/*.sql))
+	# shellcheck disable=SC2046
+	isolation_tests=$(of_part $(names "$here"/test/isolation/specs/*.spec))
 	for one in ${wanted:-undefined assert valgrind growth}; do
 		say "--- $one"
 		"run_$one"
@@ -58,6 +66,17 @@ names()
 	for file in "$@"; do
 		file=${file##*/}
 		printf '%s ' "${file%.*}"
+	done
+}
+
+# Those of the names that are of the part.
+of_part()
+{
+	n=0
+	for name in "$@"; do
+		n=$((n + 1))
+		[ -z "$part" ] || [ $(((n - ${part%/*}) % ${part#*/})) -eq 0 ] || continue
+		printf '%s ' "$name"
 	done
 }
 
@@ -164,15 +183,44 @@ make_assert_server()
 # Valgrind
 # ----------------------------------------------------------------------
 
-# The isolation tests would take half an hour under valgrind, and time decides
-# in them who waits: they are left to the other checks.
+# A server can be slower than one core: the tests are parted, and each part is
+# run by a script of its own.
 run_valgrind()
 {
 	assert_server
+	if [ -z "$part" ] && [ "$cores" -gt 1 ]; then
+		valgrind_in_parts
+	else
+		valgrind_part
+	fi
+}
+
+valgrind_in_parts()
+{
+	parts=
+	for k in $(seq "$cores"); do
+		idem_start sh "$src/test/sanitize.sh" valgrind --part "$k/$cores" >"$tmp/part$k.log" 2>&1
+		parts="$parts $!"
+	done
+	k=0
+	for job in $parts; do
+		k=$((k + 1))
+		idem_wait "$job"
+		sed -n '/^---/d; $d; p' "$tmp/part$k.log"
+		# the last line is "N findings, N tests failed"
+		set -- $(tail -n 1 "$tmp/part$k.log" | sed -n 's/^\([0-9]*\) findings, \([0-9]*\) tests failed$/\1 \2/p')
+		findings=$((findings + ${1:-0}))
+		failures=$((failures + ${2:-1}))
+	done
+}
+
+# The isolation tests would take half an hour under valgrind, and time decides
+# in them who waits: they are left to the other checks.
+valgrind_part()
+{
 	# shellcheck disable=SC2086 # $as is several words
 	$as mkdir "$tmp/valgrind"
-	idem_step "$tmp/initdb.log" "making a cluster" true
-	under="valgrind --quiet --trace-children=yes --track-origins=yes
+	under="valgrind --quiet --trace-children=yes ${IDEM_VALGRIND:-}
 		--leak-check=no --read-var-info=no --gen-suppressions=no
 		--suppressions=$prefix/valgrind.supp
 		--error-markers=VALGRINDERROR-BEGIN,VALGRINDERROR-END
