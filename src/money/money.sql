@@ -77,10 +77,12 @@ CREATE FUNCTION idem.money_micro(pg_catalog.money_micro, int4, bool) RETURNS pg_
 COMMENT ON FUNCTION idem.money_micro(pg_catalog.money_micro, int4, bool) IS
     'the amount if it has at most that many decimals, 22003 otherwise';
 
-CREATE FUNCTION idem.money_micro(pg_catalog.numeric) RETURNS pg_catalog.money_micro
+-- not by the name of the type: with idem in search_path, money_micro(amount_fen)
+-- would find it and take fen for whole units
+CREATE FUNCTION idem.from_numeric(pg_catalog.numeric) RETURNS pg_catalog.money_micro
     IMMUTABLE STRICT PARALLEL SAFE
     LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_from_numeric';
-COMMENT ON FUNCTION idem.money_micro(pg_catalog.numeric) IS
+COMMENT ON FUNCTION idem.from_numeric(pg_catalog.numeric) IS
     'numeric to amount: exact, 22003 otherwise (also NaN and infinity)';
 
 CREATE FUNCTION idem.to_numeric(pg_catalog.money_micro) RETURNS pg_catalog.numeric
@@ -105,7 +107,7 @@ CREATE CAST (pg_catalog.money_micro AS pg_catalog.money_micro) WITH FUNCTION ide
 COMMENT ON CAST (pg_catalog.money_micro AS pg_catalog.money_micro) IS
     'refuses more decimals than money_micro(n) allows';
 
-CREATE CAST (pg_catalog.numeric AS pg_catalog.money_micro) WITH FUNCTION idem.money_micro(pg_catalog.numeric) AS ASSIGNMENT;
+CREATE CAST (pg_catalog.numeric AS pg_catalog.money_micro) WITH FUNCTION idem.from_numeric(pg_catalog.numeric) AS ASSIGNMENT;
 COMMENT ON CAST (pg_catalog.numeric AS pg_catalog.money_micro) IS
     'exact or 22003';
 
