@@ -7,6 +7,11 @@
 # go on with tokens that were overtaken, and answer late; an inspector resolves
 # what hangs, also so that the next attempt may run; a fence falls now and
 # then. Meanwhile nobody who looks a key up is told that it was never seen.
+#
+#	IDEM_SENT=100000 sh test/run.sh 342_claim_outside_stress
+#
+# goes on with new keys until so much was sent, and meanwhile kills sessions and
+# the server.
 
 use strict;
 use warnings;
@@ -14,12 +19,17 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use IPC::Run qw(start timeout);
+
+my $wanted = $ENV{IDEM_SENT} || 0;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->append_conf('postgresql.conf', <<'CONF');
 fsync = off
 max_connections = 30
+restart_after_crash = on
+max_wal_size = 4GB
 CONF
 $node->start;
 
@@ -81,20 +91,62 @@ SELECT outcome FROM idem.fence('pay', 'k' || :k, 'test');
 SQL
 my $reader = <<'SQL';
 \set k random(1, 300)
-INSERT INTO told SELECT key, outcome FROM idem.lookup('pay', 'k' || :k);
+INSERT INTO told SELECT key, outcome FROM generate_series(:k, :k + MANY) i, idem.lookup('pay', 'k' || 1 + i % 300);
 INSERT INTO told SELECT key, outcome FROM idem.reserve('pay', 'k' || :k, '{"amount": 2}');
 SQL
 
 # First as most do, then with one snapshot a transaction: 40001 is tried again.
-foreach my $level ([ 'read committed', 400 ], [ 'repeatable read', 200 ], [ 'serializable', 100 ])
+foreach my $level ([ 'read committed', 400, 150 ], [ 'repeatable read', 200, 10 ], [ 'serializable', 100, 1 ])
 {
-	my ($isolation, $n) = @$level;
+	my ($isolation, $n, $many) = @$level;
 	my $all = 8 * $n;
 
 	local $ENV{PGOPTIONS} = "-c default_transaction_isolation=" . ($isolation =~ s/ /\\ /r);
 	$node->pgbench("-n -c 8 -j 2 -t $n --max-tries=1000",
 		0, [qr{processed: $all/$all}], [qr{^$}], "workers, inspectors and readers, $isolation",
-		{ "worker$n\@6" => $worker, "inspector$n\@1" => $inspector, "reader$n\@1" => $reader });
+		{ "worker$n\@6" => $worker, "inspector$n\@1" => $inspector, "reader$n\@1" => $reader =~ s/MANY/$many/r });
+}
+
+# The long form: the same with new keys, cut off again and again.
+my $rounds = 0;
+while (ask('SELECT count(*) FROM sent') < $wanted)
+{
+	my $level = ('read committed', 'repeatable read', 'serializable')[ $rounds++ % 3 ];
+	my $prefix = "r$rounds-";
+	my ($out, $err) = ('', '');
+	my @scripts;
+
+	ask("SELECT count(idem.reserve('pay', '$prefix' || i, '{\"amount\": 1}', lease => '1 us')) FROM generate_series(1, 300) i");
+	foreach my $script ([ $worker, 6 ], [ $inspector, 1 ], [ $reader =~ s/MANY/20/r, 1 ])
+	{
+		my $file = $node->basedir . "/long_$rounds-" . @scripts . '.sql';
+		append_to_file($file, $script->[0] =~ s/'k'/'$prefix'/gr);
+		push @scripts, '-f', "$file\@$script->[1]";
+	}
+	local $ENV{PGOPTIONS} = "-c default_transaction_isolation=" . ($level =~ s/ /\\ /r);
+	my $storm = start([ 'pgbench', '-n', '-c', 8, '-j', 2, '-T', 12, '--max-tries=1000', @scripts,
+			'-h', $node->host, '-p', $node->port, 'postgres' ], '>', \$out, '2>', \$err, timeout(600));
+	my $until = time + 2 + int(rand(9));
+	while (time < $until && $storm->pumpable) { $storm->pump_nb; select(undef, undef, undef, 0.2); }
+	if ($rounds % 2)
+	{
+		my $pid = ask(q{SELECT pid FROM pg_stat_activity WHERE query ~ 'pay' AND pid <> pg_backend_pid() LIMIT 1});
+		kill 'KILL', $pid if $pid;
+		$node->poll_query_until('postgres', 'SELECT true') or die 'no recovery';
+	}
+	else
+	{
+		$node->stop('immediate');
+		$node->start;
+	}
+	eval { $storm->finish; };
+	note("round $rounds, $level: " . ask('SELECT count(*) FROM sent') . ' sent');
+	my $twice = ask(q{SELECT count(*) FROM (SELECT FROM sent GROUP BY key, attempt HAVING count(*) > 1) d});
+	if ($twice ne '0')
+	{
+		fail("round $rounds: $twice attempts were sent twice");
+		last;
+	}
 }
 
 is(ask(q{SELECT key, attempt FROM sent GROUP BY 1, 2 HAVING count(*) > 1}), '', 'no attempt was sent twice');
