@@ -34,18 +34,18 @@ SELECT pg_current_xact_id_if_assigned() IS NULL AS nothing_written, l.*
     FROM (SELECT claim_short(idem.lookup('claim debit', 'msg-1'))) l;
 
 -- The same key with another request: which members differ, but not the
--- stored response. (cases 30, 34, 35)
+-- stored response. (C 30, C 34, C 35)
 SELECT claim_short(idem.claim('claim debit', 'msg-1', '{"user": "u1", "amount": 88.01}'));
 SELECT claim_short(idem.claim('claim debit', 'msg-1', '{"user": "u2", "amount": 1}'));
 
--- Rolled back: the key is free, as if never claimed. (case 62a)
+-- Rolled back: the key is free, as if never claimed. (C 62a)
 BEGIN;
 SELECT claim_short(idem.claim('claim debit', 'msg-2', '{"user": "u1", "amount": 5}'));
 ROLLBACK;
 SELECT claim_short(idem.lookup('claim debit', 'msg-2'));
 SELECT claim_short(idem.claim('claim debit', 'msg-2', '{"user": "u1", "amount": 6}'));
 
--- Committed without complete: succeeded, with no response, for good.
+-- Committed without complete: succeeded, with no response, for good. (C 21)
 SELECT claim_short(idem.claim('claim debit', 'msg-2', '{"user": "u1", "amount": 6}'));
 SELECT claim_short(idem.lookup('claim debit', 'msg-2'));
 SELECT idem.complete('claim debit', 'msg-2', '{"late": true}');
@@ -53,7 +53,7 @@ SELECT idem.complete('claim debit', 'msg-2', '{"late": true}');
 SELECT claim_short(idem.lookup('claim debit', 'msg-2'));
 
 -- The same key twice in one transaction: the incident, in one batch. Not
--- settled, because the first one has not committed. (case 1)
+-- settled, because the first one has not committed. (C 1)
 BEGIN;
 SELECT claim_short(idem.claim('claim debit', k, '{"user": "u1", "amount": 7}'))
     FROM unnest('{msg-3,msg-3,msg-4,msg-3}'::text[]) WITH ORDINALITY AS u (k, n) ORDER BY n;
@@ -75,7 +75,7 @@ SELECT c.outcome AS claim, d.outcome AS complete
 SELECT claim_short(idem.lookup('claim debit', 'msg-5b'));
 
 -- Completed once: the same response again is no-op, another is refused, and
--- NULL is a response too. (case 14)
+-- NULL is a response too. (C 14)
 BEGIN;
 SELECT claim_short(idem.claim('claim debit', 'msg-6', '{"user": "u1", "amount": 7}'));
 SELECT claim_short(idem.complete('claim debit', 'msg-6', '{"a": 1, "b": 2.0}'));
@@ -129,7 +129,7 @@ SELECT c.outcome, c.response = b.response AS verbatim, pg_column_size(c.response
     FROM claim_big b, idem.claim('claim debit', 'msg-big', '{"user": "u1", "amount": 9}') c;
 SELECT outcome, response FROM idem.claim('claim debit', 'msg-big', '{"user": "u1", "amount": 10}');
 
--- Keys of different scopes never meet. (case 56)
+-- Keys of different scopes never meet. (C 56)
 SELECT idem.create_scope('claim other', 'inside', '{}');
 SELECT claim_short(idem.claim('claim other', 'msg-1'));
 SELECT claim_short(idem.claim('claim other', 'msg-1', '{"with {} no request": "counts"}'));
@@ -146,7 +146,7 @@ SELECT idem.complete('claim other', 'msg-1', '{}');
 ROLLBACK;
 
 -- completion => 'required': a transaction that lost its work in a swallowed
--- exception cannot use the key up. (case 62b)
+-- exception cannot use the key up. (C 62b)
 SELECT idem.create_scope('claim strict', 'inside', '{}', completion => 'required');
 CREATE FUNCTION claim_careless(k text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

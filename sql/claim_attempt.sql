@@ -1,6 +1,6 @@
 -- Which attempt a word is about, and what is due while another one is out.
 -- A provider knows each attempt by a serial number of its own: a notice that
--- names an earlier one must not finish the last. (cases 72, 75)
+-- names an earlier one must not finish the last. (C 72, C 75)
 
 \set SHOW_CONTEXT never
 SELECT idem.create_scope('attempt', 'outside', '{amount}', lease => '1 us', quiet => '0', ladder => '{1 us,1 us}');

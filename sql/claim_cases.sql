@@ -70,6 +70,12 @@ SELECT cases_charge('k-1', 'u1', '88', '2018-07-18'), cases_charge('k-3', 'u2', 
 -- the suspected one has used up nothing
 SELECT outcome FROM idem.lookup('cases in', 'k-2');
 
+-- C 44, C 80: uniqueness in a rounded period, and six workers with six invoices
+-- for one. The period is part of the key: what the clock says does not matter.
+SELECT worker, outcome, granted
+    FROM unnest('{10:59:59,11:00:01,11:00:02,23:59:59}'::time[]) WITH ORDINALITY w (at, worker),
+         idem.claim('cases in', idem.key('invoice', 'u1', '2018-07'), jsonb_build_object('amount', 5, 'at', at)) ORDER BY worker;
+
 -- C 76: a refund ends in a system error, and a second one under a new number
 -- succeeds; then the first one does, too. The number is the attempt, the key
 -- is the refund: while it is unknown there is no next number.

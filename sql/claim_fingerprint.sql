@@ -14,7 +14,7 @@ BEGIN
     RETURN concat_ws(' ', outcome, mismatch) FROM idem.claim('claim fp', k, jsonb_build_object('v', repeat));
 END $$;
 
--- Numbers compare as numbers, string or not. (case 36)
+-- Numbers compare as numbers, string or not. (C 36)
 SELECT a, b, claim_agree(a::jsonb, b::jsonb) FROM (VALUES
     (1, '88', '88.00'), (2, '88', '"88.0"'), (3, '"88.0"', '88.000'), (4, '88', '88.01'), (5, '0', '"-0"'),
     (6, '-0.0', '0'), (7, '"-0.00"', '"0"'), (8, '-1.50', '"-1.5"'), (9, '1', '-1'), (10, '100', '"1e2"'),
@@ -24,7 +24,7 @@ SELECT a, b, claim_agree(a::jsonb, b::jsonb) FROM (VALUES
     (24, '9007199254740993', '9007199254740992'), (25, '"1,000"', '1000'), (26, '"١"', '1')
     ) v (n, a, b) ORDER BY n;
 
--- Types do not mix; null, empty and missing are three things. (case 32)
+-- Types do not mix; null, empty and missing are three things. (C 32)
 SELECT a, b, claim_agree(a::jsonb, b::jsonb) FROM (VALUES
     (1, 'null', 'null'), (2, 'null', '"null"'), (3, 'null', '""'), (4, 'null', '0'), (5, 'null', '[]'), (6, 'true', '"true"'),
     (7, 'true', 'true'), (8, 'true', 'false'), (9, 'true', '1'), (10, '"a"', '"A"'), (11, '"a"', '"a "'), (12, '[]', '{}'),
@@ -41,7 +41,7 @@ SELECT a, b, claim_agree(a::jsonb, b::jsonb) FROM (VALUES
     ) v (n, a, b) ORDER BY n;
 
 -- Only declared members enter: envelopes, one-time tokens and traces may
--- change. (case 33)
+-- change. (C 33)
 SELECT outcome FROM idem.claim('claim two', 'k1', '{"payer": "p", "amount": 1, "nonce": "x", "sent_at": "09:00"}');
 SELECT outcome FROM idem.claim('claim two', 'k1', '{"payer": "p", "amount": 1, "nonce": "y"}');
 SELECT outcome, mismatch FROM idem.claim('claim two', 'k1', '{"payer": "q", "amount": 1, "nonce": "x"}');
@@ -99,7 +99,7 @@ SELECT outcome FROM idem.claim('claim none', 'k1');
 SELECT fingerprint FROM idem.anchor WHERE scope = (SELECT id FROM idem.scope WHERE name = 'claim none');
 
 -- Compared before anything else, also with an own claim that is not
--- completed, and with one that is. (cases 30, 31)
+-- completed, and with one that is. (C 30, C 31)
 BEGIN;
 SELECT outcome FROM idem.claim('claim fp', 'own', '{"v": 1}');
 SELECT outcome, mismatch, state FROM idem.claim('claim fp', 'own', '{"v": 2}');

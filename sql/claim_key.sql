@@ -15,7 +15,7 @@ BEGIN
     RETURN NEXT;
 END $$;
 
--- NULL, empty, too long: in bytes, and whatever the entropy. (cases 57, 59)
+-- NULL, empty, too long: in bytes, and whatever the entropy. (C 57, C 59)
 SELECT idem.claim('claim ascii', NULL);
 \echo :LAST_ERROR_SQLSTATE
 SELECT idem.claim('claim any', '');
@@ -32,7 +32,7 @@ SELECT i, t.* FROM unnest('{1,9,10,31,32,33,126,127}'::int[]) i, claim_try(chr(i
 SELECT count(*) AS visible, count(*) FILTER (WHERE t.ascii IN ('granted', 'replayed')) AS accepted
     FROM generate_series(33, 126) i, claim_try(chr(i)) t;
 
--- Blanks inside are text, blanks at an end are not. (case 36)
+-- Blanks inside are text, blanks at an end are not. (C 36)
 SELECT quote_literal(k) AS key, t.* FROM (VALUES
     (1, 'a b'), (2, ' ab'), (3, 'ab '), (4, ' '), (5, E'ab\n'), (6, E'a\tb'), (7, E'a\u0085b'), (8, E'a\u00a0b')
     ) v (n, k), claim_try(k) t ORDER BY n;
@@ -43,14 +43,14 @@ SELECT to_hex(i) AS blank, t."any" AS before, a."any" AS after
 SELECT to_hex(i) AS code, t."any" AS alone
     FROM unnest(ARRAY[161, 5761, 8191, 8204, 8234, 12289, 65278, 128512]) i, claim_try(chr(i)) t;
 
--- Bytes decide: case, composition and look-alikes are different keys. (case 36)
+-- Bytes decide: case, composition and look-alikes are different keys. (C 36)
 SELECT k, octet_length(k) AS bytes, t."any" FROM unnest(ARRAY['key', 'KEY', U&'caf\00e9', U&'cafe\0301', U&'k\0435y', 'key']) WITH ORDINALITY u (k, n),
     claim_try(k) t ORDER BY n;
 SELECT outcome FROM idem.lookup('claim any', U&'caf\00e9');
 SELECT outcome FROM idem.lookup('claim any', 'CAFE');
 
 -- Keys that must not meet, although their parts glued together do, or their
--- numbers are equal. (case 58)
+-- numbers are equal. (C 58)
 SELECT k, outcome FROM unnest(ARRAY['1:23', '12:3', '0012', '12', '12.0', '1e1', '\x31', 'k%sk', 'k''', 'k"k']) WITH ORDINALITY u (k, n),
     idem.claim('claim ascii', k) ORDER BY n;
 
@@ -75,7 +75,7 @@ DELETE FROM idem.anchor USING idem.scope s WHERE scope = s.id AND s.name LIKE 'c
 DELETE FROM idem.scope WHERE name LIKE 'claim %';
 
 -- One key of several parts: before each its length, so that no two lists meet.
--- (cases 3, 58)
+-- (C 58)
 SELECT idem.key('M001', '20180718', '000001'), idem.key('1', '23'), idem.key('12', '3'), idem.key('x');
 SELECT idem.key('1', '23') <> idem.key('12', '3') AS apart, idem.key('a,1:b') <> idem.key('a', 'b') AS quoted,
        idem.key('1:1,1:1') AS nested, idem.key(VARIADIC '{a,b}') = idem.key('a', 'b') AS list, idem.key('é', 'e') AS bytes;

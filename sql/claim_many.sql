@@ -9,7 +9,7 @@ SELECT outcome FROM idem.claim('claim many', 'answered', claim_request(1));
 SELECT outcome FROM idem.complete('claim many', 'answered', '{"id": 7}');
 COMMIT;
 
--- Every outcome in one batch; a key that comes again is named. (case 78)
+-- Every outcome in one batch; a key that comes again is named. (C 78)
 SELECT n, outcome, granted, settled, key, state, response, mismatch, detail
     FROM idem.claim_many('claim many', '{new,done,answered,new,done,new,answered}',
         ARRAY[claim_request(1), claim_request(1.0), claim_request(1), claim_request(1), claim_request(2), claim_request(3), claim_request(1)])
@@ -17,7 +17,7 @@ SELECT n, outcome, granted, settled, key, state, response, mismatch, detail
                               mismatch, first_seen, finished_at, lease_until, retry_at, detail, n) ORDER BY n;
 
 -- The same answers as one by one, whatever the keys: random batches against
--- single claims, the one in a scope of its own. (cases 54, 81)
+-- single claims, the one in a scope of its own. (C 54, C 81)
 SELECT idem.create_scope('claim single', 'inside', '{amount}');
 CREATE TABLE claim_batch AS
     SELECT batch, n, 'key-' || (hashint4(batch * 100 + n) & 63) AS key, claim_request((hashint4(batch * 7 + n) & 3) / 2) AS request

@@ -13,10 +13,10 @@ CALL idem.dispatch('outside pay', 'p1', 1) \gset
 \echo :outcome :granted :settled :state :attempt
 SELECT outcome, granted, settled, state, token, response
     FROM idem.complete('outside pay', 'p1', 1, 'succeeded', '{"bank": 7}');
--- A repeat gets the first answer, verbatim, marked as a repeat. (cases 31, 50, 51)
+-- A repeat gets the first answer, verbatim, marked as a repeat. (C 31, C 50, C 51)
 SELECT outcome, granted, settled, state, token, response, finished_at > first_seen AS finished
     FROM idem.reserve('outside pay', 'p1', '{"amount": "88.0", "payee": "p", "note": "not declared"}');
--- One that differs is told in what, and not told the answer. (cases 30, 35)
+-- One that differs is told in what, and not told the answer. (C 30, C 35)
 SELECT outcome, granted, settled, state, response, mismatch FROM idem.reserve('outside pay', 'p1', '{"payee": "q", "amount": 88}');
 
 -- A second dispatch of the same token is never a second leave to send.
@@ -28,16 +28,16 @@ CALL idem.dispatch('outside pay', 'p2', 1, NULL) \gset
 UPDATE idem.reservation SET lease_until = now() - interval '1 ms' WHERE key = 'p2';
 CALL idem.dispatch('outside pay', 'p2', 1) \gset
 \echo :outcome :granted :settled
--- Nor is the end of the lease: what may have been sent is not taken over. (cases 15, 16, 17)
+-- Nor is the end of the lease: what may have been sent is not taken over. (C 15, C 16, C 17)
 SELECT outcome, granted, settled, state, token FROM idem.reserve('outside pay', 'p2', :request);
--- "It threw an exception" is no answer of the bank. (cases 48, 49, 74)
+-- "It threw an exception" is no answer of the bank. (C 48, C 49, C 74)
 SELECT outcome, settled, state FROM idem.complete('outside pay', 'p2', 1, 'failed');
 SELECT outcome, settled, state, retry_at > clock_timestamp() - interval '1 min' AS retry FROM idem.reserve('outside pay', 'p2', :request);
 -- The bank's own late answer comes to its own worker.
 SELECT outcome, settled, state, response FROM idem.complete('outside pay', 'p2', 1, 'failed', '{"code": "no funds"}');
 SELECT outcome, settled, state, response FROM idem.reserve('outside pay', 'p2', :request);
 
--- dispatch commits by itself, so it cannot be part of anything. (cases 63, 71)
+-- dispatch commits by itself, so it cannot be part of anything. (C 63, C 71)
 SELECT outcome FROM idem.reserve('outside pay', 'p3', :request);
 BEGIN;
 CALL idem.dispatch('outside pay', 'p3', 1);
@@ -80,7 +80,7 @@ ROLLBACK TO s;
 SELECT outcome, token FROM idem.reserve('outside pay', 'p4', :request);
 COMMIT;
 
--- Whoever lost the answer gets his token again, with the nonce of his call. (case 13)
+-- Whoever lost the answer gets his token again, with the nonce of his call. (C 13)
 SELECT outcome, reentrant, token FROM idem.reserve('outside pay', 'p5', :request, nonce => 'worker 1, call 1');
 SELECT outcome, reentrant, token FROM idem.reserve('outside pay', 'p5', :request, nonce => 'worker 1, call 1');
 SELECT outcome, reentrant, token FROM idem.reserve('outside pay', 'p5', :request, nonce => 'worker 2, call 1');
@@ -94,13 +94,13 @@ CALL idem.dispatch('outside pay', 'p5', 1) \gset
 SELECT outcome, granted, reentrant, token FROM idem.reserve('outside pay', 'p5', :request, nonce => 'worker 1, call 1');
 SELECT outcome, granted, reentrant, token FROM idem.reserve('outside pay', 'p5', '{"payee": "p", "amount": 1}', nonce => 'worker 1, call 1');
 
--- An expired reservation is taken over, under a new token. (cases 8, 15, 20, 23)
+-- An expired reservation is taken over, under a new token. (C 8, C 15, C 20, C 23)
 SELECT outcome, token FROM idem.reserve('outside pay', 'p6', :request, nonce => 'a', lease => '1 ms');
 SELECT pg_sleep(0.01);
 SELECT outcome, settled, detail FROM idem.lookup('outside pay', 'p6');
 SELECT outcome, mismatch FROM idem.reserve('outside pay', 'p6', '{"payee": "p", "amount": 1}', nonce => 'b');
 SELECT outcome, reentrant, token, attempt FROM idem.reserve('outside pay', 'p6', :request, nonce => 'b');
--- The former holder cannot send, keep or release it, (cases 22, 28, 29)
+-- The former holder cannot send, keep or release it, (C 22, C 28, C 29)
 CALL idem.dispatch('outside pay', 'p6', 1) \gset
 \echo :outcome :granted :detail
 SELECT outcome, token, detail FROM idem.heartbeat('outside pay', 'p6', 1);
@@ -127,7 +127,7 @@ SELECT state FROM idem.lookup('outside pay', 'p7');
 CALL idem.dispatch('outside pay', 'p7', 2) \gset
 SELECT outcome FROM idem.release('outside pay', 'p7', 2);
 \echo :LAST_ERROR_SQLSTATE
--- Failed before anything was sent: final. (case 52)
+-- Failed before anything was sent: final. (C 52)
 SELECT outcome FROM idem.reserve('outside pay', 'p8', :request);
 SELECT outcome, settled, state FROM idem.complete('outside pay', 'p8', 1, 'failed', '{"why": "account closed"}');
 CALL idem.dispatch('outside pay', 'p8', 1) \gset
@@ -160,7 +160,7 @@ SELECT idem.reserve(NULL, 'p9', :request);
 SELECT idem.reserve('outside nothing', 'p9', :request);
 SELECT idem.reserve('outside pay', 'p9', :request, nonce => '');
 SELECT idem.reserve('outside pay', 'p9', :request, nonce => repeat('n', 256));
--- A lease of nothing is not "no lease". (case 18)
+-- A lease of nothing is not "no lease". (C 18)
 SELECT idem.reserve('outside pay', 'p9', :request, lease => '0');
 SELECT idem.reserve('outside pay', 'p9', :request, lease => '-1 s');
 SELECT idem.reserve('outside pay', 'p9', :request, lease => '1 month');
@@ -200,7 +200,7 @@ SELECT idem.create_scope('outside x', 'outside', '{}', lease => '2 days', quiet 
 SELECT lease_until - first_seen AS lease FROM idem.reserve('outside x', 'k');
 SELECT arguments FROM idem.change_log WHERE name IN ('outside x', 'outside pay') ORDER BY id;
 
--- Two scopes never meet. (case 56)
+-- Two scopes never meet. (C 56)
 SELECT outcome FROM idem.reserve('outside x', 'p1');
 SELECT outcome, token FROM idem.reserve('outside x', 'k');
 -- What a session remembers of a table that was changed behind it.

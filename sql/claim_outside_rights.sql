@@ -71,7 +71,7 @@ ALTER TABLE idem.reservation DISABLE ROW LEVEL SECURITY;
 DROP SCHEMA rights_evil CASCADE;
 
 -- A lease is as long in every time zone, also over the night in which the clocks are changed, and
--- is over at the same moment for everybody. (case 26)
+-- is over at the same moment for everybody. (C 26)
 SELECT idem.create_scope('rights zone', 'outside', '{}', lease => '1 day', quiet => '1 day');
 SET TimeZone = 'America/New_York';
 SELECT lease_until - first_seen AS lease FROM idem.reserve('rights zone', 'ny', nonce => 'n');
@@ -86,7 +86,7 @@ SELECT outcome, retry_at - clock_timestamp() BETWEEN interval '23:59' AND interv
     FROM idem.resolve('rights zone', 'short', 'released', '{"by": "me"}');
 SELECT outcome FROM idem.reserve('rights zone', 'short');
 RESET TimeZone;
--- It begins now, not when the transaction did, or when somebody began to wait. (case 25)
+-- It begins now, not when the transaction did, or when somebody began to wait. (C 25)
 BEGIN;
 SELECT pg_sleep(0.3);
 SELECT outcome, lease_until > clock_timestamp() AS held FROM idem.reserve('rights zone', 'now', lease => '0.25 s');

@@ -6,7 +6,7 @@ CREATE FUNCTION claim_short(idem.claim_result) RETURNS text LANGUAGE sql
                  $1.state, $1.response, CASE WHEN $1.response_dropped THEN 'DROPPED' END, $1.mismatch) $$;
 
 -- Bodies: kept for the keep of the scope, whole months included, then dropped;
--- the key, its fingerprint and its state stay. (cases 21, 24, 37, 38, 53)
+-- the key, its fingerprint and its state stay. (C 24, C 37, C 38, C 53)
 SELECT idem.create_scope('claim bodies', 'inside', '{amount}', keep => '6 months');
 BEGIN;
 SELECT claim_short(idem.claim('claim bodies', k, '{"amount": 1}')), claim_short(idem.complete('claim bodies', k, '{"id": 1}'))
@@ -32,7 +32,7 @@ SELECT dropped FROM idem.retire('claim bodies', batch => 3);
 SELECT dropped FROM idem.retire('claim bodies', batch => 3);
 
 -- A key's own time: a date, or the milliseconds of a UUID of version 7. The
--- session's time zone has no part in it. (cases 26, 27, 44)
+-- session's time zone has no part in it. (C 26)
 SELECT idem.key_time('20180718-000001', 'YYYYMMDD'), idem.key_time('2018-07-18/1', 'YYYY-MM-DD'),
        idem.key_time('017f22e2-79b0-7cc3-98c4-dc0c0c07398f', 'uuidv7'), idem.key_time(idem.key('20180718', 'M001'), 'YYYYMMDD', 2);
 SET TIME ZONE 'Asia/Shanghai';
@@ -62,7 +62,7 @@ SELECT idem.lookup('claim dated', 'order-1');
 SELECT claim_short(idem.claim('claim dated', k, '{"amount": 1}')) FROM unnest('{20180717-1,20180718-1,20180719-1}'::text[]) k;
 
 -- The horizon moves, and what lies before it is removed; it never comes back
--- as new. (cases 22, 39, 40-43, 68)
+-- as new. (C 22, C 41, C 42, C 43, C 68)
 SELECT * FROM idem.retire('claim dated', '2018-07-19');
 SELECT k, claim_short(idem.claim('claim dated', k, '{"amount": 1}'))
     FROM unnest('{20180717-1,20180718-1,20180718-2,20180719-1,20180719-2}'::text[]) k;
@@ -85,7 +85,7 @@ SELECT * FROM idem.retire('claim dated', '2018-07-23');
 SELECT claim_short(idem.claim('claim dated', '20180722-1', '{"amount": 1}'));
 ROLLBACK;
 SELECT claim_short(idem.claim('claim dated', '20180722-1', '{"amount": 1}'));
--- a fence stays for good. (cases 66, 68)
+-- a fence stays for good. (C 66, C 68)
 SELECT claim_short(idem.fence('claim dated', '20180722-2', 'reversed'));
 SELECT removed FROM idem.retire('claim dated', '2018-07-23');
 SELECT claim_short(idem.claim('claim dated', k, '{"amount": 1}')) FROM unnest('{20180722-1,20180722-2,20180722-2}'::text[]) k;

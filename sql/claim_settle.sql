@@ -13,7 +13,7 @@ CREATE VIEW settle_evidence AS SELECT e.key, e.action, e.outcome, e.evidence, e.
 \set request '''{"amount": 88}'''
 
 -- The bank does not answer: unknown, and nobody may send again, under this key or whatever token.
--- (cases 13, 48, 74)
+-- (C 13, C 48, C 74)
 SELECT token FROM idem.reserve('settle pay', 'a', :request);
 CALL idem.dispatch('settle pay', 'a', 1) \gset
 SELECT outcome, settled FROM idem.complete('settle pay', 'a', 1, 'unknown');
@@ -30,7 +30,7 @@ SELECT count(*) FROM settle_evidence;
 -- That it arrived is believed at once.
 SELECT outcome, settled, state, response FROM idem.resolve('settle pay', 'a', 'succeeded', '{"notice": 4711}', '{"bank": 1}');
 SELECT * FROM settle_evidence;
--- The answer and the notice come both, in any order and any number: one of them counts. (case 14)
+-- The answer and the notice come both, in any order and any number: one of them counts. (C 14)
 SELECT outcome, reentrant, settled, response FROM idem.resolve('settle pay', 'a', 'succeeded', '{"notice": 4711}', '{"bank": 1}');
 SELECT outcome, reentrant, settled, response FROM idem.complete('settle pay', 'a', 1, 'succeeded', '{"bank": 1.0}');
 SELECT outcome, reentrant, settled, response FROM idem.complete('settle pay', 'a', 1, 'succeeded');
@@ -58,7 +58,7 @@ SELECT outcome, state, retry_at <= clock_timestamp() AS ask_again_now, detail
     FROM idem.resolve('settle pay', 'q', 'released', '{"inquiry": "no such transaction"}', asked_at => clock_timestamp() - interval '2 min');
 SELECT outcome, state FROM idem.resolve('settle pay', 'q', 'failed', '{"inquiry": "rejected"}', asked_at => '-infinity');
 SELECT outcome, state FROM idem.resolve('settle pay', 'q', 'released', '{"inquiry": "no such transaction"}', asked_at => clock_timestamp() - interval '50 s');
--- Nobody asks in the future, whatever his clock says.
+-- Nobody asks in the future, whatever his clock says. (C 27)
 SELECT token FROM idem.reserve('settle pay', 'q', :request);
 CALL idem.dispatch('settle pay', 'q', 2) \gset
 SELECT outcome, state FROM idem.resolve('settle pay', 'q', 'released', '{"inquiry": "no such transaction"}', asked_at => 'infinity');
@@ -112,7 +112,7 @@ SELECT * FROM settle_open WHERE key = 'd';
 SELECT outcome FROM idem.complete('settle pay', 'd', 2, 'succeeded', '{"bank": 5}');
 SELECT * FROM settle_open WHERE key = 'd';
 
--- Final is final, whoever says what. (cases 4, 14, 19)
+-- Final is final, whoever says what. (C 4, C 14, C 19)
 SELECT token FROM idem.reserve('settle pay', 'e', :request);
 CALL idem.dispatch('settle pay', 'e', 1) \gset
 SELECT outcome FROM idem.complete('settle pay', 'e', 1, 'succeeded', '{"bank": 6}');
@@ -138,8 +138,7 @@ SELECT outcome, reentrant FROM idem.resolve('settle pay', 'g', 'succeeded', '{"r
 SELECT * FROM settle_open WHERE key = 'g';
 SELECT action, outcome, reason FROM settle_evidence WHERE key IN ('f', 'g');
 
--- A fence that comes first blocks for good: the original may come as often as it likes. (cases 66,
--- 67, 68, 70, 73)
+-- A fence that comes first blocks for good: the original may come as often as it likes. (C 66, C 67, C 68, C 70, C 73)
 SELECT outcome, settled, state FROM idem.fence('settle pay', 'h', 'reversal overtook');
 SELECT outcome, granted, settled FROM generate_series(1, 3), idem.reserve('settle pay', 'h', :request);
 SELECT outcome, settled FROM idem.fence('settle pay', 'h', 'reversal again');

@@ -1,4 +1,4 @@
-# What was claimed stays claimed after a dump and restore. (cases 45, 46)
+# What was claimed stays claimed after a dump and restore. (C 45, C 46)
 #
 # A database with scopes (one dropped, so that the ids have a gap) and claims
 # is dumped in three formats; each is restored into a database of its own,

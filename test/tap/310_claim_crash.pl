@@ -3,7 +3,7 @@
 # Claims are left open, prepared and committed; then the server is killed, in
 # the middle of a load, in two ways: a backend with kill -9, so that the
 # postmaster restarts everything, and an immediate stop. Afterwards a key has
-# its anchor exactly if it has its effect, and old keys replay. (cases 63-65)
+# its anchor exactly if it has its effect, and old keys replay. (C 63, C 64, C 65)
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
 # A standby answers nothing about keys, because its answer could be old; a
-# promoted one knows every key. (case 84)
+# promoted one knows every key. (C 84)
 
 use strict;
 use warnings;

@@ -8,7 +8,7 @@
 # anchors are updated to other sizes and the index is rebuilt, both of which a
 # probe could stumble over. Others claim many keys a call, in any order, which
 # must never end in a deadlock. Then every key is claimed until it replays.
-# (cases 1, 7, 9, 11, 12, 77, 80)
+# (C 1, C 7, C 9, C 11, C 12, C 77, C 80)
 #
 #	IDEM_CLAIMS=1000000 sh test/run.sh 330_claim_stress
 #

@@ -1,4 +1,4 @@
-# Effects outside after a dump and restore, and on a standby. (cases 45, 46, 84)
+# Effects outside after a dump and restore, and on a standby. (C 45, C 46, C 84)
 #
 # Keys in every state are dumped in two formats and restored, where each has to
 # be what it was: old keys replay, what was sent is not sent again, tokens go

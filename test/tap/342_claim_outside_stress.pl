@@ -1,5 +1,4 @@
-# Eight workers, few keys, no fixed order: nothing is sent twice. (cases 7, 8,
-# 17, 19, 20, 29)
+# Eight workers, few keys, no fixed order: nothing is sent twice. (C 7, C 8, C 17, C 19, C 20, C 29)
 #
 # What a worker would send is a row of a table without any unique index: only
 # dispatch stands between an attempt and a second sending. Leases are so short
