@@ -228,6 +228,11 @@ SELECT idem.claim('claim other', 'msg-2');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 BEGIN;
+UPDATE pg_index SET indisvalid = false WHERE indrelid = 'idem.anchor'::regclass;
+SELECT idem.claim('claim other', 'msg-2');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+BEGIN;
 ALTER TABLE idem.anchor ADD COLUMN claim_note text;
 SELECT idem.claim('claim other', 'msg-2');
 ROLLBACK;

@@ -187,6 +187,13 @@ BEGIN;
 SET LOCAL session_replication_role = replica;
 INSERT INTO refund (payment_id, amount) VALUES (77, 10);
 ROLLBACK;
+BEGIN;
+INSERT INTO refund (payment_id, amount) VALUES (9, 10);
+ALTER TABLE payment DISABLE TRIGGER ALL;
+DELETE FROM payment WHERE id = 9;
+SELECT count(*) FROM idem.rearm('refund');
+UPDATE refund SET state = 'failed' WHERE payment_id = 9;
+ROLLBACK;
 -- What the parent's owner consented to is all that it says: who owns the child
 -- cannot put his trigger back with another limit, amount or pair of columns.
 CREATE FUNCTION bent(tab regclass, name text, was text, now text) RETURNS text LANGUAGE plpgsql AS $$
@@ -227,11 +234,14 @@ INSERT INTO refund (payment_id, amount) VALUES (9, 10);
 ROLLBACK;
 
 -- A key of two columns; and more children than may be, from before.
-CREATE TABLE pair (a int, b int, amount int NOT NULL CHECK (amount > 0), PRIMARY KEY (a, b));
-CREATE TABLE part (id int PRIMARY KEY, a int NOT NULL, b int NOT NULL, amount int, FOREIGN KEY (b, a) REFERENCES pair (b, a));
-INSERT INTO pair VALUES (1, 1, 100), (1, 2, 100);
+CREATE TABLE pair (a int, b int, amount int NOT NULL, code text UNIQUE, currency text, PRIMARY KEY (a, b));
+CREATE TABLE part (id int PRIMARY KEY, a int NOT NULL, b int NOT NULL, amount int, currency text DEFAULT 'CNY', FOREIGN KEY (b, a) REFERENCES pair (b, a));
+INSERT INTO pair VALUES (1, 1, 100, 'one', 'CNY'), (1, 2, 100, 'two', 'CNY');
 INSERT INTO part SELECT i, 1, 1, 10 FROM generate_series(1, 3) i;
 SELECT idem.guard_limit('part', '{b,a}'::text[], amount => 'amount', cap => 'amount', used => 'used', released => NULL, count_cap => 2, count_used => 'parts');
+UPDATE part SET currency = 'USD' WHERE id = 1;
+SELECT idem.guard_limit('part', '{b,a}'::text[], amount => 'amount', cap => 'amount', used => 'used', released => NULL, same => '{"currency":"currency"}');
+UPDATE part SET currency = 'CNY' WHERE id = 1;
 -- What the user himself asks of a total stays asked, and a declaration that
 -- fails on it leaves nobody the right to write.
 SELECT idem.guard_limit('part', '{b,a}'::text[], amount => 'amount', cap => 'amount', used => 'used', released => NULL, count_cap => 3, count_used => 'parts');
@@ -241,6 +251,14 @@ ALTER TABLE pair ADD CONSTRAINT few CHECK (used <= 30);
 INSERT INTO other_part VALUES (1, 1, 1, 10);
 SELECT idem.guard_limit('other_part', '{a,b}'::text[], amount => 'amount', cap => 'amount', used => 'used', released => NULL);
 UPDATE pair SET used = 0;
+-- who shares a total names the parent by the same columns
+CREATE TABLE by_code (code text NOT NULL REFERENCES pair (code), amount int);
+SELECT idem.guard_limit('by_code', 'code', amount => 'amount', cap => 'amount', used => 'used', released => NULL);
+-- and one that has lost its guard has no share in it, but stands in the way
+ALTER TABLE pair DROP CONSTRAINT few;
+DROP TRIGGER "IDEM_limit_b_a" ON part;
+SELECT idem.guard_limit('other_part', '{a,b}'::text[], amount => 'amount', cap => 'amount', used => 'used', released => NULL);
+SELECT a, b, used FROM pair ORDER BY a, b;
 
 -- The room's own functions say what they are.
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace

@@ -289,12 +289,10 @@ compare_intervals(Datum a, Datum b)
 	return DatumGetInt32(DirectFunctionCall2(interval_cmp, a, b));
 }
 
-/* Longer is stricter, and NULL is longest. */
+/* Longer is stricter, and NULL, which nothing becomes, is longest. */
 static Change
 length_change(const Declaration *was, const Declaration *is, int n)
 {
-	if (is->nulls[n])
-		return STRICTER;
 	return was->nulls[n] || compare_intervals(is->values[n], was->values[n]) < 0 ?
 		LOOSER : STRICTER;
 }

@@ -42,27 +42,18 @@ raise_synchronous_commit(void)
 static void
 flush_at_xact_event(XactEvent event, void *arg)
 {
-	switch (event)
+	if (event == XACT_EVENT_PRE_PREPARE && reserved_level > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has reserved an idempotency key"),
+				 errhint("Reserve in a transaction of its own, before the one that is prepared.")));
+	if (event == XACT_EVENT_PRE_COMMIT && must_flush)
+		raise_synchronous_commit();
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE ||
+		event == XACT_EVENT_ABORT)
 	{
-		case XACT_EVENT_PRE_PREPARE:
-			if (reserved_level > 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						 errmsg("cannot PREPARE a transaction that has reserved an idempotency key"),
-						 errhint("Reserve in a transaction of its own, before the one that is prepared.")));
-			break;
-		case XACT_EVENT_PRE_COMMIT:
-			if (must_flush)
-				raise_synchronous_commit();
-			break;
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PREPARE:
-		case XACT_EVENT_ABORT:
-			must_flush = false;
-			reserved_level = 0;
-			break;
-		default:
-			break;
+		must_flush = false;
+		reserved_level = 0;
 	}
 }
 

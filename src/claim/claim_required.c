@@ -67,21 +67,12 @@ check_required(void)
 static void
 required_at_xact_event(XactEvent event, void *arg)
 {
-	switch (event)
-	{
-		case XACT_EVENT_PRE_COMMIT:
-		case XACT_EVENT_PRE_PREPARE:
-			if (required != NIL)
-				check_required();
-			break;
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PREPARE:
-		case XACT_EVENT_ABORT:
-			required = NIL;
-			break;
-		default:
-			break;
-	}
+	if (required == NIL)
+		return;
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
+		check_required();
+	else
+		required = NIL;
 }
 
 /* This claim was just granted: do not let it be committed half-way. */

@@ -354,16 +354,13 @@ forget_shipped(Datum arg, Oid relid)
 	}
 }
 
-/* Remembers a shipped row as it is now. */
+/* Remembers a shipped row as it is now, in the place of its code. */
 static void
-remember_shipped(Relation table, Oid index, text *currency)
+remember_shipped(Relation table, Oid index, text *currency, int place)
 {
 	static bool registered = false;
-	int			place = place_of_code(currency);
 	CurrencyRow row;
 
-	if (place < 0)
-		return;
 	if (!registered)
 	{
 		CacheRegisterRelcacheCallback(forget_shipped, (Datum) 0);
@@ -391,8 +388,8 @@ get_minor_units(text *currency)
 
 	table = open_currency(&index);
 	row = read_currency(table, index, currency, GetActiveSnapshot());
-	if (row.builtin)
-		remember_shipped(table, index, currency);
+	if (row.builtin && place >= 0)
+		remember_shipped(table, index, currency, place);
 	table_close(table, AccessShareLock);
 
 	if (!row.found)
