@@ -148,6 +148,27 @@ SELECT * FROM said;
 SET ROLE regress_idem_sec;
 SELECT * FROM said;
 RESET ROLE;
+-- The same where the server refuses what a guard writes to the parent as its
+-- owner: by a CHECK, and by a unique index with an expression.
+ALTER TABLE secret ADD CONSTRAINT half CHECK (used < 5000);
+CREATE UNIQUE INDEX secret_used ON secret ((used + 0)) WHERE used > 0;
+INSERT INTO secret VALUES ('account 4712', 12345, 'created');
+CREATE FUNCTION take(id int, parent text, amount numeric) RETURNS text LANGUAGE sql AS $$
+    SELECT doctor_security.say(format('INSERT INTO doctor_security.taken VALUES (%s, %L, %s)', id, parent, amount)) $$;
+SET ROLE regress_idem_sec;
+SELECT take(1, 'account 4711', 7000);
+SELECT take(2, 'account 4711', 200);
+SELECT take(3, 'account 4712', 200);
+RESET ROLE;
+SELECT take(1, 'account 4711', 7000);
+SELECT take(3, 'account 4712', 200);
+-- A view of ours shows what a role may read by itself, no more.
+GRANT SELECT (id) ON secret TO regress_idem_sec;
+SET ROLE regress_idem_sec;
+SELECT take(1, 'account 4711', 7000);
+SELECT say('SELECT * FROM idem.remaining(''taken'', ''account 4711'')');
+SELECT say('SELECT * FROM idem.history(''secret'', ''account 4711'')');
+RESET ROLE;
 
 DROP SCHEMA doctor_security CASCADE;
 DROP OWNED BY regress_idem_sec;

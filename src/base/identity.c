@@ -129,3 +129,37 @@ idem_may_read(Relation rel)
 	return role_may_read(rel, GetUserId()) &&
 		role_may_read(rel, GetOuterUserId());
 }
+
+/*
+ * In PG_CATCH: throw the current error again.  What the server says of a row
+ * (a CHECK, a unique index or a foreign key of somebody else) it says to the
+ * owner, as who a guard's statement runs.  Unless the writer may read the row
+ * that stays in the log and does not reach him.
+ *
+ * Whether he may is asked beforehand: after an error nothing is to be looked
+ * up.  The context is the one to keep the error in, not the one of errors.
+ */
+void
+idem_rethrow(MemoryContext context, bool may_read)
+{
+	ErrorData  *error;
+
+	if (may_read)
+		PG_RE_THROW();
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_NOT_NULL_VIOLATION:
+		case ERRCODE_FOREIGN_KEY_VIOLATION:
+		case ERRCODE_UNIQUE_VIOLATION:
+		case ERRCODE_CHECK_VIOLATION:
+		case ERRCODE_EXCLUSION_VIOLATION:
+			if (error->detail_log == NULL)
+				error->detail_log = error->detail;
+			error->detail = NULL;
+			break;
+	}
+	ReThrowError(error);
+}

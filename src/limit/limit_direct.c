@@ -600,23 +600,39 @@ row_is_plain(DirectChange *x)
 	return !TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
 }
 
-/* Add the new version to the indexes, as the owner if one has code in it. */
+/* Add the new version to the indexes. */
 static void
 insert_index_entries(DirectChange *x, TU_UpdateIndexes which)
 {
 	EState	   *estate = CreateExecutorState();
 	ResultRelInfo *info = makeNode(ResultRelInfo);
-	IdemIdentity saved;
 
 	info->ri_RelationDesc = x->rel;
-	if (x->direct->index_code)
-		idem_become_owner(x->rel, &saved);
 	ExecOpenIndices(info, false);
 	idem_insert_index_tuples(info, x->next, estate, which);
 	ExecCloseIndices(info);
-	if (x->direct->index_code)
-		idem_restore_identity(&saved);
 	FreeExecutorState(estate);
+}
+
+/* The same as the owner, who has code in an index. */
+static void
+insert_index_entries_as_owner(DirectChange *x, TU_UpdateIndexes which)
+{
+	MemoryContext context = CurrentMemoryContext;
+	bool		may_read = idem_may_read(x->rel);
+	IdemIdentity saved;
+
+	idem_become_owner(x->rel, &saved);
+	PG_TRY();
+	{
+		insert_index_entries(x, which);
+	}
+	PG_CATCH();
+	{
+		idem_rethrow(context, may_read);
+	}
+	PG_END_TRY();
+	idem_restore_identity(&saved);
 }
 
 /* Put the next version in the place of the one seen; false: judge again. */
@@ -635,6 +651,8 @@ update_row(DirectChange *x)
 								true, &failure, &lockmode, &indexes);
 	if (result != TM_Ok)
 		refuse_concurrent(result);
+	else if (indexes != TU_None && x->direct->index_code)
+		insert_index_entries_as_owner(x, indexes);
 	else if (indexes != TU_None)
 		insert_index_entries(x, indexes);
 	return result == TM_Ok;

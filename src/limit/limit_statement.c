@@ -308,14 +308,24 @@ look_again(IdemLimitCall *c)
 IdemLimitResult
 idem_statement_change(IdemLimitCall *c)
 {
-	IdemLimitResult result = IDEM_LIMIT_DONE;
+	MemoryContext context = CurrentMemoryContext;
+	volatile IdemLimitResult result = IDEM_LIMIT_DONE;
+	bool		may_read = idem_may_read(c->parent);
 	IdemIdentity saved;
 
 	c->seen = NULL;
 	idem_become_owner(c->parent, &saved);
-	if (!change_totals(c))
-		result = c->step == IDEM_LIMIT_REQUEST ? look_again(c) :
-			IDEM_LIMIT_NO_ROW;
+	PG_TRY();
+	{
+		if (!change_totals(c))
+			result = c->step == IDEM_LIMIT_REQUEST ? look_again(c) :
+				IDEM_LIMIT_NO_ROW;
+	}
+	PG_CATCH();
+	{
+		idem_rethrow(context, may_read);
+	}
+	PG_END_TRY();
 	idem_restore_identity(&saved);
 	return result;
 }
