@@ -29,6 +29,8 @@ SELECT * FROM try_all('INSERT INTO %s DEFAULT VALUES');
 SELECT * FROM try_all('DELETE FROM %s WHERE false');
 SELECT * FROM try_all('TRUNCATE %s');
 SELECT * FROM try_all('LOCK %s');
+SELECT * FROM try_all('SELECT nextval(''%s'')', '{S}');
+SELECT * FROM try_all('SELECT last_value FROM %s', '{S}');
 SELECT * FROM try_all('CREATE TRIGGER t BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION idem.refuse_truncate()');
 -- Every function that is not for it, called with nulls
 RESET ROLE;
@@ -63,6 +65,10 @@ GRANT ALL ON theirs TO regress_idem_sec;
 SELECT idem.guard_fixed('theirs', '{amount}');
 SET ROLE regress_idem_sec;
 SELECT idem.guard_kept('theirs');
+SELECT idem.guard_fixed('theirs', '{status}');
+SELECT idem.guard_states('theirs', 'status', 'no_such');
+SELECT idem.guard_limit('theirs', 'id', amount => 'amount', cap => 'amount', used => 'used', released => NULL);
+SELECT idem.validate_guard('theirs', 'idem_fixed');
 SELECT idem.drop_guard('theirs', 'fixed', reason => 'I want to');
 SELECT idem.rearm('theirs');
 SELECT idem.rearm();
@@ -169,6 +175,34 @@ SELECT take(1, 'account 4711', 7000);
 SELECT say('SELECT * FROM idem.remaining(''taken'', ''account 4711'')');
 SELECT say('SELECT * FROM idem.history(''secret'', ''account 4711'')');
 RESET ROLE;
+
+-- --------------------------------------- names that want to be more than names
+CREATE TABLE "it's %s" (id int PRIMARY KEY, "the 'cap' %" numeric NOT NULL, "cur,{}""" text NOT NULL, status text);
+CREATE TABLE "they're %L" (id int PRIMARY KEY, "of\its" int NOT NULL REFERENCES "it's %s", amount numeric NOT NULL, currency text NOT NULL, "state=" text NOT NULL);
+CREATE FUNCTION declare_limit() RETURNS text LANGUAGE sql AS $$
+    SELECT doctor_security.say($declare$SELECT idem.guard_limit('doctor_security."they''re %L"', 'of\its', amount => 'amount', cap => 'the ''cap'' %',
+        used => 'us''e"d', state => 'state=', released => '{"fai''l\"ed,}"}', same => '{"currency":"cur,{}\""}', count_cap => 1, count_used => 'num''b"er')$declare$) $$;
+INSERT INTO "it's %s" VALUES (1, 100, 'EUR', 'created');
+INSERT INTO "they're %L" VALUES (1, 1, -5, 'EUR', 'new');
+SELECT declare_limit();
+UPDATE "they're %L" SET amount = 60, currency = 'USD';
+SELECT declare_limit();
+UPDATE "they're %L" SET currency = 'EUR';
+INSERT INTO "they're %L" VALUES (2, 1, 60, 'EUR', 'new');
+SELECT declare_limit();
+UPDATE "they're %L" SET amount = 10;
+SELECT declare_limit();
+DELETE FROM "they're %L" WHERE id = 2;
+SELECT declare_limit();
+SELECT idem.guard_states('"it''s %s"', 'status', 'doctor_security');
+SELECT idem.guard_fixed('"it''s %s"', '{"the ''cap'' %","cur,{}\""}');
+SELECT name, intact, problem FROM idem.guards WHERE relation IN ('"it''s %s"'::regclass, '"they''re %L"'::regclass) ORDER BY name COLLATE "C";
+SELECT finding FROM idem.doctor() WHERE object ~ '(it.s %s|they.re %L)';
+SELECT say('INSERT INTO "they''re %L" VALUES (3, 1, 10, ''USD'', ''new'')');
+UPDATE "they're %L" SET "state=" = 'fai''l"ed,}';
+SELECT idem.remaining('"they''re %L"', '1');
+SELECT outcome FROM idem.transition('"it''s %s"', '1', 'paid');
+SELECT idem.drop_guard('"they''re %L"', 'limit', reason => 'it''s \ over');
 
 DROP SCHEMA doctor_security CASCADE;
 DROP OWNED BY regress_idem_sec;

@@ -71,6 +71,13 @@ column(const char *table, const char *name)
 	return psprintf("%s.%s", table, quote_identifier(name));
 }
 
+/* The name of a table as a value: it may hold quotes, and signs of format(). */
+static char *
+name_sql(Relation rel)
+{
+	return quote_literal_cstr(RelationGetRelationName(rel));
+}
+
 /* The key of a row as text: 4711, or (7, 4711). */
 static char *
 key_text_sql(Relation rel, const char *table, const AttrNumber *columns, int n)
@@ -139,8 +146,8 @@ check_amounts(IdemLimitDeclaration *d)
 	const char *amount = column("c", d->amount);
 	char	   *found;
 
-	found = offenders(psprintf("SELECT pg_catalog.format('of %s %%s: %%s', %s, COALESCE(%s::pg_catalog.text, 'null')) FROM %s c WHERE (%s OPERATOR(pg_catalog.>) '0'%s) IS NOT TRUE ORDER BY 1",
-							   RelationGetRelationName(d->parent),
+	found = offenders(psprintf("SELECT pg_catalog.format('of %%s %%s: %%s', %s, %s, COALESCE(%s::pg_catalog.text, 'null')) FROM %s c WHERE (%s OPERATOR(pg_catalog.>) '0'%s) IS NOT TRUE ORDER BY 1",
+							   name_sql(d->parent),
 							   child_key_sql(d), amount,
 							   idem_qualified_name(d->child), amount,
 							   d->type != NUMERICOID ? "" :
@@ -169,10 +176,9 @@ check_same(IdemLimitDeclaration *d)
 		const char *other_sql = column("p", lfirst(b));
 		char	   *found;
 
-		found = offenders(psprintf("SELECT pg_catalog.format('%s %%s: %%L, of %s %%L', %s, %s, %s) FROM %s c JOIN %s p ON %s WHERE (%s) AND (%s) IS NOT TRUE ORDER BY 1",
-								   RelationGetRelationName(d->parent),
-								   RelationGetRelationName(d->child),
-								   parent_key_sql(d), other_sql, mine_sql,
+		found = offenders(psprintf("SELECT pg_catalog.format('%%s %%s: %%L, of %%s %%L', %s, %s, %s, %s, %s) FROM %s c JOIN %s p ON %s WHERE (%s) AND (%s) IS NOT TRUE ORDER BY 1",
+								   name_sql(d->parent), parent_key_sql(d),
+								   other_sql, name_sql(d->child), mine_sql,
 								   idem_qualified_name(d->child),
 								   idem_qualified_name(d->parent),
 								   join_sql(d), counted_sql(d),
@@ -199,9 +205,8 @@ check_sums(IdemLimitDeclaration *d)
 	const char *cap = column("p", d->cap);
 	char	   *found;
 
-	found = offenders(psprintf("SELECT pg_catalog.format('%s %%s: limit %%s, used %%s', %s, %s, t.asked) FROM (%s) t JOIN %s p ON %s WHERE t.asked OPERATOR(pg_catalog.>) %s ORDER BY 1",
-							   RelationGetRelationName(d->parent),
-							   parent_key_sql(d), cap,
+	found = offenders(psprintf("SELECT pg_catalog.format('%%s %%s: limit %%s, used %%s', %s, %s, %s, t.asked) FROM (%s) t JOIN %s p ON %s WHERE t.asked OPERATOR(pg_catalog.>) %s ORDER BY 1",
+							   name_sql(d->parent), parent_key_sql(d), cap,
 							   idem_limit_sums_sql(d->children),
 							   idem_qualified_name(d->parent),
 							   idem_limit_join_sql(&d->key, "t"), cap));
@@ -215,9 +220,8 @@ check_sums(IdemLimitDeclaration *d)
 				 errtable(d->child)));
 	if (d->count_cap == 0 || d->facts != NIL)
 		return;
-	found = offenders(psprintf("SELECT pg_catalog.format('%s %%s: %%s', %s, t.number) FROM (%s) t JOIN %s p ON %s WHERE t.number OPERATOR(pg_catalog.>) " INT64_FORMAT " ORDER BY 1",
-							   RelationGetRelationName(d->parent),
-							   parent_key_sql(d),
+	found = offenders(psprintf("SELECT pg_catalog.format('%%s %%s: %%s', %s, %s, t.number) FROM (%s) t JOIN %s p ON %s WHERE t.number OPERATOR(pg_catalog.>) " INT64_FORMAT " ORDER BY 1",
+							   name_sql(d->parent), parent_key_sql(d),
 							   idem_limit_sums_sql(d->children),
 							   idem_qualified_name(d->parent),
 							   idem_limit_join_sql(&d->key, "t"),
