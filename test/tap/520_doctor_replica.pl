@@ -169,7 +169,7 @@ SKIP:
 {
 	my $folder = "$share/extension";
 
-	skip 'the folder of extension scripts is not ours to write', 4 unless -w $folder;
+	skip 'the folder of extension scripts is not ours to write', 14 unless -w $folder;
 	my $script = "$folder/idem--$version--9.9.sql";
 	append_to_file($script, q{
 CREATE OR REPLACE FUNCTION idem.keep_rows() RETURNS trigger
@@ -177,15 +177,26 @@ CREATE OR REPLACE FUNCTION idem.keep_rows() RETURNS trigger
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 CREATE FUNCTION idem.added() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
 });
-	my $before = $node->safe_psql('postgres', q{
+	my $kept = q{
 		SELECT relation, name, mode, settings FROM idem.guard_triggers ORDER BY 1::text, 2;
-		SELECT id, action, name FROM idem.change ORDER BY id});
+		SELECT id, action, name FROM idem.change ORDER BY id;
+		SELECT * FROM idem.anchor;
+		SELECT * FROM idem.reservation};
+	$node->safe_psql('postgres', q{
+		SELECT idem.create_scope('in', effect => 'inside', fields => '{}');
+		SELECT idem.create_scope('out', effect => 'outside', fields => '{}');
+		BEGIN; SELECT idem.claim('in', 'done', '{}'); SELECT idem.complete('in', 'done', '{"n": 1}'); COMMIT;
+		SELECT idem.reserve('out', 'sent', '{}');
+		CALL idem.dispatch('out', 'sent', 1)});
+	my $before = $node->safe_psql('postgres', $kept);
 	is(refusal($node, 'postgres', q{ALTER EXTENSION idem UPDATE TO '9.9'}), 'passes', 'the extension is updated');
 	unlink $script;
+	is($node->safe_psql('postgres', $kept), $before, 'triggers, log and claims are as before');
+	is($node->safe_psql('postgres', q{SELECT extversion, idem.added() FROM pg_extension WHERE extname = 'idem'}), '9.9|1', 'and the script has run');
 	is( $node->safe_psql('postgres', q{
-			SELECT relation, name, mode, settings FROM idem.guard_triggers ORDER BY 1::text, 2;
-			SELECT id, action, name FROM idem.change ORDER BY id}),
-		$before, 'triggers and log are as before');
+			SELECT outcome, response FROM idem.claim('in', 'done', '{}');
+			SELECT outcome, state FROM idem.reserve('out', 'sent', '{}')}),
+		qq{replayed|{"n": 1}\nin_progress|dispatched}, 'old claims are known');
 	guarded($node, 'updated');
 }
 
