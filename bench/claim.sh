@@ -203,18 +203,12 @@ claim_many_keys()
 		bench_record "$claim_what" "us of CPU" "INSERT ON CONFLICT" "$2" "$4"
 		bench_record "$claim_what, INSERT ON CONFLICT itself" "us of CPU" "with 100000 known" "$4" "$3"
 	done
-	bench_record "bytes on disk a claim, $claim_keys keys" bytes "the bar of 180 bytes" \
-		"$(bench_ask "SELECT round(pg_total_relation_size('idem.anchor') / count(*)::numeric, 1) FROM idem.anchor")" 180 1.0
-}
-
-claim_bytes()
-{
-	bench_restart "fsync = off" "full_page_writes = off" "autovacuum = off"
 	claim_bytes_idem=$(claim_wal two fresh)
 	claim_bytes_hand=$(claim_wal hand fresh)
 	bench_record "WAL a claim, with its commit" bytes "the bar of 300 bytes" "$claim_bytes_idem" 300 1.0
 	bench_record "WAL a claim, with its commit" bytes "INSERT ON CONFLICT RETURNING" "$claim_bytes_idem" "$claim_bytes_hand"
-	bench_record "WAL a repeat" bytes "none" "$(claim_wal two known)" 1
+	bench_record "bytes on disk a claim, $claim_keys keys" bytes "the bar of 180 bytes" \
+		"$(bench_ask "SELECT round(pg_total_relation_size('idem.anchor') / count(*)::numeric, 1) FROM idem.anchor")" 180 1.0
 }
 
 claim_scripts
@@ -233,5 +227,6 @@ for claim_clients in 1 2 8; do
 done
 bench_restart "fsync = on" "synchronous_commit = on"
 claim_clients 8 fresh "fresh keys, 8 clients, fsync on" 1.0
-claim_bytes
+bench_restart "full_page_writes = off"
+bench_record "WAL a repeat" bytes "none" "$(claim_wal two known)" 1
 claim_many_keys

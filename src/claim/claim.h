@@ -117,6 +117,7 @@ typedef struct IdemKey
 /*
  * A scan of the unique index with a dirty snapshot, made by the first probe
  * and kept until the table is closed: many keys may be probed in one call.
+ * The scan points to the snapshot, so neither is ever copied.
  */
 typedef struct IdemProbe
 {
