@@ -1,15 +1,70 @@
-# money.sh - sizes of the indexes that the last round built
+# shellcheck shell=sh disable=SC2016,SC2086,SC2154
+# money.sh - sizes, instructions, and what bigint itself gets; read in by run.sh
 
-for column in a r; do
-	case $column in
-		a)	index="index size, distinct" ;;
-		*)	index="index size, repeated" ;;
-	esac
-	for kind in "bigint b 1.00" "numeric(20,6) n" "money c"; do
-		# shellcheck disable=SC2086 # name, suffix and bar
-		set -- $kind
-		bench_record "$index" MB "$1" \
-			"(SELECT round(pg_relation_size('bench.amount_m_$column') / 1e6, 1))" \
-			"(SELECT round(pg_relation_size('bench.amount_${2}_$column') / 1e6, 1))" ${3:-}
+# The median of a variant, of the whole or without the scan of the same round.
+money_median()
+{
+	echo "(SELECT round(percentile_disc(0.5) WITHIN GROUP (ORDER BY v.cpu_ms ${3:+- b.cpu_ms})::numeric, 1)
+		FROM bench.run v ${3:+JOIN bench.run b USING (part, what, round)}
+		WHERE v.part = 'money' AND v.what = '$1' AND v.variant = '$2' ${3:+AND b.variant = '$3'})"
+}
+
+# The sizes of the indexes that the last round built.
+money_sizes()
+{
+	for column in a r; do
+		case $column in
+			a)	index="index size, distinct" ;;
+			*)	index="index size, repeated" ;;
+		esac
+		for kind in "bigint b 1.00" "numeric(20,6) n" "money c"; do
+			set -- $kind
+			bench_record "$index" MB "$1" \
+				"(SELECT round(pg_relation_size('bench.amount_m_$column') / 1e6, 1))" \
+				"(SELECT round(pg_relation_size('bench.amount_${2}_$column') / 1e6, 1))" ${3:-}
+		done
 	done
-done
+}
+
+# The whole of what has a bar without its scan, and bigint in idem's place: what
+# the best 64-bit number can get.
+money_bigint()
+{
+	for what in sum filter; do
+		bench_record "$what" "ms of CPU" "numeric(20,6)" \
+			"$(money_median "$what" idem)" "$(money_median "$what" 'numeric(20,6)')"
+		bench_record "$what, bigint for idem" "ms of CPU" "numeric(20,6)" \
+			"$(money_median "$what" bigint)" "$(money_median "$what" 'numeric(20,6)')"
+		bench_record "$what, bigint for idem" "ms of CPU" "numeric(20,6) (added to the scan)" \
+			"$(money_median "$what" bigint 'the scan')" "$(money_median "$what" 'numeric(20,6)' 'the scan')"
+	done
+	for other in "numeric(20,6)" money; do
+		bench_record "order by, bigint for idem" "ms of CPU" "$other" \
+			"$(money_median 'order by' bigint)" "$(money_median 'order by' "$other")"
+	done
+}
+
+# The instructions of a statement over 2,000 rows, whatever else the machine
+# does; %s in it is the suffix of the type.
+money_instructions()
+{
+	for suffix in m b; do
+		echo "$2" | sed "s/%s/$suffix/" >"$tmp/tmp/money.pgbench"
+		eval "counted_$suffix=\$(bench_instructions $tmp/tmp/money.pgbench 100)"
+	done
+	bench_record "$1, 2,000 rows" instructions bigint "$counted_m" "$counted_b" 1.05
+}
+
+money_sizes
+money_bigint
+if bench_counted "fsync = off" "synchronous_commit = off" "jit = off" "autovacuum = off"; then
+	for suffix in m b; do
+		bench_ask "CREATE UNLOGGED TABLE bench.few_$suffix AS SELECT a FROM bench.amount_$suffix LIMIT 2000;
+			ANALYZE bench.few_$suffix" >/dev/null
+	done
+	money_instructions sum "SELECT sum(a) FROM bench.few_%s;"
+	money_instructions filter "SELECT count(*) FROM bench.few_%s WHERE a > '0';"
+	money_instructions "order by" "SELECT a FROM bench.few_%s ORDER BY a OFFSET 1999;"
+	money_instructions "index build" "CREATE INDEX few ON bench.few_%s (a); DROP INDEX bench.few;"
+	bench_uncounted
+fi
