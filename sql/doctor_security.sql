@@ -176,6 +176,34 @@ SELECT say('SELECT * FROM idem.remaining(''taken'', ''account 4711'')');
 SELECT say('SELECT * FROM idem.history(''secret'', ''account 4711'')');
 RESET ROLE;
 
+-- ------------------------------ a machine obeys its owner, not who names it
+-- in a trigger of his own: that neither takes part in its next version nor
+-- stops it, until somebody with a say declares it.
+CREATE ROLE regress_idem_sec_owner;
+GRANT USAGE, CREATE ON SCHEMA doctor_security TO regress_idem_sec_owner;
+SET ROLE regress_idem_sec_owner;
+CREATE FUNCTION next_version(states text) RETURNS text LANGUAGE sql AS $$
+    SELECT doctor_security.say(format('SELECT idem.define_machine(''doctor_security_own'', %L, loosen => ''more'')',
+        E'stateDiagram-v2\n[*] --> a\n' || (SELECT string_agg(format(E'a --> %1$s\n%1$s --> [*]\n', s), '') FROM string_to_table(states, ' ') s))) $$;
+SELECT next_version('b');
+SET ROLE regress_idem_sec;
+CREATE TABLE mine (id int PRIMARY KEY, status text);
+SELECT idem.guard_states('mine', 'status', 'doctor_security_own');
+CREATE TRIGGER t AFTER INSERT OR DELETE OR UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION
+    idem.keep_states('column=status', 'machine=doctor_security_own', 'repeat=refuse', 'delete=never', 'history=false');
+ALTER TABLE mine ENABLE ALWAYS TRIGGER t;
+INSERT INTO mine VALUES (1, 'a');
+SET ROLE regress_idem_sec_owner;
+SELECT next_version('b c');
+RESET ROLE;
+CREATE TABLE ours (id int PRIMARY KEY, status text);
+SELECT idem.guard_states('ours', 'status', 'doctor_security_own');
+SET ROLE regress_idem_sec_owner;
+SELECT next_version('b c d');
+RESET ROLE;
+SELECT next_version('b c d');
+DROP TABLE mine, ours;
+
 -- --------------------------------------- names that want to be more than names
 CREATE TABLE "it's %s" (id int PRIMARY KEY, "the 'cap' %" numeric NOT NULL, "cur,{}""" text NOT NULL, status text);
 CREATE TABLE "they're %L" (id int PRIMARY KEY, "of\its" int NOT NULL REFERENCES "it's %s", amount numeric NOT NULL, currency text NOT NULL, "state=" text NOT NULL);
@@ -205,5 +233,5 @@ SELECT outcome FROM idem.transition('"it''s %s"', '1', 'paid');
 SELECT idem.drop_guard('"they''re %L"', 'limit', reason => 'it''s \ over');
 
 DROP SCHEMA doctor_security CASCADE;
-DROP OWNED BY regress_idem_sec;
-DROP ROLE regress_idem_sec;
+DROP OWNED BY regress_idem_sec, regress_idem_sec_owner;
+DROP ROLE regress_idem_sec, regress_idem_sec_owner;

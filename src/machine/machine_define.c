@@ -19,6 +19,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -295,10 +296,45 @@ check_live_rows(const char *name, const IdemDiagram *diagram,
 	table_close(rel, NoLock);
 }
 
+/*
+ * Was the guard put on by somebody who may say what the machine guards?  Any
+ * role can create a trigger that names a machine, on a table of its own; that
+ * gives it no say in what becomes of the machine.  A declaration by a role
+ * that is gone counts.  Connected to SPI.
+ *
+ * SELECT ... FROM idem.change_log, by the table and the owner of the machine
+ */
+static bool
+is_consented(Oid relid, const char *owner)
+{
+	Oid			types[2] = {OIDOID, NAMEOID};
+	Datum		values[2];
+	Relation	log = table_openrv(makeRangeVar("idem", "change_log", -1),
+								   AccessShareLock);
+	IdemIdentity saved;
+	bool		found;
+
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = DirectFunctionCall1(namein, CStringGetDatum(owner));
+	idem_become_declarer(log, &saved);
+	if (SPI_execute_with_args("SELECT FROM pg_catalog.pg_class c"
+							  " WHERE c.oid = $1 AND pg_catalog.pg_has_role(c.relowner, $2, 'MEMBER')"
+							  " UNION ALL SELECT FROM idem.change_log l"
+							  " LEFT JOIN pg_catalog.pg_roles r ON r.rolname = l.role"
+							  " WHERE l.relation = $1 AND l.kind = 'states' AND l.action = 'declared'"
+							  " AND (r.oid IS NULL OR pg_catalog.pg_has_role(r.oid, $2, 'MEMBER'))",
+							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read idem.change_log");
+	found = SPI_processed > 0;
+	idem_restore_identity(&saved);
+	table_close(log, AccessShareLock);
+	return found;
+}
+
 /* Every table that the machine guards has to agree. */
 static void
-check_guarded(const char *name, const IdemDiagram *before, List *changes,
-			  bool may_strand)
+check_guarded(const char *name, const char *owner, const IdemDiagram *before,
+			  List *changes, bool may_strand)
 {
 	char	   *concerned = concerned_states(before, changes);
 	bool		any = memchr(concerned, 1, idem_state_count(before)) != NULL ||
@@ -310,8 +346,12 @@ check_guarded(const char *name, const IdemDiagram *before, List *changes,
 		IdemGuarded *guarded = lfirst(lc);
 
 		if (!object_ownercheck(RelationRelationId, guarded->relid, GetUserId()))
+		{
+			if (!is_consented(guarded->relid, owner))
+				continue;
 			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE,
 						   get_rel_name(guarded->relid));
+		}
 		if (any)
 			check_live_rows(name, before, concerned, guarded, may_strand);
 	}
@@ -388,7 +428,7 @@ define_next(const char *name, text *source, const IdemDiagram *diagram,
 						row->version, name, before.error_line, before.reason)));
 	changes = idem_machine_diff(&before, diagram);
 	check_loosening(name, changes, loosen);
-	check_guarded(name, &before, changes, tighten != NULL);
+	check_guarded(name, row->owner, &before, changes, tighten != NULL);
 	insert_version(name, row->version + 1, source, row->owner, loosen, tighten);
 	return changes;
 }
