@@ -51,6 +51,11 @@ SAVEPOINT s;
 DROP TRIGGER idem_fixed ON payment;
 ROLLBACK TO s;
 ALTER TABLE payment ADD COLUMN other int;
+-- what a command did before it failed is no matter of the next one
+SAVEPOINT t;
+ALTER TABLE payment DROP currency, ADD CONSTRAINT never CHECK (false);
+ROLLBACK TO t;
+ALTER TABLE payment ADD COLUMN another int;
 ROLLBACK;
 
 -- ------------------------------------------------------------------- columns
