@@ -106,6 +106,18 @@ foreach my $level ([ 'read committed', 400, 150 ], [ 'repeatable read', 200, 10 
 		{ "worker$n\@6" => $worker, "inspector$n\@1" => $inspector, "reader$n\@1" => $reader =~ s/MANY/$many/r });
 }
 
+# Few keys that change all the time, and whoever looks them up: a probe that
+# passes the place of the new version before it is there finds neither.
+ask(q{SELECT idem.create_scope('hot', 'outside', '{}', lease => '1 hour');
+	SELECT idem.reserve('hot', 'hot-' || i) FROM generate_series(1, 200) i});
+$node->pgbench('-n -c 8 -j 2 -t 400', 0, [qr{processed: 3200/3200}], [qr{^$}], 'four keys change, and are looked up',
+	{ 'beat@9' => <<'SQL1', 'look@1' => <<'SQL2' });
+\set k random(1, 4)
+SELECT outcome FROM idem.heartbeat('hot', 'hot-' || :k, 1);
+SQL1
+INSERT INTO told SELECT l.key, l.outcome FROM generate_series(1, 400) i, idem.lookup('hot', 'hot-' || 1 + i % 4) l WHERE l.outcome <> 'in_progress';
+SQL2
+
 # The long form: the same with new keys, cut off again and again.
 my $rounds = 0;
 while (ask('SELECT count(*) FROM sent') < $wanted)
