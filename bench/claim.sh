@@ -9,11 +9,6 @@
 # needs, and all seventeen: a client that asks for all of them pays for the
 # description of each, in every execution, whatever filled them.
 #
-# A thousand keys in ascending order take fewer instructions by idem than by the
-# INSERT and yet more time: the INSERT finds each in the leaf page of the one
-# before, a digest finds its own far from all others, in memory that no cache of
-# the processor holds.
-#
 #	IDEM_BENCH_SECONDS	of each run with clients (10)
 #	IDEM_BENCH_KEYS		keys in the large table (10000000)
 

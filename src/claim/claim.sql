@@ -68,7 +68,7 @@ ALTER TABLE idem.anchor
     ALTER COLUMN key SET STORAGE PLAIN,
     ALTER COLUMN fingerprint SET STORAGE PLAIN;
 COMMENT ON TABLE idem.anchor IS 'one row for every idempotency key ever claimed, for good';
-COMMENT ON COLUMN idem.anchor.digest IS 'first 16 bytes of SHA-256 of scope id (4 bytes, big endian) and key';
+COMMENT ON COLUMN idem.anchor.digest IS 'of scope id (4 bytes, big endian) and key: CRC-32C without the last 3 bytes of the key, then 12 bytes of SHA-256; so keys that are counted up lie beside each other';
 COMMENT ON COLUMN idem.anchor.first_seen IS 'when the key was claimed, by the clock of the database';
 COMMENT ON COLUMN idem.anchor.scope IS 'id of the scope';
 COMMENT ON COLUMN idem.anchor.state IS 'c: claimed, which once committed means succeeded; s: succeeded and completed; d: and the response was dropped after the retention of the scope';

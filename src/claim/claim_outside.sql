@@ -32,7 +32,7 @@ ALTER TABLE idem.reservation
     ALTER COLUMN nonce SET STORAGE PLAIN;
 CREATE INDEX reservation_due ON idem.reservation (scope, due_at) WHERE due_at IS NOT NULL;
 COMMENT ON TABLE idem.reservation IS 'one row for every key of an effect outside, from its reservation or its fence on, for good';
-COMMENT ON COLUMN idem.reservation.digest IS 'first 16 bytes of SHA-256 of scope id (4 bytes, big endian) and key';
+COMMENT ON COLUMN idem.reservation.digest IS 'of scope id (4 bytes, big endian) and key: CRC-32C without the last 3 bytes of the key, then 12 bytes of SHA-256; so keys that are counted up lie beside each other';
 COMMENT ON COLUMN idem.reservation.first_seen IS 'when the key was first reserved or fenced, by the clock of the database';
 COMMENT ON COLUMN idem.reservation.scope IS 'id of the scope';
 COMMENT ON COLUMN idem.reservation.state IS 'r: reserved; d: dispatched; u: unknown; l: released; s: succeeded; f: failed; n: fenced, will never run';
