@@ -47,35 +47,38 @@ ask(q{
 	SELECT idem.reserve('pay', 'k' || i, '{"amount": 1}', lease => '1 us') FROM generate_series(1, 300) i;
 });
 
+# (No \if within another: in a part that is skipped, the pgbench of 16.4 takes it
+# for an \elif.)
 my $worker = <<'SQL';
 \set k random(1, 400)
 \set dice random(1, 10)
 SELECT coalesce(token, 0) AS token FROM idem.reserve('pay', 'k' || :k, '{"amount": "1.0"}') \gset
-\if :token > 0
-\if :dice = 1
+\set mine :token > 0
+\if :mine and :dice = 1
 SELECT outcome FROM idem.release('pay', 'k' || :k, :token);
-\elif :dice = 2
+\elif :mine and :dice = 2
 \sleep 3 ms
 SELECT outcome FROM idem.heartbeat('pay', 'k' || :k, :token);
 \endif
-\if :dice > 1
-\if :dice < 4
+\if :mine and :dice > 1 and :dice < 4
 \sleep 5 ms
 \endif
+\set granted false
+\if :mine and :dice > 1
 CALL idem.dispatch('pay', 'k' || :k, :token) \gset
+\endif
 \if :granted
 INSERT INTO sent VALUES ('k' || :k, :attempt, :token);
-\if :dice < 6
+\endif
+\set done 0
+\if :granted and :dice < 6
 SELECT outcome FROM idem.complete('pay', 'k' || :k, :token, 'unknown');
-\elif :dice < 10
+\elif :granted and :dice < 10
 \sleep 4 ms
 SELECT (outcome = 'succeeded')::int AS done FROM idem.complete('pay', 'k' || :k, :token, 'succeeded', '{"bank": 1}') \gset
+\endif
 \if :done
 INSERT INTO paid VALUES ('k' || :k, :attempt);
-\endif
-\endif
-\endif
-\endif
 \endif
 SQL
 my $inspector = <<'SQL';
