@@ -79,6 +79,13 @@ ALTER TABLE refund ALTER CONSTRAINT refund_payment DEFERRABLE;
 ALTER TABLE payment DROP CONSTRAINT idem_limit_refunded;
 ALTER TABLE payment RENAME CONSTRAINT idem_limit_refunded TO something;
 ALTER TABLE payment DROP CONSTRAINT payment_pkey CASCADE;
+-- a key that transitions name their rows by may be replaced, and not taken away
+BEGIN;
+CREATE TABLE keyed (id int CONSTRAINT keyed_pkey PRIMARY KEY, status text);
+SELECT idem.guard_states('keyed', 'status', 'doctor_ddl');
+ALTER TABLE keyed DROP CONSTRAINT keyed_pkey, ADD CONSTRAINT keyed_key PRIMARY KEY (id);
+ALTER TABLE keyed DROP CONSTRAINT keyed_key;
+ROLLBACK;
 
 -- -------------------------------------------------- tables, rules, functions
 ALTER TABLE journal SET UNLOGGED;
