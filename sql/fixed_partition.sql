@@ -128,6 +128,12 @@ GRANT UPDATE, SELECT ON payment TO regress_idem_fixed_part;
 SET ROLE regress_idem_fixed_part;
 UPDATE payment SET amount = 0 WHERE id = 1;
 RESET ROLE;
+-- One who may read neither of them is told no value.
+REVOKE SELECT ON payment FROM regress_idem_fixed_part;
+GRANT SELECT (id) ON payment TO regress_idem_fixed_part;
+SET ROLE regress_idem_fixed_part;
+UPDATE payment SET amount = 0 WHERE id = 1;
+RESET ROLE;
 
 -- The guard stands on the table at the top.
 SELECT idem.guard_fixed('payment_1', '{status}');
