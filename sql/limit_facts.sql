@@ -191,6 +191,8 @@ SELECT * FROM budget;
 -- a fact beyond what an integer holds
 INSERT INTO use VALUES (3, 1, 2147483647, 'done'), (4, 1, 2147483647, 'done');
 UPDATE budget SET amount = 10;
+-- it grows and does not shrink, not even where there is room
+UPDATE budget SET amount = 149;
 
 -- How many, and for how long.
 CREATE TABLE trade (id int PRIMARY KEY, amount int NOT NULL, paid_at timestamptz);

@@ -233,11 +233,11 @@ RESET SESSION AUTHORIZATION;
 -- -------------------------------------------------------- repeat and delete
 -- strict: a whole row saved again is a repeat, too
 SELECT * FROM refused($$UPDATE secret SET status = 'created', note = 'n', other = 'o' WHERE id = 1$$);
--- On a table of two columns naming both says nothing.
-CREATE TABLE narrow (id int PRIMARY KEY, status text);
+-- One column beside the state: to name it, too, says nothing.
+CREATE TABLE narrow (id int PRIMARY KEY, status text, note text);
 SELECT idem.guard_states('narrow', 'status', 'guard_payment', delete => 'final');
 INSERT INTO narrow VALUES (1, 'created'), (2, 'created');
-SELECT * FROM refused($$UPDATE narrow SET status = 'created'$$);
+SELECT * FROM refused($$UPDATE narrow SET status = 'created', note = 'n'$$);
 -- final: finished rows may be archived, others not, and TRUNCATE not
 SELECT * FROM refused($$DELETE FROM narrow WHERE id = 1$$);
 UPDATE narrow SET status = 'failed' WHERE id = 1;
