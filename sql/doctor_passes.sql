@@ -57,6 +57,15 @@ SELECT regexp_replace(finding, ' by .*, allowed', ' ..., allowed') AS finding
     FROM idem.doctor() WHERE object LIKE '%doctor_passes.parts%' ORDER BY doctor.finding COLLATE "C";
 SELECT action, kind, name, reason FROM idem.change_log WHERE relation = 'parts'::regclass AND action <> 'declared' ORDER BY id;
 
+-- With a reason a guarded column goes, and nothing is written until the guard goes, too.
+SET idem.allow_unguarded = 'amounts are kept elsewhere';
+ALTER TABLE payment DROP amount;
+RESET idem.allow_unguarded;
+SELECT action, kind, name, reason FROM idem.change_log WHERE relation = 'payment'::regclass AND action <> 'declared' ORDER BY id;
+SELECT regexp_replace(finding, ' by .*, allowed', ' ..., allowed') AS finding
+    FROM idem.doctor() WHERE object LIKE '%doctor_passes.payment%' ORDER BY doctor.finding COLLATE "C";
+UPDATE payment SET note = DEFAULT;
+
 -- Of tables that were not named, a partition of somebody else is left alone.
 ALTER TABLE parts OWNER TO regress_idem_doctor_passes;
 SET idem.allow_unguarded = 'test';
