@@ -126,23 +126,31 @@ claim_wal()
 	bench_ask "SELECT round((pg_current_wal_insert_lsn() - '$claim_before'::pg_lsn) / 20000.0)"
 }
 
-# The key of 20 bytes of a number, in no order.
+# A key of 20 bytes for a number: claim_key_of counted|random NUMBER
 claim_key_of()
 {
-	echo "left(md5(($1)::text), 20)"
+	case $1 in
+		counted)	echo "'20261122' || lpad(($2)::text, 12, '0')" ;;
+		random)		echo "left(md5(($2)::text), 20)" ;;
+	esac
 }
 
 # CPU microseconds of one key in a statement of 20,000, of the cheapest of five:
-# claim_cost idem|hand fresh|known UPTO
+# claim_cost idem|hand counted|random fresh|repeated UPTO
+# What is repeated is a stretch of counted keys, as a queue delivers it again,
+# or random ones of any age.
 claim_cost()
 {
 	for claim_round in 1 2 3 4 5; do
-		claim_number="-20000 * ($3::bigint / 1000 + $claim_round) - i"
-		[ "$2" = fresh ] || claim_number="1 + (i::bigint * 7919 + $claim_round * 104729) % $3"
+		case $2-$3 in
+			*-fresh)	claim_number="1000000000 + 20000 * ($4::bigint / 1000 + $claim_round) + i" ;;
+			counted-*)	claim_number="1 + (i + $claim_round * 104729) % ($4 / 2)" ;;
+			random-*)	claim_number="1 + (i::bigint * 7919 + $claim_round * 104729) % ($4 / 2)" ;;
+		esac
 		claim_statement="SELECT count(*) AS n FROM k, idem.claim('bench many', k.key) c \\gset"
 		[ "$1" = idem ] || claim_statement="INSERT INTO bench.hand (scope, key, status) SELECT 'bench', key, 'done' FROM k ON CONFLICT DO NOTHING;"
 		"$bin/psql" -X -q -A -t -h "$tmp" -U postgres -d postgres <<SQL
-CREATE TEMP TABLE k AS SELECT $(claim_key_of "$claim_number") AS key FROM generate_series(1, 20000) i;
+CREATE TEMP TABLE k AS SELECT $(claim_key_of "$2" "$claim_number") AS key FROM generate_series(1, 20000) i;
 SELECT bench.cpu_ms() AS started \\gset
 $claim_statement
 SELECT round(((bench.cpu_ms() - :started) / 20)::numeric, 3);
@@ -150,11 +158,12 @@ SQL
 	done | sort -g | head -n 1
 }
 
-# The keys of two numbers of thousands and between, for both ways, a thousand a
-# statement and a transaction: claim_fill FROM TO
+# The keys of two numbers of thousands and between, half of them counted and
+# half random, for both ways, a thousand a statement and a transaction:
+# claim_fill FROM TO
 claim_fill()
 {
-	claim_keys_of="ARRAY(SELECT $(claim_key_of "j * 1000 + i") FROM generate_series(1, 1000) i)"
+	claim_keys_of="ARRAY(SELECT unnest(ARRAY[$(claim_key_of counted "j * 500 + i"), $(claim_key_of random "j * 500 + i")]) FROM generate_series(1, 500) i)"
 	"$bin/psql" -X -q -h "$tmp" -U postgres -d postgres <<SQL
 DO \$d\$ BEGIN FOR j IN $1 .. $2 - 1 LOOP
 	PERFORM FROM idem.claim_many('bench many', $claim_keys_of);
@@ -168,7 +177,20 @@ SQL
 	bench_ask "CHECKPOINT" >/dev/null
 }
 
-# What a number of keys adds to the cost of one.  The server has a quarter of
+# All costs of one key, in the order in which they are recorded: claim_costs UPTO
+claim_costs()
+{
+	for claim_kind in "counted fresh" "counted repeated" "random fresh" "random repeated"; do
+		for claim_way in idem hand; do
+			# shellcheck disable=SC2086 # two words
+			claim_cost $claim_way $claim_kind "$1"
+		done
+	done
+}
+
+# What a number of keys adds to the cost of one.  The bar is for keys as people
+# number their messages and orders; of random ones each lies in memory that no
+# cache of the processor holds, by any index.  The server has a quarter of
 # the machine's memory, as its documentation advises, or reading from the
 # operating system would be measured too.
 claim_many_keys()
@@ -178,25 +200,19 @@ claim_many_keys()
 	bench_ask "TRUNCATE idem.anchor, bench.hand" >/dev/null
 	bench_ask "SELECT idem.create_scope('bench many', effect => 'inside', fields => '{}')" >/dev/null
 	claim_fill 0 100
-	for claim_way in idem hand; do
-		for claim_kind in fresh known; do
-			eval "claim_small_${claim_way}_$claim_kind=\$(claim_cost $claim_way $claim_kind 100000)"
-		done
-	done
+	claim_costs 100000 >"$tmp/tmp/claim_small"
 	claim_fill 100 $((claim_keys / 1000))
-	for claim_way in idem hand; do
-		for claim_kind in fresh known; do
-			eval "claim_large_${claim_way}_$claim_kind=\$(claim_cost $claim_way $claim_kind $claim_keys)"
-		done
-	done
-	for claim_kind in fresh known; do
-		claim_what="a $claim_kind key, $claim_keys keys known"
-		eval "claim_four=\"\$claim_small_idem_$claim_kind \$claim_large_idem_$claim_kind \$claim_small_hand_$claim_kind \$claim_large_hand_$claim_kind\""
-		# shellcheck disable=SC2086 # four numbers
-		set -- $claim_four
-		bench_record "$claim_what" "us of CPU" "with 100000 known" "$2" "$1" 1.3
+	claim_costs "$claim_keys" >"$tmp/tmp/claim_large"
+	# shellcheck disable=SC2046 # sixteen numbers
+	set -- $(paste -d ' ' "$tmp/tmp/claim_small" "$tmp/tmp/claim_large")
+	for claim_what in "fresh key, counted up" "repeated key, counted up" "fresh key, random" "repeated key, random"; do
+		claim_bar=1.3
+		[ "${claim_what%random}" = "$claim_what" ] || claim_bar=NULL
+		claim_what="$claim_what, $claim_keys keys known"
+		bench_record "$claim_what" "us of CPU" "with 100000 known" "$2" "$1" $claim_bar
 		bench_record "$claim_what" "us of CPU" "INSERT ON CONFLICT" "$2" "$4"
-		bench_record "$claim_what, INSERT ON CONFLICT itself" "us of CPU" "with 100000 known" "$4" "$3"
+		bench_record "$claim_what, INSERT itself" "us of CPU" "with 100000 known" "$4" "$3"
+		shift 4
 	done
 	claim_bytes_idem=$(claim_wal two fresh)
 	claim_bytes_hand=$(claim_wal hand fresh)

@@ -123,20 +123,21 @@ CREATE SEQUENCE day;
 CREATE FUNCTION key_in(state text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	k text := to_char(date '1900-01-01' + nextval('day')::int, 'YYYYMMDD-') || 'x';
-	r idem.reservation;
 BEGIN
 	DELETE FROM idem.reservation;
 	DELETE FROM idem.anchor;
 	DELETE FROM idem.late_result;
 	DELETE FROM idem.evidence;
-	INSERT INTO idem.reservation
-		SELECT encode(substr(sha256(int4send(scope) || convert_to(k, 'UTF8')), 1, 16), 'hex')::uuid, first_seen, scope, t.state, k,
-			fingerprint, response, request, nonce, token, attempt, step, lease_until, dispatched_at, finished_at,
-			CASE WHEN due_at IS NOT NULL THEN clock_timestamp() - interval '1 s' END, fenced_at, concern, dropped
-		FROM template t WHERE met = $1;
-	INSERT INTO idem.anchor
-		SELECT encode(substr(sha256(int4send(scope) || convert_to(k, 'UTF8')), 1, 16), 'hex')::uuid, first_seen, scope, t.state, k, fingerprint, response
-		FROM template_inside t WHERE met = $1;
+	PERFORM idem.reserve('pairs', k) FROM template t WHERE t.met = $1;
+	UPDATE idem.reservation r SET (first_seen, state, fingerprint, response, request, nonce, token, attempt, step, lease_until,
+			dispatched_at, finished_at, due_at, fenced_at, concern, dropped) =
+			(t.first_seen, t.state, t.fingerprint, t.response, t.request, t.nonce, t.token, t.attempt, t.step, t.lease_until,
+			t.dispatched_at, t.finished_at, CASE WHEN t.due_at IS NOT NULL THEN clock_timestamp() - interval '1 s' END,
+			t.fenced_at, t.concern, t.dropped)
+		FROM template t WHERE t.met = $1;
+	PERFORM idem.claim('inside', k) FROM template_inside t WHERE t.met = $1;
+	UPDATE idem.anchor a SET (first_seen, state, fingerprint, response) = (t.first_seen, t.state, t.fingerprint, t.response)
+		FROM template_inside t WHERE t.met = $1;
 	RETURN k;
 END $$;
 CREATE FUNCTION left_as(k text) RETURNS text LANGUAGE sql RETURN (
