@@ -30,13 +30,13 @@ money_sizes()
 # the best 64-bit number can get.
 money_bigint()
 {
-	for what in sum filter; do
-		bench_record "$what" "ms of CPU" "numeric(20,6)" \
-			"$(money_median "$what" idem)" "$(money_median "$what" 'numeric(20,6)')"
-		bench_record "$what, bigint for idem" "ms of CPU" "numeric(20,6)" \
-			"$(money_median "$what" bigint)" "$(money_median "$what" 'numeric(20,6)')"
-		bench_record "$what, bigint for idem" "ms of CPU" "numeric(20,6) (added to the scan)" \
-			"$(money_median "$what" bigint 'the scan')" "$(money_median "$what" 'numeric(20,6)' 'the scan')"
+	for money_what in sum filter; do
+		bench_record "$money_what" "ms of CPU" "numeric(20,6)" \
+			"$(money_median "$money_what" idem)" "$(money_median "$money_what" 'numeric(20,6)')"
+		bench_record "$money_what, bigint for idem" "ms of CPU" "numeric(20,6)" \
+			"$(money_median "$money_what" bigint)" "$(money_median "$money_what" 'numeric(20,6)')"
+		bench_record "$money_what, bigint for idem" "ms of CPU" "numeric(20,6) (added to the scan)" \
+			"$(money_median "$money_what" bigint 'the scan')" "$(money_median "$money_what" 'numeric(20,6)' 'the scan')"
 	done
 	for other in "numeric(20,6)" money; do
 		bench_record "order by, bigint for idem" "ms of CPU" "$other" \
