@@ -276,8 +276,8 @@ idem_money_sum_currency_combine(PG_FUNCTION_ARGS)
 	CurrencySum *state = get_currency_sum(fcinfo);
 	CurrencySum *other;
 
-	/* a worker without rows has no state, and nothing to combine */
-	Assert(!PG_ARGISNULL(1));
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(state);
 	other = (CurrencySum *) PG_GETARG_POINTER(1);
 	if (other->currency != NULL)
 		keep_currency(fcinfo, state, other->currency);
