@@ -249,7 +249,8 @@ CREATE FUNCTION judge(c scene) RETURNS text LANGUAGE sql RETURN (
 	SELECT CASE
 		WHEN c.fate = 'rolled back' AND (c.answer, c.left_as) = (alone.answer, alone.left_as) THEN 'after'
 		WHEN c.fate <> 'rolled back' AND (c.answer, c.left_as) = (ab.answer, ab.left_as) THEN
-			CASE WHEN c.level_b <> 'read committed' AND (c.waited OR c.fate = 'earlier') AND
+			-- (what is past the horizon is told as it is committed now, whatever the snapshot)
+			CASE WHEN c.level_b <> 'read committed' AND c.answer !~ '^expired' AND (c.waited OR c.fate = 'earlier') AND
 					split_part(only_a.left_as, 'late', 1) <> split_part(nothing.left_as, 'late', 1) AND
 					c.left_as <> only_a.left_as THEN NULL
 				ELSE 'after' END
