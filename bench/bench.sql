@@ -2,8 +2,9 @@
 --
 -- A part (a file of this folder) has several pieces of work, each done by idem
 -- and in other ways.  measure() runs all variants of a part once a round, each
--- in a transaction of its own, and turns the order around in every other
--- round, so that a busy machine meets all of them alike.  Measured are the
+-- in a transaction of its own.  Every other round goes backward, and after two
+-- rounds another variant comes first, so that a busy machine, and what one
+-- variant leaves behind for the next, meet all of them alike.  Measured are the
 -- processor time of the backend, where the kernel tells it, and the time on
 -- the clock.  What is reported is the median over the rounds of the ratio
 -- within a round; a bar says what the ratio should be.
@@ -66,8 +67,8 @@ BEGIN
     FOR r IN 0 .. rounds LOOP
         FOR v IN
             SELECT * FROM bench.variant WHERE part = measured
-            ORDER BY what, CASE WHEN r % 2 = 0 THEN variant END,
-                     CASE WHEN r % 2 = 1 THEN variant END DESC
+            ORDER BY what, CASE r % 2 WHEN 0 THEN 1 ELSE -1 END *
+                     ((row_number() OVER (PARTITION BY what ORDER BY variant) + r / 2) % count(*) OVER (PARTITION BY what))
         LOOP
             IF v.before IS NOT NULL THEN
                 EXECUTE replace(v.before, '{round}', r::text);

@@ -44,8 +44,8 @@ money_bigint()
 	done
 }
 
-# The instructions of a statement over 2,000 rows, whatever else the machine
-# does; %s in it is the suffix of the type.
+# The instructions of a statement over 2,000 rows, of which 50 have the same r,
+# whatever else the machine does; %s in it is the suffix of the type.
 money_instructions()
 {
 	for suffix in m b; do
@@ -59,12 +59,14 @@ money_sizes
 money_bigint
 if bench_counted "fsync = off" "synchronous_commit = off" "jit = off" "autovacuum = off"; then
 	for suffix in m b; do
-		bench_ask "CREATE UNLOGGED TABLE bench.few_$suffix AS SELECT a FROM bench.amount_$suffix LIMIT 2000;
+		bench_ask "CREATE UNLOGGED TABLE bench.few_$suffix AS
+			SELECT a, r FROM (SELECT *, ctid AS at FROM bench.amount_$suffix ORDER BY r LIMIT 2000) f ORDER BY at;
 			ANALYZE bench.few_$suffix" >/dev/null
 	done
 	money_instructions sum "SELECT sum(a) FROM bench.few_%s;"
 	money_instructions filter "SELECT count(*) FROM bench.few_%s WHERE a > '0';"
 	money_instructions "order by" "SELECT a FROM bench.few_%s ORDER BY a OFFSET 1999;"
-	money_instructions "index build" "CREATE INDEX few ON bench.few_%s (a); DROP INDEX bench.few;"
+	money_instructions "index build, distinct" "CREATE INDEX few ON bench.few_%s (a); DROP INDEX bench.few;"
+	money_instructions "index build, repeated" "CREATE INDEX few ON bench.few_%s (r); DROP INDEX bench.few;"
 	bench_uncounted
 fi

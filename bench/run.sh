@@ -168,7 +168,7 @@ idem_build "$tmp/build.log" || die "building failed"
 idem_step "$tmp/build.log" "building the modules of the benchmarks" \
 	make -s -C "$src/bench" with_llvm=no PG_CONFIG="$bin/pg_config" all install
 idem_cluster "fsync = off" "synchronous_commit = off" "jit = off" \
-	"shared_buffers = 1GB" "max_wal_size = 8GB" "work_mem = 512MB" \
+	"shared_buffers = 4GB" "max_wal_size = 8GB" "work_mem = 512MB" \
 	"maintenance_work_mem = 512MB" "max_parallel_workers_per_gather = 0" \
 	"max_parallel_maintenance_workers = 0" "autovacuum = off"
 
