@@ -45,14 +45,15 @@ money_bigint()
 }
 
 # The instructions of a statement over 2,000 rows, of which 50 have the same r,
-# whatever else the machine does; %s in it is the suffix of the type.
+# whatever else the machine does: money_instructions WHAT STATEMENT [BAR].  %s
+# in the statement is the suffix of the type.
 money_instructions()
 {
 	for suffix in m b; do
-		echo "$2" | sed "s/%s/$suffix/" >"$tmp/tmp/money.pgbench"
+		echo "$2" | sed "s/%s/$suffix/g" >"$tmp/tmp/money.pgbench"
 		eval "counted_$suffix=\$(bench_instructions $tmp/tmp/money.pgbench 100)"
 	done
-	bench_record "$1, 2,000 rows" instructions bigint "$counted_m" "$counted_b" 1.05
+	bench_record "$1, 2,000 rows" instructions bigint "$counted_m" "$counted_b" "${3:-1.05}"
 }
 
 money_sizes
@@ -61,12 +62,22 @@ if bench_counted "fsync = off" "synchronous_commit = off" "jit = off" "autovacuu
 	for suffix in m b; do
 		bench_ask "CREATE UNLOGGED TABLE bench.few_$suffix AS
 			SELECT a, r FROM (SELECT *, ctid AS at FROM bench.amount_$suffix ORDER BY r LIMIT 2000) f ORDER BY at;
+			CREATE UNLOGGED TABLE bench.filled_$suffix AS SELECT a FROM bench.few_$suffix LIMIT 0;
+			COPY bench.few_$suffix (a) TO '$tmp/tmp/few_text_$suffix';
+			COPY bench.few_$suffix (a) TO '$tmp/tmp/few_binary_$suffix' (FORMAT binary);
 			ANALYZE bench.few_$suffix" >/dev/null
 	done
 	money_instructions sum "SELECT sum(a) FROM bench.few_%s;"
 	money_instructions filter "SELECT count(*) FROM bench.few_%s WHERE a > '0';"
 	money_instructions "order by" "SELECT a FROM bench.few_%s ORDER BY a OFFSET 1999;"
+	money_instructions "equi-join" "SELECT count(*) FROM bench.few_%s JOIN bench.few_%s other USING (a);" 1.10
+	money_instructions "group by" "SELECT count(*) FROM (SELECT r FROM bench.few_%s GROUP BY r) g;" 1.10
+	money_instructions "moving sum" "SELECT count(s) FROM (SELECT sum(a) OVER (ROWS 99 PRECEDING) AS s FROM bench.few_%s) w;" 0.85
 	money_instructions "index build, distinct" "CREATE INDEX few ON bench.few_%s (a); DROP INDEX bench.few;"
 	money_instructions "index build, repeated" "CREATE INDEX few ON bench.few_%s (r); DROP INDEX bench.few;"
+	for format in text binary; do
+		money_instructions "copy out, $format" "COPY bench.few_%s (a) TO '/dev/null' (FORMAT $format);"
+		money_instructions "copy in, $format" "COPY bench.filled_%s FROM '$tmp/tmp/few_${format}_%s' (FORMAT $format);"
+	done
 	bench_uncounted
 fi

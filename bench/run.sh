@@ -126,18 +126,24 @@ bench_instructions()
 	echo $(((long - short) / ${2:-400}))
 }
 
+# (Only the backends of pgbench end while it counts, the one with which it
+# looks around and the one that does the work; each leaves a file, a moment
+# after its client is gone.)
 bench_counted_run()
 {
-	$as rm -f "$tmp"/tmp/callgrind.*
-	idem_run "$tmp/pgbench.log" "$bin/pgbench" -h "$tmp" -U postgres -n \
-		-M prepared -c 1 -t "$2" -f "$1" postgres
-	# the server writes the file when the backend has ended
 	for _ in $(seq 100); do
 		[ "$(bench_ask "SELECT count(*) FROM pg_stat_activity
 			WHERE backend_type = 'client backend'")" -gt 1 ] || break
 		sleep 0.1
 	done
-	sleep 0.3
+	sleep 1
+	$as rm -f "$tmp"/tmp/callgrind.*
+	idem_run "$tmp/pgbench.log" "$bin/pgbench" -h "$tmp" -U postgres -n \
+		-M prepared -c 1 -t "$2" -f "$1" postgres
+	for _ in $(seq 100); do
+		[ "$(cat "$tmp"/tmp/callgrind.* 2>/dev/null | grep -c '^totals: ')" -lt 2 ] || break
+		sleep 0.1
+	done
 	sed -n 's/^totals: //p' "$tmp"/tmp/callgrind.* | sort -n | tail -n 1
 }
 
