@@ -2,13 +2,15 @@
 #
 #	awk -v round=N -v durable=t -f said.awk FILE...
 #
-# A file is called after the number of its worker.  A transaction whose end was not heard of is "unknown": it may have committed.
+# A file is called after the number of its worker.  A transaction whose end was
+# not heard of is "unknown": it may have committed.  Without the time after it,
+# because a fault came between, an end that was heard of has none.
 
-function flush(	i)
+function flush(ended_at,	i)
 {
 	for (i = 1; i <= rows; i++)
 		print round, durable, worker, tx, level, began, ended, \
-			(ended == "unknown" ? "\\N" : now), i, (undone[i] ? "t" : "f"), row[i]
+			(ended == "unknown" ? "\\N" : ended_at), i, (undone[i] ? "t" : "f"), row[i]
 	rows = 0
 	tx = ""
 }
@@ -20,14 +22,14 @@ BEGIN {
 
 FNR == 1 {
 	if (tx != "")
-		flush()
+		flush("\\N")
 	worker = FILENAME
 	gsub(/.*\/|\..*/, "", worker)
 	now = "\\N"
 }
 
 $1 == "tx" {
-	flush()
+	flush("\\N")
 	tx = $2
 	level = $3
 	began = now
@@ -41,7 +43,7 @@ tx == "" && $1 != "end" { next }
 $1 == "end" && NF == 2 {
 	now = $2
 	if (tx != "")
-		flush()
+		flush(now)
 	next
 }
 
@@ -76,5 +78,5 @@ $0 == "COMMIT" || $0 == "ROLLBACK" {
 
 END {
 	if (tx != "")
-		flush()
+		flush("\\N")
 }
