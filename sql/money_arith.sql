@@ -77,6 +77,7 @@ SELECT t AS amounts, avg(a::money_micro), pg_typeof(avg(a::money_micro))
        string_to_table(t, ' ') AS a
  GROUP BY t ORDER BY t COLLATE "C";
 SELECT avg(CASE n WHEN 1 THEN '0.000001' ELSE '0' END::money_micro) AS one_of_65536 FROM generate_series(1, 65536) AS n;
+SELECT avg(CASE n WHEN 1 THEN '9.000001' ELSE '0' END::money_micro) AS all_of_22_decimals FROM generate_series(1, 65536) AS n;
 SELECT avg(CASE n WHEN 1 THEN '1' ELSE '0' END::money_micro) AS one_of_70000 FROM generate_series(1, 70000) AS n;
 
 -- Window frames: rows leave the sum again, and leave nothing behind.
