@@ -12,8 +12,9 @@ SELECT idem.create_scope('cases out', 'outside', '{payee,amount}', quiet => '0')
 CREATE TABLE cases_event (id text, at date) PARTITION BY RANGE (at);
 CREATE TABLE cases_event_1 PARTITION OF cases_event FOR VALUES FROM ('2018-07-18') TO ('2018-07-19');
 CREATE TABLE cases_event_2 PARTITION OF cases_event FOR VALUES FROM ('2018-07-19') TO ('2018-07-20');
+\set VERBOSITY sqlstate
 CREATE UNIQUE INDEX ON cases_event (id);
-\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
 INSERT INTO cases_event SELECT 'ev-1', '2018-07-18' FROM idem.claim('cases in', 'ev-1', '{"amount": 1}') WHERE granted;
 INSERT INTO cases_event SELECT 'ev-1', '2018-07-19' FROM idem.claim('cases in', 'ev-1', '{"amount": 1}') WHERE granted;
 SELECT * FROM cases_event;
