@@ -5,8 +5,7 @@
 -- in a transaction of its own.  Every other round goes backward, and after two
 -- rounds another variant comes first, so that a busy machine, and what one
 -- variant leaves behind for the next, meet all of them alike.  Measured are the
--- processor time of the backend, where the kernel tells it, and the time on
--- the clock.  What is reported is the median over the rounds of the ratio
+-- processor time of the backend and the time on the clock.  What is reported is the median over the rounds of the ratio
 -- within a round; a bar says what the ratio should be.
 
 CREATE SCHEMA bench;
@@ -53,9 +52,8 @@ CREATE TABLE bench.record (
     direction    text NOT NULL DEFAULT '<=' CHECK (direction IN ('<=', '>='))
 );
 
--- Milliseconds on a processor of this backend, or NULL.
-CREATE FUNCTION bench.cpu_ms() RETURNS double precision LANGUAGE sql VOLATILE
-RETURN split_part(pg_read_file('/proc/self/schedstat', 0, 100, true), ' ', 1)::double precision / 1e6;
+-- Milliseconds on a processor of this backend.
+CREATE FUNCTION bench.cpu_ms() RETURNS double precision AS 'idem_bench', 'bench_cpu_ms' LANGUAGE c VOLATILE STRICT;
 
 CREATE PROCEDURE bench.measure(rounds integer, measured text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -82,7 +80,7 @@ BEGIN
             -- round 0 warms up
             IF r > 0 THEN
                 INSERT INTO bench.run
-                VALUES (v.part, v.what, v.variant, r, coalesce(cpu, elapsed), elapsed);
+                VALUES (v.part, v.what, v.variant, r, cpu, elapsed);
             END IF;
             COMMIT;
         END LOOP;

@@ -1,7 +1,7 @@
 -- machine: an UPDATE that takes 1,000,000 rows over one edge, and other work.
 --
 -- Beside the guard: no trigger at all; a trigger in C that does nothing, the
--- least any trigger can cost (empty.c); PL/pgSQL that knows the edges by a
+-- least any trigger can cost (idem_bench.c); PL/pgSQL that knows the edges by a
 -- CASE; PL/pgSQL that looks them up in a table.  What is compared is the time
 -- that each adds to the UPDATE without a trigger.  The tables have room, so
 -- that no index is touched; a table of the bench is called
@@ -21,7 +21,7 @@ stateDiagram-v2
 $$);
 
 CREATE TYPE bench.status AS ENUM ('created', 'paying', 'succeeded', 'failed', 'refunded');
-CREATE FUNCTION bench.empty() RETURNS trigger AS 'empty', 'bench_empty' LANGUAGE c;
+CREATE FUNCTION bench.empty() RETURNS trigger AS 'idem_bench', 'bench_empty' LANGUAGE c;
 
 CREATE FUNCTION bench.by_case() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
