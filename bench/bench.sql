@@ -5,8 +5,9 @@
 -- in a transaction of its own.  Every other round goes backward, and after two
 -- rounds another variant comes first, so that a busy machine, and what one
 -- variant leaves behind for the next, meet all of them alike.  Measured are the
--- processor time of the backend and the time on the clock.  What is reported is the median over the rounds of the ratio
--- within a round; a bar says what the ratio should be.
+-- processor time of the backend and the time on the clock.  What is reported is
+-- the median over the rounds of the ratio within a round; a bar says what the
+-- ratio should be.
 
 CREATE SCHEMA bench;
 
