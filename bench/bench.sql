@@ -6,8 +6,9 @@
 -- rounds another variant comes first, so that a busy machine, and what one
 -- variant leaves behind for the next, meet all of them alike.  Measured are the
 -- processor time of the backend and the time on the clock.  What is reported is
--- the median over the rounds of the ratio within a round; a bar says what the
--- ratio should be.
+-- the median over the rounds of the ratio within a round, with its quartiles,
+-- which say how far the machine lets it be trusted; a bar says what the ratio
+-- should be.
 
 CREATE SCHEMA bench;
 
@@ -104,6 +105,8 @@ WITH ratio AS (
            percentile_disc(0.5) WITHIN GROUP (ORDER BY a.cpu_ms - coalesce(b.cpu_ms, 0)) AS other,
            percentile_disc(0.5) WITHIN GROUP (ORDER BY (i.cpu_ms - coalesce(b.cpu_ms, 0))
                                               / nullif(a.cpu_ms - coalesce(b.cpu_ms, 0), 0)) AS ratio,
+           percentile_disc('{0.25,0.75}'::float8[]) WITHIN GROUP (ORDER BY (i.cpu_ms - coalesce(b.cpu_ms, 0))
+                                                        / nullif(a.cpu_ms - coalesce(b.cpu_ms, 0), 0)) AS quartiles,
            percentile_disc(0.5) WITHIN GROUP (ORDER BY (i.ms - coalesce(b.ms, 0))
                                               / nullif(a.ms - coalesce(b.ms, 0), 0)) AS clock
     FROM bench.run a
@@ -118,11 +121,13 @@ WITH ratio AS (
 )
 SELECT part, what, alternative || coalesce(' (added to ' || base || ')', '') AS alternative,
        'ms of CPU' AS unit, round(idem::numeric, 1) AS idem, round(other::numeric, 1) AS other,
-       round(ratio::numeric, 2) AS ratio, round(clock::numeric, 2) AS clock,
+       round(ratio::numeric, 2) AS ratio,
+       round(quartiles[1]::numeric, 2) || ' - ' || round(quartiles[2]::numeric, 2) AS quartiles,
+       round(clock::numeric, 2) AS clock,
        direction || ' ' || bar AS bar, bench.met(ratio::numeric, bar, direction) AS met
 FROM ratio
 UNION ALL
 SELECT part, what, alternative, unit, idem, other,
-       round(idem / nullif(other, 0), 2), NULL,
+       round(idem / nullif(other, 0), 2), NULL, NULL,
        direction || ' ' || bar, bench.met(idem / nullif(other, 0), bar, direction)
 FROM bench.record;
