@@ -86,8 +86,52 @@ idem_kind_named(const char *name)
 
 /* ---------- a guard and its settings ---------- */
 
-IdemGuard *
-idem_guard_of_trigger(Oid relid, const Trigger *trigger)
+/*
+ * The kinds of guards that a table bears triggers of.
+ *
+ * Any look-up, and every lock that is waited for, can process an invalidation
+ * and build the entry of an open relation anew: then rel->trigdesc, with its
+ * arrays, names and arguments, is freed.  So the functions are copied out of
+ * it first and looked up then, each of them once.
+ */
+static List *
+kinds_borne(Relation rel, List **functions)
+{
+	List	   *borne = NIL;
+	ListCell   *lc;
+	int			i;
+
+	*functions = NIL;
+	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+		*functions = list_append_unique_oid(*functions,
+											rel->trigdesc->triggers[i].tgfoid);
+	foreach(lc, *functions)
+	{
+		const IdemGuardKind *kind = idem_kind_of_function(lfirst_oid(lc));
+
+		borne = lappend(borne, unconstify(IdemGuardKind *, kind));
+	}
+	return borne;
+}
+
+/* Does an open table bear a trigger of a guard? */
+bool
+idem_bears_guard(Relation rel)
+{
+	List	   *functions;
+	ListCell   *lc;
+
+	foreach(lc, kinds_borne(rel, &functions))
+	{
+		if (lfirst(lc) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The guard of a trigger, with its settings, in the current memory context. */
+static IdemGuard *
+copy_guard(Oid relid, const Trigger *trigger)
 {
 	IdemGuard  *guard = palloc0(sizeof(IdemGuard));
 	int			i;
@@ -97,6 +141,42 @@ idem_guard_of_trigger(Oid relid, const Trigger *trigger)
 	for (i = 0; i < trigger->tgnargs; i++)
 		guard->settings = lappend(guard->settings, pstrdup(trigger->tgargs[i]));
 	return guard;
+}
+
+/*
+ * The triggers of guards that an open table bears, IdemGuardTrigger *, in the
+ * order in which they fire; a copy in the current memory context.
+ */
+List *
+idem_guard_triggers(Relation rel)
+{
+	List	   *functions;
+	List	   *borne = kinds_borne(rel, &functions);
+	List	   *triggers = NIL;
+	int			i;
+
+	/* from here on nothing is looked up: see kinds_borne */
+	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+		IdemGuardTrigger *found;
+		ListCell   *f;
+		ListCell   *k;
+
+		forboth(f, functions, k, borne)
+		{
+			if (lfirst_oid(f) != trigger->tgfoid || lfirst(k) == NULL)
+				continue;
+			found = palloc0(sizeof(IdemGuardTrigger));
+			found->kind = lfirst(k);
+			found->guard = copy_guard(RelationGetRelid(rel), trigger);
+			found->oid = trigger->tgoid;
+			found->bound = trigger->tgconstrrelid;
+			found->is_clone = trigger->tgisclone;
+			triggers = lappend(triggers, found);
+		}
+	}
+	return triggers;
 }
 
 /* The value of a setting, or NULL. */

@@ -21,6 +21,19 @@ typedef struct IdemGuard
 } IdemGuard;
 
 /*
+ * A trigger of a guard as its table bears it: a copy, because what the
+ * relcache holds of an open table goes with any look-up (idem_guard_triggers).
+ */
+typedef struct IdemGuardTrigger
+{
+	const struct IdemGuardKind *kind;
+	IdemGuard  *guard;
+	Oid			oid;			/* of the trigger */
+	Oid			bound;			/* tgconstrrelid: the other table, or none */
+	bool		is_clone;		/* of the trigger of a table above */
+} IdemGuardTrigger;
+
+/*
  * What is wrong with rows that are looked at: a sentence without full stop,
  * "3 rows in a state that ...", or NULL.  May raise.  Connected to SPI.
  */
@@ -51,7 +64,8 @@ extern const IdemGuardKind *idem_kind_of_function(Oid function);
 extern const IdemGuardKind *idem_kind_named(const char *kind);
 extern bool idem_is_our_function(Oid function);
 
-extern IdemGuard *idem_guard_of_trigger(Oid relid, const Trigger *trigger);
+extern bool idem_bears_guard(Relation rel);
+extern List *idem_guard_triggers(Relation rel);
 extern const char *idem_guard_setting(const IdemGuard *guard,
 									  const char *name);
 extern char *idem_guard_setting_required(const IdemGuard *guard,

@@ -84,20 +84,19 @@ check_enum_rename(AlterEnumStmt *stmt)
 		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
 		const IdemGuardKind *kind = idem_kind_of_function(form->tgfoid);
 		Relation	rel;
-		int			i;
+		ListCell   *lc;
 
 		if (kind == NULL || OidIsValid(form->tgparentid))
 			continue;
 		rel = relation_open(form->tgrelid, AccessShareLock);
-		for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+		foreach(lc, idem_guard_triggers(rel))
 		{
-			Trigger    *trigger = &rel->trigdesc->triggers[i];
-			IdemGuard  *guard = idem_guard_of_trigger(form->tgrelid, trigger);
+			IdemGuardTrigger *trigger = lfirst(lc);
 
-			if (trigger->tgoid == form->oid &&
-				names_column_of_type(rel, kind, guard, type))
-				idem_refuse_trigger(form->tgrelid, kind, guard,
-									trigger->tgconstrrelid,
+			if (trigger->oid == form->oid &&
+				names_column_of_type(rel, kind, trigger->guard, type))
+				idem_refuse_trigger(form->tgrelid, kind, trigger->guard,
+									trigger->bound,
 									psprintf("rename value \"%s\" of type %s",
 											 stmt->oldVal, format_type_be(type)));
 		}
@@ -114,7 +113,7 @@ check_detach_concurrently(PartitionCmd *cmd)
 	Oid			partition = RangeVarGetRelid(cmd->name, AccessShareLock, true);
 	Relation	rel;
 	Oid			top;
-	int			i;
+	ListCell   *lc;
 
 	if (!OidIsValid(partition))
 		return;
@@ -122,15 +121,12 @@ check_detach_concurrently(PartitionCmd *cmd)
 	SPI_connect();
 	rel = relation_open(partition, NoLock);
 	top = idem_root_relid(rel);
-	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	foreach(lc, idem_guard_triggers(rel))
 	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-		const IdemGuardKind *kind = idem_kind_of_function(trigger->tgfoid);
+		IdemGuardTrigger *trigger = lfirst(lc);
 
-		if (kind != NULL && trigger->tgisclone)
-			idem_judge_detached(top, kind,
-								idem_guard_of_trigger(partition, trigger),
-								partition);
+		if (trigger->is_clone)
+			idem_judge_detached(top, trigger->kind, trigger->guard, partition);
 	}
 	relation_close(rel, NoLock);
 	SPI_finish();
@@ -183,20 +179,16 @@ rewrites_column(Node *parsetree, const char *column)
 }
 
 static void
-check_rewritten(Node *parsetree, Relation rel, const Trigger *trigger,
+check_rewritten(Node *parsetree, Relation rel, const IdemGuardTrigger *trigger,
 				int reason)
 {
-	const IdemGuardKind *kind = idem_kind_of_function(trigger->tgfoid);
+	const IdemGuardKind *kind = trigger->kind;
+	IdemGuard  *guard = trigger->guard;
 	TupleDesc	desc = RelationGetDescr(rel);
-	IdemGuard  *guard;
 	int			i;
 
-	if (kind == NULL)
-		return;
-	guard = idem_guard_of_trigger(RelationGetRelid(rel), trigger);
 	if (reason & AT_REWRITE_ALTER_PERSISTENCE)
-		idem_refuse_trigger(RelationGetRelid(rel), kind, guard,
-							trigger->tgconstrrelid,
+		idem_refuse_trigger(RelationGetRelid(rel), kind, guard, trigger->bound,
 							psprintf("make table \"%s\" unlogged",
 									 RelationGetRelationName(rel)));
 	if ((reason & AT_REWRITE_COLUMN_REWRITE) == 0)
@@ -211,7 +203,7 @@ check_rewritten(Node *parsetree, Relation rel, const Trigger *trigger,
 			 idem_guard_names_column(guard, kind->columns, NameStr(att->attname))) &&
 			rewrites_column(parsetree, NameStr(att->attname)))
 			idem_refuse_trigger(RelationGetRelid(rel), kind, guard,
-								trigger->tgconstrrelid,
+								trigger->bound,
 								psprintf("rewrite column \"%s\" of table \"%s\"",
 										 NameStr(att->attname),
 										 RelationGetRelationName(rel)));
@@ -224,10 +216,10 @@ at_rewrite(Node *parsetree)
 	Oid			relid = DatumGetObjectId(OidFunctionCall0(F_PG_EVENT_TRIGGER_TABLE_REWRITE_OID));
 	int			reason = DatumGetInt32(OidFunctionCall0(F_PG_EVENT_TRIGGER_TABLE_REWRITE_REASON));
 	Relation	rel = relation_open(relid, AccessShareLock);
-	int			i;
+	ListCell   *lc;
 
-	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-		check_rewritten(parsetree, rel, &rel->trigdesc->triggers[i], reason);
+	foreach(lc, idem_guard_triggers(rel))
+		check_rewritten(parsetree, rel, lfirst(lc), reason);
 	relation_close(rel, NoLock);
 }
 

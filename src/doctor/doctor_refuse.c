@@ -99,23 +99,23 @@ deciding_trigger(Oid relid, const IdemGuardKind *kind, const IdemGuard *guard,
 {
 	Relation	rel = try_relation_open(relid, AccessShareLock);
 	char	   *name = NULL;
-	int			i;
+	ListCell   *lc;
 
 	if (rel == NULL)
 		return NULL;
-	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	foreach(lc, idem_guard_triggers(rel))
 	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-		const IdemGuardKind *other = idem_kind_of_function(trigger->tgfoid);
+		IdemGuardTrigger *trigger = lfirst(lc);
+		IdemGuard  *other = trigger->guard;
 
-		if (other == NULL || !other->decides)
+		if (!trigger->kind->decides)
 			continue;
 		if (kind == NULL ?
-			strcmp(idem_truncate_trigger(trigger->tgname), guard->name) == 0 :
-			same_limit(guard, idem_guard_of_trigger(relid, trigger)))
+			strcmp(idem_truncate_trigger(other->name), guard->name) == 0 :
+			same_limit(guard, other))
 		{
-			*found = other;
-			name = pstrdup(trigger->tgname);
+			*found = trigger->kind;
+			name = other->name;
 			break;
 		}
 	}

@@ -200,8 +200,9 @@ settle_column(IdemNote *note)
 
 /* The parent of a limit was dropped, and with it the foreign key. */
 static void
-drop_orphan(Oid relid, const IdemGuardKind *kind, IdemGuard *guard)
+drop_orphan(Oid relid, const IdemGuardTrigger *trigger)
 {
+	IdemGuard  *guard = trigger->guard;
 	Relation	rel = relation_open(relid, AccessShareLock);
 	IdemIdentity saved;
 
@@ -212,7 +213,7 @@ drop_orphan(Oid relid, const IdemGuardKind *kind, IdemGuard *guard)
 						   idem_qualified_name_of(relid));
 	idem_drop_truncate_triggers(relid, guard->name);
 	idem_restore_identity(&saved);
-	idem_log_change("dropped", kind->kind, relid, guard->name,
+	idem_log_change("dropped", trigger->kind->kind, relid, guard->name,
 					guard->settings, "the parent table was dropped");
 }
 
@@ -254,29 +255,24 @@ static void
 settle_constraint(IdemNote *note)
 {
 	Relation	rel;
-	List	   *triggers = NIL;
+	List	   *orphans = NIL;
 	ListCell   *lc;
-	int			i;
 
 	if (!table_exists(note->relid))
 		return;
 	rel = relation_open(note->relid, AccessShareLock);
-	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	foreach(lc, idem_guard_triggers(rel))
 	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-		const IdemGuardKind *kind = idem_kind_of_function(trigger->tgfoid);
-		IdemGuard  *guard;
+		IdemGuardTrigger *trigger = lfirst(lc);
+		const IdemGuardKind *kind = trigger->kind;
+		IdemGuard  *guard = trigger->guard;
 
-		if (kind == NULL)
-			continue;
-		guard = idem_guard_of_trigger(note->relid, trigger);
 		if (note->contype == IDEM_CONSTRAINT_NOTNULL)
 		{
 			const char *column = nullable_column(rel, kind, guard);
 
 			if (column != NULL)
-				idem_refuse_trigger(note->relid, kind, guard,
-									trigger->tgconstrrelid,
+				idem_refuse_trigger(note->relid, kind, guard, trigger->bound,
 									psprintf("drop NOT NULL of column \"%s\" of table \"%s\"",
 											 column, RelationGetRelationName(rel)));
 		}
@@ -284,14 +280,14 @@ settle_constraint(IdemNote *note)
 			continue;
 		if (note->contype == CONSTRAINT_FOREIGN && kind->decides &&
 			!table_exists(note->other))
-			triggers = lappend(triggers, list_make2(unconstify(IdemGuardKind *, kind), guard));
+			orphans = lappend(orphans, trigger);
 		else
-			idem_refuse_trigger(note->relid, kind, guard,
-								trigger->tgconstrrelid, note->what);
+			idem_refuse_trigger(note->relid, kind, guard, trigger->bound,
+								note->what);
 	}
 	relation_close(rel, NoLock);
-	foreach(lc, triggers)
-		drop_orphan(note->relid, linitial(lfirst(lc)), lsecond(lfirst(lc)));
+	foreach(lc, orphans)
+		drop_orphan(note->relid, lfirst(lc));
 }
 
 /* ---------- inheritance ---------- */
@@ -312,18 +308,14 @@ settle_partition(IdemNote *note, Oid parent)
 	Oid			top = top_of(parent);
 	List	   *truncates = NIL;
 	ListCell   *lc;
-	int			i;
 
-	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	foreach(lc, idem_guard_triggers(rel))
 	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-		const IdemGuardKind *kind = idem_kind_of_function(trigger->tgfoid);
-		IdemGuard  *guard;
+		IdemGuardTrigger *trigger = lfirst(lc);
+		const IdemGuardKind *kind = trigger->kind;
+		IdemGuard  *guard = trigger->guard;
 
-		if (kind == NULL)
-			continue;
-		guard = idem_guard_of_trigger(note->relid, trigger);
-		if (!trigger->tgisclone)
+		if (!trigger->is_clone)
 		{
 			if (kind->decides)
 				idem_refuse_change(note->relid, kind->kind, guard->name,
@@ -347,21 +339,18 @@ static void
 refuse_child(IdemNote *note, Oid parent, const char *verb)
 {
 	Relation	rel = relation_open(parent, AccessShareLock);
-	int			i;
+	ListCell   *lc;
 
-	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	foreach(lc, idem_guard_triggers(rel))
 	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-		const IdemGuardKind *kind = idem_kind_of_function(trigger->tgfoid);
+		IdemGuardTrigger *trigger = lfirst(lc);
 
-		if (kind != NULL)
-			idem_refuse_trigger(parent, kind,
-								idem_guard_of_trigger(parent, trigger),
-								trigger->tgconstrrelid,
-								psprintf("%s table \"%s\" %s table \"%s\"",
-										 verb, get_rel_name(note->relid),
-										 verb[0] == 'l' ? "inherit from" : "as a partition of",
-										 get_rel_name(parent)));
+		idem_refuse_trigger(parent, trigger->kind, trigger->guard,
+							trigger->bound,
+							psprintf("%s table \"%s\" %s table \"%s\"",
+									 verb, get_rel_name(note->relid),
+									 verb[0] == 'l' ? "inherit from" : "as a partition of",
+									 get_rel_name(parent)));
 	}
 	relation_close(rel, NoLock);
 }

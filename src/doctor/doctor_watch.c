@@ -89,6 +89,21 @@ keep_text(const char *text)
 	return MemoryContextStrdup(TopTransactionContext, text);
 }
 
+static IdemGuard *
+keep_guard(const IdemGuard *guard)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	IdemGuard  *kept = palloc0(sizeof(IdemGuard));
+	ListCell   *lc;
+
+	kept->relid = guard->relid;
+	kept->name = pstrdup(guard->name);
+	foreach(lc, guard->settings)
+		kept->settings = lappend(kept->settings, pstrdup(lfirst(lc)));
+	MemoryContextSwitchTo(old);
+	return kept;
+}
+
 /* For the log: what idem.allow_unguarded let pass. */
 void
 idem_note_passed(Oid relid, const char *kind, const char *name,
@@ -218,18 +233,12 @@ static Relation
 open_guarded(Oid relid)
 {
 	Relation	rel;
-	int			i;
 
 	if (!has_triggers(relid))
 		return NULL;
 	rel = try_relation_open(relid, AccessShareLock);
-	if (rel == NULL)
-		return NULL;
-	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-	{
-		if (idem_kind_of_function(rel->trigdesc->triggers[i].tgfoid) != NULL)
-			return rel;
-	}
+	if (rel == NULL || idem_bears_guard(rel))
+		return rel;
 	relation_close(rel, NoLock);
 	return NULL;
 }
@@ -318,20 +327,18 @@ trigger_dropped(Oid oid)
 /* ---------- columns ---------- */
 
 /* The trigger of a guard that names the column, or NULL. */
-static Trigger *
+static IdemGuardTrigger *
 trigger_naming(Relation rel, const char *column, bool not_null)
 {
-	int			i;
+	ListCell   *lc;
 
-	for (i = 0; i < rel->trigdesc->numtriggers; i++)
+	foreach(lc, idem_guard_triggers(rel))
 	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-		const IdemGuardKind *kind = idem_kind_of_function(trigger->tgfoid);
+		IdemGuardTrigger *trigger = lfirst(lc);
 
-		if (kind != NULL &&
-			idem_guard_names_column(idem_guard_of_trigger(RelationGetRelid(rel),
-														  trigger),
-									not_null ? kind->not_null : kind->columns,
+		if (idem_guard_names_column(trigger->guard,
+									not_null ? trigger->kind->not_null :
+									trigger->kind->columns,
 									column))
 			return trigger;
 	}
@@ -339,13 +346,11 @@ trigger_naming(Relation rel, const char *column, bool not_null)
 }
 
 static void
-refuse_column(Relation rel, const Trigger *trigger, const char *column,
-			  const char *verb)
+refuse_column(Relation rel, const IdemGuardTrigger *trigger,
+			  const char *column, const char *verb)
 {
-	idem_refuse_trigger(RelationGetRelid(rel),
-						idem_kind_of_function(trigger->tgfoid),
-						idem_guard_of_trigger(RelationGetRelid(rel), trigger),
-						trigger->tgconstrrelid,
+	idem_refuse_trigger(RelationGetRelid(rel), trigger->kind, trigger->guard,
+						trigger->bound,
 						psprintf("%s column \"%s\" of table \"%s\"", verb,
 								 column, RelationGetRelationName(rel)));
 }
@@ -373,7 +378,7 @@ column_altered(Oid relid, AttrNumber attnum)
 	HeapTuple	before;
 	Form_pg_attribute old;
 	Form_pg_attribute new;
-	Trigger    *trigger;
+	IdemGuardTrigger *trigger;
 
 	if (rel == NULL)
 		return;
@@ -413,9 +418,8 @@ column_dropped(Oid relid, AttrNumber attnum)
 {
 	Relation	rel = open_guarded(relid);
 	char	   *column = get_attname(relid, attnum, true);
-	Trigger    *trigger;
+	IdemGuardTrigger *trigger;
 	IdemNote   *note;
-	MemoryContext old;
 
 	if (rel == NULL)
 		return;
@@ -423,13 +427,11 @@ column_dropped(Oid relid, AttrNumber attnum)
 	if (trigger != NULL)
 	{
 		note = add_note(IDEM_NOTE_COLUMN, relid);
-		note->kind = idem_kind_of_function(trigger->tgfoid);
-		note->bound = trigger->tgconstrrelid;
-		old = MemoryContextSwitchTo(TopTransactionContext);
-		note->guard = idem_guard_of_trigger(relid, trigger);
-		note->what = psprintf("drop column \"%s\" of table \"%s\"", column,
-							  RelationGetRelationName(rel));
-		MemoryContextSwitchTo(old);
+		note->kind = trigger->kind;
+		note->bound = trigger->bound;
+		note->guard = keep_guard(trigger->guard);
+		note->what = keep_text(psprintf("drop column \"%s\" of table \"%s\"",
+										column, RelationGetRelationName(rel)));
 	}
 	relation_close(rel, NoLock);
 }
@@ -470,25 +472,22 @@ rule_created(Oid oid)
 							  Anum_pg_rewrite_oid, oid, SnapshotSelf, NULL);
 	Form_pg_rewrite rule;
 	Relation	rel;
-	int			i;
+	ListCell   *lc;
 
 	if (!HeapTupleIsValid(tuple))
 		return;
 	rule = (Form_pg_rewrite) GETSTRUCT(tuple);
 	if (rule->ev_type == '1' || (rel = open_guarded(rule->ev_class)) == NULL)
 		return;
-	for (i = 0; i < rel->trigdesc->numtriggers; i++)
+	foreach(lc, idem_guard_triggers(rel))
 	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
+		IdemGuardTrigger *trigger = lfirst(lc);
 
-		if (idem_kind_of_function(trigger->tgfoid) != NULL)
-			idem_refuse_trigger(rule->ev_class,
-								idem_kind_of_function(trigger->tgfoid),
-								idem_guard_of_trigger(rule->ev_class, trigger),
-								trigger->tgconstrrelid,
-								psprintf("create rule \"%s\" on table \"%s\"",
-										 NameStr(rule->rulename),
-										 RelationGetRelationName(rel)));
+		idem_refuse_trigger(rule->ev_class, trigger->kind, trigger->guard,
+							trigger->bound,
+							psprintf("create rule \"%s\" on table \"%s\"",
+									 NameStr(rule->rulename),
+									 RelationGetRelationName(rel)));
 	}
 	relation_close(rel, NoLock);
 }

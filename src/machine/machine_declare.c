@@ -202,16 +202,20 @@ check_beside(Relation rel, const char *column, const char *guarded)
 			 errtable(rel)));
 }
 
-/* One column must not express two kinds of status. */
+/*
+ * One column must not express two kinds of status.  Looked for in a copy: what
+ * the relcache has of the triggers goes with any look-up.
+ */
 static void
 check_only_machine(Relation rel, const char *column)
 {
 	Oid			function = idem_machine_guard_function();
+	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
 	int			i;
 
-	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	for (i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
+		Trigger    *trigger = &triggers->triggers[i];
 		const char *guarded = trigger->tgfoid != function ? NULL :
 			idem_trigger_setting(trigger, "column");
 
