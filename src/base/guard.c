@@ -37,6 +37,7 @@
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
+#include "base/latest.h"
 #include "base/moved.h"
 
 /* The settings of one trigger, as its room compiled them. */
@@ -197,6 +198,9 @@ check_protocol(FunctionCallInfo fcinfo, const char *function)
 /*
  * Open the call of a guard's trigger function.  False: there is nothing to
  * judge yet, the row is on its way to another partition.
+ *
+ * The row is judged by what is declared now: a transaction that has locked
+ * the table before would not hear of a change of definitions otherwise.
  */
 bool
 idem_guard_call(FunctionCallInfo fcinfo, const char *function,
@@ -205,6 +209,7 @@ idem_guard_call(FunctionCallInfo fcinfo, const char *function,
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 
 	check_protocol(fcinfo, function);
+	idem_accept_news();
 	call->trigdata = trigdata;
 	call->trigger = trigdata->tg_trigger;
 	call->rel = trigdata->tg_relation;

@@ -1,0 +1,55 @@
+/*
+ * latest.c
+ *		What is committed now, whatever the transaction's snapshot says.
+ *
+ * A declaration takes its lock and then looks.  Under REPEATABLE READ and
+ * SERIALIZABLE the transaction's snapshot may be older than the lock, and a
+ * look through it would miss what was committed in between: a claim that was
+ * dispatched, a guard that was declared.  So every administrative statement
+ * runs with a snapshot that is taken after the lock.
+ *
+ * What a session remembers of definitions is put right by invalidation
+ * messages, and those are read when a lock is taken, but not when the
+ * transaction holds that lock already.  A call that is judged by remembered
+ * definitions reads them first, or a transaction that stays open would never
+ * hear of a change.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "utils/inval.h"
+#include "utils/snapmgr.h"
+
+#include "base/latest.h"
+
+/*
+ * Learn of every definition whose change is committed.  Anything that points
+ * into the relation or catalog caches and is not pinned may be gone
+ * afterwards.  Costs a look at shared memory while there is no news.
+ */
+void
+idem_accept_news(void)
+{
+	AcceptInvalidationMessages();
+}
+
+/*
+ * SPI_execute_with_args with the latest snapshot; returns its code, and leaves
+ * its result.  Rows that this transaction wrote before are seen.  The caller
+ * is connected to SPI and holds the lock that keeps what it looks at in place;
+ * a row that is changed by somebody else even so is 40001 under REPEATABLE
+ * READ and SERIALIZABLE.
+ */
+int
+idem_execute_latest(const char *sql, int nargs, Oid *types, Datum *values,
+					const char *nulls, long count)
+{
+	SPIPlanPtr	plan = SPI_prepare(sql, nargs, types);
+
+	if (plan == NULL)
+		return SPI_result;
+	CommandCounterIncrement();
+	return SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(),
+								InvalidSnapshot, false, true, count);
+}
