@@ -40,6 +40,7 @@
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
+#include "base/reason.h"
 #include "claim/claim.h"
 
 /* What a scope is declared with: arguments of create_scope, after the name. */
@@ -444,23 +445,6 @@ idem_create_scope(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The reason a call gives to loosen something, or NULL; 22023 if blank. */
-static char *
-force_argument(FunctionCallInfo fcinfo, int n)
-{
-	char	   *force;
-
-	if (PG_ARGISNULL(n))
-		return NULL;
-	force = text_to_cstring(PG_GETARG_TEXT_PP(n));
-	if (force[strspn(force, " \t\n\r")] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" is blank", "force"),
-				 errhint("It is the reason, kept in idem.change_log.")));
-	return force;
-}
-
 /*
  * Put what the call alters into decl.  Returns the changes, as the log has
  * them; 42P17 if one makes the scope looser and there is no reason for it.
@@ -516,7 +500,7 @@ idem_alter_scope(PG_FUNCTION_ARGS)
 	"UPDATE idem.scope SET (" SETTING_NAMES ")"
 	" = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) WHERE id = $11";
 	char	   *name = idem_required_text(fcinfo, 0, "name");
-	char	   *force = force_argument(fcinfo, ALTER_ARG_FORCE);
+	char	   *force = idem_reason(fcinfo, ALTER_ARG_FORCE, "force");
 	Relation	rel;
 	int32		id;
 	Declaration decl;
@@ -652,7 +636,7 @@ Datum
 idem_drop_scope(PG_FUNCTION_ARGS)
 {
 	char	   *name = idem_required_text(fcinfo, 0, "name");
-	char	   *force = force_argument(fcinfo, 1);
+	char	   *force = idem_reason(fcinfo, 1, "force");
 	Relation	rel;
 	Relation	anchor;
 	Relation	reservation;

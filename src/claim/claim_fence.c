@@ -19,8 +19,8 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/reason.h"
 #include "claim/claim_outside.h"
 
 static bytea *
@@ -163,19 +163,6 @@ fence_inside(IdemAnchor *anchor, const IdemKey *key, const char *reason,
 	idem_keep_evidence(key, "fence", answer->outcome, NULL, NULL, reason, 0);
 }
 
-/* The reason of a fence: 22004 for null, 22023 for an empty one. */
-static const char *
-reason_argument(FunctionCallInfo fcinfo, int n)
-{
-	const char *reason = idem_required_text(fcinfo, n, "reason");
-
-	if (reason[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("reason of a fence is empty")));
-	return reason;
-}
-
 /*
  * fence(scope, key, reason) -> claim_result
  */
@@ -185,7 +172,7 @@ idem_fence(PG_FUNCTION_ARGS)
 {
 	IdemAnswer	answer = {0};
 	IdemCall	call;
-	const char *reason = reason_argument(fcinfo, 2);
+	const char *reason = idem_required_reason(fcinfo, 2, "reason");
 
 	PreventCommandIfReadOnly("idem.fence()");
 	PreventCommandIfParallelMode("idem.fence()");

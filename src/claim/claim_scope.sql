@@ -15,7 +15,7 @@ COMMENT ON FUNCTION idem.alter_scope(text, text[], text, interval, interval, int
 Looser (42P17 without force, which is the reason): fewer fields, completion optional, a shorter quiet or keep, charset any, other parts. Stricter or neither: the rest. fields become {*} never.
 Known keys keep the fingerprint of the fields they were claimed under: a repeat has to agree in the fields declared both then and now.
 Every session obeys from its next statement on. Kept in idem.change_log.
-Errors: 22004 name null; 22023 invalid argument; 42701 field named twice; 42704 unknown scope; 42P17 looser.
+Errors: 22004 name null; 22023 invalid argument, or force blank or longer than 1,000 characters; 42701 field named twice; 42704 unknown scope; 42P17 looser.
 Locks: SHARE ROW EXCLUSIVE on idem.scope; claims go on.';
 REVOKE ALL ON FUNCTION idem.alter_scope(text, text[], text, interval, interval, interval[], interval, text, integer, text) FROM PUBLIC;
 
@@ -25,7 +25,7 @@ CREATE FUNCTION idem.drop_scope(name text, force text DEFAULT NULL) RETURNS void
 COMMENT ON FUNCTION idem.drop_scope(text, text) IS
     'forgets a scope and all its keys; late results and evidence stay. A scope declared later under the same name has keys of its own: what is repeated there runs again.
 In: force, the reason, needed if the scope has keys. Kept in idem.change_log.
-Errors: 22004 name null; 22023 force blank; 42704 unknown scope; 42P17 keys and no reason; 55I02 a claim that is not final, or of a transaction that has not ended.
+Errors: 22004 name null; 22023 force blank or longer than 1,000 characters; 42704 unknown scope; 42P17 keys and no reason; 55I02 a claim that is not final, or of a transaction that has not ended.
 Locks: SHARE ROW EXCLUSIVE on idem.scope, idem.anchor and idem.reservation: waits for open claims of other scopes, and claims wait for it.';
 REVOKE ALL ON FUNCTION idem.drop_scope(text, text) FROM PUBLIC;
 

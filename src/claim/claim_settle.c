@@ -29,6 +29,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/identity.h"
+#include "base/reason.h"
 #include "claim/claim_outside.h"
 
 /* What a call says became of the effect. */
@@ -472,20 +473,6 @@ evidence_argument(FunctionCallInfo fcinfo, int n)
 	return evidence;
 }
 
-/* A reason, or NULL: 22023 for an empty one. */
-static const char *
-force_argument(FunctionCallInfo fcinfo, int n)
-{
-	const char *force = PG_ARGISNULL(n) ? NULL :
-	text_to_cstring(PG_GETARG_TEXT_PP(n));
-
-	if (force != NULL && force[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("reason of force is empty")));
-	return force;
-}
-
 /* The attempt a resolve is about; 0: the last one.  22023 if there is none. */
 static int32
 attempt_argument(FunctionCallInfo fcinfo, int n, const IdemCall *call)
@@ -518,7 +505,7 @@ idem_resolve(PG_FUNCTION_ARGS)
 									&word.state);
 	word.evidence = evidence_argument(fcinfo, 3);
 	word.response = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
-	word.force = force_argument(fcinfo, 5);
+	word.force = idem_reason(fcinfo, 5, "force");
 	idem_call_begin_write(fcinfo, "idem.resolve()", &call);
 	(void) idem_call_lock(&call, true);
 	if (call.row.found.held == IDEM_HELD_NOT && !idem_key_expired(&call.key))

@@ -368,7 +368,7 @@ CREATE FUNCTION idem.drop_guard(relation regclass, kind text,
     AS 'MODULE_PATHNAME', 'idem_drop_guard'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.drop_guard(regclass, text, text, text) IS
-    'takes a guard off a table, with its triggers on all partitions, and keeps the reason in idem.change_log. Of a limit the parent''s trigger and CHECK go, too; the column of the running total stays, as a column like any other. kind: states, limit, fixed or kept; name: which, where a table has several (42725); reason: required (22004, 22023 if blank). A guard whose trigger is gone is only written off. Owner only, of a limit also of the parent (42501); 42704 without such a guard; locks ACCESS EXCLUSIVE';
+    'takes a guard off a table, with its triggers on all partitions, and keeps the reason in idem.change_log. Of a limit the parent''s trigger and CHECK go, too; the column of the running total stays, as a column like any other. kind: states, limit, fixed or kept; name: which, where a table has several (42725); reason: required (22004, 22023 if blank or longer than 1,000 characters). A guard whose trigger is gone is only written off. Owner only, of a limit also of the parent (42501); 42704 without such a guard; locks ACCESS EXCLUSIVE';
 
 -- ---------------------------------------------------------------------------
 -- doctor: findings

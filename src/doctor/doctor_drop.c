@@ -32,6 +32,7 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/reason.h"
 #include "doctor/doctor.h"
 
 /* A guard as it stands on its table. */
@@ -54,17 +55,6 @@ check_kind(const char *kind)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unrecognized kind of guard \"%s\"", kind),
 				 errhint("Kinds are states, limit, fixed and kept.")));
-}
-
-/* 22023 for a reason that says nothing. */
-static void
-check_reason(const char *reason)
-{
-	if (reason[strspn(reason, " \t\r\n\f\v")] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" must not be blank", "reason"),
-				 errhint("Say for those who come later why the rule no longer holds.")));
 }
 
 /*
@@ -261,9 +251,8 @@ idem_drop_guard(PG_FUNCTION_ARGS)
 	relid = PG_GETARG_OID(0);
 	kind = idem_required_text(fcinfo, 1, "kind");
 	name = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
-	reason = idem_required_text(fcinfo, 3, "reason");
+	reason = idem_required_reason(fcinfo, 3, "reason");
 	check_kind(kind);
-	check_reason(reason);
 
 	idem_check_owned(relid);
 	LockRelationOid(relid, AccessExclusiveLock);

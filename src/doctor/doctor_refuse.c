@@ -21,9 +21,21 @@
 
 #include "base/declare.h"
 #include "base/moved.h"
+#include "base/reason.h"
 #include "doctor/doctor.h"
 
 char	   *idem_allow_unguarded = NULL;
+
+/* A reason (reason.h), or empty. */
+static bool
+check_allow_unguarded(char **newval, void **extra, GucSource source)
+{
+	const char *flaw = **newval == '\0' ? NULL : idem_reason_flaw(*newval);
+
+	if (flaw != NULL)
+		GUC_check_errdetail("The reason %s.", flaw);
+	return flaw == NULL;
+}
 
 /*
  * idem.allow_unguarded: a reason, in words.  Empty, the default, means that
@@ -39,16 +51,14 @@ idem_doctor_refuse_init(void)
 							   "",
 							   PGC_SUSET,
 							   GUC_NOT_IN_SAMPLE,
-							   NULL, NULL, NULL);
+							   check_allow_unguarded, NULL, NULL);
 }
 
 /* Has somebody who may do so said why a guard may be weakened? */
 bool
 idem_reason_given(void)
 {
-	const char *reason = idem_allow_unguarded;
-
-	return reason != NULL && reason[strspn(reason, " \t\r\n\f\v")] != '\0';
+	return idem_allow_unguarded != NULL && idem_allow_unguarded[0] != '\0';
 }
 
 /*

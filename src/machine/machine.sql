@@ -94,7 +94,7 @@ CREATE FUNCTION idem.define_machine(name text, diagram text,
     AS 'MODULE_PATHNAME', 'idem_define_machine'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.define_machine(text, text, text, text) IS
-    'defines a state machine, or its next version, and tells what changed: tightens, loosens or neutral. The same text again changes nothing. Raises 42P17 for a diagram that cannot be kept, for loosening without a reason, for tightening that strands rows without a reason, for rows in a state that is no longer there; 42501 unless the caller is the machine''s owner and owns every table it guards. Waits for transactions that have written guarded rows, and they for it';
+    'defines a state machine, or its next version, and tells what changed: tightens, loosens or neutral. The same text again changes nothing. Raises 42P17 for a diagram that cannot be kept, for loosening without a reason, for tightening that strands rows without a reason, for rows in a state that is no longer there; 22023 for a reason that is blank or longer than 1,000 characters; 42501 unless the caller is the machine''s owner and owns every table it guards. Waits for transactions that have written guarded rows, and they for it';
 
 CREATE FUNCTION idem.machine_diagram(name text, version integer DEFAULT NULL)
     RETURNS text

@@ -30,6 +30,8 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/latest.h"
+#include "base/reason.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "machine/machine.h"
@@ -317,13 +319,13 @@ is_consented(Oid relid, const char *owner)
 	values[0] = ObjectIdGetDatum(relid);
 	values[1] = DirectFunctionCall1(namein, CStringGetDatum(owner));
 	idem_become_declarer(log, &saved);
-	if (SPI_execute_with_args("SELECT FROM pg_catalog.pg_class c"
-							  " WHERE c.oid = $1 AND pg_catalog.pg_has_role(c.relowner, $2, 'MEMBER')"
-							  " UNION ALL SELECT FROM idem.change_log l"
-							  " LEFT JOIN pg_catalog.pg_roles r ON r.rolname = l.role"
-							  " WHERE l.relation = $1 AND l.kind = 'states' AND l.action = 'declared'"
-							  " AND (r.oid IS NULL OR pg_catalog.pg_has_role(r.oid, $2, 'MEMBER'))",
-							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
+	if (idem_execute_latest("SELECT FROM pg_catalog.pg_class c"
+							" WHERE c.oid = $1 AND pg_catalog.pg_has_role(c.relowner, $2, 'MEMBER')"
+							" UNION ALL SELECT FROM idem.change_log l"
+							" LEFT JOIN pg_catalog.pg_roles r ON r.rolname = l.role"
+							" WHERE l.relation = $1 AND l.kind = 'states' AND l.action = 'declared'"
+							" AND (r.oid IS NULL OR pg_catalog.pg_has_role(r.oid, $2, 'MEMBER'))",
+							2, types, values, NULL, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read idem.change_log");
 	found = SPI_processed > 0;
 	idem_restore_identity(&saved);
@@ -433,24 +435,13 @@ define_next(const char *name, text *source, const IdemDiagram *diagram,
 	return changes;
 }
 
-/* A text argument; a reason or a name without a letter is none. */
-static char *
-optional_text(FunctionCallInfo fcinfo, int n)
-{
-	char	   *value;
-
-	if (PG_ARGISNULL(n))
-		return NULL;
-	value = text_to_cstring(PG_GETARG_TEXT_PP(n));
-	return strspn(value, " \t\r\n") == strlen(value) ? NULL : value;
-}
-
 static char *
 machine_name(FunctionCallInfo fcinfo, int n)
 {
-	char	   *name = optional_text(fcinfo, n);
+	char	   *name = PG_ARGISNULL(n) ? "" :
+		text_to_cstring(PG_GETARG_TEXT_PP(n));
 
-	if (name == NULL)
+	if (strspn(name, " \t\r\n") == strlen(name))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("name of a state machine must not be null or empty")));
@@ -483,6 +474,8 @@ Datum
 idem_define_machine(PG_FUNCTION_ARGS)
 {
 	char	   *name = machine_name(fcinfo, 0);
+	char	   *loosen = idem_reason(fcinfo, 2, "loosen");
+	char	   *tighten = idem_reason(fcinfo, 3, "tighten");
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext old;
 	IdemMachineRow row = {0};
@@ -523,7 +516,7 @@ idem_define_machine(PG_FUNCTION_ARGS)
 	}
 	else
 		changes = define_next(name, source, &diagram, &row,
-							  optional_text(fcinfo, 2), optional_text(fcinfo, 3));
+							  loosen, tighten);
 	MemoryContextSwitchTo(old);
 
 	/* in front of SPI_finish: statements of SPI leave us in its memory */

@@ -1,0 +1,56 @@
+-- One rule for every reason (wound 30): a text that is not blank, of at most
+-- 1,000 characters; anything else is 22023, and not the same as none.
+\set VERBOSITY terse
+
+SELECT idem.create_scope('reason in', 'inside', '{a}');
+SELECT idem.create_scope('reason out', 'outside', '{}');
+SELECT outcome FROM idem.reserve('reason out', 'k');
+CREATE TABLE base_reason (id int PRIMARY KEY, a int NOT NULL);
+SELECT idem.guard_fixed('base_reason', '{a}');
+SELECT effect FROM idem.define_machine('reason_m', E'stateDiagram-v2\n[*] --> a\na --> [*]');
+
+-- Every argument that is a reason, and a call that gives one.
+CREATE TEMP TABLE reason_call (function text, argument text, call text);
+INSERT INTO reason_call VALUES
+    ('alter_scope', 'force', $$SELECT idem.alter_scope('reason in', fields => '{}', force => %L)$$),
+    ('drop_scope', 'force', $$SELECT idem.drop_scope('reason in', force => %L)$$),
+    ('resolve', 'force', $$SELECT idem.resolve('reason out', 'k', 'failed', '{"a":1}', force => %L)$$),
+    ('fence', 'reason', $$SELECT idem.fence('reason out', 'k', %L)$$),
+    ('drop_guard', 'reason', $$SELECT idem.drop_guard('base_reason', 'fixed', reason => %L)$$),
+    ('define_machine', 'loosen', $$SELECT idem.define_machine('reason_m', E'stateDiagram-v2\n[*] --> b\nb --> [*]', loosen => %L)$$),
+    ('define_machine', 'tighten', $$SELECT idem.define_machine('reason_m', E'stateDiagram-v2\n[*] --> b\nb --> [*]', tighten => %L)$$);
+
+-- none is missing, none is called in vain: no rows
+(SELECT p.proname, a.name FROM pg_proc p, unnest(p.proargnames) a (name)
+ WHERE p.pronamespace = 'idem'::regnamespace AND a.name IN ('reason', 'force', 'loosen', 'tighten')
+ EXCEPT SELECT function, argument FROM reason_call);
+(SELECT function, argument FROM reason_call
+ EXCEPT SELECT p.proname, a.name FROM pg_proc p, unnest(p.proargnames) a (name)
+ WHERE p.pronamespace = 'idem'::regnamespace);
+
+CREATE FUNCTION pg_temp.answer(call text, reason text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format(call, reason);
+    RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+    RETURN sqlstate || ' ' || sqlerrm;
+END $$;
+
+SELECT function, argument, pg_temp.answer(call, '') AS empty FROM reason_call;
+-- what looks like nothing: blanks, controls, no-break space, zero width
+SELECT function, argument, pg_temp.answer(call, E' \t\n\r\x0b\f\u00a0\u2003\u200b\u3000\ufeff') AS blank FROM reason_call;
+SELECT function, argument, pg_temp.answer(call, repeat('ä', 1001)) AS long FROM reason_call;
+-- and the longest is kept as it is
+SELECT outcome FROM idem.fence('reason out', 'other', repeat('ä', 1000));
+SELECT length(reason) FROM idem.evidence WHERE key = 'other';
+
+-- the setting that lets DDL pass is a reason, too; empty is none
+SET idem.allow_unguarded = '';
+SET idem.allow_unguarded = ' ';
+SELECT pg_temp.answer($$SELECT set_config('idem.allow_unguarded', %L, false)$$, repeat('x', 1001)) ~ '^22023' AS refused;
+SHOW idem.allow_unguarded;
+
+SELECT outcome FROM idem.fence('reason out', 'k', 'the end of the test');
+SELECT idem.drop_scope('reason in', 'the end of the test'), idem.drop_scope('reason out', 'the end of the test');
+SELECT idem.drop_guard('base_reason', 'fixed', reason => 'the end of the test');
+DROP TABLE base_reason;
