@@ -114,14 +114,19 @@ idem_result_type(void)
 	return result_type;
 }
 
-/* Forget every scope, and make room for new ones. */
+/*
+ * Forget every scope, and make room for new ones.  What was remembered stays
+ * readable until the end of the transaction, as settings of guards do: a call
+ * under way, or one around it, may still use it.
+ */
 static void
 reset_scopes(void)
 {
 	HASHCTL		ctl;
 
 	if (scopes_context)
-		MemoryContextDelete(scopes_context);
+		MemoryContextSetParent(scopes_context, TopTransactionContext);
+	scopes_context = NULL;
 	scopes = NULL;
 	scopes_context = AllocSetContextCreate(CacheMemoryContext, "idem scopes",
 										   ALLOCSET_SMALL_SIZES);
@@ -259,8 +264,8 @@ idem_scope_exists(const char *name)
 }
 
 /*
- * The scope of this name: 22004 for NULL, 42704 if it is not declared.  Valid
- * until the next call.
+ * The scope of this name: 22004 for NULL, 42704 if it is not declared.  Stays
+ * readable until the end of the transaction, whatever is altered meanwhile.
  */
 const IdemScope *
 idem_scope_get(text *name)
