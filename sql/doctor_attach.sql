@@ -110,6 +110,48 @@ ALTER TABLE journal DETACH PARTITION journal_1;
 RESET idem.allow_unguarded;
 SELECT arguments, reason FROM idem.change_log WHERE action = 'unguarded' AND table_schema = 'doctor_attach';
 
+-- -------------------------------------------------------------------- rights
+-- wound 17: rows are looked at as the owner of the table that has them, whom the
+-- owner of the table above need not be able to act as.
+CREATE ROLE regress_idem_attach_above;
+CREATE ROLE regress_idem_attach_below;
+CREATE ROLE regress_idem_attach_both IN ROLE regress_idem_attach_above, regress_idem_attach_below;
+GRANT ALL ON SCHEMA doctor_attach TO regress_idem_attach_above, regress_idem_attach_below;
+CREATE TABLE deal (id int, part int NOT NULL, amount int NOT NULL, status text, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+CREATE TABLE part (id int, part int NOT NULL, deal int NOT NULL, amount int NOT NULL, PRIMARY KEY (id, part),
+    FOREIGN KEY (deal, part) REFERENCES deal) PARTITION BY LIST (part);
+SELECT idem.guard_states('deal', 'status', 'doctor_attach');
+SELECT idem.guard_limit('part', '{deal,part}', amount => 'amount', cap => 'amount', used => 'used', released => NULL);
+ALTER TABLE deal OWNER TO regress_idem_attach_above;
+ALTER TABLE part OWNER TO regress_idem_attach_above;
+CREATE TABLE deal_1 (LIKE deal INCLUDING CONSTRAINTS INCLUDING DEFAULTS);
+CREATE TABLE part_1 (LIKE part);
+ALTER TABLE deal_1 OWNER TO regress_idem_attach_below;
+ALTER TABLE part_1 OWNER TO regress_idem_attach_below;
+SET ROLE regress_idem_attach_below;
+ALTER TABLE deal_1 ENABLE ROW LEVEL SECURITY;
+INSERT INTO deal_1 VALUES (1, 1, 10, 'lost', 0);
+INSERT INTO part_1 VALUES (1, 1, 1, 4);
+\set VERBOSITY default
+SET ROLE regress_idem_attach_both;
+ALTER TABLE deal ATTACH PARTITION deal_1 FOR VALUES IN (1);
+UPDATE deal_1 SET status = 'created', used = 4;
+ALTER TABLE deal ATTACH PARTITION deal_1 FOR VALUES IN (1);
+UPDATE deal_1 SET used = 0;
+ALTER TABLE deal ATTACH PARTITION deal_1 FOR VALUES IN (1);
+ALTER TABLE part ATTACH PARTITION part_1 FOR VALUES IN (1);
+DELETE FROM part_1;
+ALTER TABLE part ATTACH PARTITION part_1 FOR VALUES IN (1);
+INSERT INTO part VALUES (2, 1, 1, 10);
+-- who owns only the table above can detach, and is told of what would leave
+SET ROLE regress_idem_attach_above;
+ALTER TABLE part DETACH PARTITION part_1;
+RESET ROLE;
+\set VERBOSITY terse
+
 SET client_min_messages = warning;
+DROP TABLE part, deal;
+DROP OWNED BY regress_idem_attach_above, regress_idem_attach_below, regress_idem_attach_both;
+DROP ROLE regress_idem_attach_both, regress_idem_attach_above, regress_idem_attach_below;
 DROP SCHEMA doctor_attach CASCADE;
 DROP FOREIGN DATA WRAPPER doctor_attach_far CASCADE;

@@ -129,6 +129,18 @@ UPDATE payment SET status = 'created';
 SELECT idem.guard_states('payment', 'status', 'doctor_rows');
 SELECT * FROM findings;
 
+-- wound 17: what the server says of a value is not passed on, by its code it is
+-- told: here two amounts whose sum is too large for the total.
+CREATE TABLE budget (id int PRIMARY KEY, amount int NOT NULL);
+CREATE TABLE spend (id int PRIMARY KEY, budget int NOT NULL REFERENCES budget, amount int NOT NULL);
+INSERT INTO budget VALUES (1, 100);
+SELECT idem.guard_limit('spend', 'budget', amount => 'amount', cap => 'amount', used => 'used', released => NULL);
+SELECT idem.validate_guard('spend');
+ALTER TABLE spend DISABLE TRIGGER "IDEM_limit_budget";
+INSERT INTO spend VALUES (1, 1, 2000000000), (2, 1, 2000000000);
+ALTER TABLE spend ENABLE ALWAYS TRIGGER "IDEM_limit_budget";
+SELECT severity, finding, remedy FROM findings;
+
 SET client_min_messages = warning;
 DROP SCHEMA doctor_rows CASCADE;
 DROP OWNED BY regress_idem_doctor_admin;

@@ -14,15 +14,20 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "nodes/parsenodes.h"
+#include "storage/proc.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 #include "base/declare.h"
+#include "base/guard.h"
 #include "base/identity.h"
 #include "base/kind.h"
 
@@ -285,6 +290,59 @@ idem_guard_names_column(const IdemGuard *guard, const char *const *settings,
 /* ---------- questions about rows ---------- */
 
 /*
+ * Run a query of one row as the current user; the result is in SPI_tuptable.
+ *
+ * All tables are locked before the snapshot is taken, partitions, too: to an
+ * older snapshot a table that another session has rewritten meanwhile looks
+ * empty.  Parsing locks the tables that are named, planning those below them.
+ * The snapshot is the latest one at each isolation level.
+ */
+static void
+run_query(const char *sql, Datum strings)
+{
+	Oid			types[1] = {TEXTARRAYOID};
+	SPIPlanPtr	plan = SPI_prepare_cursor(sql, strings == (Datum) 0 ? 0 : 1,
+										  types,
+										  CURSOR_OPT_GENERIC_PLAN |
+										  CURSOR_OPT_PARALLEL_OK);
+	CachedPlan *cached = plan ? SPI_plan_get_cached_plan(plan) : NULL;
+
+	if (cached == NULL)
+		elog(ERROR, "could not prepare: %s", sql);
+	ReleaseCachedPlan(cached, NULL);
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (SPI_execute_plan(plan, &strings, NULL, true, 0) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "could not run: %s", sql);
+	PopActiveSnapshot();
+	SPI_freeplan(plan);
+}
+
+/*
+ * In PG_CATCH: throw the current error again.  What the server says of a
+ * value that could not be computed can show the value, and a query of ours
+ * reads rows that its caller may not: such a message stays in the log.
+ */
+static void
+rethrow_without_values(MemoryContext context)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+		PG_RE_THROW();
+	FlushErrorState();
+	ereport(LOG_SERVER_ONLY,
+			(errcode(error->sqlerrcode),
+			 errmsg("could not look at rows: %s", error->message)));
+	ereport(ERROR,
+			(errcode(error->sqlerrcode),
+			 errmsg("data exception, SQLSTATE %s; the server's log has more",
+					unpack_sql_state(error->sqlerrcode))));
+}
+
+/*
  * Run a query that counts offenders and shows one: NULL if there are none,
  * else "3 rows <what>", with the example for someone who may read the table.
  * Runs as the owner of that table; strings, a text[] or 0, is $1.
@@ -293,8 +351,7 @@ char *
 idem_count_offenders(Relation shown, const char *sql, Datum strings,
 					 const char *what)
 {
-	Oid			types[1] = {TEXTARRAYOID};
-	int			nargs = strings == (Datum) 0 ? 0 : 1;
+	MemoryContext context = CurrentMemoryContext;
 	bool		may_read = idem_may_read(shown);
 	IdemIdentity saved;
 	char	   *rows;
@@ -305,10 +362,15 @@ idem_count_offenders(Relation shown, const char *sql, Datum strings,
 	/* fail rather than overlook rows that row security would hide */
 	(void) set_config_option("row_security", "off", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	if (SPI_execute_with_args(sql, nargs, types, &strings, NULL, true,
-							  0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the rows of table \"%s\"",
-			 RelationGetRelationName(shown));
+	PG_TRY();
+	{
+		run_query(sql, strings);
+	}
+	PG_CATCH();
+	{
+		rethrow_without_values(context);
+	}
+	PG_END_TRY();
 	idem_restore_identity(&saved);
 
 	rows = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
@@ -334,6 +396,7 @@ is_finding(int sqlstate)
 }
 
 static const char unseen[] = "rows could not be looked at: ";
+static const char locked[] = "rows could not be looked at: another session holds a lock on them";
 
 /* Does a finding of idem_ask_rows say that there is none? */
 bool
@@ -342,13 +405,63 @@ idem_rows_unseen(const char *finding)
 	return strncmp(finding, unseen, sizeof(unseen) - 1) == 0;
 }
 
+/* Does it say so because the lock did not come in time? */
+bool
+idem_rows_locked(const char *finding)
+{
+	return strcmp(finding, locked) == 0;
+}
+
+/* Wait for each lock only so long, until the (sub)transaction ends. */
+static void
+limit_lock_waits(int wait_ms)
+{
+	char		value[32];
+
+	if (LockTimeout > 0 && LockTimeout < wait_ms)
+		return;
+	snprintf(value, sizeof(value), "%d", wait_ms);
+	(void) set_config_option("lock_timeout", value, PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* The table of the guard is there and locked, and what a check says of it. */
+static char *
+run_check(IdemRowsCheck check, const IdemGuard *guard, Oid rows, int wait_ms)
+{
+	int			level = NewGUCNestLevel();
+	char	   *finding;
+
+	if (wait_ms > 0)
+		limit_lock_waits(wait_ms);
+	relation_close(idem_open_named(guard->relid), NoLock);
+	finding = check(guard, rows);
+	AtEOXact_GUC(false, level);
+	return finding;
+}
+
+/* What an error says, as a finding; or the error again. */
+static char *
+finding_of_error(ErrorData *error, int wait_ms)
+{
+	if (wait_ms > 0 && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		return pstrdup(locked);
+	if (!is_finding(error->sqlerrcode))
+		ReThrowError(error);
+	return psprintf("%s%s", unseen, error->message);
+}
+
 /*
  * What a check finds, in memory of the caller; NULL: nothing.  In a
  * subtransaction, so that what cannot be asked is a finding and no error; a
  * query that was cancelled, a deadlock or a lack of memory stays an error.
+ *
+ * wait_ms: how long to wait for a lock (55P03), which is a finding then; 0: as
+ * long as the session does, and it is an error.
  */
 char *
-idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard, Oid rows)
+idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard, Oid rows,
+			  int wait_ms)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -358,7 +471,7 @@ idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard, Oid rows)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		finding = check(guard, rows);
+		finding = run_check(check, guard, rows, wait_ms);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -369,9 +482,7 @@ idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard, Oid rows)
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		if (!is_finding(error->sqlerrcode))
-			ReThrowError(error);
-		finding = psprintf("%s%s", unseen, error->message);
+		finding = finding_of_error(error, wait_ms);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);

@@ -51,6 +51,9 @@ typedef struct IdemGuardKind
 	const char *const *not_null;	/* those of which must stay NOT NULL */
 	IdemRowsCheck check_rows;	/* all rows of the guard; or NULL */
 	const char *remedy;			/* for what check_rows finds */
+	IdemRowsCheck check_open;	/* rows that follow their rule and that
+								 * somebody has to do something about; or NULL */
+	const char *open_remedy;	/* for what check_open finds */
 	IdemRowsCheck check_attached;	/* rows of a table that becomes a
 									 * partition; or NULL */
 	IdemRowsCheck check_detached;	/* rows of a partition that leaves; or
@@ -78,7 +81,8 @@ extern bool idem_guard_names_column(const IdemGuard *guard,
 extern char *idem_count_offenders(Relation shown, const char *sql,
 								  Datum strings, const char *what);
 extern char *idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard,
-						   Oid rows);
+						   Oid rows, int wait_ms);
 extern bool idem_rows_unseen(const char *finding);
+extern bool idem_rows_locked(const char *finding);
 
 #endif							/* IDEM_KIND_H */

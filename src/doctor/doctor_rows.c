@@ -7,8 +7,11 @@
  * to look at the room of the guard knows (base/kind.h); here every guard of
  * the database is asked.
  *
- * Everything is read under the snapshot of the calling query, so that tables
- * fit together while others write.  No lock but ACCESS SHARE.
+ * Each guard is asked with one query, under a snapshot that is taken when all
+ * its tables are locked, so that they fit together while others write, and
+ * while others rewrite them.  At each isolation level that is the latest one.
+ * No lock but ACCESS SHARE, until the end of the transaction; one that does
+ * not come is a finding.
  *
  * What cannot be asked, because a setting, a right or a foreign key is gone,
  * is a finding of its own and hides no other; a query that was cancelled, a
@@ -22,6 +25,7 @@
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "base/declare.h"
@@ -29,23 +33,73 @@
 #include "base/kind.h"
 #include "doctor/doctor.h"
 
+/*
+ * How long the doctor waits for a lock.  Whoever owns a table can hold a lock
+ * on it for ever; when one did not come in time it waits for no other.
+ */
+#define LOCK_WAIT_MS	5000
+#define NO_LOCK_WAIT_MS	1
+
 static void
 put_finding(ReturnSetInfo *rsinfo, const IdemGuardKind *kind,
-			const IdemGuard *guard, const char *finding)
+			const IdemGuard *guard, const char *severity, const char *finding,
+			const char *remedy)
 {
 	const char *table = idem_qualified_name_of(guard->relid);
 	Datum		values[4];
 	bool		nulls[4] = {false};
 
-	values[0] = CStringGetTextDatum("error");
+	values[0] = CStringGetTextDatum(severity);
 	values[1] = CStringGetTextDatum(psprintf("%s guard %s on %s", kind->kind,
 											 quote_identifier(guard->name),
 											 table));
 	values[2] = CStringGetTextDatum(finding);
-	values[3] = CStringGetTextDatum(idem_rows_unseen(finding) ?
-									"put right what it names; until then the guard refuses what it cannot judge" :
-									kind->remedy);
+	values[3] = CStringGetTextDatum(remedy);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/*
+ * Ask one question about the rows of a guard; false if another session holds
+ * a lock on a table that has to be read.
+ */
+static bool
+ask(ReturnSetInfo *rsinfo, const IdemGuardKind *kind, const IdemGuard *guard,
+	IdemRowsCheck check, const char *severity, const char *remedy, int wait_ms)
+{
+	char	   *finding = idem_ask_rows(check, guard, guard->relid, wait_ms);
+
+	/* a table that was dropped meanwhile is nobody's finding */
+	if (finding == NULL ||
+		!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(guard->relid)))
+		return true;
+	if (idem_rows_locked(finding))
+	{
+		put_finding(rsinfo, kind, guard, "warning", finding,
+					"ask idem.doctor() again when that session has ended");
+		return false;
+	}
+	if (idem_rows_unseen(finding))
+		put_finding(rsinfo, kind, guard, "error", finding,
+					"put right what it names; until then the guard refuses what it cannot judge");
+	else
+		put_finding(rsinfo, kind, guard, severity, finding, remedy);
+	return true;
+}
+
+/* What there is to ask about one guard; the same answer. */
+static bool
+ask_guard(ReturnSetInfo *rsinfo, const IdemGuardKind *kind,
+		  const IdemGuard *guard, int wait_ms)
+{
+	if (kind == NULL)
+		return true;
+	if (kind->check_rows != NULL &&
+		!ask(rsinfo, kind, guard, kind->check_rows, "error", kind->remedy,
+			 wait_ms))
+		return false;
+	return kind->check_open == NULL ||
+		ask(rsinfo, kind, guard, kind->check_open, "warning",
+			kind->open_remedy, wait_ms);
 }
 
 /* Not idem_array_list: a trigger made by hand may say anything, even twice. */
@@ -89,15 +143,16 @@ Datum
 idem_check_rows(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			wait_ms = LOCK_WAIT_MS;
 	SPITupleTable *guards;
 	uint64		n;
 	uint64		i;
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
-	if (SPI_execute("SELECT relation, kind, name, settings FROM idem.guards",
+	if (SPI_execute("SELECT relation, kind, name, settings FROM idem.guard_triggers WHERE part = 'row' AND NOT is_clone",
 					true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read idem.guards");
+		elog(ERROR, "could not read idem.guard_triggers");
 	guards = SPI_tuptable;
 	n = SPI_processed;
 	for (i = 0; i < n; i++)
@@ -105,13 +160,9 @@ idem_check_rows(PG_FUNCTION_ARGS)
 		IdemGuard  *guard = read_guard(guards, i);
 		const IdemGuardKind *kind =
 			idem_kind_named(SPI_getvalue(guards->vals[i], guards->tupdesc, 2));
-		char	   *finding;
 
-		if (kind == NULL || kind->check_rows == NULL)
-			continue;
-		finding = idem_ask_rows(kind->check_rows, guard, guard->relid);
-		if (finding != NULL)
-			put_finding(rsinfo, kind, guard, finding);
+		if (!ask_guard(rsinfo, kind, guard, wait_ms))
+			wait_ms = NO_LOCK_WAIT_MS;
 	}
 	SPI_finish();
 	return (Datum) 0;

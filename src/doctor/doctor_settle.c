@@ -95,6 +95,14 @@ as_owner(Oid relid, void (*act) (Oid relid, const char *guard),
 
 /* ---------- rows that come and go ---------- */
 
+/* A finding about the rows of a partition, as a sentence. */
+static char *
+sentence(const char *finding)
+{
+	return psprintf(idem_rows_unseen(finding) ? "Its %s." : "It has %s.",
+					finding);
+}
+
 /* Rows of a table that became a partition of a guarded one. */
 static void
 judge_attached(Oid top, const IdemGuardKind *kind, IdemGuard *guard,
@@ -105,7 +113,7 @@ judge_attached(Oid top, const IdemGuardKind *kind, IdemGuard *guard,
 	if (kind->check_attached == NULL)
 		return;
 	guard->relid = top;
-	finding = idem_ask_rows(kind->check_attached, guard, partition);
+	finding = idem_ask_rows(kind->check_attached, guard, partition, 0);
 	if (finding == NULL)
 		return;
 	if (idem_reason_given())
@@ -120,7 +128,7 @@ judge_attached(Oid top, const IdemGuardKind *kind, IdemGuard *guard,
 			 errmsg("cannot attach partition \"%s\" to table \"%s\": it does not follow %s guard \"%s\"",
 					get_rel_name(partition), get_rel_name(top), kind->kind,
 					guard->name),
-			 errdetail("It has %s.", finding),
+			 errdetail("%s", sentence(finding)),
 			 errhint("Attach it empty and insert the rows, which are then judged one by one.")));
 }
 
@@ -135,12 +143,12 @@ idem_judge_detached(Oid top, const IdemGuardKind *kind, IdemGuard *guard,
 		get_rel_relkind(partition) == RELKIND_FOREIGN_TABLE)
 		return;
 	guard->relid = top;
-	finding = idem_ask_rows(kind->check_detached, guard, partition);
+	finding = idem_ask_rows(kind->check_detached, guard, partition, 0);
 	if (finding != NULL)
 		idem_refuse_change(top, kind->kind, guard->name,
 						   psprintf("detach partition \"%s\" of table \"%s\"",
 									get_rel_name(partition), get_rel_name(top)),
-						   psprintf("It has %s.", finding));
+						   sentence(finding));
 }
 
 /* ---------- triggers ---------- */
@@ -226,7 +234,7 @@ shape_problem(Relation rel, const IdemGuardKind *kind, IdemGuard *guard,
 		bms_is_empty(idem_key_columns(rel)))
 		return "Its rows have no primary key.";
 	if (contype != CONSTRAINT_PRIMARY && kind->check_shape != NULL)
-		return idem_ask_rows(kind->check_shape, guard, InvalidOid);
+		return idem_ask_rows(kind->check_shape, guard, InvalidOid, 0);
 	return NULL;
 }
 

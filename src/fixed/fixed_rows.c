@@ -18,12 +18,12 @@
 static char *
 check_empty(const IdemGuard *guard, Oid rows)
 {
-	Relation	rel = relation_open(guard->relid, AccessShareLock);
+	Relation	rel = relation_open(rows, AccessShareLock);
 	char	   *finding;
 
 	finding = idem_count_offenders(rel,
 								   psprintf("SELECT count(*), NULL::text FROM %s",
-											idem_qualified_name_of(rows)),
+											idem_qualified_name(rel)),
 								   (Datum) 0, "that are kept");
 	relation_close(rel, AccessShareLock);
 	return finding;

@@ -8,15 +8,17 @@
  * partition that is to leave, which would stay counted.
  *
  * Child and parent are read once, restricted, under one snapshot, as the
- * owner of the parent; for him no code of the child's owner may run, so a
+ * owner of the parent, as whom no code of the child's owner may run: a
  * state is read by the output function of its type, for which a cast of
  * somebody's making cannot stand in, and amounts have one of the types that a
- * limit is kept in.
+ * limit is kept in.  Rows that only have to be counted are read as the owner
+ * of the table that has them.
  */
 #include "postgres.h"
 
 #include "access/relation.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -183,30 +185,6 @@ compare_totals(const IdemGuard *guard, const IdemLimitKey *key,
 	return finding;
 }
 
-/* Parents of which facts took more than there was. */
-static char *
-find_excess(const IdemGuard *guard, const IdemLimitKey *key)
-{
-	const char *excess = idem_guard_setting(guard, "excess");
-	Relation	parent;
-	char	   *finding;
-
-	if (excess == NULL)
-		return NULL;
-	parent = relation_open(key->parent, AccessShareLock);
-	finding = idem_count_offenders(parent,
-								   psprintf("SELECT count(*), min(format('%%s: %%s beyond the cap', concat_ws(', ', %s), p.%s) COLLATE \"C\") FROM %s p WHERE p.%s > '0'",
-											parent_key_sql(key),
-											quote_identifier(excess),
-											idem_qualified_name(parent),
-											quote_identifier(excess)),
-								   (Datum) 0,
-								   psprintf("of table \"%s\" of which more went back than came in: to be got back from whoever has it",
-											RelationGetRelationName(parent)));
-	relation_close(parent, AccessShareLock);
-	return finding;
-}
-
 /* The foreign key of a limit: 39P01 if it cannot carry one (any longer). */
 static void
 find_key(const IdemGuard *guard, IdemLimitKey *key)
@@ -215,39 +193,78 @@ find_key(const IdemGuard *guard, IdemLimitKey *key)
 						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, key);
 }
 
+/* Parents of which facts took more than there was: lawful, and a loss. */
+static char *
+check_excess(const IdemGuard *guard, Oid rows)
+{
+	const char *excess = idem_guard_setting(guard, "excess");
+	IdemLimitKey key;
+	Relation	parent;
+	char	   *finding;
+
+	if (excess == NULL)
+		return NULL;
+	find_key(guard, &key);
+	parent = relation_open(key.parent, AccessShareLock);
+	finding = idem_count_offenders(parent,
+								   psprintf("SELECT count(*), min(format('%%s: %%s beyond the cap', concat_ws(', ', %s), p.%s) COLLATE \"C\") FROM %s p WHERE p.%s > '0'",
+											parent_key_sql(&key),
+											quote_identifier(excess),
+											idem_qualified_name(parent),
+											quote_identifier(excess)),
+								   (Datum) 0,
+								   psprintf("of table \"%s\" of which more went back than came in, as facts said",
+											RelationGetRelationName(parent)));
+	relation_close(parent, AccessShareLock);
+	return finding;
+}
+
 static char *
 check_totals(const IdemGuard *guard, Oid rows)
 {
 	IdemLimitKey key;
 
-	char	   *wrong;
-	char	   *excess;
-
 	find_key(guard, &key);
-	wrong = compare_totals(guard, &key, "");
-	excess = find_excess(guard, &key);
-	if (wrong != NULL && excess != NULL)
-		return psprintf("%s; %s", wrong, excess);
-	return wrong ? wrong : excess;
+	return compare_totals(guard, &key, "");
 }
 
 /* How many rows of a table, its own, are there, or count? */
 static char *
 count_children(const IdemGuard *guard, Oid rows, const char *condition)
 {
-	Relation	child = relation_open(guard->relid, AccessShareLock);
+	Relation	child = relation_open(rows, AccessShareLock);
 	char	   *finding;
 
 	finding = idem_count_offenders(child,
 								   psprintf("SELECT count(*), NULL::text FROM %s c WHERE %s",
-											idem_qualified_name_of(rows),
+											idem_qualified_name(child),
 											condition),
 								   (Datum) 0, "counting against a limit");
 	relation_close(child, AccessShareLock);
 	return finding;
 }
 
-/* The parents of attached children must have counted them before. */
+/* c.tableoid = ANY ('{...}'): the rows of a table and of its partitions */
+static char *
+stored_in_sql(Oid rows)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, find_all_inheritors(rows, AccessShareLock, NULL))
+		appendStringInfo(&sql, "%s%u",
+						 sql.len > 0 ? "," : "c.tableoid = ANY ('{",
+						 lfirst_oid(lc));
+	appendStringInfoString(&sql, "}'::pg_catalog.oid[])");
+	return sql.data;
+}
+
+/*
+ * The parents of attached children must have counted them before.  The sums
+ * are read as the owner of the parent, who may read the child table and not
+ * necessarily the new partition by its own name.
+ */
 static char *
 check_attached_children(const IdemGuard *guard, Oid rows)
 {
@@ -257,9 +274,10 @@ check_attached_children(const IdemGuard *guard, Oid rows)
 		return NULL;
 	find_key(guard, &key);
 	return compare_totals(guard, &key,
-						  psprintf("JOIN (SELECT DISTINCT %s FROM %s c) r ON %s",
+						  psprintf("JOIN (SELECT DISTINCT %s FROM %s c WHERE %s) r ON %s",
 								   child_keys_sql(&key),
-								   idem_qualified_name_of(rows),
+								   idem_qualified_name_of(guard->relid),
+								   stored_in_sql(rows),
 								   idem_limit_join_sql(&key, "r")));
 }
 
@@ -279,13 +297,13 @@ static char *
 check_attached_parents(const IdemGuard *guard, Oid rows)
 {
 	char	   *used = idem_guard_setting_required(guard, "used");
-	Relation	parent = relation_open(guard->relid, AccessShareLock);
-	char	   *type = format_type_be_qualified(amount_type(guard->relid, used));
+	Relation	parent = relation_open(rows, AccessShareLock);
+	char	   *type = format_type_be_qualified(amount_type(rows, used));
 	char	   *finding;
 
 	finding = idem_count_offenders(parent,
 								   psprintf("SELECT count(*), NULL::text FROM %s p WHERE p.%s IS DISTINCT FROM '0'::%s",
-											idem_qualified_name_of(rows),
+											idem_qualified_name(parent),
 											quote_identifier(used), type),
 								   (Datum) 0,
 								   psprintf("whose running total \"%s\" is not zero, without a child",
@@ -330,6 +348,8 @@ static const IdemGuardKind limit_kind = {
 	.not_null = child_not_null,
 	.check_rows = check_totals,
 	.remedy = "find out who wrote past the guard; then take it off with idem.drop_guard and declare it anew, which fills the total",
+	.check_open = check_excess,
+	.open_remedy = "collect what is in excess from whoever has it, or write it off; it goes down as children are released or the cap grows, and no request fits until then",
 	.check_attached = check_attached_children,
 	.check_detached = check_detached_children,
 	.check_shape = check_key

@@ -6,7 +6,8 @@
  * came in otherwise: all of them, for the doctor; those of a table that is to
  * become a partition; those of a partition that is to leave.
  *
- * Each reads the table once, restricted, as the owner of the guarded table.
+ * Each reads the table once, restricted, as the owner of the table that has
+ * the rows: the owner of the table above it need not be allowed to.
  * A state is read by the output function of its type, for which a cast of
  * somebody's making cannot stand in.
  */
@@ -51,7 +52,7 @@ state_names(const IdemMachine *machine, bool only_final)
 static char *
 rows_in_other_states(const IdemGuard *guard, Oid rows, bool only_final)
 {
-	Relation	rel = relation_open(guard->relid, AccessShareLock);
+	Relation	rel = relation_open(rows, AccessShareLock);
 	const char *column = quote_identifier(idem_guard_setting_required(guard, "column"));
 	const char *name = idem_guard_setting_required(guard, "machine");
 	const char *what = only_final ? "in no final state" :
@@ -62,7 +63,7 @@ rows_in_other_states(const IdemGuard *guard, Oid rows, bool only_final)
 	sql = psprintf("SELECT count(*), min(format('%%L', t.%s) COLLATE \"C\")"
 				   " FROM %s t WHERE t.%s IS NULL"
 				   " OR format('%%s', t.%s) COLLATE \"C\" <> ALL ($1)",
-				   column, idem_qualified_name_of(rows), column, column);
+				   column, idem_qualified_name(rel), column, column);
 	finding = idem_count_offenders(rel, sql,
 								   state_names(idem_machine_load(name, 0),
 											   only_final),
