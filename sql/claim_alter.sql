@@ -11,7 +11,7 @@ SELECT fields, completion, keep FROM idem.scope WHERE name = 'claim alter';
 -- nothing given, or what is so already, is no change
 SELECT idem.alter_scope('claim alter');
 SELECT idem.alter_scope('claim alter', fields => '{payer,amount}', keep => '24 mons');
-SELECT action, arguments, reason FROM idem.change_log WHERE name = 'claim alter' ORDER BY id;
+SELECT action, arguments, reason FROM idem.change_log WHERE name = 'claim alter' ORDER BY n;
 
 -- Old keys agree in what was declared then and now; new ones in all of it.
 SELECT outcome, mismatch FROM idem.claim('claim alter', 'old', claim_request('amount', '1', 'payer', 'b'));
@@ -33,7 +33,7 @@ SELECT idem.alter_scope('claim alter', keep => '23 mons');
 SELECT idem.alter_scope('claim alter', charset => 'any');
 SELECT idem.alter_scope('claim alter', fields => '{payer}', charset => 'any', force => 'amount moved to the key');
 SELECT fields, charset FROM idem.scope WHERE name = 'claim alter';
-SELECT action, arguments, reason FROM idem.change_log WHERE name = 'claim alter' ORDER BY id DESC LIMIT 1;
+SELECT action, arguments, reason FROM idem.change_log WHERE name = 'claim alter' ORDER BY n DESC LIMIT 1;
 SELECT outcome, mismatch FROM idem.claim('claim alter', 'new', claim_request('amount', '9', 'payer', 'a'));
 SELECT outcome, mismatch FROM idem.claim('claim alter', 'new', claim_request('amount', '9', 'payer', 'b'));
 -- a key claimed under {amount} and one under {payer} have nothing in common
@@ -85,7 +85,7 @@ SELECT idem.drop_scope('claim alter');
 \echo :LAST_ERROR_SQLSTATE
 SELECT count(*) AS keys FROM idem.anchor a JOIN idem.scope s ON s.id = a.scope WHERE s.name = 'claim alter';
 SELECT idem.drop_scope('claim alter', force => 'declared by mistake');
-SELECT action, arguments, reason FROM idem.change_log WHERE name = 'claim alter' ORDER BY id DESC LIMIT 1;
+SELECT action, arguments, reason FROM idem.change_log WHERE name = 'claim alter' ORDER BY n DESC LIMIT 1;
 SELECT idem.claim('claim alter', 'old');
 SELECT count(*) AS orphans FROM idem.anchor WHERE scope NOT IN (SELECT id FROM idem.scope);
 -- the next one of that name knows nothing of it

@@ -198,7 +198,7 @@ SELECT idem.create_scope('outside x', 'outside', '{}', ladder => NULL);
 SELECT idem.create_scope('outside x', 'outside', '{}', completion => 'required');
 SELECT idem.create_scope('outside x', 'outside', '{}', lease => '2 days', quiet => '0', ladder => '{1 day}');
 SELECT lease_until - first_seen AS lease FROM idem.reserve('outside x', 'k');
-SELECT arguments FROM idem.change_log WHERE name IN ('outside x', 'outside pay') ORDER BY id;
+SELECT arguments FROM idem.change_log WHERE name IN ('outside x', 'outside pay') ORDER BY n;
 
 -- Two scopes never meet. (C 56)
 SELECT outcome FROM idem.reserve('outside x', 'p1');

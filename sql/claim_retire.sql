@@ -22,7 +22,7 @@ SELECT claim_short(idem.claim('claim bodies', 'old', '{"amount": 2}'));
 SELECT claim_short(idem.lookup('claim bodies', 'old'));
 -- the keys of such a scope are for good
 SELECT * FROM idem.retire('claim bodies', before => clock_timestamp() - interval '7 months');
-SELECT action, arguments FROM idem.change_log WHERE name = 'claim bodies' ORDER BY id;
+SELECT action, arguments FROM idem.change_log WHERE name = 'claim bodies' ORDER BY n;
 -- a batch is a batch, and an open transaction's claims are nobody's business
 BEGIN;
 SELECT count(*) FROM (SELECT idem.claim('claim bodies', 'b' || i, '{"amount": 1}'), idem.complete('claim bodies', 'b' || i, '1') FROM generate_series(1, 5) i) x;

@@ -129,7 +129,7 @@ SET search_path = doctor_ddl2;
 CREATE SCHEMA doctor_ddl;
 ALTER TABLE journal SET SCHEMA doctor_ddl;
 SELECT kind, relation::text, table_schema, table_name FROM idem.change_log
-    WHERE action = 'declared' AND table_schema LIKE 'doctor_ddl%' ORDER BY id;
+    WHERE action = 'declared' AND table_schema LIKE 'doctor_ddl%' ORDER BY n;
 SELECT object, finding FROM idem.doctor() WHERE object ~ 'doctor_ddl' AND object ~ ' guard .* on ';
 
 -- ------------------------------------- with a reason, by whoever may give one
@@ -166,7 +166,7 @@ RESET ROLE;
 SELECT s FROM idem.rearm() s ORDER BY s COLLATE "C";
 SELECT * FROM idem.rearm();
 SELECT object, finding FROM idem.doctor() WHERE object ~ 'doctor_ddl' AND object ~ ' guard .* on ';
-SELECT action, kind, name FROM idem.change_log WHERE action = 'rearmed' AND table_schema LIKE 'doctor_ddl%' ORDER BY id;
+SELECT action, kind, name FROM idem.change_log WHERE action = 'rearmed' AND table_schema LIKE 'doctor_ddl%' ORDER BY n;
 
 -- ------------------------------ a table may be dropped, and takes its guards
 DROP TABLE trade CASCADE;
@@ -174,7 +174,7 @@ DROP TABLE trade CASCADE;
 SELECT tgname FROM pg_trigger WHERE tgrelid = 'refund'::regclass AND NOT tgisinternal;
 DROP TABLE doctor_ddl.journal;
 SELECT action, kind, table_name, name, reason FROM idem.change_log
-    WHERE action = 'dropped' AND table_schema LIKE 'doctor_ddl%' ORDER BY id;
+    WHERE action = 'dropped' AND table_schema LIKE 'doctor_ddl%' ORDER BY n;
 SELECT object, finding FROM idem.doctor() WHERE object ~ 'doctor_ddl' AND object ~ ' guard .* on ';
 
 -- Called in any other way the function raises.

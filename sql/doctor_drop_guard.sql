@@ -45,7 +45,7 @@ DELETE FROM journal;
 TRUNCATE journal, journal_1;
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgrelid::regclass::text IN ('payment', 'journal', 'journal_1');
 SELECT action, kind, relation, name, arguments, reason FROM idem.change_log
-    WHERE relation IN ('payment'::regclass, 'journal'::regclass) ORDER BY id;
+    WHERE table_schema = current_schema AND table_name IN ('payment', 'journal') ORDER BY n;
 SELECT object FROM idem.doctor() WHERE object ~ ' guard .* on ' AND finding !~ 'allow_unguarded';
 
 -- It may be declared anew, and is undone with its transaction.
@@ -75,7 +75,7 @@ SELECT idem.drop_guard('own', 'fixed', name => 'by_hand', reason => 'test');
 SELECT idem.drop_guard('own', 'fixed', reason => 'test');
 RESET ROLE;
 SELECT action, kind, role = session_user AS by_session_user, name, arguments, reason FROM idem.change_log
-    WHERE relation = 'own'::regclass ORDER BY id;
+    WHERE table_schema = current_schema AND table_name = 'own' ORDER BY n;
 
 -- Somebody else's event trigger may say no; idem watches on.
 CREATE TABLE still (a int);

@@ -43,7 +43,7 @@ SELECT c.oid::regclass, r.role, p.privilege
 
 -- Who was granted what is kept.
 SELECT action, kind, relation, name, cardinality(arguments) > 0 AS functions FROM idem.change_log
-    WHERE name LIKE 'regress_idem_a%' ORDER BY id;
+    WHERE name LIKE 'regress_idem_a%' ORDER BY n;
 
 -- Only roles can be named.
 SELECT idem.grant_runtime(NULL);

@@ -55,13 +55,13 @@ ALTER TABLE parts ATTACH PARTITION parts_1 FOR VALUES IN (1);
 RESET idem.allow_unguarded;
 SELECT regexp_replace(finding, ' by .*, allowed', ' ..., allowed') AS finding
     FROM idem.doctor() WHERE object LIKE '%doctor_passes.parts%' ORDER BY doctor.finding COLLATE "C";
-SELECT action, kind, name, reason FROM idem.change_log WHERE relation = 'parts'::regclass AND action <> 'declared' ORDER BY id;
+SELECT action, kind, name, reason FROM idem.change_log WHERE relation = 'parts'::regclass AND action <> 'declared' ORDER BY n;
 
 -- With a reason a guarded column goes, and nothing is written until the guard goes, too.
 SET idem.allow_unguarded = 'amounts are kept elsewhere';
 ALTER TABLE payment DROP amount;
 RESET idem.allow_unguarded;
-SELECT action, kind, name, reason FROM idem.change_log WHERE relation = 'payment'::regclass AND action <> 'declared' ORDER BY id;
+SELECT action, kind, name, reason FROM idem.change_log WHERE relation = 'payment'::regclass AND action <> 'declared' ORDER BY n;
 SELECT regexp_replace(finding, ' by .*, allowed', ' ..., allowed') AS finding
     FROM idem.doctor() WHERE object LIKE '%doctor_passes.payment%' ORDER BY doctor.finding COLLATE "C";
 UPDATE payment SET note = DEFAULT;

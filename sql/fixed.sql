@@ -235,7 +235,7 @@ SELECT idem.guard_fixed('other', '{a}');
 ROLLBACK;
 SELECT idem.guard_fixed('other', '{}', once => '{a}');
 SELECT action, kind, relation, name, arguments FROM idem.change_log
-    WHERE relation = 'other'::regclass ORDER BY id;
+    WHERE relation = 'other'::regclass ORDER BY n;
 -- An owner who is not a superuser declares it himself, and a superuser for him.
 GRANT CREATE ON SCHEMA fixed TO regress_idem_fixed_app;
 SET ROLE regress_idem_fixed_app;

@@ -150,7 +150,7 @@ RESET ROLE;
 -- --------------------------------------------- a declaration is kept, or is not
 SELECT action, kind, relation, name, arguments FROM idem.change_log
     WHERE relation IN ('kinds'::regclass, 'plain'::regclass, 'mine'::regclass)
-    ORDER BY relation::text, name COLLATE "C", id;
+    ORDER BY relation::text, name COLLATE "C", n;
 
 -- renamed tables and schemas stay guarded
 ALTER TABLE mine RENAME TO ours;

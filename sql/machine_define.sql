@@ -97,7 +97,7 @@ $$, loosen => 'done is not the end');
 SELECT version, owner, defined_by = session_user AS by_me, loosen, tighten FROM idem.machine WHERE name = 'define_payment';
 RESET ROLE;
 SELECT version, owner, defined_by = session_user AS by_me, loosen, tighten FROM idem.machine WHERE name = 'define_payment' ORDER BY version;
-SELECT action, kind, name, arguments, reason FROM idem.change_log WHERE name = 'define_payment' ORDER BY id;
+SELECT action, kind, name, arguments, reason FROM idem.change_log WHERE name = 'define_payment' ORDER BY n;
 
 -- ------------------------------------------------------------- rows in flight
 SET ROLE regress_idem_maker;

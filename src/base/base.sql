@@ -33,55 +33,82 @@ COMMENT ON FUNCTION idem.refuse_truncate() IS
 -- change log: every declaration, for good
 -- ---------------------------------------------------------------------------
 
--- A table is kept by name, so that a dump of the log can be restored before
--- the table is, or without it; the doctor's event triggers follow a rename.
--- No key: the data of a dump is restored into a log that already tells of
--- the restore itself, with numbers of its own.
+-- Append-only, so that a publication of all tables needs no replica identity
+-- here and nobody can change what was written.  A table is kept by name, so
+-- that a dump of the log can be restored before the table is, or without it.
+-- A rename appends an entry for each guard that stands on the table, and what
+-- ties the entries of one guard together is the number of the guard, not the
+-- name: a table that takes the name of another one takes over nothing.
+-- No key: the data of a dump is restored into a log that already tells of the
+-- restore itself.
 CREATE TABLE idem.change (
-    id          bigint GENERATED ALWAYS AS IDENTITY,
+    n           bigint NOT NULL,
     at          timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     role        name NOT NULL DEFAULT SESSION_USER,
     action      text COLLATE "C" NOT NULL,
     kind        text COLLATE "C" NOT NULL,
+    guard       uuid,
     table_schema name,
     table_name  name,
     name        text COLLATE "C" NOT NULL,
     arguments   text[] NOT NULL,
     reason      text
 );
+CREATE INDEX change_n ON idem.change (n);
+CREATE INDEX change_guard ON idem.change (guard, n) WHERE guard IS NOT NULL;
 CREATE INDEX change_table ON idem.change (table_name, table_schema) WHERE table_name IS NOT NULL;
-COMMENT ON INDEX idem.change_table IS 'the changes of one table, which is looked for when it is renamed';
+COMMENT ON INDEX idem.change_n IS 'the newest entry, after which the next one is numbered';
+COMMENT ON INDEX idem.change_guard IS 'the entries of one guard, in order';
+COMMENT ON INDEX idem.change_table IS 'the guards of one table, which are looked up when it is renamed or dropped';
 COMMENT ON TABLE idem.change IS 'every declaration of a rule and every rule taken off, append-only; read it as idem.change_log';
-COMMENT ON COLUMN idem.change.id IS 'order of the changes of one instant';
+COMMENT ON COLUMN idem.change.n IS 'order of the entries: microseconds since 2000 by the clock of the database, or one more than the newest entry where the clock is not past it; entries of transactions that ran beside each other may share a number, those of one guard never do';
 COMMENT ON COLUMN idem.change.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.change.role IS 'session user who did it';
-COMMENT ON COLUMN idem.change.action IS 'declared, dropped, granted, unguarded (a change passed by idem.allow_unguarded) or rearmed';
-COMMENT ON COLUMN idem.change.kind IS 'machine, scope, states, limit, fixed, kept; runtime or admin for what was granted';
-COMMENT ON COLUMN idem.change.table_schema IS 'schema of the guarded table; NULL for what is no guard';
-COMMENT ON COLUMN idem.change.table_name IS 'name of the guarded table; NULL for what is no guard';
+COMMENT ON COLUMN idem.change.action IS 'declared, renamed (a guarded table, whose new name this is), dropped, altered, retired, granted, unguarded (a change passed by idem.allow_unguarded) or rearmed';
+COMMENT ON COLUMN idem.change.kind IS 'machine, scope, states, limit, fixed, kept; extension for a table or function of idem; runtime or admin for what was granted';
+COMMENT ON COLUMN idem.change.guard IS 'which guard: the same in all its entries from its declaration until it is dropped; NULL for what is not on a table';
+COMMENT ON COLUMN idem.change.table_schema IS 'schema of the guarded table at that time; NULL for what is no guard';
+COMMENT ON COLUMN idem.change.table_name IS 'name of the guarded table at that time; NULL for what is no guard';
 COMMENT ON COLUMN idem.change.name IS 'name of the guard''s trigger, of the machine, of the scope or of the role';
-COMMENT ON COLUMN idem.change.arguments IS 'the settings, each name=value; the functions granted; what was done to the guard';
+COMMENT ON COLUMN idem.change.arguments IS 'the settings, each name=value; the functions granted; what was done to the guard; from=, the name of a table before it was renamed';
 COMMENT ON COLUMN idem.change.reason IS 'why, where a reason is asked for';
 REVOKE ALL ON TABLE idem.change FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('idem.change', '');
-SELECT pg_catalog.pg_extension_config_dump('idem.change_id_seq', '');
+
+-- A guard is on the table that its last entry names.
+CREATE VIEW idem.guard_places AS
+SELECT e.guard, e.kind, e.name, e.n, c.oid::regclass AS relation
+FROM (SELECT DISTINCT ON (guard) guard, kind, name, n, action, table_schema, table_name
+      FROM idem.change
+      WHERE guard IS NOT NULL
+      ORDER BY guard, n DESC) e
+JOIN pg_catalog.pg_namespace s ON s.nspname = e.table_schema
+JOIN pg_catalog.pg_class c ON c.relname = e.table_name AND c.relnamespace = s.oid
+WHERE e.action <> 'dropped';
+COMMENT ON VIEW idem.guard_places IS 'where each guard of the change log that was not dropped stands now';
+COMMENT ON COLUMN idem.guard_places.guard IS 'which guard';
+COMMENT ON COLUMN idem.guard_places.kind IS 'states, limit, fixed or kept; extension for a trigger of a table of idem';
+COMMENT ON COLUMN idem.guard_places.name IS 'name of the guard''s trigger';
+COMMENT ON COLUMN idem.guard_places.n IS 'its last entry';
+COMMENT ON COLUMN idem.guard_places.relation IS 'the guarded table';
+REVOKE ALL ON TABLE idem.guard_places FROM PUBLIC;
 
 CREATE VIEW idem.change_log AS
-SELECT l.id, l.at, l.role, l.action, l.kind, c.oid::regclass AS relation,
-       l.name, l.arguments, l.reason, l.table_schema, l.table_name
+SELECT l.n, l.at, l.role, l.action, l.kind, p.relation,
+       l.name, l.arguments, l.reason, l.table_schema, l.table_name, l.guard
 FROM idem.change l
-LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = l.table_schema
-LEFT JOIN pg_catalog.pg_class c ON c.relname = l.table_name AND c.relnamespace = n.oid;
+LEFT JOIN idem.guard_places p ON p.guard = l.guard;
 COMMENT ON VIEW idem.change_log IS 'every declaration of a rule and every rule taken off';
-COMMENT ON COLUMN idem.change_log.id IS 'order of the changes of one instant';
+COMMENT ON COLUMN idem.change_log.n IS 'order of the entries: microseconds since 2000 by the clock of the database, or one more than the newest entry where the clock is not past it; entries of transactions that ran beside each other may share a number, those of one guard never do';
 COMMENT ON COLUMN idem.change_log.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.change_log.role IS 'session user who did it';
-COMMENT ON COLUMN idem.change_log.action IS 'declared, dropped, granted, unguarded (a change passed by idem.allow_unguarded) or rearmed';
-COMMENT ON COLUMN idem.change_log.kind IS 'machine, scope, states, limit, fixed, kept; runtime or admin for what was granted';
-COMMENT ON COLUMN idem.change_log.relation IS 'the guarded table; NULL for what is no guard, or where the table is gone';
+COMMENT ON COLUMN idem.change_log.action IS 'declared, renamed (a guarded table, whose new name this is), dropped, altered, retired, granted, unguarded (a change passed by idem.allow_unguarded) or rearmed';
+COMMENT ON COLUMN idem.change_log.kind IS 'machine, scope, states, limit, fixed, kept; extension for a table or function of idem; runtime or admin for what was granted';
+COMMENT ON COLUMN idem.change_log.relation IS 'the guarded table as it is called now; NULL for what is no guard, and once the guard was dropped or its table is gone';
 COMMENT ON COLUMN idem.change_log.name IS 'name of the guard''s trigger, of the machine, of the scope or of the role';
-COMMENT ON COLUMN idem.change_log.arguments IS 'the settings, each name=value; the functions granted; what was done to the guard';
+COMMENT ON COLUMN idem.change_log.arguments IS 'the settings, each name=value; the functions granted; what was done to the guard; from=, the name of a table before it was renamed';
 COMMENT ON COLUMN idem.change_log.reason IS 'why, where a reason is asked for';
-COMMENT ON COLUMN idem.change_log.table_schema IS 'schema of the guarded table, also where it is gone';
-COMMENT ON COLUMN idem.change_log.table_name IS 'name of the guarded table, also where it is gone';
+COMMENT ON COLUMN idem.change_log.table_schema IS 'schema of the guarded table at that time';
+COMMENT ON COLUMN idem.change_log.table_name IS 'name of the guarded table at that time';
+COMMENT ON COLUMN idem.change_log.guard IS 'which guard: the same in all its entries from its declaration until it is dropped; NULL for what is not on a table';
 REVOKE ALL ON TABLE idem.change_log FROM PUBLIC;

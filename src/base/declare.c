@@ -258,8 +258,8 @@ idem_qualified_name(Relation rel)
 }
 
 /* A list of strings as a text[]. */
-static ArrayType *
-list_array(List *strings)
+ArrayType *
+idem_list_array(List *strings)
 {
 	Datum	   *items = palloc(sizeof(Datum) * Max(list_length(strings), 1));
 	int			n = 0;
@@ -279,7 +279,7 @@ idem_list_text(List *strings)
 
 	getTypeOutputInfo(TEXTARRAYOID, &output, &varlena);
 	return OidOutputFunctionCall(output,
-								 PointerGetDatum(list_array(strings)));
+								 PointerGetDatum(idem_list_array(strings)));
 }
 
 /* 22004 if an argument is null, of a function that is not STRICT. */
@@ -468,62 +468,4 @@ idem_drop_truncate_triggers(Oid relid, const char *guard)
 								   quote_identifier(name),
 								   idem_qualified_name_of(member));
 	}
-}
-
-/*
- * Keep a declaration for good in idem.change_log: who, when, what, why.
- * relid may be invalid (a machine, a scope), reason NULL.  Connected to SPI;
- * runs as the owner of the log, whoever the caller is at the moment.
- */
-void
-idem_log_change(const char *action, const char *kind, Oid relid,
-				const char *name, List *arguments, const char *reason)
-{
-	bool		named = OidIsValid(relid);
-
-	idem_log_change_of(action, kind,
-					   named ? get_namespace_name(get_rel_namespace(relid)) : NULL,
-					   named ? get_rel_name(relid) : NULL,
-					   name, arguments, reason);
-}
-
-static void
-put_name(const char *name, Datum *value, char *null)
-{
-	*value = name ? DirectFunctionCall1(namein, CStringGetDatum(name)) : (Datum) 0;
-	*null = name ? ' ' : 'n';
-}
-
-/* The same for a table by its name, which need not exist any longer. */
-void
-idem_log_change_of(const char *action, const char *kind, const char *schema,
-				   const char *table, const char *name, List *arguments,
-				   const char *reason)
-{
-	Oid			types[7] = {TEXTOID, TEXTOID, NAMEOID, NAMEOID, TEXTOID,
-		TEXTARRAYOID, TEXTOID};
-	Datum		values[7];
-	char		nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
-	Relation	log;
-	IdemIdentity saved;
-
-	values[0] = CStringGetTextDatum(action);
-	values[1] = CStringGetTextDatum(kind);
-	put_name(schema, &values[2], &nulls[2]);
-	put_name(table, &values[3], &nulls[3]);
-	values[4] = CStringGetTextDatum(name);
-	values[5] = PointerGetDatum(list_array(arguments));
-	values[6] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
-	nulls[6] = reason ? ' ' : 'n';
-
-	log = table_openrv(makeRangeVar("idem", "change", -1),
-					   RowExclusiveLock);
-	idem_become_declarer(log, &saved);
-	if (SPI_execute_with_args("INSERT INTO idem.change"
-							  " (action, kind, table_schema, table_name, name, arguments, reason)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-							  7, types, values, nulls, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write idem.change");
-	idem_restore_identity(&saved);
-	table_close(log, NoLock);
 }

@@ -22,6 +22,7 @@ extern void idem_execute_unwatched(const char *format,...) pg_attribute_printf(1
 extern bool idem_executing(void);
 extern char *idem_qualified_name(Relation rel);
 extern char *idem_qualified_name_of(Oid relid);
+extern ArrayType *idem_list_array(List *strings);
 extern char *idem_list_text(List *strings);
 extern void idem_require_argument(FunctionCallInfo fcinfo, int n,
 								  const char *argument);
@@ -39,6 +40,8 @@ extern void idem_create_bound_trigger(Oid relid, Oid other,
 extern char *idem_truncate_trigger(const char *guard);
 extern void idem_create_truncate_triggers(Oid relid, const char *guard);
 extern void idem_drop_truncate_triggers(Oid relid, const char *guard);
+
+/* change.c */
 extern void idem_log_change(const char *action, const char *kind,
 							Oid relid, const char *name,
 							List *arguments, const char *reason);
@@ -46,5 +49,10 @@ extern void idem_log_change_of(const char *action, const char *kind,
 							   const char *schema, const char *table,
 							   const char *name, List *arguments,
 							   const char *reason);
+extern void idem_log_renamed(Oid relid, Oid schema_before,
+							 const char *name_before);
+extern void idem_log_schema_renamed(Oid schema, const char *name_before);
+extern void idem_log_table_dropped(const char *schema, const char *table);
+extern bool idem_log_knows(const char *schema, const char *table);
 
 #endif							/* IDEM_DECLARE_H */

@@ -17,6 +17,7 @@ typedef enum IdemNoteType
 	IDEM_NOTE_CONSTRAINT,		/* a constraint was dropped or changed */
 	IDEM_NOTE_INHERITS,			/* a table became a child, or stopped to be */
 	IDEM_NOTE_TABLE_RENAMED,
+	IDEM_NOTE_TABLE_DROPPED,
 	IDEM_NOTE_SCHEMA_RENAMED,
 	IDEM_NOTE_PASSED			/* allowed by idem.allow_unguarded */
 } IdemNoteType;
@@ -28,7 +29,8 @@ typedef struct IdemNote
 	Oid			relid;			/* table or schema it happened to */
 	char	   *schema;			/* as it was called before */
 	char	   *table;
-	Oid			other;			/* parent trigger; parent; referenced table */
+	Oid			other;			/* parent trigger; parent; referenced table;
+								 * schema before */
 	Oid			bound;			/* tgconstrrelid of a dropped trigger */
 	char		contype;		/* of a constraint, as in pg_constraint */
 	const IdemGuardKind *kind;	/* of a dropped trigger, or NULL */

@@ -240,6 +240,25 @@ COMMENT ON COLUMN idem.guard_problems.problem IS 'what is wrong';
 COMMENT ON COLUMN idem.guard_problems.remedy IS 'what puts it right';
 COMMENT ON COLUMN idem.guard_problems.member IS 'the table that has the problem: the guarded one, a partition, or the parent of a limit';
 
+-- What the log says of each guard that was declared and not dropped.  The
+-- order is that of the entries, not that of a clock that may have been set.
+CREATE VIEW idem.guards_logged AS
+SELECT DISTINCT ON (p.relation, p.kind, p.name)
+       p.relation, p.kind, p.name, d.arguments, d.role, d.at
+FROM idem.guard_places p
+JOIN (SELECT DISTINCT ON (guard) guard, arguments, role, at
+      FROM idem.change
+      WHERE guard IS NOT NULL AND action = 'declared'
+      ORDER BY guard, n DESC) d ON d.guard = p.guard
+ORDER BY p.relation, p.kind, p.name, p.n DESC;
+COMMENT ON VIEW idem.guards_logged IS 'what the change log says of each guard that was declared and not dropped, of a table that is there';
+COMMENT ON COLUMN idem.guards_logged.relation IS 'the table';
+COMMENT ON COLUMN idem.guards_logged.kind IS 'states, limit, fixed or kept';
+COMMENT ON COLUMN idem.guards_logged.name IS 'name of the guard''s trigger';
+COMMENT ON COLUMN idem.guards_logged.arguments IS 'its settings, each name=value';
+COMMENT ON COLUMN idem.guards_logged.role IS 'session user who declared it';
+COMMENT ON COLUMN idem.guards_logged.at IS 'when, by the clock of the database';
+
 CREATE VIEW idem.guards AS
 SELECT g.relation, g.kind, g.name, g.settings,
        CASE g.mode WHEN 'A' THEN 'always' WHEN 'O' THEN 'origin'
@@ -251,10 +270,8 @@ LEFT JOIN (SELECT relation, kind, name,
                   pg_catalog.string_agg(DISTINCT problem COLLATE "C", '; ' ORDER BY problem COLLATE "C") AS problems
            FROM idem.guard_problems GROUP BY relation, kind, name) p
      ON p.relation = g.relation AND p.kind = g.kind AND p.name = g.name
-LEFT JOIN LATERAL (SELECT role, at FROM idem.change_log
-                   WHERE relation = g.relation AND kind = g.kind AND name = g.name
-                         AND action = 'declared'
-                   ORDER BY at DESC, id DESC LIMIT 1) c ON true
+LEFT JOIN idem.guards_logged c
+     ON c.relation = g.relation AND c.kind = g.kind AND c.name = g.name
 WHERE g.part = 'row' AND NOT g.is_clone;
 GRANT SELECT ON idem.guards TO PUBLIC;
 COMMENT ON VIEW idem.guards IS 'every guard of this database, from the triggers themselves, and whether it is intact';
@@ -268,32 +285,14 @@ COMMENT ON COLUMN idem.guards.problem IS 'why not';
 COMMENT ON COLUMN idem.guards.declared_by IS 'session user who declared it';
 COMMENT ON COLUMN idem.guards.declared_at IS 'when, by the clock of the database';
 
--- The last word of the log on each guard: declared, or dropped.
-CREATE VIEW idem.guards_logged AS
-SELECT DISTINCT ON (relation, kind, name)
-       relation, kind, name, action, arguments, role, at
-FROM idem.change_log
-WHERE kind IN ('states', 'limit', 'fixed', 'kept') AND action IN ('declared', 'dropped')
-      AND relation IS NOT NULL
-ORDER BY relation, kind, name, at DESC, id DESC;
-COMMENT ON VIEW idem.guards_logged IS 'what the change log said last of each guard of a table that is there';
-COMMENT ON COLUMN idem.guards_logged.relation IS 'the table';
-COMMENT ON COLUMN idem.guards_logged.kind IS 'states, limit, fixed or kept';
-COMMENT ON COLUMN idem.guards_logged.name IS 'name of the guard''s trigger';
-COMMENT ON COLUMN idem.guards_logged.action IS 'declared or dropped';
-COMMENT ON COLUMN idem.guards_logged.arguments IS 'its settings, each name=value';
-COMMENT ON COLUMN idem.guards_logged.role IS 'session user who did it';
-COMMENT ON COLUMN idem.guards_logged.at IS 'when, by the clock of the database';
-
 -- A guard whose trigger is gone leaves nothing else to find.
 CREATE VIEW idem.guards_missing AS
 SELECT last.relation, last.kind, last.name, last.arguments AS settings,
        last.role AS declared_by, last.at AS declared_at
 FROM idem.guards_logged last
-WHERE last.action = 'declared'
-      AND NOT EXISTS (SELECT FROM idem.guard_triggers g
-                      WHERE g.relation = last.relation AND g.part = 'row'
-                            AND g.kind = last.kind AND g.name = last.name);
+WHERE NOT EXISTS (SELECT FROM idem.guard_triggers g
+                  WHERE g.relation = last.relation AND g.part = 'row'
+                        AND g.kind = last.kind AND g.name = last.name);
 COMMENT ON VIEW idem.guards_missing IS 'guards that were declared and not dropped, and whose trigger is gone';
 COMMENT ON COLUMN idem.guards_missing.relation IS 'the table that was guarded';
 COMMENT ON COLUMN idem.guards_missing.kind IS 'states, limit, fixed or kept';
@@ -309,7 +308,7 @@ SELECT g.relation, g.kind, g.name, g.settings
 FROM idem.guard_triggers g
 LEFT JOIN idem.guards_logged last
      ON last.relation = g.relation AND last.kind = g.kind AND last.name = g.name
-WHERE g.part = 'row' AND NOT g.is_clone AND last.action IS DISTINCT FROM 'declared';
+WHERE g.part = 'row' AND NOT g.is_clone AND last.relation IS NULL;
 COMMENT ON VIEW idem.guards_undeclared IS 'guards whose trigger is there and that were not declared in this database, until idem.rearm()';
 COMMENT ON COLUMN idem.guards_undeclared.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guards_undeclared.kind IS 'states, limit, fixed or kept';
@@ -318,15 +317,15 @@ COMMENT ON COLUMN idem.guards_undeclared.settings IS 'what the trigger says, eac
 
 -- What idem.allow_unguarded let pass and nobody has looked at since.
 CREATE VIEW idem.guards_weakened AS
-SELECT DISTINCT ON (l.table_schema, l.table_name, l.kind, l.name)
+SELECT DISTINCT ON (l.guard, l.kind, l.name)
        l.relation, l.kind, l.name, l.arguments[1] AS what, l.role, l.at, l.reason
 FROM idem.change_log l
 WHERE l.action = 'unguarded'
-      AND NOT EXISTS (SELECT FROM idem.change_log r
-                      WHERE r.action IN ('rearmed', 'declared', 'dropped') AND (r.at, r.id) > (l.at, l.id)
-                            AND (r.table_schema, r.table_name) IS NOT DISTINCT FROM (l.table_schema, l.table_name)
+      AND NOT EXISTS (SELECT FROM idem.change r
+                      WHERE r.action IN ('rearmed', 'declared', 'dropped') AND r.n > l.n
+                            AND r.guard IS NOT DISTINCT FROM l.guard
                             AND r.kind = l.kind AND r.name = l.name)
-ORDER BY l.table_schema, l.table_name, l.kind, l.name, l.at DESC, l.id DESC;
+ORDER BY l.guard, l.kind, l.name, l.n DESC;
 COMMENT ON VIEW idem.guards_weakened IS 'guards that a change passed by idem.allow_unguarded touched, until idem.rearm()';
 COMMENT ON COLUMN idem.guards_weakened.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guards_weakened.kind IS 'states, limit, fixed or kept; extension for a function of idem';

@@ -6,8 +6,9 @@
  * still holds its locks, so what is seen here stays until it commits; an
  * error undoes the command.
  *
- * A trigger dropped with its table is written off; one dropped from a table
- * that stays is refused, unless its table left a partitioned one.  Rows that
+ * Guards of a table that was dropped or renamed are followed in the change
+ * log (base/change.c).  A trigger dropped from a table that stays is refused,
+ * unless its table left a partitioned one.  Rows that
  * come in by ATTACH, or leave by DETACH, are judged by the room of the guard
  * (base/kind.h).  What a new partition lacks it gets: the server clones row
  * triggers, and none that refuse TRUNCATE.
@@ -153,36 +154,37 @@ idem_judge_detached(Oid top, const IdemGuardKind *kind, IdemGuard *guard,
 
 /* ---------- triggers ---------- */
 
-/* A guard went with its table: nobody has to look for it. */
+/*
+ * A partition went, and with it rows of a guard that stays on the table at
+ * the top; said once for each declared guard.
+ */
 static void
-write_off(const IdemNote *note, const char *reason)
+log_dropped_partition(const IdemNote *note, Oid top)
 {
-	if (note->kind != NULL && note->kind->decides)
+	if (idem_log_knows(get_namespace_name(get_rel_namespace(top)),
+					   get_rel_name(top)))
 		idem_log_change_of("dropped", note->kind->kind, note->schema,
 						   note->table, note->guard->name,
-						   note->guard->settings, reason);
+						   note->guard->settings, "the partition was dropped");
 }
 
 static void
 settle_trigger(IdemNote *note)
 {
+	bool		gone = !table_exists(note->relid);
 	Oid			relid;
 	Oid			parent = note->other;
 
-	if (!table_exists(note->relid))
-	{
-		write_off(note, "the table was dropped");
-		return;
-	}
-	if (OidIsValid(note->bound) && !table_exists(note->bound))
+	if (!gone && OidIsValid(note->bound) && !table_exists(note->bound))
 		return;					/* the other side of a limit */
 	if (!OidIsValid(parent))
 	{
-		idem_refuse_trigger(note->relid, note->kind, note->guard, note->bound,
-							note->what);
+		if (!gone)
+			idem_refuse_trigger(note->relid, note->kind, note->guard,
+								note->bound, note->what);
 		return;
 	}
-	/* a clone: the partition was detached, or the trigger above went */
+	/* a clone: the partition was detached or dropped, or the trigger above went */
 	do
 	{
 		if (!trigger_of(parent, &relid, &parent))
@@ -190,6 +192,11 @@ settle_trigger(IdemNote *note)
 	} while (OidIsValid(parent));
 	if (note->kind == NULL || !note->kind->decides)
 		return;
+	if (gone)
+	{
+		log_dropped_partition(note, relid);
+		return;
+	}
 	idem_judge_detached(relid, note->kind, note->guard, note->relid);
 	if (get_rel_relkind(note->relid) != RELKIND_FOREIGN_TABLE)
 		as_owner(note->relid, idem_drop_truncate_triggers, note->guard->name);
@@ -384,49 +391,6 @@ settle_inheritance(IdemNote *note)
 		refuse_child(note, parent, "let");
 }
 
-/* ---------- names ---------- */
-
-/*
- * UPDATE idem.change SET table_schema = $3, table_name = $4
- *	WHERE table_schema = $1 AND table_name = $2
- *
- * $2 and $4 NULL: the schema was renamed.
- */
-static void
-settle_name(IdemNote *note)
-{
-	bool		is_schema = note->type == IDEM_NOTE_SCHEMA_RENAMED;
-	char	   *schema = get_namespace_name(is_schema ? note->relid :
-											get_rel_namespace(note->relid));
-	Oid			types[4] = {NAMEOID, NAMEOID, NAMEOID, NAMEOID};
-	Datum		values[4] = {0};
-	char		nulls[4] = {' ', ' ', ' ', ' '};
-	Relation	log;
-	IdemIdentity saved;
-
-	if (schema == NULL || note->schema == NULL)
-		return;
-	values[0] = DirectFunctionCall1(namein, CStringGetDatum(note->schema));
-	values[2] = DirectFunctionCall1(namein, CStringGetDatum(schema));
-	if (is_schema)
-		nulls[1] = nulls[3] = 'n';
-	else
-	{
-		values[1] = DirectFunctionCall1(namein, CStringGetDatum(note->table));
-		values[3] = DirectFunctionCall1(namein, CStringGetDatum(get_rel_name(note->relid)));
-	}
-	log = table_openrv(makeRangeVar("idem", "change", -1), RowExclusiveLock);
-	idem_become_declarer(log, &saved);
-	if (SPI_execute_with_args(is_schema ?
-							  "UPDATE idem.change SET table_schema = $3 WHERE table_schema = $1" :
-							  "UPDATE idem.change SET table_schema = $3, table_name = $4"
-							  " WHERE table_schema = $1 AND table_name = $2",
-							  4, types, values, nulls, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not follow a rename in idem.change");
-	idem_restore_identity(&saved);
-	table_close(log, NoLock);
-}
-
 /* ---------- all of it ---------- */
 
 static void
@@ -447,8 +411,15 @@ settle(IdemNote *note)
 			settle_inheritance(note);
 			break;
 		case IDEM_NOTE_TABLE_RENAMED:
+			if (table_exists(note->relid))
+				idem_log_renamed(note->relid, note->other, note->table);
+			break;
+		case IDEM_NOTE_TABLE_DROPPED:
+			idem_log_table_dropped(note->schema, note->table);
+			break;
 		case IDEM_NOTE_SCHEMA_RENAMED:
-			settle_name(note);
+			if (note->schema != NULL)
+				idem_log_schema_renamed(note->relid, note->schema);
 			break;
 		case IDEM_NOTE_PASSED:
 			idem_log_change_of("unguarded", note->guard_kind, note->schema,

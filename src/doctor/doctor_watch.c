@@ -500,24 +500,52 @@ inheritance_changed(Oid child, Oid parent)
 		add_note(IDEM_NOTE_INHERITS, child)->other = parent;
 }
 
+/* May the change log tell of guards on the table? */
+static bool
+may_be_logged(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+	char	   *name = get_rel_name(relid);
+
+	return (relkind == RELKIND_RELATION ||
+			relkind == RELKIND_PARTITIONED_TABLE) &&
+		get_rel_persistence(relid) != RELPERSISTENCE_TEMP &&
+		schema != NULL && name != NULL && idem_log_knows(schema, name);
+}
+
 /* Renamed or moved to another schema, as far as it may be in the log. */
 static void
 table_altered(Oid relid)
 {
 	HeapTuple	after;
 	Form_pg_class new;
-	char	   *name;
+	char	   *name = get_rel_name(relid);
 
-	if (!has_triggers(relid) || (name = get_rel_name(relid)) == NULL)
+	if (name == NULL)
 		return;
 	after = fetch(RelationRelationId, ClassOidIndexId, Anum_pg_class_oid,
 				  relid, SnapshotSelf, NULL);
 	if (!HeapTupleIsValid(after))
 		return;
 	new = (Form_pg_class) GETSTRUCT(after);
-	if (strcmp(NameStr(new->relname), name) != 0 ||
-		new->relnamespace != get_rel_namespace(relid))
-		(void) add_note(IDEM_NOTE_TABLE_RENAMED, relid);
+	if ((strcmp(NameStr(new->relname), name) != 0 ||
+		 new->relnamespace != get_rel_namespace(relid)) &&
+		may_be_logged(relid))
+		add_note(IDEM_NOTE_TABLE_RENAMED, relid)->other =
+			get_rel_namespace(relid);
+}
+
+/*
+ * Dropped by a command.  What the server drops on its own behalf is a copy of
+ * a table that it has written anew (VACUUM FULL, CLUSTER, ALTER TABLE), or
+ * temporary.
+ */
+static void
+table_dropped(Oid relid)
+{
+	if (may_be_logged(relid))
+		(void) add_note(IDEM_NOTE_TABLE_DROPPED, relid);
 }
 
 /* ---------- the extension itself ---------- */
@@ -651,7 +679,7 @@ see_altered(Oid class, Oid object, int column, Oid auxiliary)
 }
 
 static void
-see_dropped(Oid class, Oid object, int column, Oid idem)
+see_dropped(Oid class, Oid object, int column, int flags, Oid idem)
 {
 	switch (class)
 	{
@@ -664,8 +692,12 @@ see_dropped(Oid class, Oid object, int column, Oid idem)
 		case RelationRelationId:
 			if (column > 0)
 				column_dropped(object, column);
-			else if (get_rel_namespace(object) == idem)
-				extension_table_dropped(object);
+			else if ((flags & PERFORM_DELETION_INTERNAL) == 0)
+			{
+				table_dropped(object);
+				if (get_rel_namespace(object) == idem)
+					extension_table_dropped(object);
+			}
 			break;
 		default:
 			break;
@@ -705,7 +737,8 @@ watch(ObjectAccessType access, Oid class, Oid object, int column, void *arg)
 		see_altered(class, object, column,
 					((ObjectAccessPostAlter *) arg)->auxiliary_id);
 	else
-		see_dropped(class, object, column, idem);
+		see_dropped(class, object, column,
+					((ObjectAccessDrop *) arg)->dropflags, idem);
 }
 
 void

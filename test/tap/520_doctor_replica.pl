@@ -179,7 +179,7 @@ CREATE FUNCTION idem.added() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1
 });
 	my $kept = q{
 		SELECT relation, name, mode, settings FROM idem.guard_triggers ORDER BY 1::text, 2;
-		SELECT id, action, name FROM idem.change ORDER BY id;
+		SELECT n, action, name FROM idem.change ORDER BY n;
 		SELECT * FROM idem.anchor;
 		SELECT * FROM idem.reservation};
 	$node->safe_psql('postgres', q{

@@ -1,0 +1,366 @@
+/*
+ * change.c
+ *		The change log: every declaration of a rule, and its end.
+ *
+ * idem.change is append-only.  A rename changes no entry: it appends one for
+ * each guard that stands on the table, with the new name.  What ties the
+ * entries of a guard together is a number of its own (column guard), given by
+ * its first entry; a guard is on the table that its last entry names.  So an
+ * entry follows its table, and a table that takes the name of one that was
+ * renamed or dropped takes over nothing.
+ *
+ * The order of entries is n: the clock, or one more than the newest entry
+ * where the clock is not past it.  It is not the clock alone, which may be
+ * set back; it is not a sequence, because lastval() belongs to the user; and
+ * it is not a plain count, because the entries of a dump are restored among
+ * those that the restore itself has written.
+ *
+ * Locks: ROW EXCLUSIVE on idem.change until the end of the transaction; SHARE
+ * ROW EXCLUSIVE where a schema is renamed, so that no entry for one of its
+ * tables is written beside it.  Two entries of one guard are in order because
+ * whoever writes one holds a lock on the table that excludes the other, and
+ * reads the log as it is then: with the latest snapshot, whatever the
+ * isolation level.
+ *
+ * All functions but idem_log_knows want the caller to be connected to SPI.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+#include "base/latest.h"
+
+#define Anum_change_table_schema	7
+#define Anum_change_table_name		8
+
+/* A guard that the log knows and that was not dropped. */
+typedef struct LoggedGuard
+{
+	Datum		guard;			/* its number, a uuid */
+	char	   *kind;
+	char	   *name;			/* of its trigger */
+	char	   *table;			/* on which it stands */
+	Datum		settings;		/* text[], as it was declared last, or 0 */
+} LoggedGuard;
+
+/*
+ * Open the log to write, and act as its owner, whoever the caller is.  The
+ * names of tables that go into an entry are looked up after this: where the
+ * lock had to wait for the renaming of a schema, they are new.
+ */
+static Relation
+open_log(LOCKMODE lockmode, IdemIdentity *saved)
+{
+	Relation	log = table_openrv(makeRangeVar("idem", "change", -1),
+								   lockmode);
+
+	idem_become_declarer(log, saved);
+	return log;
+}
+
+static void
+close_log(Relation log, IdemIdentity *saved)
+{
+	idem_restore_identity(saved);
+	table_close(log, NoLock);
+}
+
+/* Run a query of the log as it is now. */
+static void
+select_now(const char *sql, int nargs, Oid *types, Datum *values,
+		   const char *nulls)
+{
+	if (idem_execute_latest(sql, nargs, types, values, nulls,
+							0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read idem.change");
+}
+
+/* The order of the next entry: the clock, but after the newest entry. */
+static int64
+next_number(void)
+{
+	int64		now = GetCurrentTimestamp();
+	int64		newest;
+	bool		isnull;
+
+	select_now("SELECT pg_catalog.max(n) FROM idem.change", 0, NULL, NULL,
+			   NULL);
+	newest = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+										 SPI_tuptable->tupdesc, 1, &isnull));
+	return isnull ? now : Max(now, newest + 1);
+}
+
+static void
+put_name(const char *name, Datum *value, char *null)
+{
+	*value = name ? DirectFunctionCall1(namein, CStringGetDatum(name)) : (Datum) 0;
+	*null = name ? ' ' : 'n';
+}
+
+static void
+put_text(const char *text, Datum *value, char *null)
+{
+	*value = text ? CStringGetTextDatum(text) : (Datum) 0;
+	*null = text ? ' ' : 'n';
+}
+
+/*
+ * The guards that stand on a table by the log: those whose last entry names
+ * it.  table NULL: on all tables of the schema; kind and name NULL: all.
+ */
+static List *
+logged_guards(const char *schema, const char *table, const char *kind,
+			  const char *name)
+{
+	Oid			types[4] = {NAMEOID, NAMEOID, TEXTOID, TEXTOID};
+	Datum		values[4];
+	char		nulls[4];
+	List	   *guards = NIL;
+	uint64		i;
+
+	put_name(schema, &values[0], &nulls[0]);
+	put_name(table, &values[1], &nulls[1]);
+	put_text(kind, &values[2], &nulls[2]);
+	put_text(name, &values[3], &nulls[3]);
+	select_now("SELECT DISTINCT l.guard, l.kind, l.name, l.table_name,"
+			   " (SELECT d.arguments FROM idem.change d"
+			   " WHERE d.guard = l.guard AND d.action = 'declared'"
+			   " ORDER BY d.n DESC LIMIT 1)"
+			   " FROM idem.change l"
+			   " WHERE l.table_schema = $1 AND ($2 IS NULL OR l.table_name = $2)"
+			   " AND ($3 IS NULL OR l.kind = $3) AND ($4 IS NULL OR l.name = $4)"
+			   " AND l.guard IS NOT NULL AND l.action <> 'dropped'"
+			   " AND NOT EXISTS (SELECT FROM idem.change o"
+			   " WHERE o.guard = l.guard AND o.n > l.n)"
+			   " ORDER BY l.table_name, l.kind, l.name, l.guard",
+			   4, types, values, nulls);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		LoggedGuard *guard = palloc(sizeof(LoggedGuard));
+		bool		isnull;
+		Datum		settings;
+
+		guard->guard = datumCopy(SPI_getbinval(row, desc, 1, &isnull), false,
+								 UUID_LEN);
+		guard->kind = SPI_getvalue(row, desc, 2);
+		guard->name = SPI_getvalue(row, desc, 3);
+		guard->table = SPI_getvalue(row, desc, 4);
+		settings = SPI_getbinval(row, desc, 5, &isnull);
+		guard->settings = isnull ? (Datum) 0 : datumCopy(settings, false, -1);
+		guards = lappend(guards, guard);
+	}
+	return guards;
+}
+
+/*
+ * Append one entry.  guard NULL: the first one of a guard, or of what is not
+ * on a table; arguments is a text[].
+ */
+static void
+write_entry(const char *action, const char *kind, const LoggedGuard *guard,
+			const char *schema, const char *table, const char *name,
+			Datum arguments, const char *reason)
+{
+	Oid			types[9] = {INT8OID, TEXTOID, TEXTOID, UUIDOID, NAMEOID,
+		NAMEOID, TEXTOID, TEXTARRAYOID, TEXTOID};
+	Datum		values[9];
+	char		nulls[9] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
+
+	values[0] = Int64GetDatum(next_number());
+	values[1] = CStringGetTextDatum(action);
+	values[2] = CStringGetTextDatum(kind);
+	values[3] = guard ? guard->guard : (Datum) 0;
+	nulls[3] = guard ? ' ' : 'n';
+	put_name(schema, &values[4], &nulls[4]);
+	put_name(table, &values[5], &nulls[5]);
+	values[6] = CStringGetTextDatum(name);
+	values[7] = arguments;
+	put_text(reason, &values[8], &nulls[8]);
+	if (SPI_execute_with_args("INSERT INTO idem.change"
+							  " (n, action, kind, guard, table_schema, table_name, name, arguments, reason)"
+							  " VALUES ($1, $2, $3,"
+							  " CASE WHEN $6 IS NOT NULL THEN coalesce($4, pg_catalog.gen_random_uuid()) END,"
+							  " $5, $6, $7, $8, $9)",
+							  9, types, values, nulls, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write idem.change");
+}
+
+/*
+ * An entry about the guard of this kind and name on a table; one for each if
+ * the log knows several, as after a dump was restored over declarations.
+ */
+static void
+write_change(const char *action, const char *kind, const char *schema,
+			 const char *table, const char *name, List *arguments,
+			 const char *reason)
+{
+	Datum		array = PointerGetDatum(idem_list_array(arguments));
+	List	   *guards = table == NULL ? NIL :
+		logged_guards(schema, table, kind, name);
+	ListCell   *lc;
+
+	if (guards == NIL)
+		write_entry(action, kind, NULL, schema, table, name, array, reason);
+	foreach(lc, guards)
+		write_entry(action, kind, lfirst(lc), schema, table, name, array,
+					reason);
+}
+
+/*
+ * Keep a declaration for good in idem.change_log: who, when, what, why.
+ * relid may be invalid (a machine, a scope), reason NULL.
+ */
+void
+idem_log_change(const char *action, const char *kind, Oid relid,
+				const char *name, List *arguments, const char *reason)
+{
+	bool		named = OidIsValid(relid);
+	IdemIdentity saved;
+	Relation	log = open_log(RowExclusiveLock, &saved);
+
+	write_change(action, kind,
+				 named ? get_namespace_name(get_rel_namespace(relid)) : NULL,
+				 named ? get_rel_name(relid) : NULL,
+				 name, arguments, reason);
+	close_log(log, &saved);
+}
+
+/* The same for a table by its name, which need not exist any longer. */
+void
+idem_log_change_of(const char *action, const char *kind, const char *schema,
+				   const char *table, const char *name, List *arguments,
+				   const char *reason)
+{
+	IdemIdentity saved;
+	Relation	log = open_log(RowExclusiveLock, &saved);
+
+	write_change(action, kind, schema, table, name, arguments, reason);
+	close_log(log, &saved);
+}
+
+static void
+write_renamed(const LoggedGuard *guard, const char *schema, const char *table,
+			  const char *from)
+{
+	List	   *arguments = list_make1(psprintf("from=%s", from));
+
+	write_entry("renamed", guard->kind, guard, schema, table, guard->name,
+				PointerGetDatum(idem_list_array(arguments)), NULL);
+}
+
+/*
+ * A table has another name, or is in another schema; schema_before is the
+ * schema in which it was.
+ */
+void
+idem_log_renamed(Oid relid, Oid schema_before, const char *name_before)
+{
+	IdemIdentity saved;
+	Relation	log = open_log(RowExclusiveLock, &saved);
+	char	   *before = get_namespace_name(schema_before);
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+	char	   *table = get_rel_name(relid);
+	ListCell   *lc;
+
+	if (before != NULL && schema != NULL && table != NULL)
+	{
+		foreach(lc, logged_guards(before, name_before, NULL, NULL))
+			write_renamed(lfirst(lc), schema, table,
+						  quote_qualified_identifier(before, name_before));
+	}
+	close_log(log, &saved);
+}
+
+/*
+ * A schema was altered: if it has another name now, so has every table in it.
+ */
+void
+idem_log_schema_renamed(Oid schema, const char *name_before)
+{
+	char	   *name = get_namespace_name(schema);
+	IdemIdentity saved;
+	Relation	log;
+	ListCell   *lc;
+
+	if (name == NULL || strcmp(name, name_before) == 0)
+		return;
+	log = open_log(ShareRowExclusiveLock, &saved);
+	foreach(lc, logged_guards(name_before, NULL, NULL, NULL))
+	{
+		LoggedGuard *guard = lfirst(lc);
+
+		write_renamed(guard, name, guard->table,
+					  quote_qualified_identifier(name_before, guard->table));
+	}
+	close_log(log, &saved);
+}
+
+/* A table was dropped: nobody has to look for its guards. */
+void
+idem_log_table_dropped(const char *schema, const char *table)
+{
+	IdemIdentity saved;
+	Relation	log = open_log(RowExclusiveLock, &saved);
+	ListCell   *lc;
+
+	foreach(lc, logged_guards(schema, table, NULL, NULL))
+	{
+		LoggedGuard *guard = lfirst(lc);
+
+		write_entry("dropped", guard->kind, guard, schema, table, guard->name,
+					guard->settings ? guard->settings :
+					PointerGetDatum(idem_list_array(NIL)),
+					"the table was dropped");
+	}
+	close_log(log, &saved);
+}
+
+/*
+ * Is there an entry about a table of this name?  Cheap, since it is asked of
+ * every table that is renamed or dropped.
+ */
+bool
+idem_log_knows(const char *schema, const char *table)
+{
+	Oid			idem = get_namespace_oid("idem", false);
+	Oid			relid = get_relname_relid("change", idem);
+	Oid			index = get_relname_relid("change_table", idem);
+	NameData	names[2];
+	ScanKeyData key[2];
+	Relation	log;
+	SysScanDesc scan;
+	bool		found;
+
+	/* as in the middle of DROP EXTENSION */
+	if (!OidIsValid(relid))
+		return false;
+	namestrcpy(&names[0], table);
+	namestrcpy(&names[1], schema);
+	ScanKeyInit(&key[0], Anum_change_table_name, BTEqualStrategyNumber,
+				F_NAMEEQ, NameGetDatum(&names[0]));
+	ScanKeyInit(&key[1], Anum_change_table_schema, BTEqualStrategyNumber,
+				F_NAMEEQ, NameGetDatum(&names[1]));
+	log = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(log, index, OidIsValid(index), NULL, 2, key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(log, AccessShareLock);
+	return found;
+}
