@@ -42,6 +42,13 @@
  * their last characters.  So they lie beside each other, in pages that are at
  * hand and written out together, and each thousand of them elsewhere than the
  * one before, so that no page is everybody's.  The caller has checked the key.
+ *
+ * Why not an index on (scope, key)?  It was built and measured (instructions
+ * of one claim against INSERT ON CONFLICT, with this digest and without it):
+ * fresh 0.71 and 0.77, repeated 0.70 and 0.74, repeated with a fingerprint of
+ * two fields 0.78 and 0.83, 1000 fresh keys a call 0.67 and 0.85.  Bytes a
+ * key, table and index: 157 and 135 for keys that are counted up, 150 and 163
+ * where half of them are random, 162 and 193 for UUIDs written as text.
  */
 void
 idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest)
