@@ -83,11 +83,53 @@ SELECT outcome FROM idem.transition('payment', '2', 'succeeded');
 SELECT count(*) FROM idem.history('payment', '2');
 ROLLBACK;
 SELECT from_state, to_state FROM idem.history('payment', '2');
+-- each transition has its number in the history of its row; one that was rolled
+-- back leaves no gap
+BEGIN;
+SAVEPOINT a;
+UPDATE payment SET status = 'succeeded' WHERE id = 2;
+ROLLBACK TO a;
+SELECT outcome FROM idem.transition('payment', '2', 'failed');
+SELECT key, n, from_state, to_state FROM idem.transition_log WHERE relation = 'payment'::regclass ORDER BY key, n;
+ROLLBACK;
 -- nobody but the guards writes it
 SET SESSION AUTHORIZATION regress_idem_owner;
 INSERT INTO idem.transition_log DEFAULT VALUES;
 DELETE FROM idem.transition_log;
 SELECT * FROM idem.transition_log;
+
+-- They do not come from a sequence: lastval() is the application's, which
+-- has no rights on tables of idem.
+RESET SESSION AUTHORIZATION;
+CREATE TABLE numbered (id bigint GENERATED ALWAYS AS IDENTITY (START WITH 500) PRIMARY KEY, status text);
+SELECT idem.guard_states('numbered', 'status', 'transition_m');
+GRANT SELECT, INSERT, UPDATE ON numbered TO regress_idem_app;
+GRANT USAGE ON SEQUENCE numbered_id_seq TO regress_idem_app;
+SET SESSION AUTHORIZATION regress_idem_app;
+INSERT INTO numbered (status) VALUES ('created'), ('created') RETURNING id;
+SELECT lastval();
+UPDATE numbered SET status = 'paying';
+SELECT outcome FROM idem.transition('numbered', '500', 'succeeded');
+SELECT lastval();
+RESET SESSION AUTHORIZATION;
+SELECT to_state FROM idem.history('numbered', '500');
+-- What an administrator hangs on the log is kept as well: a column, an index on
+-- an expression, one on some of the rows.
+BEGIN;
+ALTER TABLE idem.transition_log ADD COLUMN note text DEFAULT current_setting('application_name'), ADD COLUMN free int;
+CREATE INDEX transition_log_upper ON idem.transition_log (upper(key));
+CREATE INDEX transition_log_failed ON idem.transition_log (at) WHERE to_state = 'failed';
+INSERT INTO numbered (status) VALUES ('created');
+SELECT outcome FROM idem.transition('numbered', '502', 'failed', event => 'cancel');
+SET LOCAL enable_seqscan = off;
+SELECT n, to_state, note, free FROM idem.transition_log WHERE upper(key) = '502' ORDER BY n;
+SELECT key, n FROM idem.transition_log WHERE to_state = 'failed' AND relation = 'numbered'::regclass AND at > '-infinity';
+ROLLBACK;
+-- without its primary key it takes nothing
+BEGIN;
+ALTER TABLE idem.transition_log DROP CONSTRAINT transition_log_pkey;
+INSERT INTO numbered (status) VALUES ('created');
+ROLLBACK;
 
 -- -------------------------------------------------------------------- misuse
 RESET SESSION AUTHORIZATION;
@@ -203,7 +245,7 @@ BEGIN
 END $$;
 CREATE TRIGGER aaa AFTER INSERT OR UPDATE ON hasty FOR EACH ROW EXECUTE FUNCTION go_on();
 INSERT INTO hasty VALUES (1, 'created');
-SELECT from_state, to_state FROM idem.transition_log WHERE relation = 'hasty'::regclass ORDER BY id;
+SELECT from_state, to_state FROM idem.transition_log WHERE relation = 'hasty'::regclass ORDER BY n;
 SELECT from_state, to_state FROM idem.history('hasty', '1');
 DROP TRIGGER aaa ON hasty;
 -- ... and what was before a deletion is not taken for what came after it
@@ -292,6 +334,17 @@ SELECT idem.transition('keys', '1', 'large');
 SELECT idem.transition('keys', '{"No": 1}', 'large');
 SELECT idem.transition('keys', '{"No": 1, "day": "2026-11-22", "size": "large", "at": "2026-11-22 00:00:00+00", "x": "y"}', 'large');
 SELECT idem.transition('keys', '{"No": 1, "day": "2026-11-22", "size": "large", "at": "2026-11-22 00:00:00+00", "name": null}', 'large');
+-- A key is asked for in any spelling that is equal to the one of the row; where
+-- the row is gone, as it was spelled.
+CREATE TABLE decimals (no numeric PRIMARY KEY, status size);
+SELECT idem.guard_states('decimals', 'status', 'transition_size', delete => 'any');
+INSERT INTO decimals VALUES (1.0, 'small'), (2.50, 'small');
+SELECT outcome FROM idem.transition('decimals', '1', 'large');
+SELECT from_state, to_state FROM idem.history('decimals', '1');
+SELECT from_state, to_state FROM idem.history('decimals', '1.000');
+DELETE FROM decimals;
+SELECT count(*) FROM idem.history('decimals', '1');
+SELECT count(*) FROM idem.history('decimals', '1.0');
 CREATE TABLE tested (id int, test boolean, status text, PRIMARY KEY (id, test));
 SELECT idem.guard_states('tested', 'status', 'transition_size');
 INSERT INTO tested VALUES (1, true, 'small'), (1, false, 'small');

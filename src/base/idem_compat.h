@@ -93,6 +93,19 @@ typedef bool TU_UpdateIndexes;
 								  slot, NIL, NULL))
 #endif
 
+/* The index entries of a new row */
+#if PG_VERSION_NUM < 160000
+#define idem_insert_new_index_tuples(info, slot, estate) \
+	((void) ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL))
+#elif PG_VERSION_NUM < 190000
+#define idem_insert_new_index_tuples(info, slot, estate) \
+	((void) ExecInsertIndexTuples(info, slot, estate, false, false, NULL, \
+								  NIL, false))
+#else
+#define idem_insert_new_index_tuples(info, slot, estate) \
+	((void) ExecInsertIndexTuples(info, estate, 0, slot, NIL, NULL))
+#endif
+
 /* A CHECK may be there without being enforced, a column be computed at every
  * look, since 18. */
 #if PG_VERSION_NUM < 180000

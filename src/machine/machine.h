@@ -54,6 +54,7 @@ typedef struct IdemKey
 	int			count;
 	IdemKeyColumn *columns;		/* by name */
 	bool		plain;			/* no setting changes their text */
+	bool		exact;			/* equal values have one text */
 } IdemKey;
 
 typedef enum IdemRepeatPolicy

@@ -37,11 +37,11 @@ ALTER TABLE idem.machine ENABLE ALWAYS TRIGGER machine_invalidate;
 
 -- One row a transition, written by the guards.  No row belongs to a machine's
 -- version or to a partition: history is of the row, for good.  Names are text,
--- not name: a name always takes 64 bytes.
+-- not name: a name always takes 64 bytes.  The number is counted for each row
+-- while the row is locked; no sequence, whose last value is the application's.
 CREATE TABLE idem.transition_log (
-    id              bigint GENERATED ALWAYS AS IDENTITY
-                    CONSTRAINT transition_log_pkey PRIMARY KEY,
     relation        regclass NOT NULL,
+    n               integer NOT NULL,
     command         cid NOT NULL,
     state_column    text COLLATE "C" NOT NULL,
     key             text COLLATE "C" NOT NULL,
@@ -53,13 +53,12 @@ CREATE TABLE idem.transition_log (
     session_role    text COLLATE "C" NOT NULL,
     role            text COLLATE "C" NOT NULL,
     actor           text,
-    application     text NOT NULL
+    application     text NOT NULL,
+    CONSTRAINT transition_log_pkey PRIMARY KEY (relation, key, state_column, n)
 );
-CREATE INDEX transition_log_row ON idem.transition_log (relation, key, state_column, id);
-COMMENT ON INDEX idem.transition_log_row IS 'the history of one row, in order';
 COMMENT ON TABLE idem.transition_log IS 'every transition of every guarded row, append-only';
-COMMENT ON COLUMN idem.transition_log.id IS 'order of writing';
 COMMENT ON COLUMN idem.transition_log.relation IS 'the guarded table; of a partition the table at the top';
+COMMENT ON COLUMN idem.transition_log.n IS 'number of the transition among those of its row and column, from 1';
 COMMENT ON COLUMN idem.transition_log.command IS 'which command of its transaction: the order of two transitions of one row in one transaction';
 COMMENT ON COLUMN idem.transition_log.state_column IS 'the guarded column';
 COMMENT ON COLUMN idem.transition_log.key IS 'primary key of the row; of several columns a JSON object';
@@ -73,8 +72,10 @@ COMMENT ON COLUMN idem.transition_log.role IS 'whose rights were used';
 COMMENT ON COLUMN idem.transition_log.actor IS 'who acted, as the application said';
 COMMENT ON COLUMN idem.transition_log.application IS 'application_name of the session';
 REVOKE ALL ON TABLE idem.transition_log FROM PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('idem.transition_log', '');
-SELECT pg_catalog.pg_extension_config_dump('idem.transition_log_id_seq', '');
+-- A table that was dropped has only its OID left, which where the dump is
+-- restored may be that of another table: its history stays behind.
+SELECT pg_catalog.pg_extension_config_dump('idem.transition_log',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) relation)');
 
 -- ---------------------------------------------------------------------------
 -- machine: definitions

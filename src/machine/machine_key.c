@@ -48,6 +48,32 @@ is_plain(Oid type)
 	}
 }
 
+/* Have equal values of the column one text? */
+static bool
+is_exact(Form_pg_attribute att)
+{
+	switch (getBaseType(att->atttypid))
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case UUIDOID:
+		case BOOLOID:
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return true;
+		case NUMERICOID:
+			return att->atttypmod >= 0; /* all of one scale */
+		case TEXTOID:
+		case VARCHAROID:
+			return get_collation_isdeterministic(att->attcollation);
+		default:
+			return type_is_enum(getBaseType(att->atttypid));
+	}
+}
+
 /* Add one column, keeping the names in order. */
 static void
 add_column(IdemKey *key, Form_pg_attribute att)
@@ -65,6 +91,7 @@ add_column(IdemKey *key, Form_pg_attribute att)
 	getTypeOutputInfo(att->atttypid, &output, &varlena);
 	fmgr_info(output, &key->columns[i].output);
 	key->plain = key->plain && is_plain(att->atttypid);
+	key->exact = key->exact && is_exact(att);
 }
 
 /* The key of a table, in the current memory context */
@@ -76,7 +103,7 @@ idem_key_of(Relation rel, AttrNumber state)
 	int			i = -1;
 
 	key->columns = palloc0(sizeof(IdemKeyColumn) * Max(bms_num_members(columns), 1));
-	key->plain = true;
+	key->plain = key->exact = true;
 	while ((i = bms_next_member(columns, i)) >= 0)
 		add_column(key, TupleDescAttr(RelationGetDescr(rel), i - 1));
 	return key;

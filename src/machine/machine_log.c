@@ -4,27 +4,41 @@
  *
  * The row is written by the guard itself, in the statement it judged: there
  * is no transition without its history and no history without the transition.
- * It goes into heap and indexes directly: no privileges, no row security and
- * no planner are between, and a bulk UPDATE pays for the storage only.
+ * It goes into heap and index directly: no privileges, no row security and no
+ * planner are between, and a bulk UPDATE pays for the storage only.
  *
- * The order of one row's history is the order in which its versions were
- * made.  Rows are written in that order, but for one case: another AFTER
+ * The transitions of one row are numbered from 1, without a gap: the next one
+ * gets the last number plus one, which is found by one descent of the primary
+ * key.  No sequence is moved, because lastval() belongs to the application,
+ * and no lock is taken: the transaction has written the guarded row, so every
+ * earlier transition of it is committed or our own, and nobody can add one
+ * until we end.  Hence the look is at what is so now (SnapshotSelf): it sees
+ * what was committed after the snapshot of the statement, and what this very
+ * command has written.
+ *
+ * Where a primary key contains the state (a table partitioned by it), two rows
+ * may differ in nothing else and share one history.  Two transactions that
+ * change one of them each compute the same number; the later one gets 40001.
+ *
+ * The numbers are the order in which the guard judged.  That is the order in
+ * which the versions of the row were made but for one case: another AFTER
  * trigger of the table, fired before the guard's, changes the row again; the
  * guard then judges the second change first.  Therefore each row of the log
  * keeps the command that made the version, and within a transaction it is the
- * command that orders.  Two transactions take turns: the row lock sees to it.
+ * command that orders.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_collation.h"
-#include "commands/sequence.h"
+#include "executor/executor.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -39,8 +53,8 @@
 #include "machine/machine.h"
 
 /* columns of idem.transition_log, in the order of its CREATE TABLE */
-#define Anum_log_id				1
-#define Anum_log_relation		2
+#define Anum_log_relation		1
+#define Anum_log_n				2
 #define Anum_log_command		3
 #define Anum_log_state_column	4
 #define Anum_log_key			5
@@ -55,8 +69,115 @@
 #define Anum_log_application	14
 #define Natts_log				14
 
-/* columns of its index transition_log_row */
-#define LOG_ROW_KEYS			3
+/* columns of its primary key; all but the last say which row it is about */
+static const AttrNumber key_columns[] = {
+	Anum_log_relation, Anum_log_key, Anum_log_state_column, Anum_log_n
+};
+#define LOG_KEYS		lengthof(key_columns)
+#define LOG_ROW_KEYS	(LOG_KEYS - 1)
+
+/* The log and its primary key, open */
+typedef struct TransitionLog
+{
+	Relation	table;
+	Relation	index;
+	bool		as_made;		/* no column and no index of somebody else */
+} TransitionLog;
+
+/* ---------- opening ---------- */
+
+static bool
+is_row_index(Relation index)
+{
+	int			i;
+
+	if (index->rd_index->indnkeyatts != LOG_KEYS)
+		return false;
+	for (i = 0; i < LOG_KEYS; i++)
+		if (index->rd_index->indkey.values[i] != key_columns[i])
+			return false;
+	return true;
+}
+
+/*
+ * Open the log.  Its primary key is taken from its own list of indexes, behind
+ * the lock: REINDEX CONCURRENTLY gives the name to another one.
+ */
+static void
+open_log(TransitionLog *log, LOCKMODE lockmode)
+{
+	List	   *indexes;
+
+	log->table = table_open(idem_extension_relation("transition_log"), lockmode);
+	indexes = RelationGetIndexList(log->table);
+	log->as_made = list_length(indexes) == 1 &&
+		RelationGetNumberOfAttributes(log->table) == Natts_log;
+	list_free(indexes);
+	log->index = NULL;
+	if (OidIsValid(log->table->rd_pkindex))
+		log->index = index_open(log->table->rd_pkindex, lockmode);
+	if (log->index == NULL || !is_row_index(log->index))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" lacks its primary key, and cannot keep history",
+						RelationGetRelationName(log->table)),
+				 errhint("Restore the table as the extension made it.")));
+}
+
+static void
+close_log(TransitionLog *log, LOCKMODE lockmode)
+{
+	index_close(log->index, lockmode);
+	table_close(log->table, lockmode);
+}
+
+/* Scan keys that find the history of one row */
+static void
+row_keys(ScanKey keys, Oid relid, const char *column, const char *key)
+{
+	ScanKeyInit(&keys[0], Anum_log_relation, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	ScanKeyEntryInitialize(&keys[1], 0, Anum_log_key, BTEqualStrategyNumber,
+						   InvalidOid, C_COLLATION_OID, F_TEXTEQ,
+						   CStringGetTextDatum(key));
+	ScanKeyEntryInitialize(&keys[2], 0, Anum_log_state_column,
+						   BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID,
+						   F_TEXTEQ, CStringGetTextDatum(column));
+}
+
+/* ---------- writing ---------- */
+
+/*
+ * The number of the transition that follows the last one of a row.  The caller
+ * has written the row in this transaction.
+ */
+static int32
+next_number(TransitionLog *log, Oid relid, const char *column, const char *key)
+{
+	ScanKeyData keys[LOG_ROW_KEYS];
+	SysScanDesc scan;
+	HeapTuple	last;
+	int32		n = 0;
+
+	row_keys(keys, relid, column, key);
+	scan = systable_beginscan_ordered(log->table, log->index, SnapshotSelf,
+									  LOG_ROW_KEYS, keys);
+	last = systable_getnext_ordered(scan, BackwardScanDirection);
+	if (HeapTupleIsValid(last))
+	{
+		bool		isnull;
+
+		n = DatumGetInt32(heap_getattr(last, Anum_log_n,
+									   RelationGetDescr(log->table), &isnull));
+	}
+	systable_endscan_ordered(scan);
+	if (n == PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a row cannot have more than %d transitions",
+						PG_INT32_MAX)));
+	return n + 1;
+}
 
 static void
 put_text(Datum *values, bool *nulls, int number, const char *text)
@@ -76,25 +197,111 @@ actor_of(const char *setting)
 	return value != NULL && *value != '\0' ? value : NULL;
 }
 
+/* Two rows of one history: the other one got the number. */
+static void
+refuse_number(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize the history of two rows"),
+			 errdetail("Their primary keys differ in the state only, and another transaction changes the other row."),
+			 errhint("The transaction might succeed if retried.")));
+}
+
+/* The entry in the primary key, where that is the only index. */
+static void
+insert_entry(TransitionLog *log, HeapTuple tuple, const Datum *values)
+{
+	IndexInfo  *info = makeNode(IndexInfo); /* a btree reads nothing of it */
+	Datum		columns[LOG_KEYS];
+	bool		nulls[LOG_KEYS] = {false};
+	int			i;
+
+	for (i = 0; i < LOG_KEYS; i++)
+		columns[i] = values[key_columns[i] - 1];
+	if (!index_insert(log->index, columns, nulls, &tuple->t_self, log->table,
+					  UNIQUE_CHECK_PARTIAL, false, info))
+		refuse_number();
+	pfree(info);
+}
+
+/* The entries in all indexes, where an administrator has made others. */
+static void
+insert_entries(TransitionLog *log, HeapTuple tuple)
+{
+	EState	   *estate = CreateExecutorState();
+	ResultRelInfo *info = makeNode(ResultRelInfo);
+	TupleTableSlot *slot =
+		MakeSingleTupleTableSlot(RelationGetDescr(log->table), &TTSOpsHeapTuple);
+
+	ExecStoreHeapTuple(tuple, slot, false);
+	info->ri_RelationDesc = log->table;
+	ExecOpenIndices(info, false);
+	idem_insert_new_index_tuples(info, slot, estate);
+	ExecCloseIndices(info);
+	ExecDropSingleTupleTableSlot(slot);
+	FreeExecutorState(estate);
+}
+
 /*
- * Keep one transition, made by a command of this transaction.  from, to, event
- * and actor may be NULL.
+ * The columns that an administrator has added have their defaults.  What the
+ * expression allocates goes with the memory of the call.
+ */
+static void
+put_defaults(TransitionLog *log, Datum *values, bool *nulls)
+{
+	EState	   *estate = CreateExecutorState();
+	int			i;
+
+	for (i = Natts_log; i < RelationGetNumberOfAttributes(log->table); i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(log->table), i);
+		Expr	   *expr = NULL;
+
+		if (!att->attisdropped && att->attgenerated == '\0')
+			expr = (Expr *) build_column_default(log->table, i + 1);
+		nulls[i] = true;
+		if (expr != NULL)
+			values[i] = ExecEvalExpr(ExecPrepareExpr(expr, estate),
+									 GetPerTupleExprContext(estate), &nulls[i]);
+	}
+}
+
+static void
+insert_row(TransitionLog *log, Datum *values, bool *nulls)
+{
+	HeapTuple	tuple;
+
+	if (unlikely(!log->as_made))
+		put_defaults(log, values, nulls);
+	tuple = heap_form_tuple(RelationGetDescr(log->table), values, nulls);
+	simple_heap_insert(log->table, tuple);
+	if (likely(log->as_made))
+		insert_entry(log, tuple, values);
+	else
+		insert_entries(log, tuple);
+	heap_freetuple(tuple);
+}
+
+/*
+ * Keep one transition of a row that this transaction has written, made by one
+ * of its commands.  from, to, event and actor may be NULL.
  */
 void
 idem_log_transition(Oid relid, const char *column, const char *key,
 					CommandId command, const char *from, const char *to,
 					const char *event, const char *actor)
 {
-	Relation	log = table_open(idem_extension_relation("transition_log"),
-								 RowExclusiveLock);
-	Datum		values[Natts_log] = {0};
-	bool		nulls[Natts_log] = {false};
-	HeapTuple	tuple;
+	TransitionLog log;
+	Datum	   *values;
+	bool	   *nulls;
 
-	values[Anum_log_id - 1] =
-		Int64GetDatum(nextval_internal(idem_extension_relation("transition_log_id_seq"),
-									   false));
+	open_log(&log, RowExclusiveLock);
+	values = palloc0(sizeof(Datum) * RelationGetNumberOfAttributes(log.table));
+	nulls = palloc0(sizeof(bool) * RelationGetNumberOfAttributes(log.table));
 	values[Anum_log_relation - 1] = ObjectIdGetDatum(relid);
+	values[Anum_log_n - 1] =
+		Int32GetDatum(next_number(&log, relid, column, key));
 	values[Anum_log_command - 1] = CommandIdGetDatum(command);
 	put_text(values, nulls, Anum_log_state_column, column);
 	put_text(values, nulls, Anum_log_key, key);
@@ -110,11 +317,8 @@ idem_log_transition(Oid relid, const char *column, const char *key,
 			 GetUserNameFromId(GetUserId(), false));
 	put_text(values, nulls, Anum_log_actor, actor_of(actor));
 	put_text(values, nulls, Anum_log_application, application_name);
-
-	tuple = heap_form_tuple(RelationGetDescr(log), values, nulls);
-	CatalogTupleInsert(log, tuple);
-	heap_freetuple(tuple);
-	table_close(log, NoLock);
+	insert_row(&log, values, nulls);
+	close_log(&log, NoLock);
 }
 
 /* ---------- reading ---------- */
@@ -153,29 +357,20 @@ put_in_order(Relation log, List *rows, HeapTuple tuple)
  * snapshot NULL is the latest.
  */
 static List *
-read_rows(Relation log, Oid relid, const char *column, const char *key,
+read_rows(TransitionLog *log, Oid relid, const char *column, const char *key,
 		  Snapshot snapshot)
 {
-	Relation	index = index_open(idem_extension_relation("transition_log_row"),
-								   AccessShareLock);
 	ScanKeyData keys[LOG_ROW_KEYS];
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	List	   *rows = NIL;
 
-	ScanKeyInit(&keys[0], Anum_log_relation, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	ScanKeyEntryInitialize(&keys[1], 0, Anum_log_key, BTEqualStrategyNumber,
-						   InvalidOid, C_COLLATION_OID, F_TEXTEQ,
-						   CStringGetTextDatum(key));
-	ScanKeyEntryInitialize(&keys[2], 0, Anum_log_state_column,
-						   BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID,
-						   F_TEXTEQ, CStringGetTextDatum(column));
-	scan = systable_beginscan_ordered(log, index, snapshot, LOG_ROW_KEYS, keys);
+	row_keys(keys, relid, column, key);
+	scan = systable_beginscan_ordered(log->table, log->index, snapshot,
+									  LOG_ROW_KEYS, keys);
 	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
-		rows = put_in_order(log, rows, heap_copytuple(tuple));
+		rows = put_in_order(log->table, rows, heap_copytuple(tuple));
 	systable_endscan_ordered(scan);
-	index_close(index, AccessShareLock);
 	return rows;
 }
 
@@ -187,23 +382,23 @@ bool
 idem_log_has_entered(Oid relid, const char *column, const char *key,
 					 const char *state)
 {
-	Relation	log = table_open(idem_extension_relation("transition_log"),
-								 AccessShareLock);
+	TransitionLog log;
 	bool		entered = false;
 	ListCell   *lc;
 
-	foreach(lc, read_rows(log, relid, column, key, NULL))
+	open_log(&log, AccessShareLock);
+	foreach(lc, read_rows(&log, relid, column, key, NULL))
 	{
 		bool		isnull;
 		Datum		value = heap_getattr(lfirst(lc), Anum_log_to_state,
-										 RelationGetDescr(log), &isnull);
+										 RelationGetDescr(log.table), &isnull);
 
 		if (isnull)
 			entered = false;
 		else if (!entered)
 			entered = strcmp(TextDatumGetCString(value), state) == 0;
 	}
-	table_close(log, AccessShareLock);
+	close_log(&log, AccessShareLock);
 	return entered;
 }
 
@@ -218,11 +413,11 @@ void
 idem_log_put_history(ReturnSetInfo *rsinfo, Oid relid, const char *column,
 					 const char *key)
 {
-	Relation	log = table_open(idem_extension_relation("transition_log"),
-								 AccessShareLock);
+	TransitionLog log;
 	ListCell   *lc;
 
-	foreach(lc, read_rows(log, relid, column, key, GetActiveSnapshot()))
+	open_log(&log, AccessShareLock);
+	foreach(lc, read_rows(&log, relid, column, key, GetActiveSnapshot()))
 	{
 		Datum		values[lengthof(history_columns)];
 		bool		nulls[lengthof(history_columns)];
@@ -230,8 +425,8 @@ idem_log_put_history(ReturnSetInfo *rsinfo, Oid relid, const char *column,
 
 		for (i = 0; i < lengthof(history_columns); i++)
 			values[i] = heap_getattr(lfirst(lc), history_columns[i],
-									 RelationGetDescr(log), &nulls[i]);
+									 RelationGetDescr(log.table), &nulls[i]);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
-	table_close(log, AccessShareLock);
+	close_log(&log, AccessShareLock);
 }

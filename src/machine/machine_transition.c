@@ -319,7 +319,7 @@ read_arguments(FunctionCallInfo fcinfo, Transition *t)
 /* ---------- statements ---------- */
 
 /*
- * Parameters of both statements: the key, then set, then the new state.
+ * Parameters of every statement: the key, then set, then the new state.
  */
 static void
 parameters(const Transition *t, Oid **types, Datum **values, char **nulls)
@@ -450,8 +450,27 @@ update_statement(const Transition *t)
 	return sql.data;
 }
 
+/*
+ * SELECT t.id, ... FROM payment t WHERE t.id = $1
+ */
+static char *
+find_statement(const Transition *t)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	for (i = 0; i < t->guard->row_key->count; i++)
+		appendStringInfo(&sql, "%s t.%s", i == 0 ? "SELECT" : ",",
+						 quote_identifier(t->guard->row_key->columns[i].name));
+	appendStringInfo(&sql, " FROM %s t", t->table);
+	append_where(&sql, t);
+	return sql.data;
+}
+
+/* Run one of the statements; read_only: with the snapshot of the caller's. */
 static void
-run(const Transition *t, const char *sql, int expected)
+run(const Transition *t, const char *sql, bool read_only, int expected)
 {
 	Oid		   *types;
 	Datum	   *values;
@@ -464,7 +483,7 @@ run(const Transition *t, const char *sql, int expected)
 	plans_running++;
 	PG_TRY();
 	{
-		code = SPI_execute_plan(plan, values, nulls, false, 0);
+		code = SPI_execute_plan(plan, values, nulls, read_only, 0);
 	}
 	PG_FINALLY();
 	{
@@ -506,11 +525,12 @@ same_value(const Transition *t, int number, int field)
 }
 
 /*
- * The key as the row has it, which the guard and history know it by: the one
- * that was asked for may be equal and yet read otherwise (1.0 and 1).
+ * The key as the row has it, from the given field on, by which the guard and
+ * history know it: the one that was asked for may be equal and yet read
+ * otherwise (1.0 and 1).
  */
 static char *
-stored_key_text(const Transition *t)
+stored_key_text(const Transition *t, int field)
 {
 	int			n = t->guard->row_key->count;
 	Datum	   *values = palloc(sizeof(Datum) * Max(n, 1));
@@ -519,7 +539,7 @@ stored_key_text(const Transition *t)
 
 	for (i = 0; i < n; i++)
 		values[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
-								  i + 2, &isnull);
+								  field + i, &isnull);
 	return idem_key_text(t->guard->row_key, values);
 }
 
@@ -530,7 +550,7 @@ lock_row(Transition *t)
 	ListCell   *lc;
 	int			field = t->guard->row_key->count + 2;
 
-	run(t, lock_statement(t), SPI_OK_SELECT);
+	run(t, lock_statement(t), false, SPI_OK_SELECT);
 	if (SPI_processed == 0)
 		return false;
 	if (SPI_processed > 1)
@@ -539,7 +559,7 @@ lock_row(Transition *t)
 				 errmsg("more than one row of table \"%s\" has key %s",
 						RelationGetRelationName(t->rel), t->key_text),
 				 errhint("Its partition key is part of its primary key, and several partitions hold it.")));
-	t->key_text = stored_key_text(t);
+	t->key_text = stored_key_text(t, 2);
 	t->state = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	t->from = t->state == NULL ? -1 :
 		idem_names_find(&t->guard->machine->diagram.state_names, t->state,
@@ -609,7 +629,7 @@ take_edge(Transition *t, const IdemEdge *edge)
 	outer = idem_announce(&announcement);
 	PG_TRY();
 	{
-		run(t, sql, SPI_OK_UPDATE);
+		run(t, sql, false, SPI_OK_UPDATE);
 	}
 	PG_FINALLY();
 	{
@@ -738,6 +758,28 @@ idem_transition(PG_FUNCTION_ARGS)
 }
 
 /*
+ * The key by which history knows a row, as text in the memory context of the
+ * caller: as the row spells it, or, where it is gone, as it was asked for.
+ */
+static char *
+history_key(Transition *t, char *asked)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	t->key = idem_key_read(t->rel, t->guard->row_key, asked);
+	t->key_text = idem_key_text(t->guard->row_key, t->key);
+	if (t->guard->row_key->exact)
+		return t->key_text;
+	t->table = idem_qualified_name(t->rel);
+	SPI_connect();
+	run(t, find_statement(t), true, SPI_OK_SELECT);
+	if (SPI_processed > 0)
+		t->key_text = MemoryContextStrdup(context, stored_key_text(t, 1));
+	SPI_finish();
+	return t->key_text;
+}
+
+/*
  * history(relation, key, state_column) -> transitions, oldest first
  */
 PG_FUNCTION_INFO_V1(idem_history);
@@ -745,20 +787,20 @@ Datum
 idem_history(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Relation	rel;
-	IdemStatesGuard *guard;
+	Transition	t = {0};
 	char	   *key = idem_required_text(fcinfo, 1, "key");
 
 	InitMaterializedSRF(fcinfo, 0);
 	idem_require_argument(fcinfo, 0, "relation");
-	rel = idem_open_named(PG_GETARG_OID(0));
-	if (!idem_may_read(rel))
+	t.rel = idem_open_named(PG_GETARG_OID(0));
+	if (!idem_may_read(t.rel))
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
-					   RelationGetRelationName(rel));
-	guard = idem_states_guard(rel, find_guard(rel, column_argument(fcinfo, 2)),
-							  false);
-	key = idem_key_text(guard->row_key, idem_key_read(rel, guard->row_key, key));
-	idem_log_put_history(rsinfo, guard->root, guard->column_name, key);
-	table_close(rel, NoLock);
+					   RelationGetRelationName(t.rel));
+	t.guard = idem_states_guard(t.rel,
+								find_guard(t.rel, column_argument(fcinfo, 2)),
+								false);
+	idem_log_put_history(rsinfo, t.guard->root, t.guard->column_name,
+						 history_key(&t, key));
+	table_close(t.rel, NoLock);
 	return (Datum) 0;
 }
