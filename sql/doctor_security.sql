@@ -74,6 +74,27 @@ SELECT idem.rearm('theirs');
 SELECT idem.rearm();
 ALTER TABLE theirs DISABLE TRIGGER idem_fixed;
 CREATE EVENT TRIGGER mine ON ddl_command_start EXECUTE FUNCTION idem.watch_ddl();
+-- wound 14: a command that it may not run tells it nothing of the rows, nor of
+-- the guards, that the command would touch.
+RESET ROLE;
+CREATE TYPE colour AS ENUM ('red', 'green');
+CREATE TABLE journal (id int, part int, colour colour) PARTITION BY LIST (part);
+CREATE TABLE journal_1 PARTITION OF journal FOR VALUES IN (1);
+SELECT idem.guard_kept('journal');
+SELECT idem.guard_fixed('journal', '{colour}');
+INSERT INTO journal VALUES (1, 1, 'red'), (2, 1, 'red');
+SET ROLE regress_idem_sec;
+CREATE TABLE my_journal (id int, part int) PARTITION BY LIST (part);
+ALTER TABLE journal DETACH PARTITION journal_1;
+ALTER TABLE journal DETACH PARTITION journal_1 CONCURRENTLY;
+ALTER TABLE nosuch DETACH PARTITION journal_1 CONCURRENTLY;
+ALTER TABLE my_journal DETACH PARTITION journal_1 CONCURRENTLY;
+ALTER TYPE colour RENAME VALUE 'red' TO 'blue';
+-- the owner is told
+RESET ROLE;
+ALTER TABLE journal DETACH PARTITION journal_1 CONCURRENTLY;
+ALTER TYPE colour RENAME VALUE 'red' TO 'blue';
+SET ROLE regress_idem_sec;
 
 -- ------------------------------------------------- trigger functions by hand
 -- on tables of one's own, with arguments that mean harm: an error, and no more

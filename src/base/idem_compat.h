@@ -25,10 +25,15 @@
 typedef bool TU_UpdateIndexes;
 #define TU_None false
 
-/* one function for every kind of object since 16; here only for tables */
-#define object_ownercheck(classid, objectid, roleid) \
-	(AssertMacro((classid) == RelationRelationId), \
-	 pg_class_ownercheck(objectid, roleid))
+/* one function for every kind of object since 16; here for tables and types */
+#include "catalog/pg_type.h"
+#include "utils/acl.h"
+static inline bool
+object_ownercheck(Oid classid, Oid objectid, Oid roleid)
+{
+	return classid == TypeRelationId ? pg_type_ownercheck(objectid, roleid) :
+		pg_class_ownercheck(objectid, roleid);
+}
 #endif
 
 /*

@@ -42,6 +42,7 @@ typedef struct IdemNote
 /* doctor_watch.c */
 extern void idem_doctor_watch_init(void);
 extern List *idem_take_notes(void);
+extern bool idem_has_triggers(Oid relid);
 
 /* doctor_refuse.c */
 extern char *idem_allow_unguarded;

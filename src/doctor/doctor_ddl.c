@@ -21,8 +21,9 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_trigger.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
@@ -30,6 +31,8 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -44,78 +47,142 @@
 
 /* ---------- ddl_command_start ---------- */
 
+/*
+ * The server has checked nothing yet when these are called: to somebody who
+ * does not own what the command names it will say so itself.  Before that
+ * nothing is locked, read or told of the object.
+ */
+
+/* Tables with a column of the type, or of a domain over it, added to a list. */
+static List *
+tables_with_type(Oid type, List *tables)
+{
+	Relation	catalog = table_open(DependRelationId, AccessShareLock);
+	List	   *domains = NIL;
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	ListCell   *lc;
+
+	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(TypeRelationId));
+	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(type));
+	scan = systable_beginscan(catalog, DependReferenceIndexId, true, NULL, 2,
+							  key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (depend->classid == RelationRelationId && depend->objsubid > 0)
+			tables = list_append_unique_oid(tables, depend->objid);
+		else if (depend->classid == TypeRelationId &&
+				 get_typtype(depend->objid) == TYPTYPE_DOMAIN)
+			domains = lappend_oid(domains, depend->objid);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	foreach(lc, domains)
+		tables = tables_with_type(lfirst_oid(lc), tables);
+	return tables;
+}
+
 /* Is one of the columns that the guard names of this enum? */
 static bool
 names_column_of_type(Relation rel, const IdemGuardKind *kind,
 					 const IdemGuard *guard, Oid type)
 {
-	TupleDesc	desc = RelationGetDescr(rel);
 	int			i;
 
-	for (i = 0; i < desc->natts; i++)
+	for (i = 0; i < RelationGetDescr(rel)->natts; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
+		Oid			atttypid = att->atttypid;
 
-		if (!att->attisdropped && getBaseType(att->atttypid) == type &&
-			idem_guard_names_column(guard, kind->columns, NameStr(att->attname)))
+		if (!att->attisdropped &&
+			idem_guard_names_column(guard, kind->columns, NameStr(att->attname)) &&
+			getBaseType(atttypid) == type)
 			return true;
 	}
 	return false;
 }
 
-/* ALTER TYPE ... RENAME VALUE renames a state under the rows that stand in it. */
+/* Does a guard of the table judge values of this enum? */
+static void
+check_enum_of_table(Oid relid, Oid type, const char *value)
+{
+	Relation	rel = idem_has_triggers(relid) ?
+		try_relation_open(relid, AccessShareLock) : NULL;
+	ListCell   *lc;
+
+	if (rel == NULL)
+		return;
+	foreach(lc, idem_guard_triggers(rel))
+	{
+		IdemGuardTrigger *trigger = lfirst(lc);
+
+		if (!trigger->is_clone &&
+			names_column_of_type(rel, trigger->kind, trigger->guard, type))
+			idem_refuse_trigger(relid, trigger->kind, trigger->guard,
+								trigger->bound,
+								psprintf("rename value \"%s\" of type %s",
+										 value, format_type_be(type)));
+	}
+	relation_close(rel, NoLock);
+}
+
+/*
+ * ALTER TYPE ... RENAME VALUE renames a state under the rows that stand in
+ * it.  Only tables with a column of the type are opened, so that no lock on
+ * another one keeps the command waiting.
+ */
 static void
 check_enum_rename(AlterEnumStmt *stmt)
 {
 	Oid			type;
-	Relation	catalog;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	ListCell   *lc;
 
 	if (stmt->oldVal == NULL)
 		return;
 	type = LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true);
-	if (!OidIsValid(type))
+	if (!OidIsValid(type) ||
+		!object_ownercheck(TypeRelationId, type, GetUserId()))
 		return;
-	catalog = table_open(TriggerRelationId, AccessShareLock);
-	scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-		const IdemGuardKind *kind = idem_kind_of_function(form->tgfoid);
-		Relation	rel;
-		ListCell   *lc;
+	foreach(lc, tables_with_type(type, NIL))
+		check_enum_of_table(lfirst_oid(lc), type, stmt->oldVal);
+}
 
-		if (kind == NULL || OidIsValid(form->tgparentid))
-			continue;
-		rel = relation_open(form->tgrelid, AccessShareLock);
-		foreach(lc, idem_guard_triggers(rel))
-		{
-			IdemGuardTrigger *trigger = lfirst(lc);
+/* The partition that a command wants to detach, if the caller may; else none. */
+static Oid
+partition_to_detach(const RangeVar *table, const RangeVar *partition)
+{
+	Oid			parent = RangeVarGetRelid(table, NoLock, true);
+	Oid			relid;
 
-			if (trigger->oid == form->oid &&
-				names_column_of_type(rel, kind, trigger->guard, type))
-				idem_refuse_trigger(form->tgrelid, kind, trigger->guard,
-									trigger->bound,
-									psprintf("rename value \"%s\" of type %s",
-											 stmt->oldVal, format_type_be(type)));
-		}
-		relation_close(rel, NoLock);
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
+	if (!OidIsValid(parent) ||
+		!object_ownercheck(RelationRelationId, parent, GetUserId()))
+		return InvalidOid;
+	relid = RangeVarGetRelid(partition, NoLock, true);
+	if (!OidIsValid(relid) || !get_rel_relispartition(relid) ||
+		get_partition_parent(relid, true) != parent)
+		return InvalidOid;
+	return relid;
 }
 
 /* ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY, before its first half. */
 static void
-check_detach_concurrently(PartitionCmd *cmd)
+check_detach_concurrently(const RangeVar *table, const RangeVar *name)
 {
-	Oid			partition = RangeVarGetRelid(cmd->name, AccessShareLock, true);
+	Oid			partition = partition_to_detach(table, name);
 	Relation	rel;
 	Oid			top;
 	ListCell   *lc;
 
 	if (!OidIsValid(partition))
+		return;
+	LockRelationOid(partition, AccessShareLock);
+	/* who waited for the lock may find another table of that name */
+	if (partition_to_detach(table, name) != partition)
 		return;
 	PushActiveSnapshot(GetLatestSnapshot());
 	SPI_connect();
@@ -148,7 +215,8 @@ at_start(Node *parsetree)
 
 		if (cmd->subtype == AT_DetachPartition &&
 			((PartitionCmd *) cmd->def)->concurrent)
-			check_detach_concurrently((PartitionCmd *) cmd->def);
+			check_detach_concurrently(((AlterTableStmt *) parsetree)->relation,
+									  ((PartitionCmd *) cmd->def)->name);
 	}
 }
 

@@ -215,8 +215,8 @@ guard_of_tuple(HeapTuple tuple, TupleDesc desc)
 }
 
 /* Cheap: has the relation triggers at all?  False for what is not there. */
-static bool
-has_triggers(Oid relid)
+bool
+idem_has_triggers(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	bool		result;
@@ -234,7 +234,7 @@ open_guarded(Oid relid)
 {
 	Relation	rel;
 
-	if (!has_triggers(relid))
+	if (!idem_has_triggers(relid))
 		return NULL;
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL || idem_bears_guard(rel))
@@ -496,7 +496,7 @@ rule_created(Oid oid)
 static void
 inheritance_changed(Oid child, Oid parent)
 {
-	if (has_triggers(child) || has_triggers(parent))
+	if (idem_has_triggers(child) || idem_has_triggers(parent))
 		add_note(IDEM_NOTE_INHERITS, child)->other = parent;
 }
 
