@@ -32,6 +32,7 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/latest.h"
 #include "base/reason.h"
 #include "doctor/doctor.h"
 
@@ -59,7 +60,8 @@ check_kind(const char *kind)
 
 /*
  * Run a query of our views as the owner of the extension, who alone may read
- * them all; result in SPI_tuptable.
+ * them all; result in SPI_tuptable.  As of now: the caller has locked what it
+ * asks about.
  */
 static void
 select_as_extension(const char *sql, int nargs, Oid *types, Datum *values,
@@ -70,8 +72,8 @@ select_as_extension(const char *sql, int nargs, Oid *types, Datum *values,
 	IdemIdentity saved;
 
 	idem_become_declarer(view, &saved);
-	if (SPI_execute_with_args(sql, nargs, types, values, nulls, true,
-							  0) != SPI_OK_SELECT)
+	if (idem_execute_latest(sql, nargs, types, values, nulls,
+							0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the views of the doctor");
 	idem_restore_identity(&saved);
 	relation_close(view, AccessShareLock);
@@ -146,39 +148,8 @@ find_guard(Oid relid, const char *kind, const char *name)
 }
 
 /*
- * Drop the counterpart of a limit and the CHECKs of columns that nobody keeps
- * any longer, as the owner of the parent, which the caller must be, too.
- */
-static void
-drop_total(Oid parent, const char *trigger, List *columns)
-{
-	ListCell   *lc;
-	Relation	rel;
-	IdemIdentity saved;
-
-	idem_check_owned(parent);
-	LockRelationOid(parent, AccessExclusiveLock);
-	idem_check_owned(parent);
-	rel = relation_open(parent, NoLock);
-	idem_become_declarer(rel, &saved);
-	relation_close(rel, NoLock);
-	idem_execute_unwatched("DROP TRIGGER %s ON %s", quote_identifier(trigger),
-						   idem_qualified_name_of(parent));
-	foreach(lc, columns)
-	{
-		char	   *check = psprintf("idem_limit_%s", (char *) lfirst(lc));
-
-		if (OidIsValid(get_relation_constraint_oid(parent, check, true)))
-			idem_execute_unwatched("ALTER TABLE %s DROP CONSTRAINT %s",
-								   idem_qualified_name_of(parent),
-								   quote_identifier(check));
-	}
-	idem_restore_identity(&saved);
-}
-
-/*
  * The columns whose CHECK goes with a counterpart: those that no other child
- * table keeps.
+ * table keeps.  The parent is locked.
  */
 static List *
 columns_to_free(Oid parent, const char *trigger)
@@ -202,6 +173,41 @@ columns_to_free(Oid parent, const char *trigger)
 		columns = lappend(columns, SPI_getvalue(SPI_tuptable->vals[i],
 												SPI_tuptable->tupdesc, 1));
 	return columns;
+}
+
+/*
+ * Drop the counterpart of a limit and the CHECKs of columns that nobody keeps
+ * any longer, as the owner of the parent, which the caller must be, too.  Who
+ * keeps them is asked under the lock: a limit of another child may have been
+ * declared while we waited for it.
+ */
+static void
+drop_total(Oid parent, const char *trigger)
+{
+	List	   *columns;
+	ListCell   *lc;
+	Relation	rel;
+	IdemIdentity saved;
+
+	idem_check_owned(parent);
+	LockRelationOid(parent, AccessExclusiveLock);
+	idem_check_owned(parent);
+	columns = columns_to_free(parent, trigger);
+	rel = relation_open(parent, NoLock);
+	idem_become_declarer(rel, &saved);
+	relation_close(rel, NoLock);
+	idem_execute_unwatched("DROP TRIGGER %s ON %s", quote_identifier(trigger),
+						   idem_qualified_name_of(parent));
+	foreach(lc, columns)
+	{
+		char	   *check = psprintf("idem_limit_%s", (char *) lfirst(lc));
+
+		if (OidIsValid(get_relation_constraint_oid(parent, check, true)))
+			idem_execute_unwatched("ALTER TABLE %s DROP CONSTRAINT %s",
+								   idem_qualified_name_of(parent),
+								   quote_identifier(check));
+	}
+	idem_restore_identity(&saved);
 }
 
 /* The counterpart of a limit on its parent, if it is (still) there. */
@@ -229,7 +235,7 @@ drop_counterpart(const FoundGuard *guard)
 											SPI_tuptable->tupdesc, 1,
 											&isnull));
 	trigger = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
-	drop_total(parent, trigger, columns_to_free(parent, trigger));
+	drop_total(parent, trigger);
 }
 
 /*

@@ -18,6 +18,7 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/latest.h"
 
 /* The role an argument names: 22004 for null, 42704 for "-", which is none. */
 static char *
@@ -44,18 +45,18 @@ functions_for(const char *audience)
 	uint64		i;
 
 	values[0] = CStringGetTextDatum(audience);
-	if (SPI_execute_with_args("SELECT DISTINCT p.oid::pg_catalog.regprocedure::pg_catalog.text"
-							  " FROM pg_catalog.pg_proc p"
-							  " JOIN pg_catalog.pg_depend d ON d.objid = p.oid"
-							  " AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass"
-							  " AND d.deptype = 'e'"
-							  " JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid"
-							  " AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
-							  " AND e.extname = 'idem'"
-							  " JOIN idem.rights r ON r.function = p.proname"
-							  " WHERE p.pronamespace = 'idem'::pg_catalog.regnamespace"
-							  " AND r.audience = $1 ORDER BY 1",
-							  1, types, values, NULL, true, 0) != SPI_OK_SELECT)
+	if (idem_execute_latest("SELECT DISTINCT p.oid::pg_catalog.regprocedure::pg_catalog.text"
+							" FROM pg_catalog.pg_proc p"
+							" JOIN pg_catalog.pg_depend d ON d.objid = p.oid"
+							" AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+							" AND d.deptype = 'e'"
+							" JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid"
+							" AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
+							" AND e.extname = 'idem'"
+							" JOIN idem.rights r ON r.function = p.proname"
+							" WHERE p.pronamespace = 'idem'::pg_catalog.regnamespace"
+							" AND r.audience = $1 ORDER BY 1",
+							1, types, values, NULL, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read idem.rights");
 	for (i = 0; i < SPI_processed; i++)
 		functions = lappend(functions,

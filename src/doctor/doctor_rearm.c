@@ -29,6 +29,7 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/latest.h"
 #include "catalog/namespace.h"
 #include "doctor/doctor.h"
 
@@ -46,18 +47,18 @@ select_remedies(Oid relid)
 	values[0] = ObjectIdGetDatum(relid);
 	nulls[0] = OidIsValid(relid) ? ' ' : 'n';
 	idem_become_declarer(view, &saved);
-	if (SPI_execute_with_args("SELECT relation, kind, name, member, remedy, NULL::text[] FROM idem.guard_problems"
-							  " WHERE (remedy LIKE 'ALTER TABLE % ENABLE ALWAYS TRIGGER %'"
-							  " OR remedy LIKE 'CREATE TRIGGER %')"
-							  " AND ($1 IS NULL OR relation = $1)"
-							  " UNION "
-							  "SELECT relation, kind, name, NULL, NULL, NULL FROM idem.guards_weakened"
-							  " WHERE $1 IS NULL OR relation = $1"
-							  " UNION "
-							  "SELECT relation, kind, name, NULL, NULL, settings FROM idem.guards_undeclared"
-							  " WHERE $1 IS NULL OR relation = $1"
-							  " ORDER BY 1, 2, 3, 4, 5",
-							  1, types, values, nulls, true, 0) != SPI_OK_SELECT)
+	if (idem_execute_latest("SELECT relation, kind, name, member, remedy, NULL::text[] FROM idem.guard_problems"
+							" WHERE (remedy LIKE 'ALTER TABLE % ENABLE ALWAYS TRIGGER %'"
+							" OR remedy LIKE 'CREATE TRIGGER %')"
+							" AND ($1 IS NULL OR relation = $1)"
+							" UNION "
+							"SELECT relation, kind, name, NULL, NULL, NULL FROM idem.guards_weakened"
+							" WHERE $1 IS NULL OR relation = $1"
+							" UNION "
+							"SELECT relation, kind, name, NULL, NULL, settings FROM idem.guards_undeclared"
+							" WHERE $1 IS NULL OR relation = $1"
+							" ORDER BY 1, 2, 3, 4, 5",
+							1, types, values, nulls, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read idem.guard_problems");
 	idem_restore_identity(&saved);
 	relation_close(view, AccessShareLock);
