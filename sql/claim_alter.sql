@@ -16,7 +16,9 @@ SELECT action, arguments, reason FROM idem.change_log WHERE name = 'claim alter'
 -- Old keys agree in what was declared then and now; new ones in all of it.
 SELECT outcome, mismatch FROM idem.claim('claim alter', 'old', claim_request('amount', '1', 'payer', 'b'));
 SELECT outcome, mismatch FROM idem.claim('claim alter', 'old', claim_request('amount', '2', 'payer', 'b'));
+-- a field declared later is asked of new keys only
 SELECT outcome FROM idem.claim('claim alter', 'old', claim_request('amount', '1'));
+SELECT outcome FROM idem.claim('claim alter', 'new', claim_request('amount', '1'));
 \echo :LAST_ERROR_SQLSTATE
 BEGIN;
 SELECT outcome FROM idem.claim('claim alter', 'new', claim_request('amount', '1', 'payer', 'a'));

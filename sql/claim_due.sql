@@ -82,6 +82,17 @@ SELECT due_wait('k2');
 SELECT count(*) FROM (SELECT idem.due('due pay', 1) LIMIT 1) d;
 SELECT scope, key, state, attempt, step, why FROM idem.open_claims WHERE scope LIKE 'due %' ORDER BY scope, key COLLATE "C";
 
+-- In the transaction that is handed an abandoned reservation it can be taken
+-- over (wound 8b): that due has moved its row does not make it ours.
+SELECT outcome, token FROM idem.reserve('due pay', 'left', lease => '1 us');
+SELECT due_wait('left');
+BEGIN;
+SELECT key, why FROM idem.due('due pay') WHERE key = 'left';
+SELECT outcome, token FROM idem.reserve('due pay', 'left', nonce => 'mine', lease => '1 us');
+-- now it is ours, and not to be taken over from ourselves
+SELECT outcome, detail FROM idem.reserve('due pay', 'left', nonce => 'other');
+COMMIT;
+
 -- What is refused.
 SELECT * FROM idem.due('due pay', 0);
 \echo :LAST_ERROR_SQLSTATE

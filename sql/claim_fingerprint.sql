@@ -126,6 +126,19 @@ SELECT idem.claim('claim fp', 'own', '{"v": 1}');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 
+-- A number may stand for many more digits than it is sent with (wound 12):
+-- 70 KB of these would be written out as a gigabyte.  Not so a string.
+SELECT idem.create_scope('claim bomb', 'inside', '{a}');
+SELECT idem.create_scope('claim bomb all', 'inside', '{*}');
+SELECT idem.claim('claim bomb', 'k', ('{"a":[' || repeat('1e131071,', 7999) || '1e131071]}')::jsonb);
+\echo :LAST_ERROR_SQLSTATE
+SELECT idem.claim('claim bomb all', 'k', ('{"b":{"c":[' || repeat('1e-16383,', 7999) || '1]}}')::jsonb);
+\echo :LAST_ERROR_SQLSTATE
+SELECT idem.claim('claim bomb', 'k', '{"a":-1e1000}');
+SELECT outcome FROM idem.claim('claim bomb', 'k', '{"a":1e999}');
+SELECT outcome FROM idem.claim('claim bomb', 'k', jsonb_build_object('a', '1' || repeat('0', 999)));
+SELECT outcome FROM idem.claim('claim bomb', 'long', jsonb_build_object('a', repeat('9', 5000)));
+
 DROP FUNCTION claim_agree;
 DROP SEQUENCE claim_key;
 DELETE FROM idem.anchor USING idem.scope s WHERE scope = s.id AND s.name LIKE 'claim %';

@@ -132,6 +132,45 @@ UPDATE idem.reservation SET state = CASE substr(key, 10) WHEN 'dispatched' THEN 
 SELECT dropped, removed FROM idem.retire('claim open', '2018-07-19');
 SELECT substr(key, 10) AS stays FROM idem.reservation WHERE scope = (SELECT id FROM idem.scope WHERE name = 'claim open') ORDER BY 1;
 
+-- In the transaction that retires, an old claim is as settled as before
+-- (wound 8b): that its row was written here does not make it ours.
+SELECT idem.create_scope('claim here', 'inside', '{}', keep => '1 day', key_time => 'YYYYMMDD');
+BEGIN;
+SELECT outcome FROM idem.claim('claim here', '20180718-c');
+SELECT outcome FROM idem.complete('claim here', '20180718-c', '{"n":3}');
+COMMIT;
+UPDATE idem.anchor SET first_seen = '2018-07-18' WHERE key = '20180718-c';
+BEGIN;
+SELECT dropped, removed FROM idem.retire('claim here');
+SELECT outcome, settled, response_dropped FROM idem.claim('claim here', '20180718-c');
+SELECT outcome, settled, response_dropped FROM idem.lookup('claim here', '20180718-c');
+SELECT idem.complete('claim here', '20180718-c', '{"n":3}');
+ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT dropped, removed FROM idem.retire('claim here');
+SELECT outcome, settled, response_dropped FROM idem.claim('claim here', '20180718-c');
+-- what was claimed here is ours all the same, until it is rolled back
+SELECT outcome, settled FROM idem.claim('claim here', '20180718-d');
+SELECT outcome, settled FROM idem.claim('claim here', '20180718-d');
+SAVEPOINT s;
+SELECT outcome, settled FROM idem.claim('claim here', '20180718-e');
+SELECT outcome, settled FROM idem.claim('claim here', '20180718-e');
+ROLLBACK TO s;
+SELECT outcome, settled FROM idem.lookup('claim here', '20180718-e');
+SAVEPOINT s;
+SELECT outcome, settled FROM idem.claim('claim here', '20180718-e');
+RELEASE s;
+SELECT outcome, settled FROM idem.claim('claim here', '20180718-e');
+COMMIT;
+SELECT outcome, settled FROM idem.claim('claim here', '20180718-e');
+-- so a scope may be dropped after its bodies
+BEGIN;
+SELECT dropped FROM idem.retire('claim here');
+UPDATE idem.anchor SET response = '{"n":3}', state = 's' WHERE key = '20180718-c';
+SELECT dropped FROM idem.retire('claim here');
+SELECT idem.drop_scope('claim here', force => 'no longer used');
+ROLLBACK;
+
 -- What is refused.
 SELECT idem.create_scope('claim kept', 'inside', '{}');
 SELECT * FROM idem.retire('claim kept');

@@ -111,14 +111,17 @@ idem_answer_row(const IdemKey *key, const IdemAnswer *answer)
 	return HeapTupleGetDatum(tuple);
 }
 
-/* 22I01 for a key that the scope does not take. */
+/*
+ * The key of a call: 22I01 for what is none in any scope.  Its form is judged
+ * only if it is not there (idem_key_judge).
+ */
 void
 idem_claim_key_read(const IdemScope *scope, text *text, IdemKey *key)
 {
 	key->scope = scope;
 	key->text = text;
-	idem_key_check(scope, text);
-	key->time = idem_key_time(scope, text);
+	key->time = 0;
+	idem_key_check_size(scope, text);
 	idem_key_digest(scope->id, text, &key->digest);
 }
 
@@ -139,14 +142,15 @@ static void
 begin_inside_call(FunctionCallInfo fcinfo, const char *function,
 				  IdemKey *key, IdemAnchor *anchor)
 {
-	text	   *scope = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+	const IdemScope *scope;
 
 	PreventCommandIfReadOnly(function);
 	PreventCommandIfParallelMode(function);
-	idem_anchor_open(anchor, RowExclusiveLock);
-	idem_claim_key_read(idem_scope_get(scope), PG_ARGISNULL(1) ? NULL :
-						PG_GETARG_TEXT_PP(1), key);
-	idem_scope_check_inside(key->scope);
+	scope = idem_scope_open(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
+							RowExclusiveLock, anchor);
+	idem_scope_check_inside(scope);
+	idem_claim_key_read(scope, PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
+						key);
 }
 
 /* Whom a caller who meets a key in progress can look up. */
@@ -173,7 +177,10 @@ flush_anchor(const IdemFound *found)
 {
 	HeapTupleHeader header = found->tuple->t_data;
 
-	if (!HeapTupleHeaderXminCommitted(header))
+	/* we wrote the row over the one that was committed: ours came later */
+	if (found->written)
+		XLogFlush(XactLastRecEnd);
+	else if (!HeapTupleHeaderXminCommitted(header))
 		XLogFlush(TransactionIdGetCommitLSN(HeapTupleHeaderGetXmin(header)));
 }
 
@@ -219,9 +226,9 @@ idem_anchor_describe(const IdemFound *found, IdemAnswer *answer)
 	answer->response_dropped = state == IDEM_STATE_DROPPED;
 }
 
-/* The answer for a key that is held, to a request with this fingerprint. */
+/* The answer for a key that is held, to this request. */
 static void
-answer_held(const IdemKey *key, const IdemFound *found, bytea *fingerprint,
+answer_held(const IdemKey *key, const IdemFound *found, Jsonb *request,
 			IdemAnswer *answer)
 {
 	bytea	   *first = DatumGetByteaPP(found->values[Anum_anchor_fingerprint - 1]);
@@ -230,7 +237,8 @@ answer_held(const IdemKey *key, const IdemFound *found, bytea *fingerprint,
 	/* fenced before it was ever claimed: there is no first request */
 	if (DatumGetChar(found->values[Anum_anchor_state - 1]) == IDEM_STATE_FENCED)
 		return;
-	answer->mismatch = idem_fingerprint_diff(key->scope, first, fingerprint);
+	answer->mismatch = idem_fingerprint_diff(key->scope, first,
+											 idem_fingerprint(key->scope, request, first));
 	if (answer->mismatch == NULL)
 		return;
 	answer->outcome = "mismatch";
@@ -261,16 +269,20 @@ typedef enum Taken
  * next probe, or that the horizon has just moved over it.
  */
 static Taken
-take_key(IdemAnchor *anchor, const IdemKey *key, bytea *fingerprint,
+take_key(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 		 TimestampTz *first_seen, IdemFound *found)
 {
+	bytea	   *fingerprint = NULL;
+
 	for (;;)
 	{
 		idem_anchor_probe(anchor, key, found);
 		if (found->held != IDEM_HELD_NOT)
 			return TAKEN_HELD;
-		if (idem_key_expired(key))
+		if (idem_key_judge(key))
 			return TAKEN_EXPIRED;
+		if (fingerprint == NULL)
+			fingerprint = idem_fingerprint(key->scope, request, NULL);
 		*first_seen = GetCurrentTimestamp();
 		if (idem_anchor_insert(anchor, key, fingerprint, *first_seen,
 							   IDEM_STATE_CLAIMED))
@@ -281,13 +293,13 @@ take_key(IdemAnchor *anchor, const IdemKey *key, bytea *fingerprint,
 
 /* Claim one key of an open table: what the call is answered. */
 void
-idem_claim_one(IdemAnchor *anchor, const IdemKey *key, bytea *fingerprint,
+idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 			   IdemAnswer *answer)
 {
 	IdemFound	found;
 
 	memset(answer, 0, sizeof(*answer));
-	switch (take_key(anchor, key, fingerprint, &answer->first_seen, &found))
+	switch (take_key(anchor, key, request, &answer->first_seen, &found))
 	{
 		case TAKEN:
 			answer->outcome = "granted";
@@ -298,7 +310,7 @@ idem_claim_one(IdemAnchor *anchor, const IdemKey *key, bytea *fingerprint,
 			break;
 		case TAKEN_HELD:
 			idem_anchor_check_visible(anchor, key, &found);
-			answer_held(key, &found, fingerprint, answer);
+			answer_held(key, &found, request, answer);
 			break;
 		case TAKEN_EXPIRED:
 			idem_answer_expired(answer);
@@ -316,12 +328,11 @@ idem_claim(PG_FUNCTION_ARGS)
 	IdemAnswer	answer;
 	IdemAnchor	anchor;
 	IdemKey		key;
-	bytea	   *fingerprint;
 
 	begin_inside_call(fcinfo, "idem.claim()", &key, &anchor);
-	fingerprint = idem_fingerprint(key.scope, PG_ARGISNULL(2) ? NULL :
-								   PG_GETARG_JSONB_P(2));
-	idem_claim_one(&anchor, &key, fingerprint, &answer);
+	idem_scope_check_here(key.scope);
+	idem_claim_one(&anchor, &key, PG_ARGISNULL(2) ? NULL :
+				   PG_GETARG_JSONB_P(2), &answer);
 	idem_anchor_close(&anchor);
 	PG_RETURN_DATUM(idem_answer_row(&key, &answer));
 }
@@ -388,6 +399,8 @@ idem_complete(PG_FUNCTION_ARGS)
 
 	begin_inside_call(fcinfo, "idem.complete()", &key, &anchor);
 	idem_anchor_probe(&anchor, &key, &found);
+	if (found.held == IDEM_HELD_NOT)
+		(void) idem_key_judge(&key);
 	check_own(&key, &found);
 	if (DatumGetChar(found.values[Anum_anchor_state - 1]) == IDEM_STATE_CLAIMED)
 		idem_anchor_complete(&anchor, &found, JsonbPGetDatum(response),
@@ -430,7 +443,7 @@ idem_lookup(PG_FUNCTION_ARGS)
 		/* that there was nothing is something SERIALIZABLE has to know */
 		if (IsolationIsSerializable())
 			(void) idem_anchor_read(&call.table, &call.key, found);
-		if (idem_key_expired(&call.key))
+		if (idem_key_judge(&call.key))
 			idem_answer_expired(&answer);
 		else
 			answer.outcome = "unseen";

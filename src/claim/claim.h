@@ -12,6 +12,7 @@
  *		claim_retire.c		dropping bodies, forgetting keys
  *		claim_many.c		many keys in one call
  *		claim_fingerprint.c	what of a request must agree on a repeat
+ *		claim_taken.c		which keys this transaction has taken
  *		claim_required.c	no commit with a claim that was not completed
  *		claim_duration.c	leases, quiet intervals, ladders
  */
@@ -61,6 +62,7 @@ typedef struct IdemScope
 	bool		outside;		/* effect is a call to another system */
 	bool		required;		/* no commit without complete */
 	bool		any_charset;	/* keys of any text, not only visible ASCII */
+	bool		spread;			/* other nodes have keys of their own: Citus */
 	int			parts;			/* keys of so many parts; 0: of any form */
 	IdemKeyTime key_time;
 	bool		all_members;	/* fields is {*} */
@@ -93,7 +95,7 @@ typedef struct IdemKey
 	const IdemScope *scope;
 	text	   *text;
 	pg_uuid_t	digest;
-	TimestampTz time;			/* its own, in a scope with key_time */
+	TimestampTz time;			/* its own, in a scope with key_time; if judged */
 } IdemKey;
 
 /*
@@ -139,7 +141,7 @@ typedef struct IdemAnchor
 typedef enum IdemHeld
 {
 	IDEM_HELD_NOT,				/* no anchor: the key is new */
-	IDEM_HELD_OWN,				/* written by this transaction */
+	IDEM_HELD_OWN,				/* taken by this transaction */
 	IDEM_HELD_RIVAL,			/* by another one that has not ended */
 	IDEM_HELD_COMMITTED
 } IdemHeld;
@@ -148,6 +150,7 @@ typedef enum IdemHeld
 typedef struct IdemFound
 {
 	IdemHeld	held;
+	bool		written;		/* the row as it is was written by us */
 	TransactionId rival;		/* of IDEM_HELD_RIVAL */
 	HeapTuple	tuple;			/* a copy; toast pointers not followed */
 	Datum		values[Natts_reservation];
@@ -201,8 +204,8 @@ enum
 /* claim.c */
 extern void idem_claim_key_read(const IdemScope *scope, text *text, IdemKey *key);
 extern void idem_scope_check_inside(const IdemScope *scope);
-extern void idem_claim_one(IdemAnchor *anchor, const IdemKey *key,
-						   bytea *fingerprint, IdemAnswer *answer);
+extern void idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
+						   IdemAnswer *answer);
 extern void idem_answer_expired(IdemAnswer *answer);
 extern void idem_answer_values(const IdemKey *key, const IdemAnswer *answer,
 							   Datum *values, bool *nulls);
@@ -214,6 +217,7 @@ extern const char *idem_rival_detail(TransactionId rival);
 extern void idem_anchor_open(IdemAnchor *anchor, LOCKMODE lockmode);
 extern void idem_reservation_open(IdemAnchor *anchor, LOCKMODE lockmode);
 extern void idem_anchor_close(IdemAnchor *anchor);
+extern void idem_anchor_unlock(IdemAnchor *anchor, LOCKMODE lockmode);
 extern void idem_anchor_probe(IdemAnchor *anchor, const IdemKey *key,
 							  IdemFound *found);
 extern void idem_anchor_find(IdemAnchor *anchor, const IdemKey *key,
@@ -241,6 +245,9 @@ extern Oid	idem_reservation_relid(void);
 extern Oid	idem_result_type(void);
 extern bool idem_scope_exists(const char *name);
 extern const IdemScope *idem_scope_get(text *name);
+extern const IdemScope *idem_scope_open(text *name, LOCKMODE lockmode,
+										IdemAnchor *keys);
+extern void idem_scope_check_here(const IdemScope *scope);
 extern TimestampTz idem_scope_horizon(const IdemScope *scope);
 
 /* claim_sha256.c */
@@ -248,18 +255,21 @@ extern void idem_digest16(const void *data, size_t len, uint8 *digest);
 
 /* claim_key.c */
 extern void idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest);
+extern void idem_key_check_size(const IdemScope *scope, const text *key);
+extern bool idem_key_has_form(const IdemScope *scope, const text *key);
 extern void idem_key_check(const IdemScope *scope, const text *key);
 extern const char *idem_key_first_part(const char *key, int *len);
 extern bool idem_name_is_clean(const char *name, int len);
 
 /* claim_horizon.c */
 extern IdemKeyTime idem_key_time_named(const char *name);
-extern TimestampTz idem_key_time(const IdemScope *scope, const text *key);
+extern bool idem_key_judge(IdemKey *key);
 extern bool idem_key_expired(const IdemKey *key);
 
 /* claim_fingerprint.c */
 extern int	idem_member_cmp(const void *a, const void *b);
-extern bytea *idem_fingerprint(const IdemScope *scope, Jsonb *request);
+extern bytea *idem_fingerprint(const IdemScope *scope, Jsonb *request,
+							   bytea *first);
 extern ArrayType *idem_fingerprint_diff(const IdemScope *scope, bytea *first,
 										bytea *repeat);
 
@@ -267,6 +277,10 @@ extern ArrayType *idem_fingerprint_diff(const IdemScope *scope, bytea *first,
 extern int64 idem_duration(const char *argument, const Interval *interval,
 						   bool zero);
 extern int64 *idem_ladder(ArrayType *array, int *count);
+
+/* claim_taken.c */
+extern void idem_taken_note(const pg_uuid_t *digest);
+extern bool idem_taken_here(const pg_uuid_t *digest);
 
 /* claim_required.c */
 extern void idem_require_completion(const IdemKey *key);

@@ -145,6 +145,20 @@ idem_anchor_close(IdemAnchor *anchor)
 	table_close(anchor->table, NoLock);
 }
 
+/* Close what nothing was done to, and give the locks back. */
+void
+idem_anchor_unlock(IdemAnchor *anchor, LOCKMODE lockmode)
+{
+	Oid			relid = RelationGetRelid(anchor->table);
+	ListCell   *lc;
+
+	Assert(anchor->probe.scan == NULL);
+	foreach(lc, anchor->indexes)
+		UnlockRelationOid(RelationGetRelid((Relation) lfirst(lc)), lockmode);
+	idem_anchor_close(anchor);
+	UnlockRelationOid(relid, lockmode);
+}
+
 /* Let a scan begin at the key. */
 static void
 scan_key(IndexScanDesc scan, const IdemKey *key)
@@ -217,19 +231,26 @@ keep_row(IdemAnchor *anchor, const IdemKey *key, TupleTableSlot *slot,
 /*
  * Who holds a row that a dirty snapshot sees?  An update that has not
  * committed leaves the row as it is whatever becomes of it; a delete may
- * free the key.
+ * free the key.  That we wrote the row as it is does not make the key ours:
+ * we may have dropped its response, or handed it out as due.
  */
 static IdemHeld
-who_holds(TupleTableSlot *slot, Snapshot dirty, TransactionId *rival)
+who_holds(TupleTableSlot *slot, Snapshot dirty, const IdemKey *key,
+		  IdemFound *found)
 {
 	HeapTupleHeader row = ((HeapTupleTableSlot *) slot)->tuple->t_data;
 
-	*rival = dirty->xmin;
+	found->written = false;
+	found->rival = dirty->xmin;
 	if (TransactionIdIsValid(dirty->xmin))
 		return IDEM_HELD_RIVAL;
 	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row)))
-		return IDEM_HELD_OWN;
-	*rival = dirty->xmax;
+	{
+		found->written = true;
+		return idem_taken_here(&key->digest) ? IDEM_HELD_OWN :
+			IDEM_HELD_COMMITTED;
+	}
+	found->rival = dirty->xmax;
 	if (TransactionIdIsValid(dirty->xmax) &&
 		(row->t_infomask2 & HEAP_KEYS_UPDATED) != 0)
 		return IDEM_HELD_RIVAL;
@@ -266,12 +287,10 @@ probe_once(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 	while (next_row(probe))
 	{
 		IdemHeld	held;
-		TransactionId rival;
 
 		if (probe->dirty.speculativeToken != 0)
 			return false;
-		held = who_holds(probe->slot, &probe->dirty, &rival);
-		found->rival = rival;
+		held = who_holds(probe->slot, &probe->dirty, key, found);
 		keep_row(anchor, key, probe->slot, held, found);
 		if (held != IDEM_HELD_RIVAL)
 			break;
@@ -357,7 +376,8 @@ void
 idem_anchor_check_visible(IdemAnchor *anchor, const IdemKey *key,
 						  IdemFound *found)
 {
-	if (!IsolationUsesXactSnapshot() || found->held != IDEM_HELD_COMMITTED)
+	if (!IsolationUsesXactSnapshot() || found->held != IDEM_HELD_COMMITTED ||
+		found->written)
 		return;
 	if (!idem_anchor_read(anchor, key, found))
 		ereport(ERROR,
@@ -490,6 +510,8 @@ idem_anchor_insert_row(IdemAnchor *anchor, const IdemKey *key,
 	/* from here on nobody else can take it: was it forgotten till now? */
 	if (unique)
 		unique = !idem_key_expired(key);
+	if (unique)
+		idem_taken_note(&key->digest);
 	table_tuple_complete_speculative(anchor->table, slot, token, unique);
 	SpeculativeInsertionLockRelease(xid);
 	ExecDropSingleTupleTableSlot(slot);

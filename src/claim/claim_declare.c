@@ -18,7 +18,8 @@
  *
  * Locks: SHARE ROW EXCLUSIVE on idem.scope, one declaration at a time; claims
  * go on.  Dropping also takes it on the tables of keys: it waits for open
- * claims of other scopes, and claims wait for it.
+ * claims of other scopes, and claims wait for it.  What is decided on is read
+ * after the lock and as it is then, whatever the transaction's snapshot says.
  */
 #include "postgres.h"
 
@@ -40,6 +41,7 @@
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
+#include "base/latest.h"
 #include "base/reason.h"
 #include "claim/claim.h"
 
@@ -339,7 +341,7 @@ write_row(Relation rel, const char *sql, int n, Oid *types, Datum *values,
 	for (i = 0; i < n; i++)
 		marks[i] = nulls[i] ? 'n' : ' ';
 	idem_become_declarer(rel, &saved);
-	if (SPI_execute_with_args(sql, n, types, values, marks, false, 0) < 0 ||
+	if (idem_execute_latest(sql, n, types, values, marks, 0) < 0 ||
 		SPI_processed != 1)
 		elog(ERROR, "could not write idem.scope");
 	idem_restore_identity(&saved);
@@ -377,8 +379,8 @@ read_settings(Relation rel, int32 scope, Declaration *decl)
 	int			i;
 
 	idem_become_declarer(rel, &saved);
-	if (SPI_execute_with_args(sql, 1, &type, &id, NULL, false,
-							  0) != SPI_OK_SELECT || SPI_processed != 1)
+	if (idem_execute_latest(sql, 1, &type, &id, NULL, 0) != SPI_OK_SELECT ||
+		SPI_processed != 1)
 		elog(ERROR, "could not read idem.scope");
 	idem_restore_identity(&saved);
 	for (i = 0; i < SETTINGS; i++)
@@ -527,6 +529,21 @@ idem_alter_scope(PG_FUNCTION_ARGS)
  * ----------
  */
 
+/* Does a transaction that has not ended, ours too, hold the key of a row? */
+static bool
+is_open_claim(Relation table, HeapTuple tuple, TransactionId rival)
+{
+	bool		isnull;
+
+	if (TransactionIdIsValid(rival))
+		return true;
+	if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
+		return false;
+	return idem_taken_here(DatumGetUUIDP(heap_getattr(tuple, Anum_anchor_digest,
+													  RelationGetDescr(table),
+													  &isnull)));
+}
+
 /* 55I02 if a transaction that has not ended, ours too, claimed a key. */
 static void
 refuse_open_claim(Relation table, const char *name, int32 scope)
@@ -539,11 +556,9 @@ refuse_open_claim(Relation table, const char *name, int32 scope)
 	scan = table_beginscan(table, &dirty, 0, NULL, SO_NONE);
 	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
 	{
-		TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
 		bool		isnull;
 
-		if (!TransactionIdIsValid(dirty.xmin) &&
-			!TransactionIdIsCurrentTransactionId(xmin))
+		if (!is_open_claim(table, tuple, dirty.xmin))
 			continue;
 		if (DatumGetInt32(heap_getattr(tuple, Anum_anchor_scope,
 									   RelationGetDescr(table),
@@ -568,7 +583,7 @@ count_keys(Relation rel, const char *sql, int32 scope)
 	bool		isnull;
 
 	idem_become_declarer(rel, &saved);
-	if (SPI_execute_with_args(sql, 1, &type, &id, NULL, false, 0) < 0)
+	if (idem_execute_latest(sql, 1, &type, &id, NULL, 0) < 0)
 		elog(ERROR, "could not read keys of a scope");
 	idem_restore_identity(&saved);
 	if (SPI_tuptable == NULL)

@@ -102,11 +102,10 @@ ladder_array(const IdemScope *scope)
 
 /* Pick the rows and move them along; the result is SPI's. */
 static void
-pick(const IdemScope *scope, TimestampTz now, int32 batch)
+pick(Relation rel, const IdemScope *scope, TimestampTz now, int32 batch)
 {
 	Oid			types[4] = {INT4OID, TIMESTAMPTZOID, INT4OID, INT8ARRAYOID};
 	Datum		values[4];
-	Relation	rel = table_open(idem_reservation_relid(), RowExclusiveLock);
 	IdemIdentity saved;
 
 	values[0] = Int32GetDatum(scope->id);
@@ -118,7 +117,6 @@ pick(const IdemScope *scope, TimestampTz now, int32 batch)
 							  0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read idem.reservation");
 	idem_restore_identity(&saved);
-	table_close(rel, NoLock);
 }
 
 /* One row that was picked, as a row of the answer. */
@@ -155,10 +153,11 @@ put_row(ReturnSetInfo *result, IdemCall *call, HeapTuple tuple, TupleDesc desc)
 
 /* The scope of the call, which has to be one of effects outside. */
 static const IdemScope *
-scope_argument(FunctionCallInfo fcinfo)
+scope_argument(FunctionCallInfo fcinfo, IdemAnchor *table)
 {
-	const IdemScope *scope = idem_scope_get(PG_ARGISNULL(0) ? NULL :
-											PG_GETARG_TEXT_PP(0));
+	const IdemScope *scope = idem_scope_open(PG_ARGISNULL(0) ? NULL :
+											 PG_GETARG_TEXT_PP(0),
+											 RowExclusiveLock, table);
 
 	if (!scope->outside)
 		ereport(ERROR,
@@ -182,7 +181,7 @@ idem_due(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("idem.due()");
 	PreventCommandIfParallelMode("idem.due()");
-	call.key.scope = scope_argument(fcinfo);
+	call.key.scope = scope_argument(fcinfo, &call.table);
 	idem_require_argument(fcinfo, 1, "batch");
 	batch = PG_GETARG_INT32(1);
 	if (batch < 1)
@@ -192,10 +191,11 @@ idem_due(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	call.now = GetCurrentTimestamp();
-	pick(call.key.scope, call.now, batch);
+	pick(call.table.table, call.key.scope, call.now, batch);
 	for (i = 0; i < SPI_processed; i++)
 		put_row((ReturnSetInfo *) fcinfo->resultinfo, &call,
 				SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 	SPI_finish();
+	idem_anchor_close(&call.table);
 	return (Datum) 0;
 }

@@ -40,7 +40,7 @@ fence_unseen(IdemCall *call)
 	{
 		idem_anchor_probe(&call->table, &call->key, &call->row.found);
 		if (call->row.found.held != IDEM_HELD_NOT ||
-			idem_key_expired(&call->key))
+			idem_key_judge(&call->key))
 			return false;
 		call->now = GetCurrentTimestamp();
 		memset(&call->row, 0, sizeof(IdemReservation));
@@ -131,7 +131,7 @@ fence_outside(IdemCall *call, const char *reason, IdemAnswer *answer)
 
 /* fence, of an effect inside: committed means succeeded, or fenced before */
 static void
-fence_inside(IdemAnchor *anchor, const IdemKey *key, const char *reason,
+fence_inside(IdemAnchor *anchor, IdemKey *key, const char *reason,
 			 IdemAnswer *answer)
 {
 	IdemFound	found;
@@ -145,7 +145,7 @@ fence_inside(IdemAnchor *anchor, const IdemKey *key, const char *reason,
 			idem_anchor_describe(&found, answer);
 			return;
 		}
-		if (idem_key_expired(key))
+		if (idem_key_judge(key))
 		{
 			idem_answer_expired(answer);
 			return;

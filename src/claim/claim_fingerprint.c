@@ -12,16 +12,23 @@
  * as a JSON number or as a string: "88.0", 88.00 and 88 are one, "-0" is 0;
  * "0012" and "1e2" are text.  Objects do not depend on the order of members.
  * A member that is null is not one that is missing.
+ *
+ * A JSON number may stand for many more digits than it is written with: one
+ * of more than 1,000 digits is refused.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 
 #include "base/idem_compat.h"
 #include "claim/claim.h"
+
+/* of a JSON number, written out */
+#define NUMBER_DIGITS_MAX	1000
 
 /* Names sort by length first, as the members of a jsonb object do. */
 int
@@ -94,10 +101,30 @@ append_number(StringInfo buf, const char *s, int len)
 	append_tagged(buf, '#', s, len);
 }
 
+/*
+ * A JSON number, written out: 22023 if that is out of proportion.  A string of
+ * digits is as long as it was sent.
+ */
+static void
+append_numeric(StringInfo buf, Numeric number)
+{
+	char	   *digits = DatumGetCString(DirectFunctionCall1(numeric_out,
+															 NumericGetDatum(number)));
+	int			len = strlen(digits);
+
+	if (len - (digits[0] == '-') > NUMBER_DIGITS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number in the request has more than %d digits",
+						NUMBER_DIGITS_MAX),
+				 errhint("Send it as a string.")));
+	append_number(buf, digits, len);
+	pfree(digits);
+}
+
 static void
 append_scalar(StringInfo buf, const JsonbValue *value)
 {
-	char	   *digits;
 
 	switch (value->type)
 	{
@@ -108,10 +135,7 @@ append_scalar(StringInfo buf, const JsonbValue *value)
 			appendStringInfoChar(buf, value->val.boolean ? 't' : 'f');
 			break;
 		case jbvNumeric:
-			digits = DatumGetCString(DirectFunctionCall1(numeric_out,
-														 NumericGetDatum(value->val.numeric)));
-			append_number(buf, digits, strlen(digits));
-			pfree(digits);
+			append_numeric(buf, value->val.numeric);
 			break;
 		case jbvString:
 			if (is_plain_number(value->val.string.val, value->val.string.len))
@@ -140,6 +164,7 @@ append_container(StringInfo buf, JsonbContainer *container)
 
 	while ((token = JsonbIteratorNext(&it, &value, false)) != WJB_DONE)
 	{
+		CHECK_FOR_INTERRUPTS();
 		switch (token)
 		{
 			case WJB_BEGIN_ARRAY:
@@ -208,6 +233,7 @@ append_all(StringInfo fingerprint, StringInfo canonical, Jsonb *request)
 
 	while ((token = JsonbIteratorNext(&it, &name, true)) != WJB_DONE)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (token != WJB_KEY)
 			continue;
 		(void) JsonbIteratorNext(&it, &value, true);
@@ -216,10 +242,64 @@ append_all(StringInfo fingerprint, StringInfo canonical, Jsonb *request)
 	}
 }
 
-/* The declared members; 22023 for one the request does not have. */
+/* Length of the entry at p, 0 at the end. */
+static size_t
+entry_size(const uint8 *p, const uint8 *end)
+{
+	size_t		size;
+
+	if (p == end)
+		return 0;
+	size = 1 + (size_t) *p + IDEM_DIGEST_BYTES;
+	if (size > (size_t) (end - p))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("stored fingerprint is damaged")));
+	return size;
+}
+
+/* Has a stored fingerprint an entry for this member? */
+static bool
+has_entry(bytea *fingerprint, const IdemMember *member)
+{
+	const uint8 *p = (uint8 *) VARDATA_ANY(fingerprint);
+	const uint8 *end = p + VARSIZE_ANY_EXHDR(fingerprint);
+	size_t		size;
+
+	for (; (size = entry_size(p, end)) > 0; p += size)
+	{
+		if (*p == member->len && memcmp(p + 1, member->name, *p) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Does the fingerprint of a request depend on nothing of it?  So it is for a
+ * key that was claimed before any of the members was declared.
+ */
+static bool
+needs_nothing(const IdemScope *scope, bytea *first)
+{
+	int			i;
+
+	if (scope->all_members)
+		return false;
+	for (i = 0; i < scope->nmembers; i++)
+	{
+		if (first == NULL || has_entry(first, &scope->members[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The declared members; 22023 for one the request does not have, unless the
+ * first request of the key was not asked for it either.
+ */
 static void
 append_declared(StringInfo fingerprint, StringInfo canonical,
-				const IdemScope *scope, Jsonb *request)
+				const IdemScope *scope, Jsonb *request, bytea *first)
 {
 	int			i;
 
@@ -228,12 +308,17 @@ append_declared(StringInfo fingerprint, StringInfo canonical,
 		const IdemMember *member = &scope->members[i];
 		JsonbValue	value;
 
+		CHECK_FOR_INTERRUPTS();
 		if (!getKeyJsonValueFromContainer(&request->root, member->name,
 										  member->len, &value))
+		{
+			if (first != NULL && !has_entry(first, member))
+				continue;
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("request lacks member \"%.*s\" of scope \"%s\"",
 							member->len, member->name, scope->name)));
+		}
 		append_entry(fingerprint, canonical, member->name, member->len,
 					 &value);
 	}
@@ -242,15 +327,19 @@ append_declared(StringInfo fingerprint, StringInfo canonical,
 /*
  * The fingerprint of a request (which may be NULL) under a scope; empty if
  * the scope declares no fields.  22023 if the request is not an object with
- * all of them.
+ * all of them, and for a number of too many digits.
+ *
+ * first is the fingerprint of a key that is there, which the result will be
+ * held against: fields that were declared later are not asked for.  NULL for a
+ * new key.
  */
 bytea *
-idem_fingerprint(const IdemScope *scope, Jsonb *request)
+idem_fingerprint(const IdemScope *scope, Jsonb *request, bytea *first)
 {
 	StringInfoData fingerprint;
 	StringInfoData canonical;
 
-	if (!scope->all_members && scope->nmembers == 0)
+	if (needs_nothing(scope, first))
 		return (bytea *) cstring_to_text_with_len("", 0);
 	if (request == NULL)
 		ereport(ERROR,
@@ -268,26 +357,10 @@ idem_fingerprint(const IdemScope *scope, Jsonb *request)
 	if (scope->all_members)
 		append_all(&fingerprint, &canonical, request);
 	else
-		append_declared(&fingerprint, &canonical, scope, request);
+		append_declared(&fingerprint, &canonical, scope, request, first);
 	pfree(canonical.data);
 	SET_VARSIZE(fingerprint.data, fingerprint.len);
 	return (bytea *) fingerprint.data;
-}
-
-/* Length of the entry at p, 0 at the end. */
-static size_t
-entry_size(const uint8 *p, const uint8 *end)
-{
-	size_t		size;
-
-	if (p == end)
-		return 0;
-	size = 1 + (size_t) *p + IDEM_DIGEST_BYTES;
-	if (size > (size_t) (end - p))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("stored fingerprint is damaged")));
-	return size;
 }
 
 /*

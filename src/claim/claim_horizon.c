@@ -137,23 +137,30 @@ idem_key_time_named(const char *name)
 	return IDEM_TIME_NONE;		/* keep the compiler quiet */
 }
 
-/*
- * The time that a key carries, in front, or in front of its first part.  0 in
- * a scope whose keys carry none; 22I01 if this one carries none.  The caller
- * has checked the key.
- */
-TimestampTz
-idem_key_time(const IdemScope *scope, const text *key)
+/* The time in front of a key, or of its first part; false: none is there. */
+static bool
+read_key_time(const IdemScope *scope, const text *key, TimestampTz *time)
 {
 	const char *s = VARDATA_ANY(key);
 	int			len = VARSIZE_ANY_EXHDR(key);
+
+	if (scope->parts > 0)
+		s = idem_key_first_part(s, &len);
+	return key_times[scope->key_time].read(s, len, time);
+}
+
+/*
+ * The time that a key carries.  0 in a scope whose keys carry none; 22I01 if
+ * this one carries none.  The caller has checked the key.
+ */
+static TimestampTz
+key_time(const IdemScope *scope, const text *key)
+{
 	TimestampTz time;
 
 	if (scope->key_time == IDEM_TIME_NONE)
 		return 0;
-	if (scope->parts > 0)
-		s = idem_key_first_part(s, &len);
-	if (!key_times[scope->key_time].read(s, len, &time))
+	if (!read_key_time(scope, key, &time))
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_INVALID_KEY),
 				 errmsg("idempotency key does not begin with %s",
@@ -164,8 +171,20 @@ idem_key_time(const IdemScope *scope, const text *key)
 }
 
 /*
- * Lies the key before the horizon, as it is committed now?  Then whether it
- * was used can no longer be known.
+ * Judge a key that is not there: 22I01 unless it has the form that the scope
+ * asks of new keys.  Reads its time; true if it is expired.
+ */
+bool
+idem_key_judge(IdemKey *key)
+{
+	idem_key_check(key->scope, key->text);
+	key->time = key_time(key->scope, key->text);
+	return idem_key_expired(key);
+}
+
+/*
+ * Does a key that was judged lie before the horizon, as it is committed now?
+ * Then whether it was used can no longer be known.
  */
 bool
 idem_key_expired(const IdemKey *key)
@@ -187,5 +206,29 @@ idem_key_time_sql(PG_FUNCTION_ARGS)
 	scope.key_time = idem_key_time_named(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	scope.parts = PG_GETARG_INT32(2);
 	idem_key_check(&scope, key);
-	PG_RETURN_TIMESTAMPTZ(idem_key_time(&scope, key));
+	PG_RETURN_TIMESTAMPTZ(key_time(&scope, key));
+}
+
+/*
+ * known_key_time(key, key_time, parts) -> timestamptz
+ *
+ * The same for a key that is there: NULL for one of another form, claimed
+ * before the scope asked for this one.
+ */
+PG_FUNCTION_INFO_V1(idem_known_key_time);
+Datum
+idem_known_key_time(PG_FUNCTION_ARGS)
+{
+	IdemScope	scope = {.any_charset = true};
+	TimestampTz time;
+	text	   *key;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	key = PG_GETARG_TEXT_PP(0);
+	scope.key_time = idem_key_time_named(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	scope.parts = PG_GETARG_INT32(2);
+	if (!idem_key_has_form(&scope, key) || !read_key_time(&scope, key, &time))
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(time);
 }

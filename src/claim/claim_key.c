@@ -12,6 +12,10 @@
  * A key of several parts is written "4:M001,8:20180718,6:000001": before each
  * part its length in bytes.  So no two lists of parts have one key, whatever
  * is in them, and a scope can ask for a number of parts.
+ *
+ * What a scope asks of its keys may become stricter while keys of the former
+ * kind are there, and those are served as before: only a key that is not there
+ * is judged by its form.
  */
 #include "postgres.h"
 
@@ -211,29 +215,59 @@ refuse_key(const IdemScope *scope, const char *flaw)
 			 errhint("A key is 1 to 255 bytes of visible ASCII; other text needs a scope with charset => 'any'.")));
 }
 
+/* 22I01 for what is a key in no scope: null, empty or too long. */
+void
+idem_key_check_size(const IdemScope *scope, const text *key)
+{
+	int			len = key ? (int) VARSIZE_ANY_EXHDR(key) : 0;
+
+	if (key == NULL)
+		refuse_key(scope, "is null");
+	if (len == 0)
+		refuse_key(scope, "is empty");
+	if (len > IDEM_KEY_BYTES_MAX)
+		refuse_key(scope, "is longer than 255 bytes");
+}
+
+/* Is the key made of as many parts as the scope asks for? */
+static bool
+has_parts(const IdemScope *scope, const char *key, int len)
+{
+	return scope->parts == 0 || count_parts(key, len) == scope->parts;
+}
+
+/* What is wrong with the characters of a key, or NULL. */
+static const char *
+charset_flaw(const IdemScope *scope, const char *key, int len)
+{
+	return scope->any_charset ? text_flaw(key, len) : ascii_flaw(key, len);
+}
+
+/* Has a key, whose size is right, the form that the scope asks of new ones? */
+bool
+idem_key_has_form(const IdemScope *scope, const text *key)
+{
+	const char *data = VARDATA_ANY(key);
+	int			len = VARSIZE_ANY_EXHDR(key);
+
+	return charset_flaw(scope, data, len) == NULL &&
+		has_parts(scope, data, len);
+}
+
 /*
  * 22I01 unless the key is one that can be kept apart from every other.  The
- * key itself is not shown: it may hold anything.  NULL is a flaw too.
+ * key itself is not shown: it may hold anything.
  */
 void
 idem_key_check(const IdemScope *scope, const text *key)
 {
-	const char *flaw = NULL;
-	int			len = key ? (int) VARSIZE_ANY_EXHDR(key) : 0;
+	const char *flaw;
 
-	if (key == NULL)
-		flaw = "is null";
-	else if (len == 0)
-		flaw = "is empty";
-	else if (len > IDEM_KEY_BYTES_MAX)
-		flaw = "is longer than 255 bytes";
-	else if (scope->any_charset)
-		flaw = text_flaw(VARDATA_ANY(key), len);
-	else
-		flaw = ascii_flaw(VARDATA_ANY(key), len);
+	idem_key_check_size(scope, key);
+	flaw = charset_flaw(scope, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
 	if (flaw != NULL)
 		refuse_key(scope, flaw);
-	if (scope->parts > 0 && count_parts(VARDATA_ANY(key), len) != scope->parts)
+	if (!has_parts(scope, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)))
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_INVALID_KEY),
 				 errmsg("idempotency key is not made of %d parts",

@@ -7,8 +7,7 @@
  * same keys meet in the same order.  Of equal keys the first position is the
  * first; the others are answered by what it left, and name it.
  *
- * Everything that could be an error (a key that is none, a request that lacks
- * a field) is one before the first key is touched.
+ * An error in one key or request ends the call, so nothing is claimed then.
  */
 #include "postgres.h"
 
@@ -27,7 +26,8 @@
 typedef struct Wanted
 {
 	IdemKey		key;
-	bytea	   *fingerprint;
+	Datum		request;
+	bool		no_request;
 	int			position;		/* in the call, from 0 */
 } Wanted;
 
@@ -83,13 +83,11 @@ read_wanted(FunctionCallInfo fcinfo, const IdemScope *scope, int *count)
 	wanted = palloc(sizeof(Wanted) * Max(*count, 1));
 	for (i = 0; i < *count; i++)
 	{
-		bool		given = requests != NULL && !request_nulls[i];
-
 		wanted[i].position = i;
 		idem_claim_key_read(scope, key_nulls[i] ? NULL :
 							DatumGetTextPP(keys[i]), &wanted[i].key);
-		wanted[i].fingerprint = idem_fingerprint(scope, given ?
-												DatumGetJsonbP(requests[i]) : NULL);
+		wanted[i].no_request = requests == NULL || request_nulls[i];
+		wanted[i].request = wanted[i].no_request ? (Datum) 0 : requests[i];
 	}
 	return wanted;
 }
@@ -120,14 +118,15 @@ wanted_cmp(const WantedRef *a, const WantedRef *b)
  * The answer is made in the memory context result.
  */
 static MinimalTuple
-claim_wanted(IdemAnchor *anchor, TupleDesc desc, const Wanted *wanted,
-		   const Wanted *first, MemoryContext result)
+claim_wanted(IdemAnchor *anchor, TupleDesc desc, Wanted *wanted,
+			 const Wanted *first, MemoryContext result)
 {
 	Datum		values[RESULT_COLUMNS];
 	bool		nulls[RESULT_COLUMNS];
 	IdemAnswer	answer;
 
-	idem_claim_one(anchor, &wanted->key, wanted->fingerprint, &answer);
+	idem_claim_one(anchor, &wanted->key, wanted->no_request ? NULL :
+				   DatumGetJsonbP(wanted->request), &answer);
 	if (first != NULL && strcmp(answer.outcome, "duplicate") == 0)
 		answer.detail = psprintf("same key as number %d of this call",
 								 first->position + 1);
@@ -220,9 +219,10 @@ idem_claim_many(PG_FUNCTION_ARGS)
 	if (rsinfo->setDesc->natts != RESULT_COLUMNS)
 		elog(ERROR, "type idem.claim_result has %d columns",
 			 rsinfo->setDesc->natts);
-	idem_anchor_open(&anchor, RowExclusiveLock);
-	scope = idem_scope_get(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0));
+	scope = idem_scope_open(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
+							RowExclusiveLock, &anchor);
 	idem_scope_check_inside(scope);
+	idem_scope_check_here(scope);
 	wanted = read_wanted(fcinfo, scope, &count);
 	answers = claim_all(&anchor, rsinfo->setDesc, wanted, count);
 	idem_anchor_close(&anchor);

@@ -34,21 +34,16 @@ idem_call_refuse(const IdemCall *call, const char *message, const char *hint)
 			 errhint("%s", hint)));
 }
 
-/*
- * Read scope and key of a call, and open the table of such scopes.  The scope
- * is read again then: opening may have brought news of it.
- */
+/* Read scope and key of a call, and open the table of its keys. */
 void
 idem_call_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode, IdemCall *call)
 {
-	text	   *scope = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+	const IdemScope *scope = idem_scope_open(PG_ARGISNULL(0) ? NULL :
+											 PG_GETARG_TEXT_PP(0),
+											 lockmode, &call->table);
 
-	if (idem_scope_get(scope)->outside)
-		idem_reservation_open(&call->table, lockmode);
-	else
-		idem_anchor_open(&call->table, lockmode);
-	idem_claim_key_read(idem_scope_get(scope), PG_ARGISNULL(1) ? NULL :
-						PG_GETARG_TEXT_PP(1), &call->key);
+	idem_claim_key_read(scope, PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
+						&call->key);
 }
 
 /* A call that writes, of an effect outside only: 25006 where it cannot. */
@@ -103,7 +98,7 @@ idem_call_token(FunctionCallInfo fcinfo, IdemCall *call, const char *verb)
 {
 	int64		token = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
 
-	if (call->row.found.held == IDEM_HELD_NOT && !idem_key_expired(&call->key))
+	if (call->row.found.held == IDEM_HELD_NOT && !idem_key_judge(&call->key))
 		idem_call_refuse(call, psprintf("cannot be %s: it was never reserved", verb),
 						 "Call idem.reserve first, and commit it.");
 	if (!idem_call_has_row(call))

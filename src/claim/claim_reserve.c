@@ -79,15 +79,18 @@ take(IdemCall *call, text *nonce, int64 lease)
 
 /* Reserve a key that nobody has seen, or find out who has it. */
 static bool
-reserve_new(IdemCall *call, bytea *fingerprint, Jsonb *request, text *nonce,
-			int64 lease)
+reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease)
 {
+	bytea	   *fingerprint = NULL;
+
 	for (;;)
 	{
 		idem_anchor_probe(&call->table, &call->key, &call->row.found);
 		if (call->row.found.held != IDEM_HELD_NOT ||
-			idem_key_expired(&call->key))
+			idem_key_judge(&call->key))
 			return false;
+		if (fingerprint == NULL)
+			fingerprint = idem_fingerprint(call->key.scope, request, NULL);
 		call->now = GetCurrentTimestamp();
 		memset(&call->row, 0, sizeof(IdemReservation));
 		call->row.attempt = 1;
@@ -132,6 +135,7 @@ reserve_again(IdemCall *call, text *nonce, int64 lease, IdemAnswer *answer)
 	if (mine)
 		call->row.token--;
 	idem_reservation_write(call);
+	idem_taken_note(&call->key.digest);
 	idem_flush_reservation();
 	answer_reserved(call, mine, answer);
 	return true;
@@ -164,15 +168,15 @@ answer_held(IdemCall *call, const text *nonce, IdemAnswer *answer)
 
 /* The members in which the request differs from the first one; NULL: none. */
 static ArrayType *
-mismatch(const IdemScope *scope, const IdemReservation *row,
-		 bytea *fingerprint)
+mismatch(const IdemScope *scope, const IdemReservation *row, Jsonb *request)
 {
 	bytea	   *first = DatumGetByteaPP(row->found.values[Anum_anchor_fingerprint - 1]);
 
 	/* fenced before it was ever seen: there is no first request */
 	if (row->attempt == 0)
 		return NULL;
-	return idem_fingerprint_diff(scope, first, fingerprint);
+	return idem_fingerprint_diff(scope, first,
+								 idem_fingerprint(scope, request, first));
 }
 
 /*
@@ -180,7 +184,7 @@ mismatch(const IdemScope *scope, const IdemReservation *row,
  * is too old to be known.
  */
 static void
-reserve_known(IdemCall *call, bytea *fingerprint, text *nonce, int64 lease,
+reserve_known(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 			  IdemAnswer *answer)
 {
 	if (call->row.found.held == IDEM_HELD_NOT)
@@ -191,7 +195,7 @@ reserve_known(IdemCall *call, bytea *fingerprint, text *nonce, int64 lease,
 	idem_anchor_check_visible(&call->table, &call->key, &call->row.found);
 	idem_reservation_decode(&call->row);
 	call->now = GetCurrentTimestamp();
-	answer->mismatch = mismatch(call->key.scope, &call->row, fingerprint);
+	answer->mismatch = mismatch(call->key.scope, &call->row, request);
 	if (answer->mismatch != NULL)
 	{
 		answer->outcome = "mismatch";
@@ -218,14 +222,13 @@ idem_reserve(PG_FUNCTION_ARGS)
 	IdemCall	call;
 	Jsonb	   *request = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
 	text	   *nonce = nonce_argument(fcinfo, 3);
-	bytea	   *fingerprint;
 	int64		lease;
 
 	idem_call_begin_write(fcinfo, "idem.reserve()", &call);
+	idem_scope_check_here(call.key.scope);
 	lease = PG_ARGISNULL(4) ? call.key.scope->lease :
 		idem_duration("lease", PG_GETARG_INTERVAL_P(4), false);
-	fingerprint = idem_fingerprint(call.key.scope, request);
-	if (reserve_new(&call, fingerprint, request, nonce, lease))
+	if (reserve_new(&call, request, nonce, lease))
 	{
 		idem_flush_reservation();
 		answer.first_seen = call.now;
@@ -236,7 +239,7 @@ idem_reserve(PG_FUNCTION_ARGS)
 		answer.lease_until = call.row.lease_until;
 	}
 	else
-		reserve_known(&call, fingerprint, nonce, lease, &answer);
+		reserve_known(&call, request, nonce, lease, &answer);
 	idem_anchor_close(&call.table);
 	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
 }

@@ -12,11 +12,15 @@
  * unknown, released or fenced, or waits for a person, is never removed, nor is
  * anything of a transaction that has not committed.
  *
+ * A key that was claimed before the scope asked for this form of keys, so that
+ * no time can be read from it now, is kept.
+ *
  * Both in batches: whatever is left is for the next call.  No index leads to
  * what is old, so a call reads the table until it has found its batch.
  *
  * Locks: SHARE ROW EXCLUSIVE on idem.scope, one retirement or declaration at a
- * time; ROW EXCLUSIVE on the table of keys; the rows.
+ * time; ROW EXCLUSIVE on the table of keys; the rows.  What is retired is read
+ * after the locks, whatever the transaction's snapshot says.
  */
 #include "postgres.h"
 
@@ -34,6 +38,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/identity.h"
+#include "base/latest.h"
 #include "claim/claim.h"
 
 /* What the statements are given, from $1 on. */
@@ -77,13 +82,13 @@ static const char remove_inside_sql[] =
 "DELETE FROM idem.anchor WHERE ctid = ANY (ARRAY("
 "SELECT ctid FROM idem.anchor WHERE scope = $1 AND state IN ('c', 's', 'd')"
 " AND ($3 IS NULL OR first_seen < $3)"
-" AND idem.key_time(key, $4, $5) < $6 LIMIT $2 FOR UPDATE SKIP LOCKED))";
+" AND idem.known_key_time(key, $4, $5) < $6 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 static const char remove_outside_sql[] =
 "DELETE FROM idem.reservation WHERE ctid = ANY (ARRAY("
 "SELECT ctid FROM idem.reservation WHERE scope = $1 AND due_at IS NULL AND state IN ('s', 'f')"
 " AND ($3 IS NULL OR finished_at < $3)"
-" AND idem.key_time(key, $4, $5) < $6 LIMIT $2 FOR UPDATE SKIP LOCKED))";
+" AND idem.known_key_time(key, $4, $5) < $6 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 static const char horizon_sql[] =
 "UPDATE idem.scope SET horizon = $6 WHERE id = $1 AND (horizon IS NULL OR horizon < $6)";
@@ -97,8 +102,8 @@ run(Retirement *retirement, Relation owner, const char *sql)
 	IdemIdentity saved;
 
 	idem_become_declarer(owner, &saved);
-	if (SPI_execute_with_args(sql, PARAMETERS, types, retirement->values,
-							  retirement->nulls, false, 0) < 0)
+	if (idem_execute_latest(sql, PARAMETERS, types, retirement->values,
+							retirement->nulls, 0) < 0)
 		elog(ERROR, "could not retire claims of a scope");
 	idem_restore_identity(&saved);
 	return SPI_processed;
@@ -137,7 +142,7 @@ read_rules(Retirement *retirement, Relation rel)
 		if (!isnull)
 			set(retirement, KEPT_UNTIL + i, value);
 	}
-	/* idem.key_time takes no NULL */
+	/* idem.known_key_time takes no NULL */
 	if (!has(retirement, PARTS))
 		set(retirement, PARTS, Int32GetDatum(0));
 }

@@ -9,12 +9,21 @@
  * after an old REPEATABLE READ snapshot is as good as any.
  *
  * That a name is unknown is not remembered.
+ *
+ * A call opens its scope and the table of its keys together, here: the scope
+ * that is returned is the one whose table is open.  What keeps it so is the
+ * lock on the table.  A scope is dropped under SHARE ROW EXCLUSIVE on both
+ * tables of keys, and its effect is never altered; so once ROW EXCLUSIVE on
+ * one of them is ours, and news has been read since, a scope that belongs to
+ * that table stays until our transaction ends.  Under ACCESS SHARE it may be
+ * dropped meanwhile, and the answer is one of the time when it was opened.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -25,8 +34,10 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/citus.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/latest.h"
 #include "claim/claim.h"
 
 #define Anum_scope_id			1
@@ -50,7 +61,8 @@
 static Oid	anchor_relid = InvalidOid;
 static Oid	reservation_relid = InvalidOid;
 static Oid	scope_relid = InvalidOid;
-static Oid	scope_index = InvalidOid;
+static Oid	scope_index = InvalidOid;	/* checked before each use */
+static Oid	citus_nodes = InvalidOid;	/* InvalidOid: no Citus */
 static Oid	result_type = InvalidOid;
 
 static HTAB *scopes = NULL;
@@ -61,7 +73,7 @@ static void
 scope_invalidate(Datum arg, Oid relid)
 {
 	if (OidIsValid(relid) && relid != scope_relid && relid != anchor_relid &&
-		relid != reservation_relid)
+		relid != reservation_relid && relid != citus_nodes)
 		return;
 	scopes_valid = false;
 	anchor_relid = InvalidOid;
@@ -79,8 +91,8 @@ find_relations(void)
 		CacheRegisterRelcacheCallback(scope_invalidate, (Datum) 0);
 	registered = true;
 	scope_relid = idem_extension_relation("scope");
-	scope_index = idem_extension_relation("scope_name_key");
 	reservation_relid = idem_extension_relation("reservation");
+	citus_nodes = idem_citus_nodes_relid();
 	result_type = get_rel_type_id(idem_extension_relation("claim_result"));
 	anchor_relid = idem_extension_relation("anchor");
 }
@@ -219,6 +231,7 @@ read_scope(Relation rel, HeapTuple tuple, const char *name)
 	scope.outside = column_is(tuple, Anum_scope_effect, rel, "outside");
 	scope.required = column_is(tuple, Anum_scope_completion, rel, "required");
 	scope.any_charset = column_is(tuple, Anum_scope_charset, rel, "any");
+	scope.spread = idem_citus_has_nodes();
 	fields = heap_getattr(tuple, Anum_scope_fields, RelationGetDescr(rel),
 						  &isnull);
 	read_fields(&scope, DatumGetArrayTypePCopy(fields));
@@ -231,23 +244,67 @@ read_scope(Relation rel, HeapTuple tuple, const char *name)
 	return entry;
 }
 
+/* Is it the unique index on the name, or its copy during REINDEX? */
+static bool
+is_name_index(Oid relid)
+{
+	Relation	index = index_open(relid, AccessShareLock);
+	bool		is = index->rd_rel->relam == BTREE_AM_OID &&
+		index->rd_index->indisunique && index->rd_index->indisvalid &&
+		index->rd_index->indnatts == 1 &&
+		index->rd_index->indkey.values[0] == Anum_scope_name &&
+		heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
+
+	index_close(index, AccessShareLock);
+	return is;
+}
+
+/*
+ * The index on the name, or InvalidOid: then the table is read without.  Its
+ * OID may change under REINDEX CONCURRENTLY, but not while the table is open.
+ */
+static Oid
+find_name_index(Relation rel)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *lc;
+
+	if (list_member_oid(indexes, scope_index))
+		return scope_index;
+	scope_index = InvalidOid;
+	foreach(lc, indexes)
+	{
+		if (is_name_index(lfirst_oid(lc)))
+			scope_index = lfirst_oid(lc);
+	}
+	list_free(indexes);
+	return scope_index;
+}
+
+/* Begin to read the row of a scope, with the latest snapshot. */
+static SysScanDesc
+begin_scope_scan(Relation rel, text *name)
+{
+	Oid			index = find_name_index(rel);
+	ScanKeyData key;
+
+	ScanKeyInit(&key, Anum_scope_name, BTEqualStrategyNumber, F_TEXTEQ,
+				PointerGetDatum(name));
+	return systable_beginscan(rel, index, OidIsValid(index), NULL, 1, &key);
+}
+
 /* Read a scope from the table, or NULL. */
 static IdemScope *
 load_scope(text *name)
 {
 	Relation	rel = table_open(scope_relid, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	SysScanDesc scan = begin_scope_scan(rel, name);
+	HeapTuple	tuple = systable_getnext(scan);
 	IdemScope  *scope = NULL;
 
 	/* opening the table may have brought news */
 	if (!scopes_valid)
 		reset_scopes();
-	ScanKeyInit(&key, Anum_scope_name, BTEqualStrategyNumber, F_TEXTEQ,
-				PointerGetDatum(name));
-	scan = systable_beginscan(rel, scope_index, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		scope = read_scope(rel, tuple, text_to_cstring(name));
 	systable_endscan(scan);
@@ -261,6 +318,16 @@ idem_scope_exists(const char *name)
 {
 	find_relations();
 	return load_scope(cstring_to_text(name)) != NULL;
+}
+
+static void
+refuse_unknown(const char *name, int len)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("scope \"%.*s\" does not exist",
+					pg_mbcliplen(name, len, NAMEDATALEN), name),
+			 errhint("Declare it with idem.create_scope.")));
 }
 
 /*
@@ -290,42 +357,82 @@ idem_scope_get(text *name)
 			scope = load_scope(name);
 	}
 	if (scope == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("scope \"%.*s\" does not exist",
-						pg_mbcliplen(VARDATA_ANY(name), len, NAMEDATALEN),
-						VARDATA_ANY(name)),
-				 errhint("Declare it with idem.create_scope.")));
+		refuse_unknown(VARDATA_ANY(name), len);
 	return scope;
+}
+
+static void
+open_keys(IdemAnchor *keys, bool outside, LOCKMODE lockmode)
+{
+	if (outside)
+		idem_reservation_open(keys, lockmode);
+	else
+		idem_anchor_open(keys, lockmode);
+}
+
+/*
+ * The scope of this name, and the table of its keys, open and locked: errors
+ * as idem_scope_get.  What was the table of a scope that was dropped, and made
+ * anew for the other effect, while we waited is unlocked again, so that two
+ * calls cannot wait for each other.
+ */
+const IdemScope *
+idem_scope_open(text *name, LOCKMODE lockmode, IdemAnchor *keys)
+{
+	/* a lock that is held already brings none */
+	idem_accept_news();
+	for (;;)
+	{
+		const IdemScope *scope = idem_scope_get(name);
+		bool		outside = scope->outside;
+
+		open_keys(keys, outside, lockmode);
+		idem_accept_news();
+		if (!scopes_valid)
+			scope = idem_scope_get(name);
+		if (likely(scope->outside == outside))
+			return scope;
+		idem_anchor_unlock(keys, lockmode);
+	}
+}
+
+/*
+ * 0A000 where a key taken here would be free on the other nodes: for calls
+ * that take keys.
+ */
+void
+idem_scope_check_here(const IdemScope *scope)
+{
+	if (unlikely(scope->spread))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("keys of scope \"%s\" cannot be claimed on a Citus cluster of several nodes",
+						scope->name),
+				 errdetail("Each node would grant the same key once."),
+				 errhint("Use a unique key in a distributed table of your own: INSERT ... ON CONFLICT DO NOTHING RETURNING.")));
 }
 
 /*
  * The horizon of the scope as it is committed now, or changed in this
  * transaction; before all times if it has never moved.  Not from what the
- * session remembers, and leaves that alone.
+ * session remembers, and leaves that alone.  42704 if the scope is gone.
  */
 TimestampTz
 idem_scope_horizon(const IdemScope *scope)
 {
 	Relation	rel = table_open(scope_relid, AccessShareLock);
+	SysScanDesc scan = begin_scope_scan(rel, cstring_to_text(scope->name));
+	HeapTuple	tuple = systable_getnext(scan);
 	TimestampTz horizon = DT_NOBEGIN;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	Datum		value;
+	bool		isnull;
 
-	ScanKeyInit(&key, Anum_scope_name, BTEqualStrategyNumber, F_TEXTEQ,
-				CStringGetTextDatum(scope->name));
-	scan = systable_beginscan(rel, scope_index, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		bool		isnull;
-		Datum		value = heap_getattr(tuple, Anum_scope_horizon,
-										 RelationGetDescr(rel), &isnull);
-
-		if (!isnull)
-			horizon = DatumGetTimestampTz(value);
-	}
+	if (!HeapTupleIsValid(tuple))
+		refuse_unknown(scope->name, strlen(scope->name));
+	value = heap_getattr(tuple, Anum_scope_horizon, RelationGetDescr(rel),
+						 &isnull);
+	if (!isnull)
+		horizon = DatumGetTimestampTz(value);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return horizon;

@@ -29,13 +29,21 @@ Errors: 22004 name null; 22023 force blank or longer than 1,000 characters; 4270
 Locks: SHARE ROW EXCLUSIVE on idem.scope, idem.anchor and idem.reservation: waits for open claims of other scopes, and claims wait for it.';
 REVOKE ALL ON FUNCTION idem.drop_scope(text, text) FROM PUBLIC;
 
+CREATE FUNCTION idem.known_key_time(key text, key_time text, parts integer) RETURNS timestamptz
+    AS 'MODULE_PATHNAME', 'idem_known_key_time'
+    LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION idem.known_key_time(text, text, integer) IS
+    'what idem.key_time says of a key, or NULL for one of another form; for idem.retire: a key may have been claimed before its scope asked for this form.
+Errors: 22023 invalid key_time.';
+REVOKE ALL ON FUNCTION idem.known_key_time(text, text, integer) FROM PUBLIC;
+
 CREATE FUNCTION idem.retire(scope text, before timestamptz DEFAULT NULL, batch integer DEFAULT 100000,
                             OUT dropped bigint, OUT removed bigint, OUT horizon timestamptz)
     AS 'MODULE_PATHNAME', 'idem_retire'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.retire(text, timestamptz, integer) IS
     'drops request and response of claims that have been final for the keep of the scope; a repeat is then answered with response_dropped. With before, in a scope with key_time, also: moves the horizon to before, never back, and removes final claims whose key''s own time lies before it; from then on such a key is expired if it is not known.
-Never removed: what is reserved, dispatched, unknown, released, fenced, has a late result or needs a reversal.
+Never removed: what is reserved, dispatched, unknown, released, fenced, has a late result or needs a reversal; keys from which no time can be read, claimed before the scope asked for keys of this form.
 Out: bodies dropped and keys removed, at most batch of each (call again until both are 0), and the horizon.
 Errors: 22004 scope or batch null; 22023 batch below 1, before in the future, within keep or without key_time, a scope that keeps everything; 42704 unknown scope; 25006 on a standby or in a read-only transaction.
 Locks: SHARE ROW EXCLUSIVE on idem.scope; ROW EXCLUSIVE on idem.anchor or idem.reservation; the rows. Claims go on.';

@@ -508,7 +508,7 @@ idem_resolve(PG_FUNCTION_ARGS)
 	word.force = idem_reason(fcinfo, 5, "force");
 	idem_call_begin_write(fcinfo, "idem.resolve()", &call);
 	(void) idem_call_lock(&call, true);
-	if (call.row.found.held == IDEM_HELD_NOT && !idem_key_expired(&call.key))
+	if (call.row.found.held == IDEM_HELD_NOT && !idem_key_judge(&call.key))
 		idem_call_refuse(&call, "cannot be resolved: it was never reserved",
 						 "Fence it, if it must never run.");
 	word.attempt = attempt_argument(fcinfo, 6, &call);

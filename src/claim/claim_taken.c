@@ -1,0 +1,87 @@
+/*
+ * claim_taken.c
+ *		Which keys this transaction has taken.
+ *
+ * A row that this transaction wrote need not be of a key that it took: it may
+ * have dropped the response of an old claim, or handed out a reservation as
+ * due.  So what is ours is remembered, key by key, until the transaction ends.
+ *
+ * Each key is kept with the (sub)transaction that took it.  One that was
+ * rolled back to a savepoint is no longer among those that are current, and
+ * its keys are not ours any more: nothing is kept in step with savepoints.
+ *
+ * Costs an entry of 24 bytes for every key taken, and a look-up for every key
+ * that is met again in the same transaction.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+
+#include "base/idem_compat.h"
+#include "claim/claim.h"
+
+typedef struct TakenKey
+{
+	pg_uuid_t	digest;
+	TransactionId xid;			/* of the subtransaction that took it */
+	char		status;			/* the table's */
+} TakenKey;
+
+/* Any four bytes of a digest are as good as random, but for the first four. */
+static inline uint32
+digest_hash(pg_uuid_t digest)
+{
+	uint32		hash;
+
+	memcpy(&hash, digest.data + sizeof(uint32), sizeof(hash));
+	return hash;
+}
+
+#define SH_PREFIX taken
+#define SH_ELEMENT_TYPE TakenKey
+#define SH_KEY_TYPE pg_uuid_t
+#define SH_KEY digest
+#define SH_HASH_KEY(tb, key) digest_hash(key)
+#define SH_EQUAL(tb, a, b) (memcmp((a).data, (b).data, UUID_LEN) == 0)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* In TopTransactionContext; NULL: nothing was taken yet. */
+static taken_hash *taken = NULL;
+
+static void
+taken_at_xact_event(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
+		event == XACT_EVENT_PREPARE)
+		taken = NULL;
+}
+
+/* The current (sub)transaction, which has an id, took the key. */
+void
+idem_taken_note(const pg_uuid_t *digest)
+{
+	static bool registered = false;
+	TakenKey   *entry;
+	bool		found;
+
+	if (!registered)
+		RegisterXactCallback(taken_at_xact_event, NULL);
+	registered = true;
+	if (taken == NULL)
+		taken = taken_create(TopTransactionContext, 8, NULL);
+	entry = taken_insert(taken, *digest, &found);
+	entry->xid = GetCurrentTransactionId();
+}
+
+/* Has this transaction taken the key, and not rolled that back? */
+bool
+idem_taken_here(const pg_uuid_t *digest)
+{
+	TakenKey   *entry = taken ? taken_lookup(taken, *digest) : NULL;
+
+	return entry != NULL && TransactionIdIsCurrentTransactionId(entry->xid);
+}
