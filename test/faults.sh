@@ -14,19 +14,25 @@
 #	backend    SIGKILL of one backend, the server restarts itself
 #	promote    SIGKILL of the server, its synchronous standby is promoted
 #	local      the same under synchronous_commit = local
+#	cancel     the standby hears nothing for a moment, every wait for it is
+#	           cancelled, then the server is killed and the standby promoted
 #	disk       the disk gets full (skipped, loudly, where no small file system
 #	           can be mounted, which needs root)
 #	terminate  backends are cancelled and terminated one after the other
+#	scopes     a scope is dropped and declared anew, with the other effect and
+#	           with the same, all the time; then SIGKILL of the whole server
 #
 # in turn, or always KIND.  Then every key that was tried is tried again, and
 # an oracle that uses nothing of idem compares the tables with the files
 # (faults/oracle.sql): no effect twice, none lost that was acknowledged, none
 # of what was rolled back; totals equal sums and stay below the cap; no row
 # past a final state; and every answer is one that its isolation level allows.
+# What idem said to be settled, to have been sent or to be fenced is held
+# against the tables whatever synchronous_commit says, also after a promotion.
 #
 # The seed of the run is printed; round N of it is made anew by the same seed
 # and --from N --rounds 1 --kind KIND (the scripts and moments, not how the
-# sessions interleave).  7 rounds unless told otherwise.  The last line is
+# sessions interleave).  9 rounds unless told otherwise.  The last line is
 # "N rounds, N faults, ... N wrong"; the exit status is 1 if anything was.
 # --jobs divides the rounds among N clusters that run at the same time: much of
 # a round is waiting.  --keep leaves the folder of a round that went wrong (not
@@ -39,7 +45,7 @@ here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 
 sessions=8
 generation=10	# rounds on one database
-kinds="crash async backend promote local disk terminate"
+kinds="crash async backend promote local cancel disk terminate scopes"
 
 usage()
 {
@@ -48,7 +54,7 @@ usage()
 
 arguments()
 {
-	rounds=7
+	rounds=9
 	parts=1
 	from=1
 	seed=
@@ -193,7 +199,7 @@ make_cluster()
 		"fsync = off" "max_connections = 40" "shared_buffers = 32MB" \
 		"min_wal_size = 4MB" "max_wal_size = 16MB" "checkpoint_timeout = 30s" \
 		"deadlock_timeout = 20ms" "wal_sender_timeout = 5s" \
-		"max_wal_senders = 4" "wal_keep_size = 16MB" "hot_standby = on"; do
+		"max_prepared_transactions = 20" "max_wal_senders = 4" "wal_keep_size = 16MB" "hot_standby = on"; do
 		echo "$setting"
 	done | $as tee -a "$disk/a/postgresql.conf" >/dev/null
 	data_is a
@@ -280,7 +286,7 @@ start_workers()
 	esac
 	for worker in $(seq $sessions); do
 		awk -v seed=$((seed + round)) -v round="$round" -v worker="$worker" -v count=400 \
-			-v generation=$generation -f "$src/test/faults/work.awk" | $as tee "$tmp/said/$worker.sql" >/dev/null
+			-v kind="$kind" -v generation=$generation -f "$src/test/faults/work.awk" | $as tee "$tmp/said/$worker.sql" >/dev/null
 	done
 	for worker in $(seq $sessions); do
 		idem_start env PGOPTIONS="$options" "$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults \
@@ -416,6 +422,49 @@ after_promote()
 	idem_server_start
 }
 
+# The standby hears nothing, and whoever waits for it is told to wait no more:
+# the server says COMMIT all the same.  What idem vouches for must not be said.
+before_cancel() { before_promote; }
+fault_cancel()
+{
+	receiver=$(socket=$tmp/standby ask -c "SELECT pid FROM pg_stat_wal_receiver")
+	[ -z "$receiver" ] || kill -STOP "$receiver"
+	for _ in 1 2 3 4 5 6 7 8; do
+		ask -c "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+			WHERE wait_event = 'SyncRep' AND pid <> pg_backend_pid()" >/dev/null
+		sleep 0.05
+	done
+	kill_server
+	[ -z "$receiver" ] || kill -TERM "$receiver"
+	[ -z "$receiver" ] || kill -CONT "$receiver"
+}
+after_cancel() { after_promote; }
+
+# One session does nothing but drop a scope and declare it anew.  Each time
+# has a number in a table of the user's, changed in the same transaction.
+before_scopes()
+{
+	ask -c "SELECT idem.create_scope('mayfly', 'inside', '{}')" >/dev/null 2>&1
+	awk -v seed=$((seed + round)) 'BEGIN {
+		srand(seed)
+		for (i = 0; i < 400; i++)
+			printf "BEGIN; SELECT idem.drop_scope(%s, %s); SELECT idem.create_scope(%s, %s, %s); UPDATE mayfly_generation SET n = n + 1; %s; SELECT pg_sleep(0.01);\n",
+				"\047mayfly\047", "force => \047it lives for a moment\047", "\047mayfly\047",
+				rand() < 0.5 ? "\047inside\047" : "\047outside\047", "\047{}\047",
+				rand() < 0.8 ? "COMMIT" : "ROLLBACK"
+	}' | $as tee "$tmp/said/scopes.sql" >/dev/null
+	idem_start "$bin/psql" -X -q -A -t -h "$tmp" -U postgres -d faults \
+		-f "$tmp/said/scopes.sql" >"$tmp/said/scopes.log" 2>&1
+	scopes_job=$!
+}
+fault_scopes() { sleep 0.5; kill_server; }
+after_scopes()
+{
+	idem_signal INT "$scopes_job"
+	idem_wait "$scopes_job" 2>/dev/null
+	idem_server_start
+}
+
 before_local() { before_promote; }
 fault_local() { fault_promote; }
 after_local() { after_promote; }
@@ -470,7 +519,7 @@ read_files()
 {
 	durable=t
 	case $kind in
-		async | local) durable=f ;;
+		async | local | cancel) durable=f ;;
 	esac
 	rows_of "$tmp"/said/*.out
 }
@@ -478,7 +527,7 @@ read_files()
 # rows_of FILE...: keep what the sessions said
 rows_of()
 {
-	awk -v round="$round" -v durable="$durable" \
+	awk -v round="$round" -v durable="$durable" -v kind="$kind" \
 		-f "$src/test/faults/said.awk" "$@" >"$tmp/said/rows"
 	ask -c "\\copy said FROM '$tmp/said/rows'" || die "cannot read what the workers said"
 }

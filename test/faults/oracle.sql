@@ -53,6 +53,13 @@ UNION ALL
 SELECT 'a fixed column changed', id::text FROM public.payment
     WHERE amount <> 80 + id % 50 OR currency <> 'EUR'
 UNION ALL
+SELECT 'effect twice in one life of its scope', key FROM public.mayfly_effect GROUP BY key, generation HAVING count(*) > 1
+UNION ALL
+SELECT 'no value where one has to be', a.attrelid::regclass || '.' || a.attname
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND a.attnotnull AND NOT a.attisdropped,
+        LATERAL query_to_xml(format('SELECT count(*) AS n FROM %s WHERE num_nulls(%I) > 0', a.attrelid::regclass, a.attname), false, true, '') x
+    WHERE c.relnamespace = 'idem'::regnamespace AND c.relkind = 'r' AND (xpath('//*[local-name() = "n"]/text()', x))[1]::text <> '0'
+UNION ALL
 SELECT 'a payment is gone', payment::text FROM public.moved WHERE payment NOT IN (SELECT id FROM public.payment);
 
 -- ---------------------------------------------------------------------------
@@ -95,7 +102,29 @@ UNION ALL
 SELECT 'acknowledged move is lost', s.w1 || ' -> ' || s.w2
     FROM oracle.answer s
     WHERE s.what = 'move' AND s.w3 = 'applied' AND NOT s.undone AND s.ended = 'COMMIT' AND s.durable
-        AND NOT EXISTS (SELECT FROM public.moved m WHERE m.payment::text = s.w1 AND m.after = s.w2);
+        AND NOT EXISTS (SELECT FROM public.moved m WHERE m.payment::text = s.w1 AND m.after = s.w2)
+UNION ALL
+-- whatever synchronous_commit says: who hears that a key is settled, or that a
+-- row is in that state already, forgets its message
+SELECT 'was said to be settled, and is lost', s.w1
+    FROM oracle.answer s
+    WHERE s.what = 'claim' AND s.w2 = 'replayed' AND s.w4 = 't'
+        AND NOT EXISTS (SELECT FROM public.effect e WHERE e.key = s.w1)
+UNION ALL
+SELECT 'was said to be there already, and is lost', s.w1 || ' -> ' || s.w2
+    FROM oracle.answer s
+    WHERE s.what = 'move' AND s.w3 = 'already'
+        AND NOT EXISTS (SELECT FROM public.moved m WHERE m.payment::text = s.w1 AND m.after = s.w2)
+        AND NOT EXISTS (SELECT FROM public.said o WHERE o.what = 'move' AND o.w1 = s.w1 AND o.w3 = 'applied'
+            AND (o.round, o.worker, o.tx) = (s.round, s.worker, s.tx))
+UNION ALL
+-- a fence is flushed like what is sent; only where the server was made to say
+-- COMMIT without its standby may it be gone
+SELECT 'sent after it was fenced', f.w1
+    FROM oracle.answer f JOIN public.said s ON s.what = 'sent' AND s.w1 = f.w1 AND s.began > f.ended_at
+    WHERE f.what = 'fence' AND f.w2 = 'fenced' AND f.ended = 'COMMIT' AND f.kind <> 'cancel'
+UNION ALL
+SELECT 'a fence was prepared', w1 FROM public.said WHERE what = 'prepared';
 
 -- ---------------------------------------------------------------------------
 -- History: what the isolation levels allow
@@ -190,13 +219,19 @@ SELECT 'never sent', w2
     FROM (SELECT DISTINCT w2 FROM public.said WHERE what = 'try' AND w1 = 'reserve') t
     WHERE NOT EXISTS (SELECT FROM public.said s WHERE s.what = 'sent' AND s.w1 = t.w2)
         AND NOT EXISTS (SELECT FROM public.said s WHERE s.what IN ('reserve', 'unsent') AND s.w1 = t.w2
-            AND s.w2 IN ('unknown', 'in_progress', 'replayed'))
+            AND s.w2 IN ('unknown', 'in_progress', 'replayed', 'fenced'))
 UNION ALL
 -- errors are those that a client must expect
 SELECT 'SQLSTATE ' || w1, count(*)::text
-    FROM public.said
+    FROM public.said s
     WHERE what = 'code' AND w1 NOT IN ('00000', '23I01', '23I02', '23I03', '23I04', '23I05', '23I06', '23I07', '23I08',
         '23503', '40001', '40P01', '25P02', '3B001', '57P01', '57P02', '57014', '53100', '08006', '55P03')
+        -- a scope that is gone, or has the other effect, at this moment; what
+        -- must not be prepared; a dispatch that the standby has not confirmed
+        AND NOT EXISTS (SELECT FROM public.said t
+            WHERE (t.round, t.worker, t.tx, t.seq) = (s.round, s.worker, s.tx, s.seq - 1) AND t.what = 'try'
+                AND (t.w1 = 'mayfly' AND s.w1 IN ('42704', '55I02')
+                    OR t.w1 = 'prepare' AND s.w1 = '0A000' OR t.w1 = 'dispatch' AND s.w1 = '40003'))
         -- a race of the server, with any foreign key: a rival that is being
         -- rolled back is no conflict any more, and still a member of the lock
         AND NOT (w1 = 'XX000' AND w2 LIKE 'new multixact has more than one updating member%')

@@ -1,6 +1,6 @@
 # said.awk - what a worker said, as rows for the table "said"
 #
-#	awk -v round=N -v durable=t -f said.awk FILE...
+#	awk -v round=N -v durable=t -v kind=KIND -f said.awk FILE...
 #
 # A file is called after the number of its worker.  A transaction whose end was
 # not heard of is "unknown": it may have committed.  Without the time after it,
@@ -9,7 +9,7 @@
 function flush(ended_at,	i)
 {
 	for (i = 1; i <= rows; i++)
-		print round, durable, worker, tx, level, began, ended, \
+		print round, kind, durable, worker, tx, level, began, ended, \
 			(ended == "unknown" ? "\\N" : ended_at), i, (undone[i] ? "t" : "f"), row[i]
 	rows = 0
 	tx = ""
@@ -67,7 +67,7 @@ $0 == "COMMIT" || $0 == "ROLLBACK" {
 	next
 }
 
-/^(try|code|claim|move|refund|release|see|reserve|sent|unsent|complete)\|/ {
+/^(try|code|claim|move|refund|release|see|reserve|sent|unsent|complete|fence|prepared|mayfly)\|/ {
 	undone[++rows] = 0
 	gsub(/[\\\t]/, " ")
 	line = $1

@@ -65,6 +65,36 @@ CREATE TRIGGER zz_note_move AFTER INSERT OR UPDATE ON payment
     FOR EACH ROW EXECUTE FUNCTION note_move();
 ALTER TABLE payment ENABLE ALWAYS TRIGGER zz_note_move;
 
+-- A scope that is dropped and declared anew all the time ("mayfly"): what was
+-- granted in which of its lives.  Whoever holds a key of it holds off the drop,
+-- so the number that is read after the claim is the one of the claim.
+CREATE TABLE mayfly_generation (n int NOT NULL);
+INSERT INTO mayfly_generation VALUES (0);
+CREATE TABLE mayfly_effect (key text NOT NULL, generation int NOT NULL, tag text NOT NULL);
+CREATE INDEX ON mayfly_effect (key);
+CREATE FUNCTION pay_mayfly(k text, tag text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    c record;
+BEGIN
+    SELECT * INTO c FROM idem.claim('mayfly', k);
+    IF c.granted THEN
+        INSERT INTO mayfly_effect SELECT k, n, tag FROM mayfly_generation;
+    END IF;
+    RETURN concat_ws('|', 'mayfly', k, c.outcome, c.granted);
+END $$;
+
+-- A reservation that is given up at once, or the scope could not be dropped.
+CREATE FUNCTION hold_mayfly(k text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    r record;
+BEGIN
+    SELECT * INTO r FROM idem.reserve('mayfly', k);
+    IF r.outcome = 'reserved' THEN
+        PERFORM FROM idem.complete('mayfly', k, r.token, 'failed', '{"sent":false}');
+    END IF;
+    RETURN concat_ws('|', 'mayfly', k, r.outcome, r.granted);
+END $$;
+
 -- A consumer that looks at "granted" and at nothing else.
 CREATE FUNCTION pay(k text, a int, tag text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -92,6 +122,7 @@ $$;
 
 CREATE TABLE said (
     round    int NOT NULL,
+    kind     text NOT NULL,         -- of the round's fault
     durable  boolean NOT NULL,      -- an acknowledged commit of the round outlives it
     worker   int NOT NULL,
     tx       int NOT NULL,

@@ -1,6 +1,6 @@
 # work.awk - the script of one worker: psql commands at random
 #
-#	awk -v seed=N -v round=N -v worker=N -v count=N -v generation=N -f work.awk
+#	awk -v seed=N -v round=N -v worker=N -v count=N -v generation=N -v kind=KIND -f work.awk
 #	awk -v seed=N -v round=N -v worker=N -v again=1 -f work.awk <KEYS
 #
 # Every transaction says "tx|number|level", before each statement "try|what|on
@@ -86,6 +86,42 @@ function forbidden(	p)
 		"|UPDATE refund SET amount = amount - 1 WHERE payment_id = " p))
 }
 
+# A reversal that may come before its original.  A third of them would be
+# prepared, which must be refused: whoever commits it cannot be made to wait.
+function fence(k,	gid)
+{
+	print "BEGIN;"
+	try("fence", k, "SELECT concat_ws('|', 'fence', '" k "', outcome, settled, clock_timestamp()) FROM idem.fence('sent', '" k "', 'the customer changed their mind')")
+	if (pick(3))
+	{
+		print "COMMIT;"
+		return
+	}
+	gid = "f" round "." worker "." tx
+	try("prepare", k, "PREPARE TRANSACTION '" gid "'")
+	print "\\if :ERROR"
+	print "\\else"
+	print "\\echo prepared|" k
+	print "COMMIT PREPARED '" gid "';"
+	print "\\endif"
+	print "ROLLBACK;"
+}
+
+# Claims, reservations and fences in a scope that is dropped meanwhile.
+function mayfly(	k, dice)
+{
+	k = "m" pick(30)
+	dice = pick(4)
+	print "BEGIN;"
+	if (dice < 2)
+		try("mayfly", k, "SELECT pay_mayfly('" k "', TAG)")
+	else if (dice < 3)
+		try("mayfly", k, "SELECT hold_mayfly('" k "')")
+	else
+		try("mayfly", k, "SELECT concat_ws('|', 'mayfly', '" k "', outcome, 'f') FROM idem.fence('mayfly', '" k "', 'it will not be')")
+	print pick(10) ? "COMMIT;" : "ROLLBACK;"
+}
+
 # An effect outside: the line "sent" in the worker's file is the effect.  It is
 # written where, and only where, dispatch said "granted".
 function outside(k)
@@ -160,6 +196,16 @@ BEGIN {
 	{
 		statement = 0
 		level = one_of("READ COMMITTED|REPEATABLE READ|SERIALIZABLE")
+		if (kind == "scopes" && pick(2) || pick(40) == 0)
+		{
+			print "\\echo tx|" tx "|READ COMMITTED"
+			if (kind == "scopes")
+				mayfly()
+			else
+				fence("o" substr(key(), 2))
+			print "SELECT 'end|' || clock_timestamp();"
+			continue
+		}
 		print "\\echo tx|" tx "|" level
 		if (pick(8) == 0)
 		{
