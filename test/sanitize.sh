@@ -1,7 +1,8 @@
 #!/bin/sh
 # sanitize.sh - undefined behaviour, wrong memory, growing memory
 #
-#	sh test/sanitize.sh [undefined | assert | valgrind | growth]... [--calls N]
+#	sh test/sanitize.sh [undefined | assert | valgrind | growth | discard]...
+#		[--calls N] [--part K/N] [--test NAME]...
 #
 #	undefined  all regress and isolation tests with idem under gcc's sanitizer
 #	           of undefined behaviour, which ends the backend at a finding
@@ -13,8 +14,20 @@
 #	           twice as long
 #	growth     one backend claims, transitions and refunds N million times
 #	           (1, unless told otherwise); its memory must not grow
+#	discard    the regress tests on that server with debug_discard_caches = 1:
+#	           at every moment at which the server may learn that something
+#	           has changed it forgets all that it keeps of the catalogs, and
+#	           what is freed is overwritten.  So whoever points into a
+#	           relation or a tuple of a cache and looks something up reads
+#	           garbage, every time and not once in a thousand.  A test takes
+#	           some seconds to half an hour; what takes longer than
+#	           IDEM_DISCARD_SECONDS (3600) has failed.  Which tests passed is
+#	           kept in $IDEM_CACHE, by a digest of all sources and of the test,
+#	           so that a run which was interrupted goes on where it was
 #
-# All of them, unless told otherwise.  A server with assertions is in no
+# The first four, unless told otherwise.  --test names a test, several if it is
+# said several times, --part K/N every Nth test from the Kth on; without it
+# valgrind and discard run a part on each core.  A server with assertions is in no
 # package: its source comes by "apt-get source", is built once with
 # USE_VALGRIND, and is kept in $IDEM_CACHE (see idem_cache in lib.sh).  That
 # needs a line for sources among apt's, or IDEM_PG_SOURCE, a folder with an
@@ -32,6 +45,7 @@ findings=0
 failures=0
 calls=1
 part=		# K/N: every Nth test, from the Kth on
+only=		# names of tests, or empty: all of them
 cores=$(nproc 2>/dev/null || echo 1)
 
 main()
@@ -41,7 +55,8 @@ main()
 		case $1 in
 			--calls)	calls=${2:?"--calls needs a number"}; shift ;;
 			--part)	part=${2:?"--part needs K/N"}; shift ;;
-			undefined | assert | valgrind | growth)	wanted="$wanted $1" ;;
+			--test)	only="$only ${2:?"--test needs a name"} "; shift ;;
+			undefined | assert | valgrind | growth | discard)	wanted="$wanted $1" ;;
 			-h | --help)	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
 			*)	die "unknown: $1" ;;
 		esac
@@ -69,11 +84,15 @@ names()
 	done
 }
 
-# Those of the names that are of the part.
+# Those of the names that are wanted and of the part.
 of_part()
 {
 	n=0
 	for name in "$@"; do
+		case ${only:- $name } in
+			*" $name "*)	;;
+			*)	continue ;;
+		esac
 		n=$((n + 1))
 		[ -z "$part" ] || [ $(((n - ${part%/*}) % ${part#*/})) -eq 0 ] || continue
 		printf '%s ' "$name"
@@ -183,31 +202,48 @@ make_assert_server()
 # Valgrind
 # ----------------------------------------------------------------------
 
-# A server can be slower than one core: the tests are parted, and each part is
-# run by a script of its own.
 run_valgrind()
 {
 	assert_server
-	if [ -z "$part" ] && [ "$cores" -gt 1 ]; then
-		valgrind_in_parts
-	else
-		valgrind_part
-	fi
+	in_parts valgrind || valgrind_part
 }
 
-valgrind_in_parts()
+# A server can be slower than one core: the tests are parted, and each part is
+# run by a script of its own, as who we are, so that it finds what is kept.
+# False if there is nothing to part.
+in_parts()
 {
-	parts=
-	for k in $(seq "$cores"); do
-		idem_start sh "$src/test/sanitize.sh" valgrind --part "$k/$cores" >"$tmp/part$k.log" 2>&1
-		parts="$parts $!"
+	mode=$1
+	[ -z "$part" ] && [ "$cores" -gt 1 ] &&
+		[ "$(echo "$regress_tests" | wc -w)" -gt 1 ] || return 1
+	chosen=
+	for name in $only; do
+		chosen="$chosen --test $name"
 	done
-	k=0
+	parts=
+	shown=
+	for k in $(seq "$cores"); do
+		log=$tmp/part$k.log
+		: >"$log"
+		# shellcheck disable=SC2086 # words
+		setsid env --default-signal=INT,QUIT IDEM_CACHE="$cache" \
+			sh "$src/test/sanitize.sh" "$mode" --part "$k/$cores" $chosen \
+			>"$log" 2>&1 &
+		jobs="$jobs $!"
+		parts="$parts $!"
+		tail -n +1 -f --pid=$! "$log" |
+			grep --line-buffered -v -E '^(---|[0-9]+ findings, )' &
+		shown="$shown $!"
+	done
 	for job in $parts; do
-		k=$((k + 1))
 		idem_wait "$job"
-		sed -n '/^---/d; $d; p' "$tmp/part$k.log"
+	done
+	for job in $shown; do
+		wait "$job"
+	done
+	for k in $(seq "$cores"); do
 		# the last line is "N findings, N tests failed"
+		# shellcheck disable=SC2046 # two numbers, or none
 		set -- $(tail -n 1 "$tmp/part$k.log" | sed -n 's/^\([0-9]*\) findings, \([0-9]*\) tests failed$/\1 \2/p')
 		findings=$((findings + ${1:-0}))
 		failures=$((failures + ${2:-1}))
@@ -253,6 +289,85 @@ run_growth()
 	grew=$(grep -c '^GREW' "$tmp/growth.log")
 	grep '^GREW' "$tmp/growth.log"
 	findings=$((findings + grew))
+}
+
+# ----------------------------------------------------------------------
+# Caches that are forgotten at every moment
+# ----------------------------------------------------------------------
+
+run_discard()
+{
+	assert_server
+	mkdir -p "$cache/discard-$major" || die "cannot keep anything in $cache"
+	in_parts discard || discard_part
+}
+
+# Each test has a database of its own, which is made the ordinary way: only
+# the sessions of the test run with the setting.
+discard_part()
+{
+	$as tee "$tmp/launch" >/dev/null <<-'END'
+		#!/bin/sh
+		PGOPTIONS="$PGOPTIONS -c debug_discard_caches=1"
+		export PGOPTIONS
+		exec timeout "${IDEM_DISCARD_SECONDS:-3600}" "$@"
+	END
+	$as chmod +x "$tmp/launch"
+	idem_cluster "fsync = off" "autovacuum = off"
+	say "idem on PostgreSQL $version with assertions, debug_discard_caches = 1"
+	passed=0
+	# shellcheck disable=SC2086 # a list of names
+	set -- $regress_tests
+	for name in "$@"; do
+		discard_test "$name" && passed=$((passed + 1))
+	done
+	say "regress: $passed of $# passed"
+	failures=$((failures + $# - passed))
+	judge "TRAP|terminated by signal"
+}
+
+# Run a test, unless it has passed with these sources; keep what it said.
+discard_test()
+{
+	kept=$cache/discard-$major/$1
+	digest=$(discard_digest "$1")
+	if [ "$(head -n 1 "$kept" 2>/dev/null)" = "$digest" ]; then
+		say "  $1 passed before"
+		return 0
+	fi
+	began=$(date +%s)
+	idem_server_ensure
+	rm -f "$src/regression.diffs"
+	idem_run "$tmp/discard.log" env PGHOST="$tmp" PGUSER=postgres \
+		make -C "$src" with_llvm=no PG_CONFIG="$bin/pg_config" installcheck \
+		TAP_TESTS= ISOLATION= REGRESS="$1" EXTRA_REGRESS_OPTS="--launcher=$tmp/launch"
+	status=$?
+	seconds=$(($(date +%s) - began))
+	if [ "$status" -eq 0 ]; then
+		printf '%s\n%s\n' "$digest" "$seconds s" >"$kept"
+		say "  $1 passed, $seconds s"
+		return 0
+	fi
+	say "  $1 failed, $seconds s"
+	tail -n 3 "$tmp/discard.log" | sed 's/^/    /'
+	[ ! -s "$src/regression.diffs" ] || {
+		cp "$src/regression.diffs" "$kept.diff"
+		head -n 60 "$kept.diff" | sed 's/^/    /'
+	}
+	# what it has left running, when its time was over, keeps its database
+	idem_stop_server
+	return 1
+}
+
+# Of the sources, the test and what it is to say: what its verdict is good for.
+discard_digest()
+{
+	(
+		cd "$src" &&
+			find src -name '*.[ch]' -o -name '*.sql' | LC_ALL=C sort |
+			xargs cat Makefile idem.control "sql/$1.sql" &&
+			cat "expected/$1.out" "expected/$1"_[0-9].out 2>/dev/null
+	) | sha256sum | cut -d ' ' -f 1
 }
 
 # ----------------------------------------------------------------------
