@@ -5,6 +5,10 @@ CREATE FUNCTION claim_short(idem.claim_result) RETURNS text LANGUAGE sql
     AS $$ SELECT concat_ws(' ', $1.outcome, CASE WHEN $1.granted THEN 'GRANTED' END,
                  CASE WHEN $1.settled THEN 'SETTLED' END, CASE WHEN $1.reentrant THEN 'REENTRANT' END,
                  $1.state, $1.response, $1.mismatch) $$;
+CREATE FUNCTION claim_short(idem.send_result) RETURNS text LANGUAGE sql
+    AS $$ SELECT concat_ws(' ', $1.outcome, CASE WHEN $1.granted THEN 'GRANTED' END,
+                 CASE WHEN $1.settled THEN 'SETTLED' END, CASE WHEN $1.reentrant THEN 'REENTRANT' END,
+                 $1.state, $1.response, $1.mismatch) $$;
 
 -- A scope is declared; a misspelt name cannot open a second space of keys.
 SELECT idem.create_scope('claim debit', 'inside', '{user,amount}');
@@ -17,7 +21,7 @@ SELECT * FROM idem.claim('claim debiz', 'msg-1');
 
 -- First: do the effect now.
 BEGIN;
-SELECT outcome, granted, settled, reentrant, scope, key, state, response, mismatch,
+SELECT outcome, granted, settled, reentrant, key, state, response, mismatch,
        first_seen BETWEEN now() AND clock_timestamp() AS just_now, detail
     FROM idem.claim('claim debit', 'msg-1', '{"user": "u1", "amount": 88.00}');
 INSERT INTO claim_debit VALUES ('msg-1', 88);
@@ -71,7 +75,7 @@ SELECT claim_short(idem.claim('claim debit', 'msg-5', '{"user": "u1", "amount": 
 SELECT claim_short(idem.lookup('claim debit', 'msg-5'));
 SELECT c.outcome AS claim, d.outcome AS complete
     FROM idem.claim('claim debit', 'msg-5b', '{"user": "u1", "amount": 7}') c,
-         LATERAL idem.complete(c.scope, c.key, '{"n": 5}') d;
+         LATERAL idem.complete('claim debit', c.key, '{"n": 5}') d;
 SELECT claim_short(idem.lookup('claim debit', 'msg-5b'));
 
 -- Completed once: the same response again is no-op, another is refused, and
@@ -258,7 +262,7 @@ SELECT idem.lookup('claim other', 'msg-1');
 ROLLBACK;
 SELECT claim_short(idem.claim('claim other', 'msg-2'));
 
-DROP FUNCTION claim_short, claim_careless, claim_trigger;
+DROP FUNCTION claim_short(idem.claim_result), claim_short(idem.send_result), claim_careless, claim_trigger;
 DROP TABLE claim_debit, claim_big;
 DELETE FROM idem.anchor USING idem.scope s WHERE scope = s.id AND s.name LIKE 'claim %';
 DELETE FROM idem.scope WHERE name LIKE 'claim %';

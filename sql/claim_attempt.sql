@@ -87,6 +87,7 @@ SELECT idem.complete('attempt', 'r', NULL, 'failed', '{}');
 DELETE FROM idem.late_result l USING idem.scope s WHERE l.scope = s.id AND s.name = 'attempt';
 DELETE FROM idem.evidence e USING idem.scope s WHERE e.scope = s.id AND s.name = 'attempt';
 DELETE FROM idem.reservation r USING idem.scope s WHERE r.scope = s.id AND s.name = 'attempt';
+DELETE FROM idem.attempt r USING idem.scope s WHERE r.scope = s.id AND s.name = 'attempt';
 DELETE FROM idem.scope WHERE name = 'attempt';
 DROP VIEW attempt_now;
 DROP FUNCTION attempt_first;

@@ -98,11 +98,10 @@ DECLARE
 BEGIN
     FOR c IN SELECT * FROM idem.claim_many('cases in', ARRAY(SELECT idem.key(file, i::text) FROM generate_series(1, lines) i),
                                ARRAY(SELECT jsonb_build_object('amount', i * 10) FROM generate_series(1, lines) i))
-                      WITH ORDINALITY AS m (outcome, granted, settled, reentrant, scope, key, state, token, attempt, response, response_dropped,
-                                            mismatch, first_seen, finished_at, lease_until, retry_at, detail, n) LOOP
-        IF c.n > until THEN RAISE 'broken off at line %', c.n; END IF;
-        IF c.granted THEN INSERT INTO cases_line VALUES (file, c.n, c.n * 10); END IF;
-        line := c.n; outcome := c.outcome;
+                      WITH ORDINALITY LOOP
+        IF c.ordinality > until THEN RAISE 'broken off at line %', c.ordinality; END IF;
+        IF c.granted THEN INSERT INTO cases_line VALUES (file, c.ordinality, c.ordinality * 10); END IF;
+        line := c.ordinality; outcome := c.outcome;
         RETURN NEXT;
     END LOOP;
 END $$;
@@ -114,9 +113,8 @@ SELECT count(*) FROM cases_line;
 SELECT * FROM cases_run('f1', 4, 4);
 SELECT count(*), count(DISTINCT line), sum(amount) FROM cases_line;
 -- the same name with another content is found out, line by line
-SELECT n, outcome, mismatch FROM idem.claim_many('cases in', ARRAY[idem.key('f1', '1'), idem.key('f1', '2')], '{"{\"amount\": 10}","{\"amount\": 21}"}')
-    WITH ORDINALITY AS m (outcome, granted, settled, reentrant, scope, key, state, token, attempt, response, response_dropped,
-                          mismatch, first_seen, finished_at, lease_until, retry_at, detail, n);
+SELECT ordinality, outcome, mismatch FROM idem.claim_many('cases in', ARRAY[idem.key('f1', '1'), idem.key('f1', '2')], '{"{\"amount\": 10}","{\"amount\": 21}"}')
+    WITH ORDINALITY;
 
 -- C 82: each duplicate took a number of the sequence, until the column was
 -- full. A claim comes before the row, so a duplicate takes none; and anchors
@@ -136,5 +134,6 @@ DROP FUNCTION cases_charge, cases_run;
 DROP TABLE cases_event, cases_line, cases_payment;
 DELETE FROM idem.evidence e USING idem.scope s WHERE e.scope = s.id AND s.name LIKE 'cases %';
 DELETE FROM idem.reservation USING idem.scope s WHERE scope = s.id AND s.name LIKE 'cases %';
+DELETE FROM idem.attempt USING idem.scope s WHERE scope = s.id AND s.name LIKE 'cases %';
 DELETE FROM idem.anchor USING idem.scope s WHERE scope = s.id AND s.name LIKE 'cases %';
 DELETE FROM idem.scope WHERE name LIKE 'cases %';

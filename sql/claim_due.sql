@@ -21,7 +21,7 @@ SELECT * FROM idem.due('due pay');
 SELECT outcome FROM idem.heartbeat('due pay', 'a', 1, '2 min');
 SELECT due_in('a');
 SELECT due_wait('a');
-SELECT outcome, granted, settled, scope, key, state, token, attempt, request, dispatched_at, step, why,
+SELECT outcome, granted, settled, key, state, token, attempt, request, dispatched_at, step, why,
        retry_at - clock_timestamp() > interval '19 s' AS later FROM idem.due('due pay');
 SELECT * FROM idem.due('due pay');
 
@@ -108,4 +108,5 @@ ROLLBACK;
 DROP FUNCTION due_in, due_wait;
 DELETE FROM idem.evidence e USING idem.scope s WHERE e.scope = s.id AND s.name LIKE 'due %';
 DELETE FROM idem.reservation USING idem.scope s WHERE scope = s.id AND s.name LIKE 'due %';
+DELETE FROM idem.attempt USING idem.scope s WHERE scope = s.id AND s.name LIKE 'due %';
 DELETE FROM idem.scope WHERE name LIKE 'due %';

@@ -13,8 +13,7 @@ COMMIT;
 SELECT n, outcome, granted, settled, key, state, response, mismatch, detail
     FROM idem.claim_many('claim many', '{new,done,answered,new,done,new,answered}',
         ARRAY[claim_request(1), claim_request(1.0), claim_request(1), claim_request(1), claim_request(2), claim_request(3), claim_request(1)])
-        WITH ORDINALITY AS c (outcome, granted, settled, reentrant, scope, key, state, token, attempt, response, response_dropped,
-                              mismatch, first_seen, finished_at, lease_until, retry_at, detail, n) ORDER BY n;
+        WITH ORDINALITY AS c (outcome, granted, settled, reentrant, key, state, response, response_dropped, mismatch, first_seen, detail, n) ORDER BY n;
 
 -- The same answers as one by one, whatever the keys: random batches against
 -- single claims, the one in a scope of its own. (C 54, C 81)
@@ -27,8 +26,7 @@ CREATE FUNCTION claim_compare(b int) RETURNS TABLE (rows bigint, granted bigint,
         SELECT m.* FROM idem.claim_many('claim many',
             (SELECT array_agg(key ORDER BY n) FROM claim_batch WHERE batch = b),
             (SELECT array_agg(request ORDER BY n) FROM claim_batch WHERE batch = b))
-            WITH ORDINALITY AS m (outcome, granted, settled, reentrant, scope, key, state, token, attempt, response, response_dropped,
-                                  mismatch, first_seen, finished_at, lease_until, retry_at, detail, n)),
+            WITH ORDINALITY AS m (outcome, granted, settled, reentrant, key, state, response, response_dropped, mismatch, first_seen, detail, n)),
     single AS MATERIALIZED (
         SELECT i.n AS n, s.* FROM (SELECT * FROM claim_batch WHERE batch = b ORDER BY n) i,
             LATERAL idem.claim('claim single', i.key, i.request) s)
@@ -74,13 +72,12 @@ DELETE FROM idem.anchor WHERE key ~ '^k\d+$';
 SELECT outcome, count(*) FROM idem.claim_many('claim none', ARRAY(SELECT 'k' || i FROM generate_series(1, 1000) i)) GROUP BY 1;
 -- positions are those of the call
 SELECT bool_and(key = 'k' || 1001 - n) FROM idem.claim_many('claim none', ARRAY(SELECT 'k' || 1000 - i FROM generate_series(0, 999) i))
-    WITH ORDINALITY AS c (outcome, granted, settled, reentrant, scope, key, state, token, attempt, response, response_dropped,
-                          mismatch, first_seen, finished_at, lease_until, retry_at, detail, n);
+    WITH ORDINALITY AS c (outcome, granted, settled, reentrant, key, state, response, response_dropped, mismatch, first_seen, detail, n);
 
 -- Nothing, and one.
 SELECT outcome FROM idem.claim_many('claim none', '{}');
 SELECT outcome FROM idem.claim_many('claim none', '{}', '{}');
-SELECT outcome, scope, key FROM idem.claim_many('claim none', '{one}', '{NULL}');
+SELECT outcome, key FROM idem.claim_many('claim none', '{one}', '{NULL}');
 
 -- What is refused is refused before the first key is touched.
 SELECT * FROM idem.claim_many('claim none', '{x1,NULL,x2}');

@@ -47,21 +47,22 @@ SELECT 1 AS first \; CALL idem.dispatch('outside pay', 'p3', 1);
 DO $$ BEGIN EXECUTE 'CALL idem.dispatch(''outside pay'', ''p3'', 1)'; END $$;
 CREATE FUNCTION outside_call() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-	g bool; o text; s bool; r bool; st text; a int; re jsonb; d bool; t timestamptz; de text;
+	answer idem.send_result;
 BEGIN
-	CALL idem.dispatch('outside pay', 'p3', 1, g, o, s, r, st, a, re, d, t, t, t, t, de);
+	CALL idem.dispatch('outside pay', 'p3', 1, answer);
 END $$;
 SELECT outside_call();
 \echo :LAST_ERROR_SQLSTATE
 SELECT state FROM idem.lookup('outside pay', 'p3');
--- In a block that may commit it does, with everything before it.
+-- In a block that may commit it does, with everything before it.  For PL/pgSQL the answer is one
+-- variable: its CALL takes no row apart. (wound 28)
 CREATE PROCEDURE outside_commit() LANGUAGE plpgsql AS $$
 DECLARE
-	g bool; o text; s bool; r bool; st text; a int; re jsonb; d bool; f timestamptz; fi timestamptz; l timestamptz; t timestamptz; de text;
+	answer idem.send_result;
 BEGIN
-	CALL idem.dispatch('outside pay', 'p3', 1, g, o, s, r, st, a, re, d, f, fi, l, t, de);
+	CALL idem.dispatch('outside pay', 'p3', 1, answer);
 	ROLLBACK;
-	RAISE WARNING '% % %', g, o, st;
+	RAISE WARNING '% % %', answer.granted, answer.outcome, answer.state;
 END $$;
 CALL outside_commit();
 SELECT state FROM idem.lookup('outside pay', 'p3');
@@ -216,4 +217,5 @@ SELECT outcome FROM idem.reserve('outside x', 'k2');
 DROP FUNCTION outside_trigger, outside_call;
 DROP PROCEDURE outside_commit;
 DELETE FROM idem.reservation USING idem.scope s WHERE scope = s.id AND s.name LIKE 'outside %';
+DELETE FROM idem.attempt USING idem.scope s WHERE scope = s.id AND s.name LIKE 'outside %';
 DELETE FROM idem.scope WHERE name LIKE 'outside %';

@@ -27,7 +27,6 @@ DELETE FROM idem.anchor;
 TRUNCATE idem.anchor;
 SELECT count(*) FROM idem.scope;
 DELETE FROM idem.scope;
-SELECT nextval('idem.scope_id_seq');
 
 -- Row security on the table would not blind a claim.
 RESET ROLE;

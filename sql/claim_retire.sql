@@ -4,6 +4,9 @@ SET TIME ZONE 'UTC';
 CREATE FUNCTION claim_short(idem.claim_result) RETURNS text LANGUAGE sql
     AS $$ SELECT concat_ws(' ', $1.outcome, CASE WHEN $1.granted THEN 'GRANTED' END, CASE WHEN $1.settled THEN 'SETTLED' END,
                  $1.state, $1.response, CASE WHEN $1.response_dropped THEN 'DROPPED' END, $1.mismatch) $$;
+CREATE FUNCTION claim_short(idem.send_result) RETURNS text LANGUAGE sql
+    AS $$ SELECT concat_ws(' ', $1.outcome, CASE WHEN $1.granted THEN 'GRANTED' END, CASE WHEN $1.settled THEN 'SETTLED' END,
+                 $1.state, $1.response, CASE WHEN $1.response_dropped THEN 'DROPPED' END, $1.mismatch) $$;
 
 -- Bodies: kept for the keep of the scope, whole months included, then dropped;
 -- the key, its fingerprint and its state stay. (C 24, C 37, C 38, C 53)
@@ -190,8 +193,9 @@ SELECT idem.create_scope('claim x', 'inside', '{}', parts => 65);
 SELECT arguments FROM idem.change_log WHERE name = 'claim both' AND action = 'declared';
 
 RESET TIME ZONE;
-DROP FUNCTION claim_short, claim_time;
+DROP FUNCTION claim_short(idem.claim_result), claim_short(idem.send_result), claim_time;
 DELETE FROM idem.evidence USING idem.scope s WHERE scope = s.id AND s.name LIKE 'claim %';
 DELETE FROM idem.reservation USING idem.scope s WHERE scope = s.id AND s.name LIKE 'claim %';
+DELETE FROM idem.attempt USING idem.scope s WHERE scope = s.id AND s.name LIKE 'claim %';
 DELETE FROM idem.anchor USING idem.scope s WHERE scope = s.id AND s.name LIKE 'claim %';
 DELETE FROM idem.scope WHERE name LIKE 'claim %';

@@ -6,10 +6,10 @@ SELECT idem.create_scope('settle pay', 'outside', '{amount}', ladder => '{1h,2h}
 CREATE VIEW settle_open AS SELECT key, state, step, why, due_at <= clock_timestamp() AS due FROM idem.open_claims
     WHERE scope = 'settle pay' ORDER BY key COLLATE "C";
 CREATE VIEW settle_late AS SELECT l.key, l.token, l.outcome, l.response, l.evidence, l.state, l.newest, l.role = current_user AS by_me
-    FROM idem.late_result l JOIN idem.scope s ON s.id = l.scope WHERE s.name = 'settle pay' ORDER BY l.id;
+    FROM idem.late_result l JOIN idem.scope s ON s.id = l.scope WHERE s.name = 'settle pay' ORDER BY l.at;
 CREATE VIEW settle_evidence AS SELECT e.key, e.action, e.outcome, e.evidence, e.response, e.reason, e.role = current_user AS by_me,
         e.at <= clock_timestamp() AS past
-    FROM idem.evidence e JOIN idem.scope s ON s.id = e.scope WHERE s.name = 'settle pay' ORDER BY e.id;
+    FROM idem.evidence e JOIN idem.scope s ON s.id = e.scope WHERE s.name = 'settle pay' ORDER BY e.at;
 \set request '''{"amount": 88}'''
 
 -- The bank does not answer: unknown, and nobody may send again, under this key or whatever token.
@@ -179,7 +179,7 @@ SELECT removed FROM idem.retire('settle dated', '2018-07-20');
 SELECT outcome, settled, granted FROM idem.complete('settle dated', '20180718-1', 1, 'succeeded', '{"bank": 2}');
 SELECT outcome, settled, granted FROM idem.resolve('settle dated', '20180718-1', 'succeeded', '{"notice": 1}');
 SELECT l.key, l.token, l.outcome, l.response, l.evidence, l.state FROM idem.late_result l JOIN idem.scope s ON s.id = l.scope
-    WHERE s.name = 'settle dated' ORDER BY l.id;
+    WHERE s.name = 'settle dated' ORDER BY l.at;
 CALL idem.dispatch('settle dated', '20180718-1', 1) \gset
 \echo :outcome :granted :settled
 SELECT outcome, settled FROM idem.heartbeat('settle dated', '20180718-1', 1);
@@ -210,5 +210,6 @@ DROP VIEW settle_open, settle_late, settle_evidence;
 DELETE FROM idem.evidence e USING idem.scope s WHERE e.scope = s.id AND s.name LIKE 'settle %';
 DELETE FROM idem.late_result e USING idem.scope s WHERE e.scope = s.id AND s.name LIKE 'settle %';
 DELETE FROM idem.reservation USING idem.scope s WHERE scope = s.id AND s.name LIKE 'settle %';
+DELETE FROM idem.attempt USING idem.scope s WHERE scope = s.id AND s.name LIKE 'settle %';
 DELETE FROM idem.anchor USING idem.scope s WHERE scope = s.id AND s.name LIKE 'settle %';
 DELETE FROM idem.scope WHERE name LIKE 'settle %';

@@ -34,9 +34,9 @@ BEGIN
 END $$;
 
 -- One call for a key of which $1 is the newest token.
-CREATE FUNCTION states_call(k text, call text, newest bigint) RETURNS idem.claim_result LANGUAGE plpgsql AS $$
+CREATE FUNCTION states_call(k text, call text, newest bigint) RETURNS idem.send_result LANGUAGE plpgsql AS $$
 DECLARE
-	a idem.claim_result;
+	a idem.send_result;
 	s CONSTANT text := 'states pay';
 BEGIN
 	CASE call
@@ -66,7 +66,7 @@ END $$;
 -- One cell.
 CREATE FUNCTION states_cell(k text, call text) RETURNS states_met LANGUAGE plpgsql AS $$
 DECLARE
-	a idem.claim_result;
+	a idem.send_result;
 	m states_met;
 	before text;
 	newest bigint;
@@ -117,13 +117,13 @@ CREATE PROCEDURE states_dispatch(met text) LANGUAGE plpgsql AS $$
 DECLARE
 	k text := 'd-' || translate(met, ' ,', '-');
 	n bigint;
-	g bool; o text; s bool; r bool; st text; a int; re jsonb; d bool; f timestamptz; fi timestamptz; l timestamptz; t timestamptz; de text;
+	a idem.send_result;
 BEGIN
 	PERFORM states_make(k, met);
 	COMMIT;
 	SELECT token INTO n FROM idem.reservation WHERE key = k;
-	CALL idem.dispatch('states pay', k, n, g, o, s, r, st, a, re, d, f, fi, l, t, de);
-	INSERT INTO states_met VALUES (99, 'dispatch', 0, met, o, g, s, concat_ws(' ', o, CASE WHEN g THEN 'G' END, CASE WHEN s THEN 'S' END, st, re));
+	CALL idem.dispatch('states pay', k, n, a);
+	INSERT INTO states_met VALUES (99, 'dispatch', 0, met, a.outcome, a.granted, a.settled, concat_ws(' ', a.outcome, CASE WHEN a.granted THEN 'G' END, CASE WHEN a.settled THEN 'S' END, a.state, a.response));
 END $$;
 CALL states_dispatch('reserved');
 CALL states_dispatch('expired');
@@ -157,4 +157,5 @@ DROP TABLE states_met;
 DELETE FROM idem.evidence e USING idem.scope s WHERE e.scope = s.id AND s.name LIKE 'states %';
 DELETE FROM idem.late_result e USING idem.scope s WHERE e.scope = s.id AND s.name LIKE 'states %';
 DELETE FROM idem.reservation USING idem.scope s WHERE scope = s.id AND s.name LIKE 'states %';
+DELETE FROM idem.attempt USING idem.scope s WHERE scope = s.id AND s.name LIKE 'states %';
 DELETE FROM idem.scope WHERE name LIKE 'states %';

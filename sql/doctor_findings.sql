@@ -206,5 +206,6 @@ SELECT * FROM findings;
 
 RESET idem.allow_unguarded;
 DELETE FROM idem.reservation r USING idem.scope s WHERE s.name = 'doctor_findings' AND r.scope = s.id;
+DELETE FROM idem.attempt r USING idem.scope s WHERE s.name = 'doctor_findings' AND r.scope = s.id;
 SELECT idem.drop_scope('doctor_findings');
 DROP SCHEMA doctor_findings CASCADE;

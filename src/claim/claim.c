@@ -43,7 +43,7 @@
 #include "claim/claim_outside.h"
 
 static void
-set_text(Datum *values, bool *nulls, int column, const char *value)
+set_string(Datum *values, bool *nulls, int column, const char *value)
 {
 	nulls[column] = value == NULL;
 	if (value != NULL)
@@ -51,64 +51,107 @@ set_text(Datum *values, bool *nulls, int column, const char *value)
 }
 
 static void
-set_bool(Datum *values, bool *nulls, int column, bool value)
+set_pointer(Datum *values, bool *nulls, int column, const void *value)
 {
-	values[column] = BoolGetDatum(value);
-	nulls[column] = false;
+	values[column] = PointerGetDatum(value);
+	nulls[column] = value == NULL;
+}
+
+static void
+set_value(Datum *values, bool *nulls, int column, Datum value, bool given)
+{
+	values[column] = value;
+	nulls[column] = !given;
 }
 
 static void
 set_time(Datum *values, bool *nulls, int column, TimestampTz value)
 {
-	values[column] = TimestampTzGetDatum(value);
-	nulls[column] = value == 0;
+	set_value(values, nulls, column, TimestampTzGetDatum(value), value != 0);
 }
 
 /* The answer as the columns of idem.claim_result. */
 void
-idem_answer_values(const IdemKey *key, const IdemAnswer *answer,
-				   Datum *values, bool *nulls)
+idem_claim_values(const IdemKey *key, const IdemAnswer *answer,
+				  Datum *values, bool *nulls)
 {
-	set_text(values, nulls, RESULT_OUTCOME, answer->outcome);
-	set_bool(values, nulls, RESULT_GRANTED, answer->granted);
-	set_bool(values, nulls, RESULT_SETTLED, answer->settled);
-	set_bool(values, nulls, RESULT_REENTRANT, answer->reentrant);
-	set_text(values, nulls, RESULT_SCOPE, key->scope->name);
-	values[RESULT_KEY] = PointerGetDatum(key->text);
-	nulls[RESULT_KEY] = false;
-	set_text(values, nulls, RESULT_STATE, answer->state);
-	values[RESULT_TOKEN] = Int64GetDatum(answer->token);
-	nulls[RESULT_TOKEN] = answer->token == 0;
-	values[RESULT_ATTEMPT] = Int32GetDatum(answer->attempt);
-	nulls[RESULT_ATTEMPT] = answer->attempt == 0;
-	values[RESULT_RESPONSE] = answer->response;
-	nulls[RESULT_RESPONSE] = !answer->has_response;
-	set_bool(values, nulls, RESULT_RESPONSE_DROPPED, answer->response_dropped);
-	nulls[RESULT_RESPONSE_DROPPED] = !answer->response_dropped;
-	values[RESULT_MISMATCH] = PointerGetDatum(answer->mismatch);
-	nulls[RESULT_MISMATCH] = answer->mismatch == NULL;
+	set_string(values, nulls, RESULT_OUTCOME, answer->outcome);
+	set_value(values, nulls, RESULT_GRANTED, BoolGetDatum(answer->granted), true);
+	set_value(values, nulls, RESULT_SETTLED, BoolGetDatum(answer->settled), true);
+	set_value(values, nulls, RESULT_REENTRANT, BoolGetDatum(answer->reentrant), true);
+	set_pointer(values, nulls, RESULT_KEY, key->text);
+	set_string(values, nulls, RESULT_STATE, answer->state);
+	set_value(values, nulls, RESULT_RESPONSE, answer->response,
+			  answer->has_response);
+	set_value(values, nulls, RESULT_RESPONSE_DROPPED, BoolGetDatum(true),
+			  answer->response_dropped);
+	set_pointer(values, nulls, RESULT_MISMATCH, answer->mismatch);
 	set_time(values, nulls, RESULT_FIRST_SEEN, answer->first_seen);
+	set_string(values, nulls, RESULT_DETAIL, answer->detail);
+}
+
+/* The answer as the columns of idem.send_result. */
+void
+idem_send_values(const IdemKey *key, const IdemAnswer *answer,
+				 Datum *values, bool *nulls)
+{
+	idem_claim_values(key, answer, values, nulls);
+	set_value(values, nulls, RESULT_TOKEN, Int64GetDatum(answer->token),
+			  answer->token != 0);
+	set_value(values, nulls, RESULT_ATTEMPT, Int32GetDatum(answer->attempt),
+			  answer->attempt != 0);
+	set_pointer(values, nulls, RESULT_SERIAL, answer->serial);
+	set_pointer(values, nulls, RESULT_CHANNEL, answer->channel);
+	set_value(values, nulls, RESULT_BUSINESS_DATE,
+			  DateADTGetDatum(answer->business_date), answer->has_date);
+	set_value(values, nulls, RESULT_OTHER_DATE,
+			  DateADTGetDatum(answer->other_date), answer->has_other_date);
+	set_time(values, nulls, RESULT_DISPATCHED_AT, answer->dispatched_at);
 	set_time(values, nulls, RESULT_FINISHED_AT, answer->finished_at);
 	set_time(values, nulls, RESULT_LEASE_UNTIL, answer->lease_until);
 	set_time(values, nulls, RESULT_RETRY_AT, answer->retry_at);
-	set_text(values, nulls, RESULT_DETAIL, answer->detail);
+	set_value(values, nulls, RESULT_SETTLED_AMOUNT, answer->settled_amount,
+			  answer->has_settled_amount);
+	set_pointer(values, nulls, RESULT_MARKS, answer->marks);
+}
+
+/* Columns of an answer as a row of its type. */
+static Datum
+form_row(Oid type, int columns, Datum *values, bool *nulls)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+	HeapTuple	tuple;
+
+	if (desc->natts != columns)
+		elog(ERROR, "type %s has %d columns", format_type_be(type),
+			 desc->natts);
+	tuple = heap_form_tuple(desc, values, nulls);
+	ReleaseTupleDesc(desc);
+	return HeapTupleGetDatum(tuple);
 }
 
 /* The answer as a row of idem.claim_result. */
 Datum
-idem_answer_row(const IdemKey *key, const IdemAnswer *answer)
+idem_claim_row(const IdemKey *key, const IdemAnswer *answer)
 {
-	TupleDesc	desc = lookup_rowtype_tupdesc(idem_result_type(), -1);
-	Datum		values[RESULT_COLUMNS];
-	bool		nulls[RESULT_COLUMNS];
-	HeapTuple	tuple;
+	Datum		values[CLAIM_RESULT_COLUMNS];
+	bool		nulls[CLAIM_RESULT_COLUMNS];
 
-	if (desc->natts != RESULT_COLUMNS)
-		elog(ERROR, "type idem.claim_result has %d columns", desc->natts);
-	idem_answer_values(key, answer, values, nulls);
-	tuple = heap_form_tuple(desc, values, nulls);
-	ReleaseTupleDesc(desc);
-	return HeapTupleGetDatum(tuple);
+	idem_claim_values(key, answer, values, nulls);
+	return form_row(idem_claim_result_type(), CLAIM_RESULT_COLUMNS, values,
+					nulls);
+}
+
+/* The answer as a row of idem.send_result. */
+Datum
+idem_send_row(const IdemKey *key, const IdemAnswer *answer)
+{
+	Datum		values[SEND_RESULT_COLUMNS];
+	bool		nulls[SEND_RESULT_COLUMNS];
+
+	idem_send_values(key, answer, values, nulls);
+	return form_row(idem_send_result_type(), SEND_RESULT_COLUMNS, values,
+					nulls);
 }
 
 /*
@@ -201,6 +244,8 @@ idem_anchor_describe(const IdemFound *found, IdemAnswer *answer)
 		answer->settled = true;
 		return;
 	}
+	if (state == IDEM_STATE_ADOPTED)
+		answer->state = "adopted";
 	switch (found->held)
 	{
 		case IDEM_HELD_NOT:
@@ -334,7 +379,7 @@ idem_claim(PG_FUNCTION_ARGS)
 	idem_claim_one(&anchor, &key, PG_ARGISNULL(2) ? NULL :
 				   PG_GETARG_JSONB_P(2), &answer);
 	idem_anchor_close(&anchor);
-	PG_RETURN_DATUM(idem_answer_row(&key, &answer));
+	PG_RETURN_DATUM(idem_claim_row(&key, &answer));
 }
 
 static void
@@ -419,11 +464,11 @@ idem_complete(PG_FUNCTION_ARGS)
 	answer.response = answer.reentrant ?
 		found.values[Anum_anchor_response - 1] : JsonbPGetDatum(response);
 	answer.has_response = response != NULL;
-	PG_RETURN_DATUM(idem_answer_row(&key, &answer));
+	PG_RETURN_DATUM(idem_claim_row(&key, &answer));
 }
 
 /*
- * lookup(scope, key) -> claim_result
+ * lookup(scope, key) -> send_result
  */
 PG_FUNCTION_INFO_V1(idem_lookup);
 Datum
@@ -457,5 +502,5 @@ idem_lookup(PG_FUNCTION_ARGS)
 	else
 		idem_anchor_describe(found, &answer);
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
+	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
 }

@@ -26,6 +26,7 @@
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 #include "utils/array.h"
+#include "utils/date.h"
 #include "utils/jsonb.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
@@ -58,7 +59,8 @@ typedef enum IdemKeyTime
 typedef struct IdemScope
 {
 	char		name[NAMEDATALEN];	/* hash key, must be first */
-	int32		id;				/* part of every digest, never reused */
+	int32		id;				/* of the name; part of every digest */
+	TimestampTz created_at;		/* tells it from an earlier one of the name */
 	bool		outside;		/* effect is a call to another system */
 	bool		required;		/* no commit without complete */
 	bool		any_charset;	/* keys of any text, not only visible ASCII */
@@ -87,6 +89,7 @@ typedef struct IdemScope
 #define IDEM_STATE_CLAIMED			'c' /* once committed, it succeeded */
 #define IDEM_STATE_SUCCEEDED		's' /* completed with a response */
 #define IDEM_STATE_DROPPED			'd' /* and the response dropped since */
+#define IDEM_STATE_ADOPTED			'a' /* done before idem knew of it */
 #define IDEM_STATE_FENCED			'n' /* never ran and never will */
 
 /* One key, as a call names it. */
@@ -114,7 +117,13 @@ typedef struct IdemKey
 #define Anum_reservation_fenced_at		17
 #define Anum_reservation_concern		18
 #define Anum_reservation_dropped		19
-#define Natts_reservation				19
+#define Anum_reservation_serial			20
+#define Anum_reservation_settled_amount	21
+#define Anum_reservation_presumed_at	22
+#define Anum_reservation_corrected_at	23
+#define Anum_reservation_returned_on	24
+#define Anum_reservation_returned_amount 25
+#define Natts_reservation				25
 
 /*
  * A scan of the unique index with a dirty snapshot, made by the first probe
@@ -175,30 +184,50 @@ typedef struct IdemAnswer
 	TimestampTz finished_at;
 	TimestampTz lease_until;
 	TimestampTz retry_at;
+	TimestampTz dispatched_at;
+	text	   *serial;			/* of this and the next, NULL: none */
+	text	   *channel;
+	DateADT		business_date;
+	bool		has_date;
+	DateADT		other_date;
+	bool		has_other_date;
+	Datum		settled_amount; /* numeric */
+	bool		has_settled_amount;
+	ArrayType  *marks;			/* NULL: none */
 	const char *detail;
 } IdemAnswer;
 
-/* Columns of idem.claim_result. */
+/*
+ * Columns of idem.claim_result, and after them those that idem.send_result has
+ * more.
+ */
 enum
 {
 	RESULT_OUTCOME,
 	RESULT_GRANTED,
 	RESULT_SETTLED,
 	RESULT_REENTRANT,
-	RESULT_SCOPE,
 	RESULT_KEY,
 	RESULT_STATE,
-	RESULT_TOKEN,
-	RESULT_ATTEMPT,
 	RESULT_RESPONSE,
 	RESULT_RESPONSE_DROPPED,
 	RESULT_MISMATCH,
 	RESULT_FIRST_SEEN,
+	RESULT_DETAIL,
+	CLAIM_RESULT_COLUMNS,
+	RESULT_TOKEN = CLAIM_RESULT_COLUMNS,
+	RESULT_ATTEMPT,
+	RESULT_SERIAL,
+	RESULT_CHANNEL,
+	RESULT_BUSINESS_DATE,
+	RESULT_OTHER_DATE,
+	RESULT_DISPATCHED_AT,
 	RESULT_FINISHED_AT,
 	RESULT_LEASE_UNTIL,
 	RESULT_RETRY_AT,
-	RESULT_DETAIL,
-	RESULT_COLUMNS
+	RESULT_SETTLED_AMOUNT,
+	RESULT_MARKS,
+	SEND_RESULT_COLUMNS
 };
 
 /* claim.c */
@@ -207,9 +236,12 @@ extern void idem_scope_check_inside(const IdemScope *scope);
 extern void idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 						   IdemAnswer *answer);
 extern void idem_answer_expired(IdemAnswer *answer);
-extern void idem_answer_values(const IdemKey *key, const IdemAnswer *answer,
-							   Datum *values, bool *nulls);
-extern Datum idem_answer_row(const IdemKey *key, const IdemAnswer *answer);
+extern void idem_claim_values(const IdemKey *key, const IdemAnswer *answer,
+							  Datum *values, bool *nulls);
+extern void idem_send_values(const IdemKey *key, const IdemAnswer *answer,
+							 Datum *values, bool *nulls);
+extern Datum idem_claim_row(const IdemKey *key, const IdemAnswer *answer);
+extern Datum idem_send_row(const IdemKey *key, const IdemAnswer *answer);
 extern void idem_anchor_describe(const IdemFound *found, IdemAnswer *answer);
 extern const char *idem_rival_detail(TransactionId rival);
 
@@ -242,8 +274,10 @@ extern void idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
 extern Oid	idem_scope_relid(void);
 extern Oid	idem_anchor_relid(void);
 extern Oid	idem_reservation_relid(void);
-extern Oid	idem_result_type(void);
+extern Oid	idem_claim_result_type(void);
+extern Oid	idem_send_result_type(void);
 extern bool idem_scope_exists(const char *name);
+extern char *idem_scope_named(int32 id);
 extern const IdemScope *idem_scope_get(text *name);
 extern const IdemScope *idem_scope_open(text *name, LOCKMODE lockmode,
 										IdemAnchor *keys);
@@ -254,6 +288,7 @@ extern TimestampTz idem_scope_horizon(const IdemScope *scope);
 extern void idem_digest16(const void *data, size_t len, uint8 *digest);
 
 /* claim_key.c */
+extern int32 idem_scope_id(const char *name);
 extern void idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest);
 extern void idem_key_check_size(const IdemScope *scope, const text *key);
 extern bool idem_key_has_form(const IdemScope *scope, const text *key);

@@ -4,8 +4,9 @@
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE idem.scope (
-    id          integer GENERATED ALWAYS AS IDENTITY
-                CONSTRAINT scope_pkey PRIMARY KEY,
+    id          integer
+                CONSTRAINT scope_pkey PRIMARY KEY
+                CONSTRAINT scope_id_check CHECK (id > 0),
     name        text COLLATE "C" NOT NULL
                 CONSTRAINT scope_name_key UNIQUE,
     effect      text COLLATE "C" NOT NULL
@@ -26,7 +27,7 @@ CREATE TABLE idem.scope (
     created_by  name NOT NULL
 );
 COMMENT ON TABLE idem.scope IS 'declared scopes: each is a space of idempotency keys of its own';
-COMMENT ON COLUMN idem.scope.id IS 'part of the digest of every key of the scope; never used again';
+COMMENT ON COLUMN idem.scope.id IS 'first 31 bits of SHA-256 of the name, big endian: the same on every server; part of the digest of every key of the scope';
 COMMENT ON COLUMN idem.scope.name IS 'what calls name it by';
 COMMENT ON COLUMN idem.scope.effect IS 'inside: rows of this database; outside: a call to another system';
 COMMENT ON COLUMN idem.scope.fields IS 'members of the request that must agree on a repeat; {*} is all';
@@ -39,11 +40,10 @@ COMMENT ON COLUMN idem.scope.keep IS 'how long request and response are kept aft
 COMMENT ON COLUMN idem.scope.key_time IS 'where a key carries its own time: uuidv7, YYYYMMDD or YYYY-MM-DD; NULL: nowhere, and keys are kept for good';
 COMMENT ON COLUMN idem.scope.parts IS 'of how many parts a key is made, by idem.key; NULL: keys of any form';
 COMMENT ON COLUMN idem.scope.horizon IS 'keys whose own time lies before it were forgotten, and never run again; NULL: none were';
-COMMENT ON COLUMN idem.scope.created_at IS 'when it was declared';
+COMMENT ON COLUMN idem.scope.created_at IS 'when it was declared; tells it from an earlier scope of the same name in idem.evidence and idem.late_result';
 COMMENT ON COLUMN idem.scope.created_by IS 'role that declared it';
 REVOKE ALL ON TABLE idem.scope FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('idem.scope', '');
-SELECT pg_catalog.pg_extension_config_dump('idem.scope_id_seq', '');
 
 CREATE TRIGGER idem_scope_invalidate
     AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON idem.scope
@@ -71,51 +71,92 @@ COMMENT ON TABLE idem.anchor IS 'one row for every idempotency key ever claimed,
 COMMENT ON COLUMN idem.anchor.digest IS 'of scope id (4 bytes, big endian) and key: CRC-32C without the last 3 bytes of the key, then 12 bytes of SHA-256; so keys that are counted up lie beside each other';
 COMMENT ON COLUMN idem.anchor.first_seen IS 'when the key was claimed, by the clock of the database';
 COMMENT ON COLUMN idem.anchor.scope IS 'id of the scope';
-COMMENT ON COLUMN idem.anchor.state IS 'c: claimed, which once committed means succeeded; s: succeeded and completed; d: and the response was dropped after the retention of the scope';
+COMMENT ON COLUMN idem.anchor.state IS 'c: claimed, which once committed means succeeded; s: succeeded and completed; d: and the response was dropped after the retention of the scope; a: adopted, done before idem knew of it; n: fenced, will never run';
 COMMENT ON COLUMN idem.anchor.key IS 'the idempotency key, byte for byte';
 COMMENT ON COLUMN idem.anchor.fingerprint IS 'for every declared field: length and name, 16 bytes of SHA-256 of its canonical value';
 COMMENT ON COLUMN idem.anchor.response IS 'what a repeat is answered';
 REVOKE ALL ON TABLE idem.anchor FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('idem.anchor', '');
 
+-- Two types of answers, because a row is paid for by the column.  Each longer
+-- one begins with the columns of the shorter one, in their order.
 CREATE TYPE idem.claim_result AS (
     outcome          text,
     granted          boolean,
     settled          boolean,
     reentrant        boolean,
-    scope            text,
     key              text,
     state            text,
-    token            bigint,
-    attempt          integer,
     response         jsonb,
     response_dropped boolean,
     mismatch         text[],
     first_seen       timestamptz,
-    finished_at      timestamptz,
-    lease_until      timestamptz,
-    retry_at         timestamptz,
     detail           text
 );
 COMMENT ON TYPE idem.claim_result IS
-    'what a call for a key answers; granted: do the effect now; settled: the message may be acknowledged';
-COMMENT ON COLUMN idem.claim_result.outcome IS 'granted, replayed, in_progress, mismatch, duplicate, expired, fenced; of effects outside also: reserved, unknown, late, reverse_needed; and what a call made of the key: succeeded, failed, released, dispatched, or unseen';
+    'what a call for a key of an effect inside answers; granted: do the effect now; settled: the message may be acknowledged';
+COMMENT ON COLUMN idem.claim_result.outcome IS 'granted, replayed, in_progress, mismatch, duplicate, expired or fenced; of complete: succeeded';
 COMMENT ON COLUMN idem.claim_result.granted IS 'true: do the effect now, once; else do not do it';
 COMMENT ON COLUMN idem.claim_result.settled IS 'true: the key is done for good, the message may be acknowledged';
 COMMENT ON COLUMN idem.claim_result.reentrant IS 'true: this very call was made before, and is answered again';
-COMMENT ON COLUMN idem.claim_result.scope IS 'scope of the key';
 COMMENT ON COLUMN idem.claim_result.key IS 'the key';
-COMMENT ON COLUMN idem.claim_result.state IS 'claimed: its transaction has not committed; succeeded: done for good; fenced: never; of effects outside also: reserved, dispatched, unknown, released, failed';
-COMMENT ON COLUMN idem.claim_result.token IS 'the caller''s token of an effect outside; NULL for others';
-COMMENT ON COLUMN idem.claim_result.attempt IS 'which attempt, of an effect outside';
+COMMENT ON COLUMN idem.claim_result.state IS 'claimed: its transaction has not committed; succeeded or adopted: done for good; fenced: never';
 COMMENT ON COLUMN idem.claim_result.response IS 'the first response, verbatim; NULL if none was given';
 COMMENT ON COLUMN idem.claim_result.response_dropped IS 'true: there was a response, dropped after the retention of the scope';
 COMMENT ON COLUMN idem.claim_result.mismatch IS 'members of the request that differ from the first one';
 COMMENT ON COLUMN idem.claim_result.first_seen IS 'when the key was claimed, reserved or fenced first';
-COMMENT ON COLUMN idem.claim_result.finished_at IS 'when the final state was reached, of an effect outside';
-COMMENT ON COLUMN idem.claim_result.lease_until IS 'end of the holder''s lease, of an effect outside';
-COMMENT ON COLUMN idem.claim_result.retry_at IS 'when to come again or to inquire next, of an effect outside';
 COMMENT ON COLUMN idem.claim_result.detail IS 'a sentence for people, such as who holds the key';
+
+CREATE TYPE idem.send_result AS (
+    outcome          text,
+    granted          boolean,
+    settled          boolean,
+    reentrant        boolean,
+    key              text,
+    state            text,
+    response         jsonb,
+    response_dropped boolean,
+    mismatch         text[],
+    first_seen       timestamptz,
+    detail           text,
+    token            bigint,
+    attempt          integer,
+    serial           text,
+    channel          text,
+    business_date    date,
+    other_date       date,
+    dispatched_at    timestamptz,
+    finished_at      timestamptz,
+    lease_until      timestamptz,
+    retry_at         timestamptz,
+    settled_amount   numeric,
+    marks            text[]
+);
+COMMENT ON TYPE idem.send_result IS
+    'what a call for a key of an effect outside answers: the columns of idem.claim_result and those of sending';
+COMMENT ON COLUMN idem.send_result.outcome IS 'granted, reserved, replayed, in_progress, unknown, mismatch, duplicate, expired, fenced, late or reverse_needed; and what a call made of the key: succeeded, failed, released, dispatched, or unseen';
+COMMENT ON COLUMN idem.send_result.granted IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.send_result.settled IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.send_result.reentrant IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.send_result.key IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.send_result.state IS 'reserved, dispatched, unknown, released, succeeded, failed, adopted or fenced; of effects inside as in idem.claim_result';
+COMMENT ON COLUMN idem.send_result.response IS 'the provider''s answer that settled it, verbatim; NULL if none was given';
+COMMENT ON COLUMN idem.send_result.response_dropped IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.send_result.mismatch IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.send_result.first_seen IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.send_result.detail IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.send_result.token IS 'the caller''s token; NULL for others';
+COMMENT ON COLUMN idem.send_result.attempt IS 'which attempt';
+COMMENT ON COLUMN idem.send_result.serial IS 'the number under which the provider knows the attempt; NULL: none was made';
+COMMENT ON COLUMN idem.send_result.channel IS 'the channel the attempt went by; NULL: none was named, or it was not dispatched';
+COMMENT ON COLUMN idem.send_result.business_date IS 'the provider''s day of the attempt; NULL: no calendar, or it was not dispatched';
+COMMENT ON COLUMN idem.send_result.other_date IS 'the day beside it that the provider may have booked it on, of an attempt dispatched close to the cut';
+COMMENT ON COLUMN idem.send_result.dispatched_at IS 'when the attempt may have begun to leave; NULL: it was not dispatched';
+COMMENT ON COLUMN idem.send_result.finished_at IS 'when the final state was reached';
+COMMENT ON COLUMN idem.send_result.lease_until IS 'end of the holder''s lease';
+COMMENT ON COLUMN idem.send_result.retry_at IS 'when to come again or to inquire next';
+COMMENT ON COLUMN idem.send_result.settled_amount IS 'what was paid, where it is not what was asked for; NULL: it is';
+COMMENT ON COLUMN idem.send_result.marks IS 'what is known beside the state: presumed (no news was taken as success), corrected (the state was changed by a person), returned (it came back later)';
 
 CREATE FUNCTION idem.create_scope(
     name text, effect text, fields text[],
@@ -186,7 +227,7 @@ Locks: ROW EXCLUSIVE on idem.anchor.';
 REVOKE ALL ON FUNCTION idem.complete(text, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION idem.lookup(scope text, key text)
-    RETURNS idem.claim_result
+    RETURNS idem.send_result
     AS 'MODULE_PATHNAME', 'idem_lookup'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.lookup(text, text) IS

@@ -12,8 +12,12 @@
  * fields become {*} never: nobody could tell whether a member that an old
  * fingerprint lacks was missing or not declared.
  *
- * Dropping a scope forgets its keys: the next scope of that name has another
- * id, and keys of its own.  So it is refused while a claim is not final, and
+ * The id of a scope is made of its name.  Two names may share one, and one
+ * name in two thousand million has none: both are refused, another name will
+ * do.
+ *
+ * Dropping a scope forgets its keys: the next scope of that name begins with
+ * none, and another created_at.  So it is refused while a claim is not final, and
  * asks for a reason if there is any key.
  *
  * Locks: SHARE ROW EXCLUSIVE on idem.scope, one declaration at a time; claims
@@ -142,6 +146,30 @@ check_name(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("scope \"%s\" already exists", name)));
+}
+
+/* The id for a scope of this name; 42710 if it cannot have one of its own. */
+static int32
+new_scope_id(const char *name)
+{
+	int32		id = idem_scope_id(name);
+	char	   *other = id == 0 ? NULL : idem_scope_named(id);
+
+	if (other != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("scope \"%s\" cannot be declared beside scope \"%s\"",
+						name, other),
+				 errdetail("The id of a scope is made of its name, and theirs are the same: %d.",
+						   id),
+				 errhint("Choose another name.")));
+	if (id == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("scope \"%s\" cannot be declared", name),
+				 errdetail("The id of a scope is made of its name, and that of this one would be 0, which is none."),
+				 errhint("Choose another name.")));
+	return id;
 }
 
 /* Fields of which a fingerprint can be made. */
@@ -420,8 +448,8 @@ Datum
 idem_create_scope(PG_FUNCTION_ARGS)
 {
 	static const char *const sql =
-	"INSERT INTO idem.scope (" SETTING_NAMES ", name, created_by)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, %s)";
+	"INSERT INTO idem.scope (" SETTING_NAMES ", name, id, created_by)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, %d, %s)";
 	char	   *name = idem_required_text(fcinfo, 0, "name");
 	Declaration decl;
 	Relation	rel;
@@ -438,7 +466,8 @@ idem_create_scope(PG_FUNCTION_ARGS)
 	rel = table_open(idem_scope_relid(), ShareRowExclusiveLock);
 	check_name(name);
 	SPI_connect();
-	write_settings(rel, psprintf(sql, quote_literal_cstr(GetUserNameFromId(GetUserId(), false))),
+	write_settings(rel, psprintf(sql, new_scope_id(name),
+								 quote_literal_cstr(GetUserNameFromId(GetUserId(), false))),
 				   &decl, TEXTOID, CStringGetTextDatum(name));
 	idem_log_change("declared", "scope", InvalidOid, name,
 					logged_settings(&decl), NULL);
@@ -598,7 +627,7 @@ refuse_unfinished(Relation table, const char *name, int32 scope)
 {
 	int64		unfinished = count_keys(table,
 										"SELECT count(*) FROM idem.reservation WHERE scope = $1"
-										" AND (state NOT IN ('s', 'f', 'n') OR due_at IS NOT NULL)",
+										" AND (state NOT IN ('s', 'f', 'a', 'n') OR due_at IS NOT NULL)",
 										scope);
 
 	if (unfinished > 0)
@@ -633,6 +662,8 @@ delete_keys(Relation anchor, Relation reservation, const char *name,
 					  scope);
 	keys += count_keys(reservation,
 					   "DELETE FROM idem.reservation WHERE scope = $1", scope);
+	(void) count_keys(reservation,
+					  "DELETE FROM idem.attempt WHERE scope = $1", scope);
 	if (keys > 0 && force == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),

@@ -25,13 +25,15 @@
 #include "base/idem_compat.h"
 #include "claim/claim_outside.h"
 
-/* Columns of a dispatch's answer: what of claim_result the caller has not. */
-static const int dispatch_columns[] = {
-	RESULT_GRANTED, RESULT_OUTCOME, RESULT_SETTLED, RESULT_REENTRANT,
-	RESULT_STATE, RESULT_ATTEMPT, RESULT_RESPONSE, RESULT_RESPONSE_DROPPED,
-	RESULT_FIRST_SEEN, RESULT_FINISHED_AT, RESULT_LEASE_UNTIL,
-	RESULT_RETRY_AT, RESULT_DETAIL
-};
+/* Columns of idem.send_result that the caller of dispatch gives, not gets. */
+static bool
+is_argument(int column)
+{
+	return column == RESULT_KEY || column == RESULT_TOKEN;
+}
+
+#define DISPATCH_COLUMNS	(SEND_RESULT_COLUMNS - 2)
+#define DISPATCH_ARGUMENTS	3	/* before them */
 
 /* 25001 unless this call may commit. */
 static void
@@ -81,6 +83,7 @@ static void
 dispatch(IdemCall *call, int64 token, IdemAnswer *answer)
 {
 	IdemReservation *row = &call->row;
+	IdemAttempt attempt = {0};
 
 	if (!is_holder(call, token) || row->concern == IDEM_CONCERN_RAN)
 	{
@@ -93,6 +96,8 @@ dispatch(IdemCall *call, int64 token, IdemAnswer *answer)
 						   call->now + call->key.scope->lease);
 	idem_reservation_watch(call, row->lease_until);
 	idem_reservation_write(call);
+	attempt.serial = row->serial;
+	idem_keep_attempt(call, &attempt);
 	idem_reservation_describe(call, answer);
 	answer->granted = true;
 	answer->outcome = "granted";
@@ -104,34 +109,65 @@ static Datum
 dispatch_row(FunctionCallInfo fcinfo, const IdemKey *key,
 			 const IdemAnswer *answer)
 {
-	Datum		all[RESULT_COLUMNS];
-	bool		all_nulls[RESULT_COLUMNS];
-	Datum		values[lengthof(dispatch_columns)];
-	bool		nulls[lengthof(dispatch_columns)];
+	Datum		values[SEND_RESULT_COLUMNS];
+	bool		nulls[SEND_RESULT_COLUMNS];
 	TupleDesc	desc;
-	int			i;
+	int			column;
+	int			n = 0;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
-		desc->natts != lengthof(dispatch_columns))
+		desc->natts != DISPATCH_COLUMNS)
 		elog(ERROR, "idem.dispatch has other columns");
-	idem_answer_values(key, answer, all, all_nulls);
-	for (i = 0; i < lengthof(dispatch_columns); i++)
+	idem_send_values(key, answer, values, nulls);
+	for (column = 0; column < SEND_RESULT_COLUMNS; column++)
 	{
-		values[i] = all[dispatch_columns[i]];
-		nulls[i] = all_nulls[dispatch_columns[i]];
+		if (is_argument(column))
+			continue;
+		values[n] = values[column];
+		nulls[n++] = nulls[column];
 	}
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values,
 											 nulls));
 }
 
+/* The same as one column. */
+static Datum
+dispatch_answer_row(FunctionCallInfo fcinfo, const IdemKey *key,
+					const IdemAnswer *answer)
+{
+	Datum		value = idem_send_row(key, answer);
+	bool		isnull = false;
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+		desc->natts != 1)
+		elog(ERROR, "idem.dispatch has other columns");
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), &value,
+											 &isnull));
+}
+
 /*
- * CALL dispatch(scope, key, token).  The answer is formed, with nothing in it
- * that points into a table, before the commit, in the caller's memory, and
- * given after it.
+ * 22023 for a channel, since no scope names one.  (Whoever names it must not
+ * believe that it is kept to.)
  */
-PG_FUNCTION_INFO_V1(idem_dispatch);
-Datum
-idem_dispatch(PG_FUNCTION_ARGS)
+static void
+refuse_channel(const IdemCall *call)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("scope \"%s\" has no channels",
+					call->key.scope->name),
+			 errhint("Leave \"channel\" out.")));
+}
+
+/*
+ * Dispatch and commit.  The answer is formed, with nothing in it that points
+ * into a table, before the commit, in the caller's memory, and given after it.
+ */
+static Datum
+dispatch_and_commit(FunctionCallInfo fcinfo, bool has_channel,
+					Datum (*form) (FunctionCallInfo fcinfo, const IdemKey *key,
+								   const IdemAnswer *answer))
 {
 	MemoryContext caller = CurrentMemoryContext;
 	IdemAnswer	answer = {0};
@@ -143,18 +179,57 @@ idem_dispatch(PG_FUNCTION_ARGS)
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	token = begin_holder(fcinfo, "idem.dispatch()", "dispatched", &call);
+	if (has_channel)
+		refuse_channel(&call);
 	dispatch(&call, token, &answer);
 	idem_anchor_close(&call.table);
 	MemoryContextSwitchTo(caller);
-	row = dispatch_row(fcinfo, &call.key, &answer);
+	row = form(fcinfo, &call.key, &answer);
 	PopActiveSnapshot();
 	SPI_commit();
 	SPI_finish();
-	PG_RETURN_DATUM(row);
+	return row;
 }
 
 /*
- * heartbeat(scope, key, token, lease) -> claim_result
+ * CALL dispatch(scope, key, token)
+ */
+PG_FUNCTION_INFO_V1(idem_dispatch);
+Datum
+idem_dispatch(PG_FUNCTION_ARGS)
+{
+	/* the channel comes after the key and before the token's place */
+	int			channel = DISPATCH_ARGUMENTS + RESULT_CHANNEL - 2;
+
+	PG_RETURN_DATUM(dispatch_and_commit(fcinfo, !PG_ARGISNULL(channel),
+										dispatch_row));
+}
+
+/* Does the variable of a call name a channel? */
+static bool
+answer_has_channel(FunctionCallInfo fcinfo)
+{
+	bool		isnull = true;
+
+	if (!PG_ARGISNULL(DISPATCH_ARGUMENTS))
+		(void) GetAttributeByName(PG_GETARG_HEAPTUPLEHEADER(DISPATCH_ARGUMENTS),
+								  "channel", &isnull);
+	return !isnull;
+}
+
+/*
+ * CALL dispatch(scope, key, token, answer)
+ */
+PG_FUNCTION_INFO_V1(idem_dispatch_answer);
+Datum
+idem_dispatch_answer(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATUM(dispatch_and_commit(fcinfo, answer_has_channel(fcinfo),
+										dispatch_answer_row));
+}
+
+/*
+ * heartbeat(scope, key, token, lease) -> send_result
  *
  * Not flushed: a lease that a crash shortens opens no door to a second
  * sending.
@@ -185,11 +260,11 @@ idem_heartbeat(PG_FUNCTION_ARGS)
 	else
 		answer_unchanged(&call, token, &answer);
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
+	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
 }
 
 /*
- * release(scope, key, token) -> claim_result
+ * release(scope, key, token) -> send_result
  */
 PG_FUNCTION_INFO_V1(idem_release);
 Datum
@@ -217,5 +292,5 @@ idem_release(PG_FUNCTION_ARGS)
 	else
 		answer_unchanged(&call, token, &answer);
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
+	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
 }

@@ -48,11 +48,10 @@ static const char *const due_sql =
 " RETURNING r.*, p.due_at AS was_due_at)"
 " SELECT * FROM moved ORDER BY was_due_at";
 
-/* Columns of idem.due_result after those of idem.claim_result. */
+/* Columns of idem.due_result after those of idem.send_result. */
 enum
 {
-	DUE_REQUEST = RESULT_COLUMNS,
-	DUE_DISPATCHED_AT,
+	DUE_REQUEST = SEND_RESULT_COLUMNS,
 	DUE_STEP,
 	DUE_WHY,
 	DUE_COLUMNS
@@ -139,11 +138,9 @@ put_row(ReturnSetInfo *result, IdemCall *call, HeapTuple tuple, TupleDesc desc)
 	idem_reservation_describe(call, &answer);
 	answer.token = row->token;
 	answer.retry_at = row->due_at;
-	idem_answer_values(&call->key, &answer, values, nulls);
+	idem_send_values(&call->key, &answer, values, nulls);
 	values[DUE_REQUEST] = columns[Anum_reservation_request - 1];
 	nulls[DUE_REQUEST] = column_nulls[Anum_reservation_request - 1];
-	values[DUE_DISPATCHED_AT] = TimestampTzGetDatum(row->dispatched_at);
-	nulls[DUE_DISPATCHED_AT] = row->dispatched_at == 0;
 	values[DUE_STEP] = Int32GetDatum(row->step);
 	nulls[DUE_STEP] = false;
 	values[DUE_WHY] = CStringGetTextDatum(why_due(call->key.scope, row));

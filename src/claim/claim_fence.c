@@ -23,6 +23,18 @@
 #include "base/reason.h"
 #include "claim/claim_outside.h"
 
+/* Keep why a key was fenced. */
+static void
+keep_reason(const IdemKey *key, const char *reason, const IdemAnswer *answer)
+{
+	IdemEvidence evidence = {0};
+
+	evidence.action = "fence";
+	evidence.outcome = answer->outcome;
+	evidence.reason = reason;
+	idem_keep_evidence(key, &evidence);
+}
+
 static bytea *
 no_fingerprint(void)
 {
@@ -125,8 +137,7 @@ fence_outside(IdemCall *call, const char *reason, IdemAnswer *answer)
 	}
 	else if (!fence_known(call, answer))
 		return;
-	idem_keep_evidence(&call->key, "fence", answer->outcome, NULL, NULL,
-					   reason, 0);
+	keep_reason(&call->key, reason, answer);
 }
 
 /* fence, of an effect inside: committed means succeeded, or fenced before */
@@ -160,11 +171,11 @@ fence_inside(IdemAnchor *anchor, IdemKey *key, const char *reason,
 	answer->state = "fenced";
 	answer->settled = true;
 	idem_flush();
-	idem_keep_evidence(key, "fence", answer->outcome, NULL, NULL, reason, 0);
+	keep_reason(key, reason, answer);
 }
 
 /*
- * fence(scope, key, reason) -> claim_result
+ * fence(scope, key, reason) -> send_result
  */
 PG_FUNCTION_INFO_V1(idem_fence);
 Datum
@@ -182,5 +193,5 @@ idem_fence(PG_FUNCTION_ARGS)
 	else
 		fence_inside(&call.table, &call.key, reason, &answer);
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
+	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
 }

@@ -1,6 +1,7 @@
 /*
  * claim_key.c
- *		Which idempotency keys are accepted, and the digest of a key.
+ *		Which idempotency keys are accepted, the digest of a key, and the id of
+ *		a scope.
  *
  * A key is bytes: compared as they are, never trimmed, folded or normalised,
  * so whatever could make two keys look alike to a person is refused instead.
@@ -37,6 +38,22 @@
 
 /* the part of a digest that says it */
 #define PLACE_BYTES		4
+
+/*
+ * The id of a scope: the first 31 bits of SHA-256 of its name, big endian.  So
+ * it is the same on every server, and keys that are carried to another one are
+ * found there, whatever was declared in which order.  0 is none.
+ */
+int32
+idem_scope_id(const char *name)
+{
+	uint8		hash[IDEM_DIGEST_BYTES];
+	uint32		head;
+
+	idem_digest16(name, strlen(name), hash);
+	memcpy(&head, hash, sizeof(head));
+	return (int32) (pg_ntoh32(head) >> 1);
+}
 
 /*
  * What the unique index is on: of scope id, big endian, and key CRC-32C

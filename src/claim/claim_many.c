@@ -121,8 +121,8 @@ static MinimalTuple
 claim_wanted(IdemAnchor *anchor, TupleDesc desc, Wanted *wanted,
 			 const Wanted *first, MemoryContext result)
 {
-	Datum		values[RESULT_COLUMNS];
-	bool		nulls[RESULT_COLUMNS];
+	Datum		values[CLAIM_RESULT_COLUMNS];
+	bool		nulls[CLAIM_RESULT_COLUMNS];
 	IdemAnswer	answer;
 
 	idem_claim_one(anchor, &wanted->key, wanted->no_request ? NULL :
@@ -130,7 +130,7 @@ claim_wanted(IdemAnchor *anchor, TupleDesc desc, Wanted *wanted,
 	if (first != NULL && strcmp(answer.outcome, "duplicate") == 0)
 		answer.detail = psprintf("same key as number %d of this call",
 								 first->position + 1);
-	idem_answer_values(&wanted->key, &answer, values, nulls);
+	idem_claim_values(&wanted->key, &answer, values, nulls);
 	MemoryContextSwitchTo(result);
 	return heap_form_minimal_tuple(desc, values, nulls, 0);
 }
@@ -216,7 +216,7 @@ idem_claim_many(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("idem.claim_many()");
 	PreventCommandIfParallelMode("idem.claim_many()");
 	InitMaterializedSRF(fcinfo, 0);
-	if (rsinfo->setDesc->natts != RESULT_COLUMNS)
+	if (rsinfo->setDesc->natts != CLAIM_RESULT_COLUMNS)
 		elog(ERROR, "type idem.claim_result has %d columns",
 			 rsinfo->setDesc->natts);
 	scope = idem_scope_open(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),

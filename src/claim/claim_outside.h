@@ -8,10 +8,13 @@
  *		claim_settle.c		complete, resolve, and what comes too late
  *		claim_fence.c		fence: what has not run will never run
  *		claim_due.c			what somebody has to look at now
+ *		claim_log.c			attempts, evidence and late results
  *		claim_flush.c		no word is given before it is on disk
  */
 #ifndef IDEM_CLAIM_OUTSIDE_H
 #define IDEM_CLAIM_OUTSIDE_H
+
+#include "utils/date.h"
 
 #include "claim/claim.h"
 
@@ -44,6 +47,12 @@ typedef struct IdemReservation
 	TimestampTz fenced_at;
 	char		concern;
 	bool		dropped;
+	text	   *serial;			/* of every attempt; NULL: none */
+	Datum		settled_amount; /* numeric */
+	bool		has_settled_amount;
+	TimestampTz presumed_at;	/* marks beside the state */
+	TimestampTz corrected_at;
+	bool		returned;
 	Jsonb	   *response;		/* NULL: none */
 	text	   *nonce;			/* NULL: none */
 } IdemReservation;
@@ -56,6 +65,42 @@ typedef struct IdemCall
 	IdemReservation row;
 	TimestampTz now;			/* read after waiting */
 } IdemCall;
+
+/* What was said to the provider of one attempt; NULL: nothing. */
+typedef struct IdemAttempt
+{
+	text	   *channel;
+	text	   *serial;
+	bool		has_date;
+	DateADT		business_date;
+	bool		has_other_date;
+	DateADT		other_date;
+} IdemAttempt;
+
+/* A row of idem.evidence; what is NULL or 0 is not known. */
+typedef struct IdemEvidence
+{
+	const char *action;
+	const char *outcome;
+	int32		attempt;
+	Jsonb	   *evidence;
+	Jsonb	   *response;
+	const char *reason;
+	TimestampTz asked_at;
+} IdemEvidence;
+
+/* A row of idem.late_result; what is NULL or 0 is not known. */
+typedef struct IdemLateResult
+{
+	int64		token;
+	int32		attempt;
+	const char *outcome;
+	Jsonb	   *response;
+	Jsonb	   *evidence;
+	TimestampTz asked_at;
+	const char *state;			/* that it met */
+	int64		newest;			/* token of the key at that time */
+} IdemLateResult;
 
 /* claim_reservation.c */
 extern void idem_call_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode,
@@ -80,11 +125,15 @@ extern void idem_reservation_describe(const IdemCall *call,
 pg_noreturn extern void idem_call_refuse(const IdemCall *call, const char *message,
 										 const char *hint);
 
-/* claim_settle.c */
-extern void idem_keep_evidence(const IdemKey *key, const char *action,
-							   const char *outcome, Jsonb *evidence,
-							   Jsonb *response, const char *reason,
-							   TimestampTz asked_at);
+/* claim_log.c */
+extern void idem_keep_evidence(const IdemKey *key,
+							   const IdemEvidence *evidence);
+extern void idem_keep_late_result(const IdemKey *key,
+								  const IdemLateResult *late);
+extern void idem_keep_attempt(const IdemCall *call,
+							  const IdemAttempt *attempt);
+extern void idem_read_attempt(const IdemKey *key, int32 number,
+							  IdemAttempt *attempt);
 
 /* claim_flush.c */
 extern void idem_flush(void);

@@ -24,7 +24,13 @@ CREATE TABLE idem.reservation (
     due_at        timestamptz,
     fenced_at     timestamptz,
     concern       "char",
-    dropped       boolean NOT NULL
+    dropped       boolean NOT NULL,
+    serial        text COLLATE "C",
+    settled_amount numeric,
+    presumed_at   timestamptz,
+    corrected_at  timestamptz,
+    returned_on   date,
+    returned_amount numeric
 ) WITH (fillfactor = 80);
 ALTER TABLE idem.reservation
     ALTER COLUMN key SET STORAGE PLAIN,
@@ -35,7 +41,7 @@ COMMENT ON TABLE idem.reservation IS 'one row for every key of an effect outside
 COMMENT ON COLUMN idem.reservation.digest IS 'of scope id (4 bytes, big endian) and key: CRC-32C without the last 3 bytes of the key, then 12 bytes of SHA-256; so keys that are counted up lie beside each other';
 COMMENT ON COLUMN idem.reservation.first_seen IS 'when the key was first reserved or fenced, by the clock of the database';
 COMMENT ON COLUMN idem.reservation.scope IS 'id of the scope';
-COMMENT ON COLUMN idem.reservation.state IS 'r: reserved; d: dispatched; u: unknown; l: released; s: succeeded; f: failed; n: fenced, will never run';
+COMMENT ON COLUMN idem.reservation.state IS 'r: reserved; d: dispatched; u: unknown; l: released; s: succeeded; f: failed; a: adopted, done before idem knew of it; n: fenced, will never run';
 COMMENT ON COLUMN idem.reservation.key IS 'the idempotency key, byte for byte';
 COMMENT ON COLUMN idem.reservation.fingerprint IS 'as in idem.anchor; empty if the key was fenced before it was reserved';
 COMMENT ON COLUMN idem.reservation.response IS 'what the provider answered, and what a repeat is answered';
@@ -51,76 +57,132 @@ COMMENT ON COLUMN idem.reservation.due_at IS 'when somebody has to look at it; N
 COMMENT ON COLUMN idem.reservation.fenced_at IS 'first fence, also one that came too late to block';
 COMMENT ON COLUMN idem.reservation.concern IS 'a person has to look: l: a late result; s: one that says it succeeded; r: a reversal is needed';
 COMMENT ON COLUMN idem.reservation.dropped IS 'request and response were dropped after the retention of the scope';
+COMMENT ON COLUMN idem.reservation.serial IS 'the number under which a provider knows the key, where all attempts have the same one; NULL: none';
+COMMENT ON COLUMN idem.reservation.settled_amount IS 'what was paid, where the provider''s answer names another amount than the request';
+COMMENT ON COLUMN idem.reservation.presumed_at IS 'mark beside the state: since when no news was taken as success';
+COMMENT ON COLUMN idem.reservation.corrected_at IS 'mark beside the state: when a person last changed a final state that was wrong';
+COMMENT ON COLUMN idem.reservation.returned_on IS 'mark beside the state: the day on which a payment that had succeeded came back';
+COMMENT ON COLUMN idem.reservation.returned_amount IS 'what came back';
 COMMENT ON INDEX idem.reservation_due IS 'what somebody has to look at, in the order it is due';
 REVOKE ALL ON TABLE idem.reservation FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('idem.reservation', '');
 
+-- One row an attempt that was dispatched, written in the commit of the
+-- dispatch.  It goes with its reservation.
+CREATE TABLE idem.attempt (
+    scope         integer NOT NULL,
+    key           text COLLATE "C" NOT NULL,
+    attempt       integer NOT NULL,
+    token         bigint NOT NULL,
+    dispatched_at timestamptz NOT NULL,
+    channel       text COLLATE "C",
+    serial        text COLLATE "C",
+    business_date date,
+    other_date    date,
+    CONSTRAINT attempt_pkey PRIMARY KEY (scope, key, attempt)
+);
+COMMENT ON TABLE idem.attempt IS 'one row for every attempt that was dispatched: under which number, by which channel and when';
+COMMENT ON COLUMN idem.attempt.scope IS 'id of the scope';
+COMMENT ON COLUMN idem.attempt.key IS 'the key';
+COMMENT ON COLUMN idem.attempt.attempt IS 'which attempt of the key, as in idem.reservation';
+COMMENT ON COLUMN idem.attempt.token IS 'token it was dispatched with';
+COMMENT ON COLUMN idem.attempt.dispatched_at IS 'when the effect may have begun to leave, by the clock of the database';
+COMMENT ON COLUMN idem.attempt.channel IS 'the channel it went by; NULL: none was named';
+COMMENT ON COLUMN idem.attempt.serial IS 'the number under which the provider knows it; NULL: none was made';
+COMMENT ON COLUMN idem.attempt.business_date IS 'the provider''s day; NULL: no calendar';
+COMMENT ON COLUMN idem.attempt.other_date IS 'the day beside it, of an attempt dispatched close to the cut';
+REVOKE ALL ON TABLE idem.attempt FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('idem.attempt', '');
+
+-- The two logs number the rows of a key from 1 on, without a sequence: who
+-- writes holds a lock on the key in the log (see claim_log.c).  A scope of the
+-- same name that is declared anew has the same id and another created_at.
 CREATE TABLE idem.late_result (
-    id       bigint GENERATED ALWAYS AS IDENTITY
-             CONSTRAINT late_result_pkey PRIMARY KEY,
     scope    integer NOT NULL,
     key      text COLLATE "C" NOT NULL,
-    at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    role     name NOT NULL DEFAULT SESSION_USER,
+    n        integer NOT NULL,
+    scope_created_at timestamptz NOT NULL,
+    at       timestamptz NOT NULL,
+    role     name NOT NULL,
     token    bigint,
+    attempt  integer,
     outcome  text COLLATE "C" NOT NULL,
     response jsonb,
     evidence jsonb,
+    asked_at timestamptz,
+    via      text COLLATE "C",
+    codes    text[] COLLATE "C",
+    mismatch text[] COLLATE "C",
     state    text COLLATE "C" NOT NULL,
-    newest   bigint NOT NULL
+    newest   bigint NOT NULL,
+    CONSTRAINT late_result_pkey PRIMARY KEY (scope, key, n)
 );
 COMMENT ON TABLE idem.late_result IS 'results that came too late or contradict what is known, kept as evidence, append-only';
-COMMENT ON COLUMN idem.late_result.id IS 'order of arrival';
 COMMENT ON COLUMN idem.late_result.scope IS 'id of the scope';
 COMMENT ON COLUMN idem.late_result.key IS 'the key';
+COMMENT ON COLUMN idem.late_result.n IS 'order of arrival among those of the key, from 1';
+COMMENT ON COLUMN idem.late_result.scope_created_at IS 'created_at of the scope: of an earlier scope of the name, if it is not that of idem.scope';
 COMMENT ON COLUMN idem.late_result.at IS 'when it came, by the clock of the database';
 COMMENT ON COLUMN idem.late_result.role IS 'session user who brought it';
 COMMENT ON COLUMN idem.late_result.token IS 'token it came with; NULL: by idem.resolve';
+COMMENT ON COLUMN idem.late_result.attempt IS 'attempt it is about; NULL: not known';
 COMMENT ON COLUMN idem.late_result.outcome IS 'what it says';
 COMMENT ON COLUMN idem.late_result.response IS 'the provider''s answer it brought';
 COMMENT ON COLUMN idem.late_result.evidence IS 'the evidence it brought';
+COMMENT ON COLUMN idem.late_result.asked_at IS 'of idem.resolve: when the provider was asked, as the caller said, else when the evidence came';
+COMMENT ON COLUMN idem.late_result.via IS 'interface of the provider it came by; NULL: not said';
+COMMENT ON COLUMN idem.late_result.codes IS 'return code of the provider, a layer an element; NULL: none';
+COMMENT ON COLUMN idem.late_result.mismatch IS 'members in which it is not about this request; NULL: none';
 COMMENT ON COLUMN idem.late_result.state IS 'state of the key that it met, and did not change';
 COMMENT ON COLUMN idem.late_result.newest IS 'newest token of the key at that time';
 REVOKE ALL ON TABLE idem.late_result FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('idem.late_result', '');
-SELECT pg_catalog.pg_extension_config_dump('idem.late_result_id_seq', '');
 
 CREATE TABLE idem.evidence (
-    id       bigint GENERATED ALWAYS AS IDENTITY
-             CONSTRAINT evidence_pkey PRIMARY KEY,
     scope    integer NOT NULL,
     key      text COLLATE "C" NOT NULL,
-    at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    role     name NOT NULL DEFAULT SESSION_USER,
+    n        integer NOT NULL,
+    scope_created_at timestamptz NOT NULL,
+    at       timestamptz NOT NULL,
+    role     name NOT NULL,
     action   text COLLATE "C" NOT NULL,
     outcome  text COLLATE "C" NOT NULL,
+    attempt  integer,
     evidence jsonb,
     response jsonb,
     reason   text,
-    asked_at timestamptz
+    asked_at timestamptz,
+    via      text COLLATE "C",
+    codes    text[] COLLATE "C",
+    settled_amount numeric,
+    CONSTRAINT evidence_pkey PRIMARY KEY (scope, key, n)
 );
 COMMENT ON TABLE idem.evidence IS 'why a key was resolved or fenced, and by whom, append-only';
-COMMENT ON COLUMN idem.evidence.id IS 'order of arrival';
 COMMENT ON COLUMN idem.evidence.scope IS 'id of the scope';
 COMMENT ON COLUMN idem.evidence.key IS 'the key';
+COMMENT ON COLUMN idem.evidence.n IS 'order of arrival among those of the key, from 1';
+COMMENT ON COLUMN idem.evidence.scope_created_at IS 'created_at of the scope: of an earlier scope of the name, if it is not that of idem.scope';
 COMMENT ON COLUMN idem.evidence.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.evidence.role IS 'session user who did it';
 COMMENT ON COLUMN idem.evidence.action IS 'resolve or fence';
 COMMENT ON COLUMN idem.evidence.outcome IS 'what the call was answered';
+COMMENT ON COLUMN idem.evidence.attempt IS 'attempt it is about; NULL of a fence';
 COMMENT ON COLUMN idem.evidence.evidence IS 'the evidence given';
 COMMENT ON COLUMN idem.evidence.response IS 'the provider''s answer given';
 COMMENT ON COLUMN idem.evidence.reason IS 'the reason given, of a fence or of force';
 COMMENT ON COLUMN idem.evidence.asked_at IS 'when the provider was asked, as the caller said, else when the evidence came; NULL of a fence';
+COMMENT ON COLUMN idem.evidence.via IS 'interface of the provider that was asked; NULL: not said';
+COMMENT ON COLUMN idem.evidence.codes IS 'return code of the provider, a layer an element; NULL: none';
+COMMENT ON COLUMN idem.evidence.settled_amount IS 'the amount that the answer names, where it is not that of the request';
 REVOKE ALL ON TABLE idem.evidence FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('idem.evidence', '');
-SELECT pg_catalog.pg_extension_config_dump('idem.evidence_id_seq', '');
 
 -- One place that says which words the letters are.
 CREATE VIEW idem.open_claims AS
     SELECT s.name AS scope, r.key,
            CASE r.state WHEN 'r' THEN 'reserved' WHEN 'd' THEN 'dispatched' WHEN 'u' THEN 'unknown'
                         WHEN 'l' THEN 'released' WHEN 's' THEN 'succeeded' WHEN 'f' THEN 'failed'
-                        WHEN 'n' THEN 'fenced' END AS state,
+                        WHEN 'a' THEN 'adopted' WHEN 'n' THEN 'fenced' END AS state,
            r.token, r.attempt, r.request, r.first_seen, r.lease_until, r.dispatched_at, r.due_at, r.step,
            CASE WHEN r.state IN ('d', 'u') AND r.step < pg_catalog.cardinality(s.ladder) THEN 'inquire'
                 WHEN r.concern IN ('l', 's') THEN 'late result' WHEN r.concern = 'r' THEN 'reverse needed'
@@ -168,50 +230,61 @@ CREATE TYPE idem.due_result AS (
     granted          boolean,
     settled          boolean,
     reentrant        boolean,
-    scope            text,
     key              text,
     state            text,
-    token            bigint,
-    attempt          integer,
     response         jsonb,
     response_dropped boolean,
     mismatch         text[],
     first_seen       timestamptz,
+    detail           text,
+    token            bigint,
+    attempt          integer,
+    serial           text,
+    channel          text,
+    business_date    date,
+    other_date       date,
+    dispatched_at    timestamptz,
     finished_at      timestamptz,
     lease_until      timestamptz,
     retry_at         timestamptz,
-    detail           text,
+    settled_amount   numeric,
+    marks            text[],
     request          jsonb,
-    dispatched_at    timestamptz,
     step             integer,
     why              text
 );
-COMMENT ON TYPE idem.due_result IS 'a key that somebody has to look at now: idem.claim_result and four columns more';
+COMMENT ON TYPE idem.due_result IS
+    'a key that somebody has to look at now: the columns of idem.send_result and three more';
 COMMENT ON COLUMN idem.due_result.outcome IS 'in_progress, unknown, released, replayed or fenced';
 COMMENT ON COLUMN idem.due_result.granted IS 'false: to look is not to send';
-COMMENT ON COLUMN idem.due_result.settled IS 'as in idem.claim_result';
-COMMENT ON COLUMN idem.due_result.reentrant IS 'as in idem.claim_result';
-COMMENT ON COLUMN idem.due_result.scope IS 'scope of the key';
+COMMENT ON COLUMN idem.due_result.settled IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.reentrant IS 'as in idem.send_result';
 COMMENT ON COLUMN idem.due_result.key IS 'the key';
-COMMENT ON COLUMN idem.due_result.state IS 'as in idem.claim_result';
-COMMENT ON COLUMN idem.due_result.token IS 'newest token, for who completes instead of resolving';
-COMMENT ON COLUMN idem.due_result.attempt IS 'which attempt';
-COMMENT ON COLUMN idem.due_result.response IS 'the response, if there is one';
-COMMENT ON COLUMN idem.due_result.response_dropped IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.due_result.state IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.response IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.response_dropped IS 'as in idem.send_result';
 COMMENT ON COLUMN idem.due_result.mismatch IS 'NULL';
-COMMENT ON COLUMN idem.due_result.first_seen IS 'when the key was first reserved';
-COMMENT ON COLUMN idem.due_result.finished_at IS 'when the final state was reached';
-COMMENT ON COLUMN idem.due_result.lease_until IS 'end of the holder''s lease';
+COMMENT ON COLUMN idem.due_result.first_seen IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.detail IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.token IS 'newest token, for completing instead of resolving';
+COMMENT ON COLUMN idem.due_result.attempt IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.serial IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.channel IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.business_date IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.other_date IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.dispatched_at IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.finished_at IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.lease_until IS 'as in idem.send_result';
 COMMENT ON COLUMN idem.due_result.retry_at IS 'when it is handed out again';
-COMMENT ON COLUMN idem.due_result.detail IS 'a sentence for people';
+COMMENT ON COLUMN idem.due_result.settled_amount IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.marks IS 'as in idem.send_result';
 COMMENT ON COLUMN idem.due_result.request IS 'the first request: what to ask the provider about';
-COMMENT ON COLUMN idem.due_result.dispatched_at IS 'when it may have begun to leave';
 COMMENT ON COLUMN idem.due_result.step IS 'how often it has been handed out, this time included';
 COMMENT ON COLUMN idem.due_result.why IS 'inquire, abandoned reservation, late result, reverse needed or manual';
 
 CREATE FUNCTION idem.reserve(scope text, key text, request jsonb DEFAULT NULL,
                              nonce text DEFAULT NULL, lease interval DEFAULT NULL)
-    RETURNS idem.claim_result
+    RETURNS idem.send_result
     AS 'MODULE_PATHNAME', 'idem_reserve'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.reserve(text, text, jsonb, text, interval) IS
@@ -223,28 +296,43 @@ Errors: 22004 scope null; 42704 unknown scope; 55I02 scope for effects inside; 2
 Locks: ROW EXCLUSIVE on idem.reservation; the row, if it is taken over or taken again. Never waits for a rival.';
 REVOKE ALL ON FUNCTION idem.reserve(text, text, jsonb, text, interval) FROM PUBLIC;
 
--- The answer is idem.claim_result without what the caller gave, as columns of
--- its own, so that CALL returns an ordinary row.
+-- The answer is idem.send_result without what the caller gave (key, token), as
+-- columns of its own, so that CALL returns an ordinary row.
 CREATE PROCEDURE idem.dispatch(
     scope text, key text, token bigint,
-    INOUT granted boolean DEFAULT NULL, INOUT outcome text DEFAULT NULL,
+    INOUT outcome text DEFAULT NULL, INOUT granted boolean DEFAULT NULL,
     INOUT settled boolean DEFAULT NULL, INOUT reentrant boolean DEFAULT NULL,
-    INOUT state text DEFAULT NULL, INOUT attempt integer DEFAULT NULL,
-    INOUT response jsonb DEFAULT NULL, INOUT response_dropped boolean DEFAULT NULL,
-    INOUT first_seen timestamptz DEFAULT NULL, INOUT finished_at timestamptz DEFAULT NULL,
-    INOUT lease_until timestamptz DEFAULT NULL, INOUT retry_at timestamptz DEFAULT NULL,
-    INOUT detail text DEFAULT NULL)
+    INOUT state text DEFAULT NULL, INOUT response jsonb DEFAULT NULL,
+    INOUT response_dropped boolean DEFAULT NULL, INOUT mismatch text[] DEFAULT NULL,
+    INOUT first_seen timestamptz DEFAULT NULL, INOUT detail text DEFAULT NULL,
+    INOUT attempt integer DEFAULT NULL, INOUT serial text DEFAULT NULL,
+    INOUT channel text DEFAULT NULL, INOUT business_date date DEFAULT NULL,
+    INOUT other_date date DEFAULT NULL, INOUT dispatched_at timestamptz DEFAULT NULL,
+    INOUT finished_at timestamptz DEFAULT NULL, INOUT lease_until timestamptz DEFAULT NULL,
+    INOUT retry_at timestamptz DEFAULT NULL, INOUT settled_amount numeric DEFAULT NULL,
+    INOUT marks text[] DEFAULT NULL)
     AS 'MODULE_PATHNAME', 'idem_dispatch'
     LANGUAGE C;
-COMMENT ON PROCEDURE idem.dispatch(text, text, bigint, boolean, text, boolean, boolean, text, integer, jsonb, boolean, timestamptz, timestamptz, timestamptz, timestamptz, text) IS
+COMMENT ON PROCEDURE idem.dispatch(text, text, bigint, text, boolean, boolean, boolean, text, jsonb, boolean, text[], timestamptz, text, integer, text, text, date, date, timestamptz, timestamptz, timestamptz, timestamptz, numeric, text[]) IS
     'marks a reserved key as sent, commits, and only then answers: CALL idem.dispatch(scope, key, token).
-Out: a row. granted true, outcome granted: the first dispatch of the newest token; send now, once. granted false: do not send; outcome in_progress or unknown (sent before), replayed, fenced, late.
-Errors: 25001 in a transaction block or function; 55I01 token never issued; 55I02 key never reserved; others as reserve.
-Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
-REVOKE ALL ON PROCEDURE idem.dispatch(text, text, bigint, boolean, text, boolean, boolean, text, integer, jsonb, boolean, timestamptz, timestamptz, timestamptz, timestamptz, text) FROM PUBLIC;
+Out: a row, the columns of idem.send_result without key and token. granted true, outcome granted: the first dispatch of the newest token; send now, once. granted false: do not send; outcome in_progress or unknown (sent before), replayed, fenced, late.
+Errors: 25001 in a transaction block or function; 55I01 token never issued; 55I02 key never reserved; 22023 a channel, where the scope names none; others as reserve.
+Locks: ROW EXCLUSIVE on idem.reservation and idem.attempt; the row, for which it waits.';
+REVOKE ALL ON PROCEDURE idem.dispatch(text, text, bigint, text, boolean, boolean, boolean, text, jsonb, boolean, text[], timestamptz, text, integer, text, text, date, date, timestamptz, timestamptz, timestamptz, timestamptz, numeric, text[]) FROM PUBLIC;
+
+-- The same for PL/pgSQL, whose CALL wants a variable for every column of an
+-- answer: here it is one.
+CREATE PROCEDURE idem.dispatch(scope text, key text, token bigint, INOUT answer idem.send_result)
+    AS 'MODULE_PATHNAME', 'idem_dispatch_answer'
+    LANGUAGE C;
+COMMENT ON PROCEDURE idem.dispatch(text, text, bigint, idem.send_result) IS
+    'idem.dispatch with its answer as one value, for PL/pgSQL: DECLARE answer idem.send_result; BEGIN CALL idem.dispatch(scope, key, token, answer); IF answer.granted THEN ...
+In: of the variable only its channel is read.
+Out, errors and locks: as idem.dispatch with columns. A DO block or a procedure that calls it must not be in a transaction block itself.';
+REVOKE ALL ON PROCEDURE idem.dispatch(text, text, bigint, idem.send_result) FROM PUBLIC;
 
 CREATE FUNCTION idem.heartbeat(scope text, key text, token bigint, lease interval DEFAULT NULL)
-    RETURNS idem.claim_result
+    RETURNS idem.send_result
     AS 'MODULE_PATHNAME', 'idem_heartbeat'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.heartbeat(text, text, bigint, interval) IS
@@ -255,7 +343,7 @@ Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
 REVOKE ALL ON FUNCTION idem.heartbeat(text, text, bigint, interval) FROM PUBLIC;
 
 CREATE FUNCTION idem.release(scope text, key text, token bigint)
-    RETURNS idem.claim_result
+    RETURNS idem.send_result
     AS 'MODULE_PATHNAME', 'idem_release'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.release(text, text, bigint) IS
@@ -266,7 +354,7 @@ Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
 REVOKE ALL ON FUNCTION idem.release(text, text, bigint) FROM PUBLIC;
 
 CREATE FUNCTION idem.complete(scope text, key text, token bigint, outcome text, response jsonb DEFAULT NULL)
-    RETURNS idem.claim_result
+    RETURNS idem.send_result
     AS 'MODULE_PATHNAME', 'idem_complete_outside'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.complete(text, text, bigint, text, jsonb) IS
@@ -280,7 +368,7 @@ REVOKE ALL ON FUNCTION idem.complete(text, text, bigint, text, jsonb) FROM PUBLI
 CREATE FUNCTION idem.resolve(scope text, key text, outcome text, evidence jsonb,
                              response jsonb DEFAULT NULL, force text DEFAULT NULL,
                              attempt integer DEFAULT NULL, asked_at timestamptz DEFAULT NULL)
-    RETURNS idem.claim_result
+    RETURNS idem.send_result
     AS 'MODULE_PATHNAME', 'idem_resolve'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer, timestamptz) IS
@@ -292,7 +380,7 @@ Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
 REVOKE ALL ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION idem.fence(scope text, key text, reason text)
-    RETURNS idem.claim_result
+    RETURNS idem.send_result
     AS 'MODULE_PATHNAME', 'idem_fence'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.fence(text, text, text) IS

@@ -14,7 +14,9 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
@@ -142,6 +144,14 @@ idem_reservation_decode(IdemReservation *row)
 	row->concern = nulls[Anum_reservation_concern - 1] ? IDEM_CONCERN_NONE :
 		DatumGetChar(values[Anum_reservation_concern - 1]);
 	row->dropped = DatumGetBool(values[Anum_reservation_dropped - 1]);
+	row->presumed_at = time_at(found, Anum_reservation_presumed_at);
+	row->corrected_at = time_at(found, Anum_reservation_corrected_at);
+	row->returned = !nulls[Anum_reservation_returned_on - 1];
+	row->settled_amount = values[Anum_reservation_settled_amount - 1];
+	row->has_settled_amount = !nulls[Anum_reservation_settled_amount - 1];
+	row->serial = nulls[Anum_reservation_serial - 1] ||
+		found->held == IDEM_HELD_RIVAL ? NULL :
+		DatumGetTextPP(values[Anum_reservation_serial - 1]);
 	row->nonce = nulls[Anum_reservation_nonce - 1] ? NULL :
 		DatumGetTextPP(values[Anum_reservation_nonce - 1]);
 	/* of a row not committed, only what is stored in line is read */
@@ -200,6 +210,9 @@ idem_reservation_insert(IdemCall *call, bytea *fingerprint, Jsonb *request)
 	values[Anum_anchor_key - 1] = PointerGetDatum(call->key.text);
 	values[Anum_anchor_fingerprint - 1] = PointerGetDatum(fingerprint);
 	set_pointer(values, nulls, Anum_reservation_request, request);
+	/* marks and what else is said later: nothing yet */
+	memset(nulls + Anum_reservation_serial - 1, true,
+		   Natts_reservation - Anum_reservation_serial + 1);
 	encode(&call->row, values, nulls);
 	if (!idem_anchor_insert_row(&call->table, &call->key, values, nulls))
 		return false;
@@ -250,7 +263,8 @@ bool
 idem_reservation_is_final(const IdemReservation *row)
 {
 	return row->state == IDEM_STATE_SUCCEEDED ||
-		row->state == IDEM_STATE_FAILED || row->state == IDEM_STATE_FENCED;
+		row->state == IDEM_STATE_FAILED || row->state == IDEM_STATE_FENCED ||
+		row->state == IDEM_STATE_ADOPTED;
 }
 
 /*
@@ -284,6 +298,8 @@ idem_reservation_state(const IdemReservation *row)
 			return "failed";
 		case IDEM_STATE_FENCED:
 			return "fenced";
+		case IDEM_STATE_ADOPTED:
+			return "adopted";
 		default:
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_CORRUPTED),
@@ -319,6 +335,43 @@ describe_open(const IdemCall *call, IdemAnswer *answer)
 	}
 }
 
+/* The marks beside the state, or NULL. */
+static ArrayType *
+marks(const IdemReservation *row)
+{
+	Datum		words[3];
+	int			n = 0;
+
+	if (row->presumed_at != 0)
+		words[n++] = CStringGetTextDatum("presumed");
+	if (row->corrected_at != 0)
+		words[n++] = CStringGetTextDatum("corrected");
+	if (row->returned)
+		words[n++] = CStringGetTextDatum("returned");
+	return n == 0 ? NULL :
+		construct_array(words, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/* How the present attempt was sent, if it was. */
+static void
+describe_attempt(const IdemCall *call, IdemAnswer *answer)
+{
+	IdemAttempt attempt;
+
+	answer->serial = call->row.serial;
+	answer->dispatched_at = call->row.dispatched_at;
+	if (call->row.dispatched_at == 0)
+		return;
+	idem_read_attempt(&call->key, call->row.attempt, &attempt);
+	if (attempt.serial != NULL)
+		answer->serial = attempt.serial;
+	answer->channel = attempt.channel;
+	answer->business_date = attempt.business_date;
+	answer->has_date = attempt.has_date;
+	answer->other_date = attempt.other_date;
+	answer->has_other_date = attempt.has_other_date;
+}
+
 /*
  * What is known of a key that is held, or retired.  The token is its holder's
  * business and not told.
@@ -343,7 +396,11 @@ idem_reservation_describe(const IdemCall *call, IdemAnswer *answer)
 		answer->detail = idem_rival_detail(row->found.rival);
 		return;
 	}
+	describe_attempt(call, answer);
 	answer->finished_at = row->finished_at;
+	answer->settled_amount = row->settled_amount;
+	answer->has_settled_amount = row->has_settled_amount;
+	answer->marks = marks(row);
 	answer->response_dropped = row->dropped;
 	answer->response = PointerGetDatum(row->response);
 	answer->has_response = row->response != NULL;

@@ -212,7 +212,7 @@ reserve_known(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 }
 
 /*
- * reserve(scope, key, request, nonce, lease) -> claim_result
+ * reserve(scope, key, request, nonce, lease) -> send_result
  */
 PG_FUNCTION_INFO_V1(idem_reserve);
 Datum
@@ -241,5 +241,5 @@ idem_reserve(PG_FUNCTION_ARGS)
 	else
 		reserve_known(&call, request, nonce, lease, &answer);
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
+	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
 }

@@ -80,15 +80,18 @@ static const char drop_outside_sql[] =
 
 static const char remove_inside_sql[] =
 "DELETE FROM idem.anchor WHERE ctid = ANY (ARRAY("
-"SELECT ctid FROM idem.anchor WHERE scope = $1 AND state IN ('c', 's', 'd')"
+"SELECT ctid FROM idem.anchor WHERE scope = $1 AND state IN ('c', 's', 'd', 'a')"
 " AND ($3 IS NULL OR first_seen < $3)"
 " AND idem.known_key_time(key, $4, $5) < $6 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
+/* A row a reservation that is gone; their attempts go with them. */
 static const char remove_outside_sql[] =
-"DELETE FROM idem.reservation WHERE ctid = ANY (ARRAY("
-"SELECT ctid FROM idem.reservation WHERE scope = $1 AND due_at IS NULL AND state IN ('s', 'f')"
+"WITH gone AS (DELETE FROM idem.reservation WHERE ctid = ANY (ARRAY("
+"SELECT ctid FROM idem.reservation WHERE scope = $1 AND due_at IS NULL AND state IN ('s', 'f', 'a')"
 " AND ($3 IS NULL OR finished_at < $3)"
-" AND idem.known_key_time(key, $4, $5) < $6 LIMIT $2 FOR UPDATE SKIP LOCKED))";
+" AND idem.known_key_time(key, $4, $5) < $6 LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING key),"
+" attempts AS (DELETE FROM idem.attempt a USING gone WHERE a.scope = $1 AND a.key = gone.key)"
+" SELECT FROM gone";
 
 static const char horizon_sql[] =
 "UPDATE idem.scope SET horizon = $6 WHERE id = $1 AND (horizon IS NULL OR horizon < $6)";

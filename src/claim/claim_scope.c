@@ -53,9 +53,10 @@
 #define Anum_scope_key_time		11
 #define Anum_scope_parts		12
 #define Anum_scope_horizon		13
+#define Anum_scope_created_at	14
 
 /*
- * OIDs of the room's tables and of the type of answers; InvalidOid: to be
+ * OIDs of the room's tables and of the types of answers; InvalidOid: to be
  * looked up.
  */
 static Oid	anchor_relid = InvalidOid;
@@ -63,7 +64,8 @@ static Oid	reservation_relid = InvalidOid;
 static Oid	scope_relid = InvalidOid;
 static Oid	scope_index = InvalidOid;	/* checked before each use */
 static Oid	citus_nodes = InvalidOid;	/* InvalidOid: no Citus */
-static Oid	result_type = InvalidOid;
+static Oid	claim_result_type = InvalidOid;
+static Oid	send_result_type = InvalidOid;
 
 static HTAB *scopes = NULL;
 static MemoryContext scopes_context = NULL;
@@ -93,7 +95,8 @@ find_relations(void)
 	scope_relid = idem_extension_relation("scope");
 	reservation_relid = idem_extension_relation("reservation");
 	citus_nodes = idem_citus_nodes_relid();
-	result_type = get_rel_type_id(idem_extension_relation("claim_result"));
+	claim_result_type = get_rel_type_id(idem_extension_relation("claim_result"));
+	send_result_type = get_rel_type_id(idem_extension_relation("send_result"));
 	anchor_relid = idem_extension_relation("anchor");
 }
 
@@ -120,10 +123,18 @@ idem_reservation_relid(void)
 
 /* idem.claim_result */
 Oid
-idem_result_type(void)
+idem_claim_result_type(void)
 {
 	find_relations();
-	return result_type;
+	return claim_result_type;
+}
+
+/* idem.send_result */
+Oid
+idem_send_result_type(void)
+{
+	find_relations();
+	return send_result_type;
 }
 
 /*
@@ -228,6 +239,9 @@ read_scope(Relation rel, HeapTuple tuple, const char *name)
 	strlcpy(scope.name, name, NAMEDATALEN);
 	scope.id = DatumGetInt32(heap_getattr(tuple, Anum_scope_id,
 										  RelationGetDescr(rel), &isnull));
+	scope.created_at = DatumGetTimestampTz(heap_getattr(tuple, Anum_scope_created_at,
+														RelationGetDescr(rel),
+														&isnull));
 	scope.outside = column_is(tuple, Anum_scope_effect, rel, "outside");
 	scope.required = column_is(tuple, Anum_scope_completion, rel, "required");
 	scope.any_charset = column_is(tuple, Anum_scope_charset, rel, "any");
@@ -310,6 +324,30 @@ load_scope(text *name)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return scope;
+}
+
+/* The name of the scope with this id, or NULL; the table is locked. */
+char *
+idem_scope_named(int32 id)
+{
+	Relation	rel = table_open(idem_scope_relid(), AccessShareLock);
+	char	   *name = NULL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	ScanKeyInit(&key, Anum_scope_id, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(id));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		name = TextDatumGetCString(heap_getattr(tuple, Anum_scope_name,
+												RelationGetDescr(rel),
+												&isnull));
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return name;
 }
 
 /* Is there a scope of this name? */

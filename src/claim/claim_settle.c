@@ -19,16 +19,10 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
-#include "base/identity.h"
 #include "base/reason.h"
 #include "claim/claim_outside.h"
 
@@ -45,82 +39,41 @@ typedef struct Word
 	const char *force;			/* reason, or NULL */
 } Word;
 
-static Datum
-json_or_null(Jsonb *value, char *null)
-{
-	*null = value ? ' ' : 'n';
-	return JsonbPGetDatum(value);
-}
-
-/* Write one row of a table of ours, as its owner. */
-static void
-insert_row(const char *table, const char *sql, int n, Oid *types,
-		   Datum *values, const char *nulls)
-{
-	Relation	rel = table_openrv(makeRangeVar("idem", pstrdup(table), -1),
-								   RowExclusiveLock);
-	IdemIdentity saved;
-
-	SPI_connect();
-	idem_become_declarer(rel, &saved);
-	if (SPI_execute_with_args(sql, n, types, values, nulls, false,
-							  0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write idem.%s", table);
-	idem_restore_identity(&saved);
-	SPI_finish();
-	table_close(rel, NoLock);
-}
-
-/* Keep who said what of a key, and why, in idem.evidence. */
-void
-idem_keep_evidence(const IdemKey *key, const char *action,
-				   const char *outcome, Jsonb *evidence, Jsonb *response,
-				   const char *reason, TimestampTz asked_at)
-{
-	static const char *const sql =
-	"INSERT INTO idem.evidence (scope, key, action, outcome, evidence, response, reason, asked_at)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-	Oid			types[8] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
-	JSONBOID, TEXTOID, TIMESTAMPTZOID};
-	Datum		values[8];
-	char		nulls[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
-
-	values[0] = Int32GetDatum(key->scope->id);
-	values[1] = PointerGetDatum(key->text);
-	values[2] = CStringGetTextDatum(action);
-	values[3] = CStringGetTextDatum(outcome);
-	values[4] = json_or_null(evidence, &nulls[4]);
-	values[5] = json_or_null(response, &nulls[5]);
-	values[6] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
-	nulls[6] = reason ? ' ' : 'n';
-	values[7] = TimestampTzGetDatum(asked_at);
-	nulls[7] = asked_at ? ' ' : 'n';
-	insert_row("evidence", sql, 8, types, values, nulls);
-}
-
 /* Keep a word that changes nothing in idem.late_result. */
 static void
 keep_late_result(const IdemCall *call, const Word *word)
 {
-	static const char *const sql =
-	"INSERT INTO idem.late_result (scope, key, token, outcome, response, evidence, state, newest)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-	Oid			types[8] = {INT4OID, TEXTOID, INT8OID, TEXTOID, JSONBOID,
-	JSONBOID, TEXTOID, INT8OID};
-	Datum		values[8];
-	char		nulls[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
 	bool		retired = !idem_call_has_row(call);
+	IdemLateResult late = {0};
 
-	values[0] = Int32GetDatum(call->key.scope->id);
-	values[1] = PointerGetDatum(call->key.text);
-	values[2] = Int64GetDatum(word->token);
-	nulls[2] = word->token ? ' ' : 'n';
-	values[3] = CStringGetTextDatum(word->outcome);
-	values[4] = json_or_null(word->response, &nulls[4]);
-	values[5] = json_or_null(word->evidence, &nulls[5]);
-	values[6] = CStringGetTextDatum(retired ? "expired" : idem_reservation_state(&call->row));
-	values[7] = Int64GetDatum(retired ? 0 : call->row.token);
-	insert_row("late_result", sql, 8, types, values, nulls);
+	late.token = word->token;
+	if (word->attempt != 0)
+		late.attempt = word->attempt;
+	else if (!retired && (word->token == 0 || word->token == call->row.token))
+		late.attempt = call->row.attempt;
+	late.outcome = word->outcome;
+	late.response = word->response;
+	late.evidence = word->evidence;
+	late.asked_at = word->asked_at;
+	late.state = retired ? "expired" : idem_reservation_state(&call->row);
+	late.newest = retired ? 0 : call->row.token;
+	idem_keep_late_result(&call->key, &late);
+}
+
+/* Keep a word that was believed in idem.evidence. */
+static void
+keep_evidence(const IdemCall *call, const Word *word, const IdemAnswer *answer)
+{
+	IdemEvidence evidence = {0};
+
+	evidence.action = "resolve";
+	evidence.outcome = answer->outcome;
+	evidence.attempt = word->attempt != 0 ? word->attempt : call->row.attempt;
+	evidence.evidence = word->evidence;
+	evidence.response = word->response;
+	evidence.reason = word->force;
+	evidence.asked_at = word->asked_at;
+	idem_keep_evidence(&call->key, &evidence);
 }
 
 /* Put the key before a person, at once; the graver concern stays. */
@@ -306,7 +259,7 @@ outcome_argument(FunctionCallInfo fcinfo, int n, const char *other,
 }
 
 /*
- * complete(scope, key, token, outcome, response) -> claim_result
+ * complete(scope, key, token, outcome, response) -> send_result
  */
 PG_FUNCTION_INFO_V1(idem_complete_outside);
 Datum
@@ -333,7 +286,7 @@ idem_complete_outside(PG_FUNCTION_ARGS)
 		complete(&call, &word, &answer);
 	answer.token = word.token;
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
+	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
 }
 
 /*
@@ -491,7 +444,7 @@ attempt_argument(FunctionCallInfo fcinfo, int n, const IdemCall *call)
 
 /*
  * resolve(scope, key, outcome, evidence, response, force, attempt, asked_at)
- *		-> claim_result
+ *		-> send_result
  */
 PG_FUNCTION_INFO_V1(idem_resolve);
 Datum
@@ -518,8 +471,7 @@ idem_resolve(PG_FUNCTION_ARGS)
 	if (!idem_call_has_row(&call))
 		answer_without_row(&call, &word, &answer);
 	else if (resolve(&call, &word, &answer))
-		idem_keep_evidence(&call.key, "resolve", answer.outcome, word.evidence,
-						   word.response, word.force, word.asked_at);
+		keep_evidence(&call, &word, &answer);
 	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_answer_row(&call.key, &answer));
+	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
 }

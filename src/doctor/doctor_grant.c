@@ -100,7 +100,7 @@ idem_grant_admin(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	grant_functions("admin", role);
-	idem_execute("GRANT SELECT ON idem.change_log, idem.scope, idem.open_claims, idem.late_result, idem.evidence TO %s",
+	idem_execute("GRANT SELECT ON idem.change_log, idem.scope, idem.open_claims, idem.attempt, idem.late_result, idem.evidence TO %s",
 				 quote_identifier(role));
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -60,14 +60,15 @@ SELECT idem.create_scope('pairs', 'outside', '{}', lease => '1 hour', quiet => '
 -- idem.dispatch, answered like the others.
 CREATE PROCEDURE send(k text, INOUT answer text DEFAULT NULL) LANGUAGE plpgsql AS $$
 DECLARE
-	granted bool; outcome text; settled bool; reentrant bool; state text; attempt int; response jsonb;
-	dropped bool; detail text; seen timestamptz; finished timestamptz; lease timestamptz; retry timestamptz;
+	a idem.send_result;
 BEGIN
-	CALL idem.dispatch('pairs', k, 1, granted, outcome, settled, reentrant, state, attempt, response,
-		dropped, seen, finished, lease, retry, detail);
-	answer := concat_ws(' ', outcome, CASE WHEN granted THEN 'GRANTED' END, CASE WHEN settled THEN 'SETTLED' END, state, attempt, response);
+	CALL idem.dispatch('pairs', k, 1, a);
+	answer := concat_ws(' ', a.outcome, CASE WHEN a.granted THEN 'GRANTED' END, CASE WHEN a.settled THEN 'SETTLED' END, a.state, a.attempt, a.response);
 END $$;
 CREATE FUNCTION short(c idem.claim_result) RETURNS text LANGUAGE sql IMMUTABLE
+	RETURN concat_ws(' ', c.outcome, CASE WHEN c.granted THEN 'GRANTED' END, CASE WHEN c.settled THEN 'SETTLED' END,
+		CASE WHEN c.reentrant THEN 'REENTRANT' END, c.state, c.response);
+CREATE FUNCTION short(c idem.send_result) RETURNS text LANGUAGE sql IMMUTABLE
 	RETURN concat_ws(' ', c.outcome, CASE WHEN c.granted THEN 'GRANTED' END, CASE WHEN c.settled THEN 'SETTLED' END,
 		CASE WHEN c.reentrant THEN 'REENTRANT' END, c.state, 'token ' || c.token, c.attempt, c.response);
 
@@ -113,6 +114,7 @@ SELECT idem.fence('inside', '18991231-fenced', 'test');
 CREATE TABLE template_inside AS SELECT substr(key, 10) AS met, a.* FROM idem.anchor a;
 DELETE FROM idem.anchor;
 DELETE FROM idem.reservation;
+DELETE FROM idem.attempt;
 DELETE FROM idem.evidence;
 CREATE TABLE state (name text, n int GENERATED ALWAYS AS IDENTITY, inside bool DEFAULT false);
 INSERT INTO state (name) SELECT unnest('{unseen,expired,dispatched,released}'::text[]);
@@ -125,6 +127,7 @@ DECLARE
 	k text := to_char(date '1900-01-01' + nextval('day')::int, 'YYYYMMDD-') || 'x';
 BEGIN
 	DELETE FROM idem.reservation;
+	DELETE FROM idem.attempt;
 	DELETE FROM idem.anchor;
 	DELETE FROM idem.late_result;
 	DELETE FROM idem.evidence;

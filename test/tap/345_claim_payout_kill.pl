@@ -70,7 +70,7 @@ my $request = q{'{"amount": 88}'};
 my $token;
 my %step = (
 	reserve => sub { $token = ask("SELECT token FROM idem.reserve('payout', '$_[0]', $request)") },
-	dispatch => sub { (ask("CALL idem.dispatch('payout', '$_[0]', $token)") =~ /^t/) or die 'not granted' },
+	dispatch => sub { (ask("CALL idem.dispatch('payout', '$_[0]', $token)") =~ /^granted\|t/) or die 'not granted' },
 	send => sub { $sent{ $_[0] }++ },
 	unknown => sub { ask("SELECT idem.complete('payout', '$_[0]', $token, 'unknown')") },
 	due => sub { usleep(150_000); ask("SELECT idem.due('payout')") },
@@ -130,7 +130,7 @@ sub work
 	my ($settled, $mine) = split /\|/, ask("SELECT settled, token FROM idem.reserve('payout', '$key', $request)");
 
 	return if $settled eq 't' or ($mine // '') eq '';
-	return if ask("CALL idem.dispatch('payout', '$key', $mine)") !~ /^t/;
+	return if ask("CALL idem.dispatch('payout', '$key', $mine)") !~ /^granted\|t/;
 	$sent{$key}++;
 	ask("SELECT idem.complete('payout', '$key', $mine, 'succeeded', '{}')");
 }

@@ -25,7 +25,7 @@ $node->poll_query_until('postgres', q{SELECT sync_state = 'sync' FROM pg_stat_re
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION idem;
 	SELECT idem.create_scope('payout', 'outside', '{amount}', lease => '1 hour', quiet => '0');
-	CREATE FUNCTION reserve(k text) RETURNS idem.claim_result LANGUAGE sql
+	CREATE FUNCTION reserve(k text) RETURNS idem.send_result LANGUAGE sql
 		AS $$ SELECT idem.reserve('payout', k, '{"amount": 88}', nonce => 'n') $$});
 
 # Does a reservation wait for the standby?  Its receiver is stopped meanwhile.
@@ -80,8 +80,8 @@ foreach my $commit ('local', 'off')
 
 	is($ask->("SELECT outcome, token, reentrant FROM reserve('reserved-$commit')"), 'reserved|1|t',
 		"$commit: a reservation is its holder's");
-	like($ask->("CALL idem.dispatch('payout', 'reserved-$commit', 1)"), qr/^t\|granted/, "$commit: who goes on with it");
-	like($ask->("CALL idem.dispatch('payout', 'sent-$commit', 1)"), qr/^f\|in_progress/, "$commit: what was sent is not sent again");
+	like($ask->("CALL idem.dispatch('payout', 'reserved-$commit', 1)"), qr/^granted\|t/, "$commit: who goes on with it");
+	like($ask->("CALL idem.dispatch('payout', 'sent-$commit', 1)"), qr/^in_progress\|f/, "$commit: what was sent is not sent again");
 	is($ask->("SELECT outcome, response FROM reserve('answered-$commit')"), 'replayed|{"ref": 17}', "$commit: an answer is known");
 	is($ask->("SELECT outcome FROM reserve('fenced-$commit')"), 'fenced', "$commit: a fence holds");
 	is($ask->("SELECT outcome FROM idem.complete('payout', 'sent-$commit', 1, 'failed', '{}')"), 'failed',
