@@ -99,6 +99,7 @@ SELECT call, pg_temp.answer(call) FROM (VALUES
     ($$SELECT outcome FROM idem.complete('form out', repeat('x', 256), 1, 'failed')$$)) v (call);
 
 DELETE FROM idem.evidence;
+DELETE FROM idem.attempt USING idem.scope s WHERE scope = s.id AND s.name LIKE 'form %';
 DELETE FROM idem.reservation USING idem.scope s WHERE scope = s.id AND s.name LIKE 'form %';
 DELETE FROM idem.anchor USING idem.scope s WHERE scope = s.id AND s.name LIKE 'form %';
 DELETE FROM idem.scope WHERE name LIKE 'form %';
