@@ -25,13 +25,14 @@
 #	           kept in $IDEM_CACHE, by a digest of all sources and of the test,
 #	           so that a run which was interrupted goes on where it was
 #
-# The first four, unless told otherwise.  --test names a test, several if it is
-# said several times, --part K/N every Nth test from the Kth on; without it
-# valgrind and discard run a part on each core.  A server with assertions is in no
-# package: its source comes by "apt-get source", is built once with
-# USE_VALGRIND, and is kept in $IDEM_CACHE (see idem_cache in lib.sh).  That
-# needs a line for sources among apt's, or IDEM_PG_SOURCE, a folder with an
-# unpacked source of PostgreSQL.
+# The first four, unless told otherwise.  --test names a test; said several
+# times, several tests, in this order.  --part K/N takes every Nth test from the
+# Kth on; without it valgrind and discard run a part on each core.
+#
+# A server with assertions is in no package: its source comes by "apt-get
+# source", is built once with USE_VALGRIND, and is kept in $IDEM_CACHE (see
+# idem_cache in lib.sh).  That needs a line for sources among apt's, or
+# IDEM_PG_SOURCE, a folder with an unpacked source of PostgreSQL.
 #
 # A finding counts as ours if one of our files is named in it; others are
 # told.  The last line is "N findings, N tests failed"; the exit status is 1
@@ -55,7 +56,7 @@ main()
 		case $1 in
 			--calls)	calls=${2:?"--calls needs a number"}; shift ;;
 			--part)	part=${2:?"--part needs K/N"}; shift ;;
-			--test)	only="$only ${2:?"--test needs a name"} "; shift ;;
+			--test)	only="$only ${2:?"--test needs a name"}"; shift ;;
 			undefined | assert | valgrind | growth | discard)	wanted="$wanted $1" ;;
 			-h | --help)	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
 			*)	die "unknown: $1" ;;
@@ -63,10 +64,11 @@ main()
 		shift
 	done
 	idem_begin "$here"
-	# shellcheck disable=SC2046 # a list of names
-	regress_tests=$(of_part $(names "$here"/sql/*.sql))
+	# shellcheck disable=SC2046 # lists of names
+	regress_tests=$(of_part $(wanted_of $(names "$here"/sql/*.sql)))
 	# shellcheck disable=SC2046
-	isolation_tests=$(of_part $(names "$here"/test/isolation/specs/*.spec))
+	isolation_tests=$(of_part $(wanted_of $(names "$here"/test/isolation/specs/*.spec)))
+	[ -n "$regress_tests$isolation_tests$part" ] || die "no such test:$only"
 	for one in ${wanted:-undefined assert valgrind growth}; do
 		say "--- $one"
 		"run_$one"
@@ -84,15 +86,22 @@ names()
 	done
 }
 
-# Those of the names that are wanted and of the part.
+# Those of the names that are wanted, as they are wanted.
+wanted_of()
+{
+	[ -n "$only" ] || printf '%s ' "$@"
+	for name in $only; do
+		case " $* " in
+			*" $name "*)	printf '%s ' "$name" ;;
+		esac
+	done
+}
+
+# Those of the names that are of the part.
 of_part()
 {
 	n=0
 	for name in "$@"; do
-		case ${only:- $name } in
-			*" $name "*)	;;
-			*)	continue ;;
-		esac
 		n=$((n + 1))
 		[ -z "$part" ] || [ $(((n - ${part%/*}) % ${part#*/})) -eq 0 ] || continue
 		printf '%s ' "$name"
