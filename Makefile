@@ -30,7 +30,7 @@ ISOLATION = $(notdir $(basename $(call found,test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --load-extension=idem --inputdir=$(here)/test/isolation
 TAP_TESTS = 1
 PROVE_TESTS = $(call found,test/tap/*.pl)
-EXTRA_CLEAN = output_iso tmp_check tmp_check_iso log
+EXTRA_CLEAN = $(OBJS:.o=.d) output_iso tmp_check tmp_check_iso log
 
 # These bring what they need, also where there is no server to build for.
 own = demo test bench
@@ -51,10 +51,12 @@ endif
 
 include $(PGXS)
 
-# A room's parts change rarely and together: every object depends on every
-# header.
+# The compiler notes which headers an object was made from, for the next make;
+# clang, which makes the bitcode from the same source, is not asked again.
 BITCODE = $(OBJS:.o=.bc)
-$(OBJS) $(BITCODE): $(INCLUDES) Makefile
+override CFLAGS += -MMD -MP -MT $(@:.bc=.o) -MT $(@:.o=.bc)
+$(OBJS) $(BITCODE): Makefile
+-include $(OBJS:.o=.d)
 
 # out of tree, the folders of the objects have to be made
 ifdef VPATH
