@@ -472,14 +472,61 @@ idem_make()
 		SHLIB_LINK="${IDEM_LDFLAGS:-}" "$@"
 }
 
-# Build from nothing and install into the private server.
+# Build from nothing and install into the private server.  What was built from
+# the same sources for the same server is taken from the cache instead, unless
+# flags are given or the objects are wanted (IDEM_SAVE).
 idem_build()
 {
 	idem_forget "$root$("$pg_config" --pkglibdir)" \
 		"$root$("$pg_config" --sharedir)/extension"
+	idem_built_before "$1" && return
 	idem_make "$1" -s clean
 	idem_make "$1" -s -j "$(nproc 2>/dev/null || echo 1)" all &&
-		idem_make "$1" -s install
+		idem_make "$1" -s install || return 1
+	idem_keep_built "$1"
+}
+
+# The folder in the cache for these sources and this server, or none.
+idem_place_of_build()
+{
+	[ -z "${IDEM_CFLAGS:-}${IDEM_LDFLAGS:-}${IDEM_SAVE:-}" ] || return 1
+	command -v sha256sum >/dev/null || return 1
+	idem_cache
+	built=$cache/built/$(cd "$src" && {
+		"$pg_config"
+		"$compiler" --version
+		find src Makefile idem.control ! -name '*.o' ! -name '*.d' -type f -exec sha256sum {} + | sort -k 2
+	} 2>/dev/null | sha256sum | cut -c 1-32)
+}
+
+# Install what is in the cache: false if there is nothing.  $1 takes what the
+# compiler said then.
+idem_built_before()
+{
+	idem_place_of_build && [ -e "$built/done" ] || return 1
+	idem_step "$1" "installing what was built before" cp "$built/idem.so" \
+		"$root$("$pg_config" --pkglibdir)/"
+	idem_step "$1" "installing what was built before" cp "$built/idem.control" \
+		"$built"/idem--*.sql "$root$("$pg_config" --sharedir)/extension/"
+	cat "$built/log" >>"$1"
+	touch "$built"
+}
+
+# Keep what was built, of the last five builds.  A folder is there whole or not
+# at all, since another run may look.
+idem_keep_built()
+{
+	idem_place_of_build || return 0
+	(
+		mkdir -p "$cache/built" && kept=$(mktemp -d "$cache/built/new.XXXXXX") &&
+			chmod 755 "$kept" &&
+			cp "$src/idem.so" "$src/idem.control" "$src"/idem--*.sql "$kept/" &&
+			cp "$1" "$kept/log" && : >"$kept/done" &&
+			mv -T "$kept" "$built" || rm -rf "$kept"
+		# shellcheck disable=SC2012 # names of our own making
+		ls -dt "$cache"/built/* | tail -n +6 | xargs -r rm -rf
+	) 2>/dev/null
+	return 0
 }
 
 # An idem that the user has installed must not be seen.

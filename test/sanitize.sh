@@ -197,6 +197,7 @@ make_assert_server()
 			"$source/configure" -q --prefix="$prefix" --enable-cassert --enable-debug \
 				--with-icu --without-readline --without-zlib \
 				CPPFLAGS=-DUSE_VALGRIND CFLAGS='-Og -g' &&
+			own_folders &&
 			make -s -j "$(nproc)" -C src install && make -s -C contrib install
 	) >"$tmp/assert.log" 2>&1 || {
 		tail -n 20 "$tmp/assert.log" | sed 's/^/    /'
@@ -205,6 +206,18 @@ make_assert_server()
 	cp "$source/src/tools/valgrind.supp" "$prefix/"
 	rm -rf "$prefix/build"
 	: >"$prefix/done"
+}
+
+# A source with Debian's patches installs its modules into the folder of the
+# system's server, whatever prefix it is given: that one must not be touched.
+own_folders()
+{
+	printf 'include src/Makefile.global\nwhere:\n\t@echo $(pkglibdir)\n' >where.mk
+	case $(make -s -f where.mk where top_builddir=. subdir=.) in
+		"$prefix"/*)	return 0 ;;
+	esac
+	echo "this source does not install below $prefix: take one without a distribution's patches"
+	return 1
 }
 
 # ----------------------------------------------------------------------
