@@ -1,0 +1,92 @@
+# Where Citus has several nodes, each would grant a key once: claims are
+# refused there, and what was claimed or sent before is still served.
+#
+# Citus itself is not here.  A stand-in of the same name brings the two tables
+# that idem reads, in pg_catalog as Citus has them; it is put into the private
+# copy of the server and taken out again.  What Citus does after each change of
+# its nodes, an invalidation of pg_dist_node, is done by hand.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my ($share) = run_command([ 'pg_config', '--sharedir' ]);
+my $folder = "$share/extension";
+plan skip_all => 'Citus is installed, or the server is not a private copy'
+	if -e "$folder/citus.control" || !-w $folder || $folder =~ m{^/usr/};
+
+append_to_file("$folder/citus.control", "default_version = '1.0'\nrelocatable = false\n");
+append_to_file("$folder/citus--1.0.sql", <<'SQL');
+CREATE SCHEMA citus;
+CREATE TABLE citus.pg_dist_node (nodeid int PRIMARY KEY, groupid int NOT NULL, nodename text NOT NULL, noderole text NOT NULL);
+CREATE TABLE citus.pg_dist_local_group (groupid int PRIMARY KEY);
+ALTER TABLE citus.pg_dist_node SET SCHEMA pg_catalog;
+ALTER TABLE citus.pg_dist_local_group SET SCHEMA pg_catalog;
+INSERT INTO pg_catalog.pg_dist_local_group VALUES (0);
+SQL
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+
+sub ask
+{
+	return $node->safe_psql('postgres', $_[0]);
+}
+
+# SQLSTATE and message of a statement that has to fail
+sub refused
+{
+	my ($out, $err);
+	$node->psql('postgres', "\\set VERBOSITY verbose\n$_[0]", stdout => \$out, stderr => \$err);
+	return $err;
+}
+
+ask(q{
+	CREATE EXTENSION idem;
+	SELECT idem.create_scope('in', 'inside', '{}'), idem.create_scope('out', 'outside', '{}', quiet => '0');
+});
+is(ask(q{SELECT outcome FROM idem.claim('in', 'none')}), 'granted', 'granted without Citus');
+
+ask('CREATE EXTENSION citus');
+is(ask(q{SELECT outcome FROM idem.claim('in', 'empty')}), 'granted', 'granted where no node is listed');
+
+ask(q{INSERT INTO pg_dist_node VALUES (1, 0, 'here', 'primary'), (2, 0, 'replica', 'secondary')});
+is(ask(q{SELECT outcome FROM idem.claim('in', 'one')}), 'granted', 'granted where this is the only node');
+ask(q{SELECT idem.reserve('out', 'sent')});
+ask(q{CALL idem.dispatch('out', 'sent', 1)});
+
+# in a session that has asked before
+my $news = q{
+	SELECT outcome FROM idem.claim('in', 'two');
+	INSERT INTO pg_dist_node VALUES (3, 1, 'worker', 'primary');
+	ALTER TABLE pg_catalog.pg_dist_node SET (fillfactor = 90);
+	SELECT outcome FROM idem.claim('in', 'three');
+};
+like(refused($news), qr/0A000.*cannot be claimed on a Citus cluster.*HINT:.*unique key in a distributed table/s,
+	'refused from the moment another node is there');
+like(refused($_), qr/0A000/, "refused: $_")
+	for q{SELECT idem.claim('in', 'none')}, q{SELECT idem.claim_many('in', '{x,y}')}, q{SELECT idem.reserve('out', 'x')};
+
+# what is there is served
+is(ask(q{SELECT outcome FROM idem.lookup('in', 'two')}), 'replayed', 'an old claim is known');
+is(ask(q{SELECT outcome FROM idem.complete('out', 'sent', 1, 'succeeded', '{"id": 1}')}), 'succeeded',
+	'a payment under way gets its result');
+is(ask(q{SELECT outcome FROM idem.fence('out', 'sent', 'cancelled')}), 'replayed', 'and can be asked about');
+
+# seen from a worker
+ask(q{UPDATE pg_dist_local_group SET groupid = 1; DELETE FROM pg_dist_node WHERE groupid <> 1});
+is(ask(q{SELECT outcome FROM idem.claim('in', 'alone')}), 'granted', 'granted where the worker is the only node');
+ask(q{INSERT INTO pg_dist_node VALUES (1, 0, 'coordinator', 'primary')});
+like(refused(q{SELECT idem.claim('in', 'beside')}), qr/0A000/, 'refused on a worker');
+
+ask('DROP EXTENSION citus');
+is(ask(q{SELECT outcome FROM idem.claim('in', 'gone')}), 'granted', 'granted when Citus is gone');
+
+$node->stop;
+done_testing();
+
+END { unlink("$folder/citus.control", "$folder/citus--1.0.sql") if $node; }
