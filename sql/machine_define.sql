@@ -157,6 +157,27 @@ SELECT idem.define_machine('define_order', E'stateDiagram-v2\n[*] --> open\nopen
 RESET ROLE;
 ALTER TABLE orders OWNER TO regress_idem_maker;
 
+-- wound 13: a trigger that somebody made by hand gives no say in the machine, also
+-- where another machine guards the table in good order.
+GRANT CREATE, USAGE ON SCHEMA machine_define TO regress_idem_other;
+SET ROLE regress_idem_other;
+CREATE TABLE own (id int PRIMARY KEY, state text, kind text);
+SELECT FROM idem.define_machine('define_own', E'stateDiagram-v2\n[*] --> open\nopen --> [*]');
+SELECT idem.guard_states('own', 'state', 'define_own');
+CREATE TRIGGER mine AFTER INSERT OR UPDATE OR DELETE ON own FOR EACH ROW EXECUTE FUNCTION
+    idem.keep_states('idem=1', 'column=kind', 'machine=define_order', 'repeat=refuse', 'delete=never', 'history=false');
+ALTER TABLE own ENABLE ALWAYS TRIGGER mine;
+INSERT INTO own VALUES (1, 'open', 'open');
+UPDATE own SET kind = 'packed';
+INSERT INTO own VALUES (2, 'open', 'sent');
+SET ROLE regress_idem_maker;
+SELECT * FROM idem.define_machine('define_order', E'stateDiagram-v2\n[*] --> open\nopen --> packed : pack3\npacked --> sent : send [role regress_idem_ops]\nsent --> [*]', loosen => 'x', tighten => 'x');
+RESET ROLE;
+-- A name that would share its lock with another machine is none.
+SET ROLE regress_idem_other;
+SELECT FROM idem.define_machine('define_a0odzoa', E'stateDiagram-v2\n[*] --> open\nopen --> [*]');
+RESET ROLE;
+
 -- A role that is gone owns nothing any more: only a superuser can go on.
 UPDATE idem.machine SET owner = 'regress_idem_gone' WHERE name = 'define_order';
 SET ROLE regress_idem_maker;
@@ -164,7 +185,7 @@ SELECT idem.define_machine('define_order', E'stateDiagram-v2\n[*] --> open\nopen
 RESET ROLE;
 
 -- A diagram that somebody damaged, past all rights, is not guessed at.
-UPDATE idem.machine SET diagram = 'x' WHERE (name, version) = ('define_order', 3);
+UPDATE idem.machine SET diagram = 'x' WHERE (name, version) = ('define_order', 4);
 SELECT idem.machine_dot('define_order');
 UPDATE orders SET state = 'packed';
 SELECT idem.define_machine('define_order', E'stateDiagram-v2\n[*] --> open\nopen --> [*]', loosen => 'x', tighten => 'x');
@@ -184,4 +205,5 @@ RESET statement_timeout;
 
 DROP SCHEMA machine_define CASCADE;
 DELETE FROM idem.machine WHERE name LIKE 'define\_%';
+DROP OWNED BY regress_idem_other;
 DROP ROLE regress_idem_maker, regress_idem_other, regress_idem_ops;

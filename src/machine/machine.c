@@ -13,7 +13,9 @@
  * edge leads away from where the row now is.
  *
  * The rules cannot change under a transaction: the first judgement locks the
- * machine SHARE until the end of the transaction (machine_cache.c).
+ * machine SHARE until the end of the transaction (machine_cache.c).  A trigger
+ * made by hand, by somebody without a say in the machine, locks nothing
+ * (machine_consent.c): under it they can.
  *
  * Cost of a judgement: two look-ups of a name of a few bytes (of an OID for
  * an enum) and the test of one bit, however many edges there are.  An UPDATE
@@ -135,9 +137,28 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 }
 
 /*
- * The settings, with the machine locked until the end of the transaction.
- * Taking the lock may show that what was compiled before is out of date, even
- * which machine it is, so they are looked up again behind it.
+ * Does the guard count for its machine?  What hangs on a partition by
+ * inheritance was declared, or made by hand, on the table at the top.  A no is
+ * not remembered: a role may become a member of the owner's without a word to
+ * the table.
+ */
+static bool
+counts(IdemStatesGuard *guard, const IdemGuardCall *call)
+{
+	if (!guard->counts)
+		guard->counts = idem_machine_counts(guard->machine->name,
+											guard->machine->owner,
+											call->trigger->tgisclone ? guard->root :
+											RelationGetRelid(call->rel),
+											guard->column_name);
+	return guard->counts;
+}
+
+/*
+ * The settings, with the machine locked until the end of the transaction, if
+ * the guard counts for it.  Taking the lock may show that what was compiled
+ * before is out of date, even which machine it is, so they are looked up again
+ * behind it.
  */
 static IdemStatesGuard *
 settings_of(const IdemGuardCall *call)
@@ -148,7 +169,8 @@ settings_of(const IdemGuardCall *call)
 	{
 		const char *locked = guard->machine->name;
 
-		idem_machine_hold(guard->machine);
+		if (counts(guard, call))
+			idem_machine_hold(guard->machine);
 		guard = idem_guard_settings(call, compile_settings);
 		if (strcmp(guard->machine->name, locked) == 0)
 			guard->locked = idem_machine_lock_epoch();

@@ -25,6 +25,7 @@ typedef struct IdemMachine
 {
 	const char *name;
 	int			version;
+	char	   *owner;			/* role, by name */
 	Oid			table;			/* idem.machine, and the hash of the name: */
 	uint32		hash;			/* what the lock is on */
 	IdemDiagram diagram;
@@ -91,6 +92,7 @@ typedef struct IdemStatesGuard
 {
 	IdemMachine *machine;
 	uint64		locked;			/* epoch in which the machine was locked */
+	bool		counts;			/* for the machine: it is to be locked */
 	AttrNumber	column;
 	char	   *column_name;
 	Bitmapset  *key;			/* as idem_key_columns, without the column */
@@ -161,6 +163,12 @@ extern const IdemEdge *idem_machine_edge(const IdemMachine *machine, int from,
 extern void idem_machine_missing(const char *name, int version);
 extern void idem_machine_check_owner(const char *name,
 									 const IdemMachineRow *row);
+
+extern void idem_machine_check_lock(const char *name);
+
+/* machine_consent.c */
+extern bool idem_machine_counts(const char *machine, const char *owner,
+								Oid relid, const char *column);
 
 /* machine_diff.c */
 extern List *idem_machine_diff(const IdemDiagram *before,

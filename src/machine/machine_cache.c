@@ -3,15 +3,16 @@
  *		From a row of idem.machine to a machine that judges with one bit.
  *
  * Who sees which version is decided by a lock on the machine's name: a guard
- * holds it SHARE until the end of the transaction, define_machine takes it
- * EXCLUSIVE before it looks at rows.  Whoever gets the lock has absorbed the
+ * that counts (machine_consent.c) holds it SHARE until the end of the
+ * transaction, define_machine takes it EXCLUSIVE before it looks at rows.  Whoever gets the lock has absorbed the
  * invalidation of every earlier definition, and none can follow while it is
  * held.  So the newest version is read with a snapshot of its own, not the
  * transaction's: a transaction that began before a redefinition is judged by
  * it all the same, at every isolation level.
  *
- * Not promised: two names whose hashes are equal share a lock; they only
- * wait for each other.
+ * The lock is on a hash of the name.  A name whose hash is that of another
+ * machine is refused when it is first defined, or whoever computes such a name
+ * could lock the other machine by defining its own.
  */
 #include "postgres.h"
 
@@ -110,6 +111,37 @@ machine_attribute(HeapTuple tuple, int number, TupleDesc desc)
 	if (isnull)
 		elog(ERROR, "column %d of idem.machine is null", number);
 	return value;
+}
+
+/*
+ * 42710 if the name would share the lock of another machine.  Not seen is one
+ * whose first definition has not committed.
+ */
+void
+idem_machine_check_lock(const char *name)
+{
+	Relation	table = table_open(idem_machine_table(), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(table, InvalidOid, false, NULL, 0,
+										  NULL);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		char	   *other =
+			TextDatumGetCString(machine_attribute(tuple, Anum_machine_name,
+												  RelationGetDescr(table)));
+
+		if (name_hash(other) == name_hash(name) && strcmp(other, name) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 errmsg("state machine \"%s\" cannot be locked apart from state machine \"%s\"",
+							name, other),
+					 errdetail("The hashes of the two names are equal."),
+					 errhint("Choose another name.")));
+		pfree(other);
+	}
+	systable_endscan(scan);
+	table_close(table, AccessShareLock);
 }
 
 static void
@@ -260,6 +292,7 @@ idem_machine_load(const char *name, int version)
 	machine->table = idem_machine_table();
 	machine->hash = name_hash(name);
 	machine->version = row.version;
+	machine->owner = row.owner;
 	if (!idem_diagram_read(&machine->diagram, row.diagram, strlen(row.diagram)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),

@@ -324,16 +324,19 @@ settings_list(const StatesArguments *args)
 	return list;
 }
 
-/* The caller owns the machine, which from here on stays as it is. */
+/*
+ * The caller owns the machine, which from here on stays as it is.  No stranger
+ * comes as far as its lock.
+ */
 static IdemMachine *
 open_machine(const char *name)
 {
 	IdemMachineRow row;
 
-	idem_machine_lock(name, ShareLock);
 	if (!idem_machine_fetch(name, 0, &row))
 		idem_machine_missing(name, 0);
 	idem_machine_check_owner(name, &row);
+	idem_machine_lock(name, ShareLock);
 	return idem_machine_load(name, 0);
 }
 

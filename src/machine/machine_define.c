@@ -6,7 +6,8 @@
  * version is a new row.  Before it looks at rows it takes the machine's lock
  * EXCLUSIVE, which waits for every transaction that was judged by the old
  * version; what such a transaction left is then counted with a snapshot of
- * now.  Rows never lose the state they stand in, and lose a way out of it
+ * now.  While it waits, writers wait behind it: so a stranger is refused, and
+ * a text that is in force already answered, before the lock is asked for.  Rows never lose the state they stand in, and lose a way out of it
  * only for a reason that is kept.
  *
  * Whoever defined version 1 owns the machine.  The next needs a member of
@@ -19,7 +20,6 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -298,41 +298,6 @@ check_live_rows(const char *name, const IdemDiagram *diagram,
 	table_close(rel, NoLock);
 }
 
-/*
- * Was the guard put on by somebody who may say what the machine guards?  Any
- * role can create a trigger that names a machine, on a table of its own; that
- * gives it no say in what becomes of the machine.  A declaration by a role
- * that is gone counts.  Connected to SPI.
- *
- * SELECT ... FROM idem.change_log, by the table and the owner of the machine
- */
-static bool
-is_consented(Oid relid, const char *owner)
-{
-	Oid			types[2] = {OIDOID, NAMEOID};
-	Datum		values[2];
-	Relation	log = table_openrv(makeRangeVar("idem", "change_log", -1),
-								   AccessShareLock);
-	IdemIdentity saved;
-	bool		found;
-
-	values[0] = ObjectIdGetDatum(relid);
-	values[1] = DirectFunctionCall1(namein, CStringGetDatum(owner));
-	idem_become_declarer(log, &saved);
-	if (idem_execute_latest("SELECT FROM pg_catalog.pg_class c"
-							" WHERE c.oid = $1 AND pg_catalog.pg_has_role(c.relowner, $2, 'MEMBER')"
-							" UNION ALL SELECT FROM idem.change_log l"
-							" LEFT JOIN pg_catalog.pg_roles r ON r.rolname = l.role"
-							" WHERE l.relation = $1 AND l.kind = 'states' AND l.action = 'declared'"
-							" AND (r.oid IS NULL OR pg_catalog.pg_has_role(r.oid, $2, 'MEMBER'))",
-							2, types, values, NULL, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read idem.change_log");
-	found = SPI_processed > 0;
-	idem_restore_identity(&saved);
-	table_close(log, AccessShareLock);
-	return found;
-}
-
 /* Every table that the machine guards has to agree. */
 static void
 check_guarded(const char *name, const char *owner, const IdemDiagram *before,
@@ -349,7 +314,8 @@ check_guarded(const char *name, const char *owner, const IdemDiagram *before,
 
 		if (!object_ownercheck(RelationRelationId, guarded->relid, GetUserId()))
 		{
-			if (!is_consented(guarded->relid, owner))
+			if (!idem_machine_counts(name, owner, guarded->relid,
+									 guarded->column))
 				continue;
 			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE,
 						   get_rel_name(guarded->relid));
@@ -359,8 +325,11 @@ check_guarded(const char *name, const char *owner, const IdemDiagram *before,
 	}
 }
 
-/* Write the row, as the owner of idem.machine.  Connected to SPI. */
-static void
+/*
+ * Write the row, as the owner of idem.machine; false if the version is there
+ * already, written by somebody who was faster.  Connected to SPI.
+ */
+static bool
 insert_version(const char *name, int version, text *diagram,
 			   const char *owner, const char *loosen, const char *tighten)
 {
@@ -369,6 +338,7 @@ insert_version(const char *name, int version, text *diagram,
 	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
 	Relation	table = table_open(idem_machine_table(), RowExclusiveLock);
 	IdemIdentity saved;
+	bool		inserted;
 
 	values[0] = CStringGetTextDatum(name);
 	values[1] = Int32GetDatum(version);
@@ -381,15 +351,20 @@ insert_version(const char *name, int version, text *diagram,
 	idem_become_declarer(table, &saved);
 	if (SPI_execute_with_args("INSERT INTO idem.machine"
 							  " (name, version, diagram, owner, loosen, tighten)"
-							  " VALUES ($1, $2, $3, $4, $5, $6)",
+							  " VALUES ($1, $2, $3, $4, $5, $6)"
+							  " ON CONFLICT DO NOTHING",
 							  6, types, values, nulls, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write idem.machine");
+	inserted = SPI_processed == 1;
 	idem_restore_identity(&saved);
 	table_close(table, NoLock);
+	if (!inserted)
+		return false;
 	idem_log_change("declared", "machine", InvalidOid, name,
 					list_make1(psprintf("version=%d", version)),
 					loosen && tighten ? psprintf("%s; %s", loosen, tighten) :
 					loosen ? loosen : tighten);
+	return true;
 }
 
 static IdemChange *
@@ -402,12 +377,18 @@ make_change(IdemEffect effect, char *text)
 	return change;
 }
 
-/* The first version of a name: its definer is its owner. */
+/*
+ * The first version of a name: its definer is its owner.  NIL if somebody else
+ * was faster, for whose commit this waits.  The primary key decides; there is
+ * nothing to lock, since no guard can have been judged by the name before.
+ */
 static List *
 define_first(const char *name, text *source, const IdemDiagram *diagram)
 {
-	insert_version(name, 1, source, GetUserNameFromId(GetUserId(), false),
-				   NULL, NULL);
+	idem_machine_check_lock(name);
+	if (!insert_version(name, 1, source,
+						GetUserNameFromId(GetUserId(), false), NULL, NULL))
+		return NIL;
 	return list_make1(make_change(IDEM_NEUTRAL,
 								  psprintf("defined with %d states and %d edges",
 										   idem_state_count(diagram),
@@ -422,7 +403,6 @@ define_next(const char *name, text *source, const IdemDiagram *diagram,
 	IdemDiagram before;
 	List	   *changes;
 
-	idem_machine_check_owner(name, row);
 	if (!idem_diagram_read(&before, row->diagram, strlen(row->diagram)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
@@ -431,8 +411,53 @@ define_next(const char *name, text *source, const IdemDiagram *diagram,
 	changes = idem_machine_diff(&before, diagram);
 	check_loosening(name, changes, loosen);
 	check_guarded(name, row->owner, &before, changes, tighten != NULL);
-	insert_version(name, row->version + 1, source, row->owner, loosen, tighten);
+	if (!insert_version(name, row->version + 1, source, row->owner, loosen,
+						tighten))
+		elog(ERROR, "version %d of state machine \"%s\" is there already",
+			 row->version + 1, name);
 	return changes;
+}
+
+/* Is this the text of the version? */
+static bool
+is_text_of(const IdemMachineRow *row, text *source)
+{
+	return strlen(row->diagram) == VARSIZE_ANY_EXHDR(source) &&
+		memcmp(row->diagram, VARDATA_ANY(source), strlen(row->diagram)) == 0;
+}
+
+/*
+ * Define the first version or the next one, whose number *version becomes.
+ * Whoever waits for the lock stops every writer behind it, so only an owner
+ * who has something to change takes it.  The owner of a machine stays the
+ * same from version to version.  Connected to SPI.
+ */
+static List *
+define(const char *name, text *source, const IdemDiagram *diagram,
+	   const char *loosen, const char *tighten, int *version)
+{
+	IdemMachineRow row;
+
+	*version = 1;
+	while (!idem_machine_fetch(name, 0, &row))
+	{
+		List	   *changes = define_first(name, source, diagram);
+
+		if (changes != NIL)
+			return changes;
+	}
+	if (!is_text_of(&row, source))
+	{
+		idem_machine_check_owner(name, &row);
+		idem_machine_lock(name, ExclusiveLock);
+		if (!idem_machine_fetch(name, 0, &row))
+			idem_machine_missing(name, 0);
+	}
+	*version = row.version;
+	if (is_text_of(&row, source))
+		return list_make1(make_change(IDEM_NEUTRAL, "unchanged"));
+	(*version)++;
+	return define_next(name, source, diagram, &row, loosen, tighten);
 }
 
 static char *
@@ -478,12 +503,12 @@ idem_define_machine(PG_FUNCTION_ARGS)
 	char	   *tighten = idem_reason(fcinfo, 3, "tighten");
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext old;
-	IdemMachineRow row = {0};
 	IdemDiagram diagram;
 	IdemFault  *faults;
 	List	   *changes;
 	text	   *source;
 	int			count;
+	int			version;
 
 	PreventCommandIfReadOnly("idem.define_machine()");
 	InitMaterializedSRF(fcinfo, 0);
@@ -503,24 +528,13 @@ idem_define_machine(PG_FUNCTION_ARGS)
 		refuse_faults(name, faults, count);
 	check_roles(name, &diagram);
 
-	idem_machine_lock(name, ExclusiveLock);
 	SPI_connect();
 	old = MemoryContextSwitchTo(context);
-	if (!idem_machine_fetch(name, 0, &row))
-		changes = define_first(name, source, &diagram);
-	else if (strlen(row.diagram) == VARSIZE_ANY_EXHDR(source) &&
-			 memcmp(row.diagram, VARDATA_ANY(source), strlen(row.diagram)) == 0)
-	{
-		changes = list_make1(make_change(IDEM_NEUTRAL, "unchanged"));
-		row.version--;
-	}
-	else
-		changes = define_next(name, source, &diagram, &row,
-							  loosen, tighten);
+	changes = define(name, source, &diagram, loosen, tighten, &version);
 	MemoryContextSwitchTo(old);
 
 	/* in front of SPI_finish: statements of SPI leave us in its memory */
-	put_changes((ReturnSetInfo *) fcinfo->resultinfo, row.version + 1, changes);
+	put_changes((ReturnSetInfo *) fcinfo->resultinfo, version, changes);
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -80,12 +80,18 @@ check_declared(const IdemGuard *guard, Oid rows)
 
 /*
  * The machine must stay as it is until the rows are in: a redefinition counts
- * the rows that it can see.
+ * the rows that it can see.  That of a guard that does not count looks at none
+ * of its rows.
  */
 static char *
 check_attached(const IdemGuard *guard, Oid rows)
 {
-	idem_machine_lock(idem_guard_setting_required(guard, "machine"), ShareLock);
+	const char *name = idem_guard_setting_required(guard, "machine");
+	IdemMachine *machine = idem_machine_load(name, 0);
+
+	if (idem_machine_counts(name, machine->owner, guard->relid,
+							idem_guard_setting_required(guard, "column")))
+		idem_machine_hold(machine);
 	return check_declared(guard, rows);
 }
 

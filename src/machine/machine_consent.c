@@ -1,0 +1,97 @@
+/*
+ * machine_consent.c
+ *		Whose guards count for a machine.
+ *
+ * Any role can create a trigger that names a machine, on a table of its own,
+ * by hand: keep_states() has to be executable by PUBLIC, or an ordinary owner
+ * could not restore a dump.  Such a trigger judges its table like any other.
+ * But it gives nobody a say in what becomes of the machine, and it holds no
+ * lock on it, with which its owner could keep the machine from being defined
+ * anew, and by that stop every writer that waits behind the definition.
+ *
+ * A guard counts if its table belongs to a member of the role that owns the
+ * machine, or if guard_states put it there, as idem.change_log says: that asks
+ * for ownership of the machine.  What was declared counts until it is dropped,
+ * whoever owns the table since, and whatever became of the role that did it.
+ *
+ * Not promised: a trigger made by hand begins to count when its table is given
+ * to a member, or its owner becomes one; transactions that are under way then
+ * do not hold the machine yet.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "nodes/makefuncs.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "base/declare.h"
+#include "base/latest.h"
+#include "machine/machine.h"
+
+/* Does the table belong to a member of the role? */
+static bool
+is_table_of_member(Oid relid, Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return OidIsValid(role) && is_member_of_role(owner, role);
+}
+
+/*
+ * Is there a declaration of this guard?
+ *
+ * SELECT FROM idem.change_log, by table, column and machine
+ */
+static bool
+is_declared(Oid relid, const char *column, const char *machine)
+{
+	Oid			types[3] = {OIDOID, TEXTOID, TEXTOID};
+	Datum		values[3];
+	Relation	log = table_openrv(makeRangeVar("idem", "change_log", -1),
+								   AccessShareLock);
+	IdemIdentity saved;
+	bool		found;
+
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = CStringGetTextDatum(psprintf("column=%s", column));
+	values[2] = CStringGetTextDatum(psprintf("machine=%s", machine));
+	SPI_connect();
+	idem_become_declarer(log, &saved);
+	if (idem_execute_latest("SELECT FROM idem.change_log l"
+							" WHERE l.relation = $1 AND l.kind = 'states' AND l.action = 'declared'"
+							" AND l.arguments @> ARRAY[$2, $3]",
+							3, types, values, NULL, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read idem.change_log");
+	found = SPI_processed > 0;
+	idem_restore_identity(&saved);
+	SPI_finish();
+	table_close(log, AccessShareLock);
+	return found;
+}
+
+/*
+ * Does the guard of a column count for its machine?  owner is the name of the
+ * role that owns the machine, which may be gone.  Locks nothing for longer
+ * than the look.
+ */
+bool
+idem_machine_counts(const char *machine, const char *owner, Oid relid,
+					const char *column)
+{
+	Oid			role = get_role_oid(owner, true);
+
+	return is_table_of_member(relid, role) ||
+		is_declared(relid, column, machine);
+}
