@@ -78,9 +78,11 @@ SELECT c.oid::regclass, p.privilege FROM pg_temp.member_relation c,
 SELECT c.oid::regclass FROM pg_temp.member_relation c
     WHERE CASE WHEN c.relkind = 'S' THEN has_sequence_privilege('public', c.oid, 'USAGE, UPDATE') END;
 
--- Every table of ours is dumped, with its sequences.
+-- There is no sequence: what moves one changes the lastval() of the application.
+SELECT c.oid::regclass FROM pg_temp.member_relation c WHERE c.relkind = 'S';
+-- Every table of ours is dumped.
 SELECT c.oid::regclass FROM pg_temp.member_relation c
-    WHERE c.relkind IN ('r', 'p', 'S')
+    WHERE c.relkind IN ('r', 'p')
           AND NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'idem' AND c.oid = ANY (e.extconfig));
 -- None is lost in a crash, and none is partitioned: a dump could not restore it.
 SELECT c.oid::regclass FROM pg_temp.member_relation c
