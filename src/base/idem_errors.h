@@ -33,5 +33,7 @@
 #define ERRCODE_IDEM_STALE_TOKEN				MAKE_SQLSTATE('5','5','I','0','1')
 #define ERRCODE_IDEM_CLAIM_NOT_OPEN				MAKE_SQLSTATE('5','5','I','0','2')
 #define ERRCODE_IDEM_INVALID_KEY				MAKE_SQLSTATE('2','2','I','0','1')
+/* 40003: the server's own condition, which it never raises itself */
+#define ERRCODE_IDEM_DISPATCH_NOT_CONFIRMED		ERRCODE_T_R_STATEMENT_COMPLETION_UNKNOWN
 
 #endif							/* IDEM_ERRORS_H */

@@ -17,6 +17,9 @@
  *
  * A fingerprint that differs is reported before anything else is looked at.
  *
+ * What a caller is told to act on is on disk and with the standbys that are
+ * required: see vouch(), which every answer passes, and base/durable.c.
+ *
  * Not promised: which of several rivals wins; that a key reported in progress
  * still is so when the caller reads it.
  *
@@ -29,7 +32,6 @@
 #include "access/subtrans.h"
 #include "access/transam.h"
 #include "access/xact.h"
-#include "access/xlog.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -41,6 +43,13 @@
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "claim/claim_outside.h"
+
+/*
+ * How long an answer waits for the standbys that have to confirm a commit of
+ * another session, in milliseconds; longer than it takes them when all is
+ * well.
+ */
+#define STANDBYS_WAIT_MS		1000
 
 static void
 set_string(Datum *values, bool *nulls, int column, const char *value)
@@ -70,11 +79,47 @@ set_time(Datum *values, bool *nulls, int column, TimestampTz value)
 	set_value(values, nulls, column, TimestampTzGetDatum(value), value != 0);
 }
 
+/*
+ * Take back what the answer says of a commit that the standbys may not have.
+ * Of our own only that the message may be acknowledged: what this call did it
+ * has done.
+ */
+static void
+withhold(IdemAnswer *answer)
+{
+	answer->settled = false;
+	answer->detail = "the standbys that are required have not confirmed it";
+	if (answer->commit.kind == IDEM_COMMIT_OURS)
+		return;
+	answer->outcome = "in_progress";
+	answer->reentrant = false;
+	answer->token = 0;
+	answer->has_response = false;
+	answer->response_dropped = false;
+}
+
+/*
+ * The one place that every answer passes which lets the caller act: settled,
+ * granted, or a token given again.  What it rests on is on disk, and with the
+ * standbys that are required, or the answer does not say so.  A grant rests on
+ * a commit that is still to come; idem.dispatch looks again after it.
+ */
+static void
+vouch(const IdemKey *key, IdemAnswer *answer)
+{
+	if (answer->granted && key->scope->outside)
+		idem_flush_effect();
+	if ((answer->settled || (answer->reentrant && answer->token != 0)) &&
+		!idem_commit_is_durable(&answer->commit, 0, STANDBYS_WAIT_MS))
+		withhold(answer);
+}
+
 /* The answer as the columns of idem.claim_result. */
 void
-idem_claim_values(const IdemKey *key, const IdemAnswer *answer,
+idem_claim_values(const IdemKey *key, IdemAnswer *answer,
 				  Datum *values, bool *nulls)
 {
+	vouch(key, answer);
 	set_string(values, nulls, RESULT_OUTCOME, answer->outcome);
 	set_value(values, nulls, RESULT_GRANTED, BoolGetDatum(answer->granted), true);
 	set_value(values, nulls, RESULT_SETTLED, BoolGetDatum(answer->settled), true);
@@ -92,7 +137,7 @@ idem_claim_values(const IdemKey *key, const IdemAnswer *answer,
 
 /* The answer as the columns of idem.send_result. */
 void
-idem_send_values(const IdemKey *key, const IdemAnswer *answer,
+idem_send_values(const IdemKey *key, IdemAnswer *answer,
 				 Datum *values, bool *nulls)
 {
 	idem_claim_values(key, answer, values, nulls);
@@ -132,7 +177,7 @@ form_row(Oid type, int columns, Datum *values, bool *nulls)
 
 /* The answer as a row of idem.claim_result. */
 Datum
-idem_claim_row(const IdemKey *key, const IdemAnswer *answer)
+idem_claim_row(const IdemKey *key, IdemAnswer *answer)
 {
 	Datum		values[CLAIM_RESULT_COLUMNS];
 	bool		nulls[CLAIM_RESULT_COLUMNS];
@@ -144,7 +189,7 @@ idem_claim_row(const IdemKey *key, const IdemAnswer *answer)
 
 /* The answer as a row of idem.send_result. */
 Datum
-idem_send_row(const IdemKey *key, const IdemAnswer *answer)
+idem_send_row(const IdemKey *key, IdemAnswer *answer)
 {
 	Datum		values[SEND_RESULT_COLUMNS];
 	bool		nulls[SEND_RESULT_COLUMNS];
@@ -210,29 +255,13 @@ idem_rival_detail(TransactionId rival)
 	return "held by a transaction that has just ended";
 }
 
-/*
- * Who is told that a key is settled forgets its message, so the commit that
- * settled it has to be on disk, whatever synchronous_commit its session had.
- * The hint is only set when it is.
- */
-static void
-flush_anchor(const IdemFound *found)
-{
-	HeapTupleHeader header = found->tuple->t_data;
-
-	/* we wrote the row over the one that was committed: ours came later */
-	if (found->written)
-		XLogFlush(XactLastRecEnd);
-	else if (!HeapTupleHeaderXminCommitted(header))
-		XLogFlush(TransactionIdGetCommitLSN(HeapTupleHeaderGetXmin(header)));
-}
-
 /* What is known of a held key: state, response, times. */
 void
 idem_anchor_describe(const IdemFound *found, IdemAnswer *answer)
 {
 	char		state = DatumGetChar(found->values[Anum_anchor_state - 1]);
 
+	answer->commit = found->commit;
 	answer->first_seen =
 		DatumGetTimestampTz(found->values[Anum_anchor_first_seen - 1]);
 	answer->state = state == IDEM_STATE_SUCCEEDED ||
@@ -261,7 +290,6 @@ idem_anchor_describe(const IdemFound *found, IdemAnswer *answer)
 			answer->outcome = "duplicate";
 			break;
 		case IDEM_HELD_COMMITTED:
-			flush_anchor(found);
 			answer->outcome = "replayed";
 			answer->settled = true;
 			break;
@@ -294,10 +322,11 @@ answer_held(const IdemKey *key, const IdemFound *found, Jsonb *request,
 
 /* A key that is too old to be known: never run again, so it is settled. */
 void
-idem_answer_expired(IdemAnswer *answer)
+idem_answer_expired(const IdemKey *key, IdemAnswer *answer)
 {
 	answer->outcome = "expired";
 	answer->settled = true;
+	(void) idem_scope_horizon(key->scope, &answer->commit);
 	answer->detail = "the key's own time lies before the horizon of the scope";
 }
 
@@ -358,7 +387,7 @@ idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 			answer_held(key, &found, request, answer);
 			break;
 		case TAKEN_EXPIRED:
-			idem_answer_expired(answer);
+			idem_answer_expired(key, answer);
 			break;
 	}
 }
@@ -489,7 +518,7 @@ idem_lookup(PG_FUNCTION_ARGS)
 		if (IsolationIsSerializable())
 			(void) idem_anchor_read(&call.table, &call.key, found);
 		if (idem_key_judge(&call.key))
-			idem_answer_expired(&answer);
+			idem_answer_expired(&call.key, &answer);
 		else
 			answer.outcome = "unseen";
 	}

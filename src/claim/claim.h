@@ -33,6 +33,8 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "base/durable.h"
+
 #define IDEM_KEY_BYTES_MAX			255
 #define IDEM_KEY_PARTS_MAX			64	/* each takes 4 bytes at least */
 #define IDEM_SCOPE_NAME_BYTES_MAX	(NAMEDATALEN - 1)
@@ -161,6 +163,7 @@ typedef struct IdemFound
 	IdemHeld	held;
 	bool		written;		/* the row as it is was written by us */
 	TransactionId rival;		/* of IDEM_HELD_RIVAL */
+	IdemCommit	commit;			/* that wrote the row, if it is committed */
 	HeapTuple	tuple;			/* a copy; toast pointers not followed */
 	Datum		values[Natts_reservation];
 	bool		nulls[Natts_reservation];
@@ -195,6 +198,7 @@ typedef struct IdemAnswer
 	bool		has_settled_amount;
 	ArrayType  *marks;			/* NULL: none */
 	const char *detail;
+	IdemCommit	commit;			/* what the answer rests on */
 } IdemAnswer;
 
 /*
@@ -235,13 +239,13 @@ extern void idem_claim_key_read(const IdemScope *scope, text *text, IdemKey *key
 extern void idem_scope_check_inside(const IdemScope *scope);
 extern void idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 						   IdemAnswer *answer);
-extern void idem_answer_expired(IdemAnswer *answer);
-extern void idem_claim_values(const IdemKey *key, const IdemAnswer *answer,
+extern void idem_answer_expired(const IdemKey *key, IdemAnswer *answer);
+extern void idem_claim_values(const IdemKey *key, IdemAnswer *answer,
 							  Datum *values, bool *nulls);
-extern void idem_send_values(const IdemKey *key, const IdemAnswer *answer,
+extern void idem_send_values(const IdemKey *key, IdemAnswer *answer,
 							 Datum *values, bool *nulls);
-extern Datum idem_claim_row(const IdemKey *key, const IdemAnswer *answer);
-extern Datum idem_send_row(const IdemKey *key, const IdemAnswer *answer);
+extern Datum idem_claim_row(const IdemKey *key, IdemAnswer *answer);
+extern Datum idem_send_row(const IdemKey *key, IdemAnswer *answer);
 extern void idem_anchor_describe(const IdemFound *found, IdemAnswer *answer);
 extern const char *idem_rival_detail(TransactionId rival);
 
@@ -282,7 +286,8 @@ extern const IdemScope *idem_scope_get(text *name);
 extern const IdemScope *idem_scope_open(text *name, LOCKMODE lockmode,
 										IdemAnchor *keys);
 extern void idem_scope_check_here(const IdemScope *scope);
-extern TimestampTz idem_scope_horizon(const IdemScope *scope);
+extern TimestampTz idem_scope_horizon(const IdemScope *scope,
+									  IdemCommit *commit);
 
 /* claim_sha256.c */
 extern void idem_digest16(const void *data, size_t len, uint8 *digest);

@@ -213,6 +213,10 @@ keep_row(IdemAnchor *anchor, const IdemKey *key, TupleTableSlot *slot,
 	text	   *stored;
 
 	found->held = held;
+	if (held == IDEM_HELD_COMMITTED)
+		idem_commit_of(slot, &found->commit);
+	else
+		memset(&found->commit, 0, sizeof(IdemCommit));
 	found->tuple = ExecCopySlotHeapTuple(slot);
 	heap_deform_tuple(found->tuple, RelationGetDescr(anchor->table),
 					  found->values, found->nulls);

@@ -9,6 +9,11 @@
  * commonest way to pay twice, cannot be written.  The first dispatch of the
  * newest token is granted, once; no later one is, whoever asks.
  *
+ * The server gives up the wait for a standby with a warning when the statement
+ * is cancelled or its time is over, and goes on.  So after the commit it is
+ * asked what the standbys have confirmed: granted if they have this commit,
+ * else 40003, and the key stays dispatched.
+ *
  * These calls wait for the row: its lock is held for the length of one short
  * transaction.  What they decide on is the newest committed version.
  */
@@ -23,6 +28,7 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/idem_errors.h"
 #include "claim/claim_outside.h"
 
 /* Columns of idem.send_result that the caller of dispatch gives, not gets. */
@@ -107,7 +113,7 @@ dispatch(IdemCall *call, int64 token, IdemAnswer *answer)
 /* The row that CALL shows. */
 static Datum
 dispatch_row(FunctionCallInfo fcinfo, const IdemKey *key,
-			 const IdemAnswer *answer)
+			 IdemAnswer *answer)
 {
 	Datum		values[SEND_RESULT_COLUMNS];
 	bool		nulls[SEND_RESULT_COLUMNS];
@@ -133,7 +139,7 @@ dispatch_row(FunctionCallInfo fcinfo, const IdemKey *key,
 /* The same as one column. */
 static Datum
 dispatch_answer_row(FunctionCallInfo fcinfo, const IdemKey *key,
-					const IdemAnswer *answer)
+					IdemAnswer *answer)
 {
 	Datum		value = idem_send_row(key, answer);
 	bool		isnull = false;
@@ -160,6 +166,19 @@ refuse_channel(const IdemCall *call)
 			 errhint("Leave \"channel\" out.")));
 }
 
+/* 40003 unless the standbys that are required have the commit. */
+static void
+check_confirmed(const char *scope, const char *key)
+{
+	if (!idem_flush_confirmed(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_DISPATCH_NOT_CONFIRMED),
+				 errmsg("dispatch of key \"%s\" in scope \"%s\" is not confirmed by the standbys",
+						key, scope),
+				 errdetail("It is committed here, and may be unknown to a standby that is promoted."),
+				 errhint("Do not send. The key stays dispatched: inquire, then call idem.resolve.")));
+}
+
 /*
  * Dispatch and commit.  The answer is formed, with nothing in it that points
  * into a table, before the commit, in the caller's memory, and given after it.
@@ -167,13 +186,15 @@ refuse_channel(const IdemCall *call)
 static Datum
 dispatch_and_commit(FunctionCallInfo fcinfo, bool has_channel,
 					Datum (*form) (FunctionCallInfo fcinfo, const IdemKey *key,
-								   const IdemAnswer *answer))
+								   IdemAnswer *answer))
 {
 	MemoryContext caller = CurrentMemoryContext;
 	IdemAnswer	answer = {0};
 	IdemCall	call;
 	int64		token;
 	Datum		row;
+	char	   *scope;
+	char	   *key;
 
 	check_may_commit(fcinfo);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
@@ -185,8 +206,12 @@ dispatch_and_commit(FunctionCallInfo fcinfo, bool has_channel,
 	idem_anchor_close(&call.table);
 	MemoryContextSwitchTo(caller);
 	row = form(fcinfo, &call.key, &answer);
+	scope = pstrdup(call.key.scope->name);
+	key = text_to_cstring(call.key.text);
 	PopActiveSnapshot();
 	SPI_commit();
+	if (answer.granted)
+		check_confirmed(scope, key);
 	SPI_finish();
 	return row;
 }

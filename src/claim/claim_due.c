@@ -133,6 +133,7 @@ put_row(ReturnSetInfo *result, IdemCall *call, HeapTuple tuple, TupleDesc desc)
 	memcpy(row->found.values, columns, sizeof(row->found.values));
 	memcpy(row->found.nulls, column_nulls, sizeof(row->found.nulls));
 	row->found.held = IDEM_HELD_COMMITTED;
+	memset(&row->found.commit, 0, sizeof(IdemCommit));	/* ours covers it */
 	idem_reservation_decode(row);
 	call->key.text = DatumGetTextPP(columns[Anum_anchor_key - 1]);
 	idem_reservation_describe(call, &answer);

@@ -116,13 +116,14 @@ fence_outside(IdemCall *call, const char *reason, IdemAnswer *answer)
 		answer->outcome = "fenced";
 		answer->state = "fenced";
 		answer->settled = true;
+		answer->commit.kind = IDEM_COMMIT_OURS;
 		answer->first_seen = call->now;
 		answer->finished_at = call->now;
 	}
 	else if (call->row.found.held == IDEM_HELD_NOT)
 	{
 		/* too old to be known: it may have run, and never will again */
-		idem_answer_expired(answer);
+		idem_answer_expired(&call->key, answer);
 		return;
 	}
 	else if (!idem_call_lock(call, false))
@@ -158,7 +159,7 @@ fence_inside(IdemAnchor *anchor, IdemKey *key, const char *reason,
 		}
 		if (idem_key_judge(key))
 		{
-			idem_answer_expired(answer);
+			idem_answer_expired(key, answer);
 			return;
 		}
 		answer->first_seen = GetCurrentTimestamp();
@@ -170,6 +171,7 @@ fence_inside(IdemAnchor *anchor, IdemKey *key, const char *reason,
 	answer->outcome = "fenced";
 	answer->state = "fenced";
 	answer->settled = true;
+	answer->commit.kind = IDEM_COMMIT_OURS;
 	idem_flush();
 	keep_reason(key, reason, answer);
 }

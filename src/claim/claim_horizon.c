@@ -190,7 +190,7 @@ bool
 idem_key_expired(const IdemKey *key)
 {
 	return key->scope->key_time != IDEM_TIME_NONE &&
-		key->time < idem_scope_horizon(key->scope);
+		key->time < idem_scope_horizon(key->scope, NULL);
 }
 
 /*

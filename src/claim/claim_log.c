@@ -22,6 +22,8 @@
  * owner of the table: what a database administrator has added to the table,
  * such as an index, is served.
  *
+ * What is kept here is what somebody was told, so the commit is flushed.
+ *
  * Locks: ROW EXCLUSIVE on the log; the key in it, for evidence and late
  * results, until the transaction ends.  Two calls for one key take turns.
  */
@@ -195,6 +197,7 @@ insert_row(LogRow *row)
 	ExecDropSingleTupleTableSlot(slot);
 	FreeExecutorState(estate);
 	table_close(row->log, NoLock);
+	idem_flush();
 }
 
 /*

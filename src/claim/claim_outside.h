@@ -9,7 +9,6 @@
  *		claim_fence.c		fence: what has not run will never run
  *		claim_due.c			what somebody has to look at now
  *		claim_log.c			attempts, evidence and late results
- *		claim_flush.c		no word is given before it is on disk
  */
 #ifndef IDEM_CLAIM_OUTSIDE_H
 #define IDEM_CLAIM_OUTSIDE_H
@@ -134,9 +133,5 @@ extern void idem_keep_attempt(const IdemCall *call,
 							  const IdemAttempt *attempt);
 extern void idem_read_attempt(const IdemKey *key, int32 number,
 							  IdemAttempt *attempt);
-
-/* claim_flush.c */
-extern void idem_flush(void);
-extern void idem_flush_reservation(void);
 
 #endif							/* IDEM_CLAIM_OUTSIDE_H */

@@ -316,8 +316,8 @@ CREATE PROCEDURE idem.dispatch(
 COMMENT ON PROCEDURE idem.dispatch(text, text, bigint, text, boolean, boolean, boolean, text, jsonb, boolean, text[], timestamptz, text, integer, text, text, date, date, timestamptz, timestamptz, timestamptz, timestamptz, numeric, text[]) IS
     'marks a reserved key as sent, commits, and only then answers: CALL idem.dispatch(scope, key, token).
 Out: a row, the columns of idem.send_result without key and token. granted true, outcome granted: the first dispatch of the newest token; send now, once. granted false: do not send; outcome in_progress or unknown (sent before), replayed, fenced, late.
-Errors: 25001 in a transaction block or function; 55I01 token never issued; 55I02 key never reserved; 22023 a channel, where the scope names none; others as reserve.
-Locks: ROW EXCLUSIVE on idem.reservation and idem.attempt; the row, for which it waits.';
+Errors: 25001 in a transaction block or function; 40003 the standbys that are required have not confirmed it: do not send, the key stays dispatched; 55I01 token never issued; 55I02 key never reserved; 22023 a channel, where the scope names none; others as reserve.
+Locks: ROW EXCLUSIVE on idem.reservation and idem.attempt; the row, for which it waits. Waits for the standbys, whatever synchronous_commit says.';
 REVOKE ALL ON PROCEDURE idem.dispatch(text, text, bigint, text, boolean, boolean, boolean, text, jsonb, boolean, text[], timestamptz, text, integer, text, text, date, date, timestamptz, timestamptz, timestamptz, timestamptz, numeric, text[]) FROM PUBLIC;
 
 -- The same for PL/pgSQL, whose CALL wants a variable for every column of an

@@ -216,6 +216,7 @@ idem_reservation_insert(IdemCall *call, bytea *fingerprint, Jsonb *request)
 	encode(&call->row, values, nulls);
 	if (!idem_anchor_insert_row(&call->table, &call->key, values, nulls))
 		return false;
+	call->row.found.commit.kind = IDEM_COMMIT_OURS;
 	idem_flush();
 	return true;
 }
@@ -233,6 +234,7 @@ idem_reservation_update(IdemCall *call)
 	memcpy(nulls, row->found.nulls, sizeof(nulls));
 	encode(row, values, nulls);
 	idem_anchor_update_row(&call->table, &row->found, values, nulls);
+	row->found.commit.kind = IDEM_COMMIT_OURS;
 }
 
 /* Write call->row over the row that is locked: the world will act on it. */
@@ -383,9 +385,10 @@ idem_reservation_describe(const IdemCall *call, IdemAnswer *answer)
 
 	if (row->found.held == IDEM_HELD_NOT)
 	{
-		idem_answer_expired(answer);
+		idem_answer_expired(&call->key, answer);
 		return;
 	}
+	answer->commit = row->found.commit;
 	answer->first_seen =
 		DatumGetTimestampTz(row->found.values[Anum_anchor_first_seen - 1]);
 	answer->state = idem_reservation_state(row);

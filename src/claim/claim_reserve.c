@@ -136,7 +136,6 @@ reserve_again(IdemCall *call, text *nonce, int64 lease, IdemAnswer *answer)
 		call->row.token--;
 	idem_reservation_write(call);
 	idem_taken_note(&call->key.digest);
-	idem_flush_reservation();
 	answer_reserved(call, mine, answer);
 	return true;
 }
@@ -189,7 +188,7 @@ reserve_known(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 {
 	if (call->row.found.held == IDEM_HELD_NOT)
 	{
-		idem_answer_expired(answer);
+		idem_answer_expired(&call->key, answer);
 		return;
 	}
 	idem_anchor_check_visible(&call->table, &call->key, &call->row.found);
@@ -230,7 +229,6 @@ idem_reserve(PG_FUNCTION_ARGS)
 		idem_duration("lease", PG_GETARG_INTERVAL_P(4), false);
 	if (reserve_new(&call, request, nonce, lease))
 	{
-		idem_flush_reservation();
 		answer.first_seen = call.now;
 		answer.outcome = "reserved";
 		answer.state = "reserved";

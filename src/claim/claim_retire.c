@@ -189,7 +189,7 @@ static uint64
 remove_keys(Retirement *retirement, Relation rel)
 {
 	TimestampTz before = DatumGetTimestampTz(retirement->values[BEFORE]);
-	TimestampTz horizon = idem_scope_horizon(retirement->scope);
+	TimestampTz horizon = idem_scope_horizon(retirement->scope, NULL);
 
 	set(retirement, BEFORE, TimestampTzGetDatum(Max(before, horizon)));
 	(void) run(retirement, rel, horizon_sql);
@@ -256,7 +256,7 @@ idem_retire(PG_FUNCTION_ARGS)
 					  drop_outside_sql : drop_inside_sql);
 	if (has(&retirement, BEFORE))
 		removed = remove_keys(&retirement, rel);
-	horizon = idem_scope_horizon(retirement.scope);
+	horizon = idem_scope_horizon(retirement.scope, NULL);
 	if (dropped > 0 || removed > 0)
 		idem_log_change("retired", "scope", InvalidOid, retirement.scope->name,
 						list_make2(psprintf("dropped=" UINT64_FORMAT, dropped),

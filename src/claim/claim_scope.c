@@ -21,6 +21,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "catalog/pg_am.h"
@@ -453,10 +454,11 @@ idem_scope_check_here(const IdemScope *scope)
 /*
  * The horizon of the scope as it is committed now, or changed in this
  * transaction; before all times if it has never moved.  Not from what the
- * session remembers, and leaves that alone.  42704 if the scope is gone.
+ * session remembers, and leaves that alone.  If commit is not NULL it gets the
+ * commit that said so.  42704 if the scope is gone.
  */
 TimestampTz
-idem_scope_horizon(const IdemScope *scope)
+idem_scope_horizon(const IdemScope *scope, IdemCommit *commit)
 {
 	Relation	rel = table_open(scope_relid, AccessShareLock);
 	SysScanDesc scan = begin_scope_scan(rel, cstring_to_text(scope->name));
@@ -471,6 +473,8 @@ idem_scope_horizon(const IdemScope *scope)
 						 &isnull);
 	if (!isnull)
 		horizon = DatumGetTimestampTz(value);
+	if (commit != NULL)
+		idem_commit_of(scan->slot, commit);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return horizon;

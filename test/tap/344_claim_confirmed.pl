@@ -1,0 +1,113 @@
+# idem.dispatch vouches for the standbys (wound 1), and so does every answer that
+# lets a caller act on the commit of another session. (C 84)
+#
+# The server ends the wait for a synchronous standby with a warning when the
+# statement is cancelled, its time is over, or the standby's name is dropped by a
+# reload, and then goes on. Here the standby is stopped, each of these is done in
+# the middle of a dispatch, and the dispatch must not be granted: for the standby,
+# promoted, has the payment reserved and lets another worker send it. The mirror
+# is a dispatch while all is well, which is not granted again.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init(allows_streaming => 1);
+$node->append_conf('postgresql.conf', 'max_prepared_transactions = 5');
+$node->start;
+$node->backup('copy');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'copy', has_streaming => 1);
+$standby->start;
+
+sub ask
+{
+	return $node->safe_psql('postgres', $_[0]);
+}
+
+# The names of the standbys that are required, known to every later session.
+sub require_standbys
+{
+	my ($names) = @_;
+
+	$node->append_conf('postgresql.conf', "synchronous_standby_names = '$names'");
+	$node->reload;
+	$node->poll_query_until('postgres', "SELECT current_setting('synchronous_standby_names') = '$names'") or die 'no reload';
+}
+
+# One statement in a session of its own: its row, its SQLSTATE, or nothing.
+# $meanwhile is called with the backend's process id as soon as it waits.
+sub answered
+{
+	my ($settings, $sql, $meanwhile) = @_;
+	my ($in, $out, $err) = ("\\set VERBOSITY sqlstate\n$settings;\nSELECT 'pid ' || pg_backend_pid();\n$sql;\n\\echo end\n", '', '');
+	my $run = IPC::Run::start([ 'psql', '-X', '-qAt', '-d', $node->connstr('postgres') ],
+		'<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+
+	if ($meanwhile)
+	{
+		$run->pump until $out =~ /^pid (\d+)$/m;
+		$node->poll_query_until('postgres',
+			"SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = $1") or die 'does not wait';
+		$meanwhile->($1);
+	}
+	eval { $run->finish; };
+	$out =~ s/^pid .*\n//m;
+	$out =~ s/^end\n//m;
+	return $1 if $err =~ /ERROR:  (\w+)/;
+	return $out =~ /^(\w+\|\w+)/ ? $1 : "nothing$out";
+}
+
+require_standbys('*');
+$node->poll_query_until('postgres', q{SELECT sync_state = 'sync' FROM pg_stat_replication}) or die 'no standby';
+ask(q{
+	CREATE EXTENSION idem;
+	SELECT idem.create_scope('payout', 'outside', '{}', lease => '1 hour', quiet => '0');
+	SELECT idem.create_scope('debit', 'inside', '{}');
+	SELECT idem.reserve('payout', k) FROM unnest('{well,apply,timeout,cancelled,killed,dropped,off,stays}'::text[]) k});
+
+# All is well.
+is(answered('', q{CALL idem.dispatch('payout', 'well', 1)}), 'granted|t', 'the standby has it: granted');
+is(answered(q{SET synchronous_commit = remote_apply}, q{CALL idem.dispatch('payout', 'apply', 1)}), 'granted|t', 'or has applied it');
+
+# The wait is given up.
+$standby->stop('immediate');
+is(answered(q{SET statement_timeout = '300ms'}, q{CALL idem.dispatch('payout', 'timeout', 1)}),
+	'40003', 'statement_timeout in the wait: not confirmed');
+is(answered('', q{CALL idem.dispatch('payout', 'cancelled', 1)}, sub { ask("SELECT pg_cancel_backend($_[0])") }),
+	'40003', 'cancelled in the wait: not confirmed');
+is(answered('', q{CALL idem.dispatch('payout', 'killed', 1)}, sub { ask("SELECT pg_terminate_backend($_[0])") }),
+	'nothing', 'terminated in the wait: no answer');
+is(answered(q{SET synchronous_commit = off; SET statement_timeout = '300ms'}, q{CALL idem.dispatch('payout', 'off', 1)}),
+	'40003', 'whatever synchronous_commit says');
+is(answered('', q{CALL idem.dispatch('payout', 'dropped', 1)}, sub { require_standbys('') }),
+	'40003', 'the standby was dropped in the wait: not confirmed');
+require_standbys('*');
+
+# Nobody is given leave later, and everybody may see where the key is.
+my $soon = q{SET statement_timeout = '200ms'};
+foreach my $key (qw(timeout killed dropped))
+{
+	is(answered($soon, "CALL idem.dispatch('payout', '$key', 1)"), 'in_progress|f', "$key: a second dispatch is not granted");
+	is(ask("SELECT state, settled FROM idem.lookup('payout', '$key')"), 'dispatched|f', "$key: it stays dispatched");
+}
+
+# The primary is lost, and the standby takes over with what it has.
+$node->stop('immediate');
+$standby->start;
+$standby->promote;
+$node = $standby;
+is(answered('', q{CALL idem.dispatch('payout', 'well', 1)}), 'in_progress|f', 'promoted: what was granted is not granted again');
+is(answered('', q{CALL idem.dispatch('payout', 'apply', 1)}), 'in_progress|f', 'promoted: nor what was applied');
+foreach my $key (qw(timeout cancelled killed dropped off))
+{
+	is(ask("SELECT state FROM idem.lookup('payout', '$key')"), 'reserved', "promoted: $key is still reserved");
+	is(answered('', "CALL idem.dispatch('payout', '$key', 1)"), 'granted|t', "promoted: $key is sent for the first time");
+}
+
+$standby->stop;
+done_testing();
