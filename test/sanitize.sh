@@ -160,7 +160,9 @@ assert_server()
 	idem_need sanitize
 	major=$("$pg_config" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 	prefix=$cache/assert-$major
-	[ -e "$prefix/done" ] || make_assert_server
+	if [ ! -e "$prefix/done" ] || ! keeps_to_itself; then
+		make_assert_server
+	fi
 	PG_CONFIG=$prefix/bin/pg_config
 	idem_need sanitize
 	idem_relocate
@@ -173,6 +175,17 @@ assert_server()
 	}
 }
 
+# Are its libraries in its own folder, and not in that of a packaged server?
+keeps_to_itself()
+{
+	case $("$prefix/bin/pg_config" --pkglibdir) in
+		"$prefix"/*)	;;
+		*)	false ;;
+	esac
+}
+
+# A source with Debian's patches installs its libraries into the folder of the
+# system's server, whatever the prefix says: that line is taken out.
 make_assert_server()
 {
 	command -v valgrind >/dev/null || idem_need_command valgrind valgrind
@@ -197,6 +210,7 @@ make_assert_server()
 			"$source/configure" -q --prefix="$prefix" --enable-cassert --enable-debug \
 				--with-icu --without-readline --without-zlib \
 				CPPFLAGS=-DUSE_VALGRIND CFLAGS='-Og -g' &&
+			sed -i '/^override pkglibdir/d' src/Makefile.global &&
 			own_folders &&
 			make -s -j "$(nproc)" -C src install && make -s -C contrib install
 	) >"$tmp/assert.log" 2>&1 || {
@@ -208,8 +222,8 @@ make_assert_server()
 	: >"$prefix/done"
 }
 
-# A source with Debian's patches installs its modules into the folder of the
-# system's server, whatever prefix it is given: that one must not be touched.
+# Will everything be installed below the prefix?  The system's server must not
+# be touched, whatever a distribution has patched.
 own_folders()
 {
 	printf 'include src/Makefile.global\nwhere:\n\t@echo $(pkglibdir)\n' >where.mk
