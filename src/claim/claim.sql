@@ -185,7 +185,7 @@ COMMENT ON FUNCTION idem.claim(text, text, jsonb) IS
     'claims a key for an effect inside this transaction; call it as SELECT * FROM idem.claim(...).
 Out: outcome granted (first: do the effect now), replayed (done before: response is the first one), in_progress (another transaction that has not ended holds it; never waited for), mismatch (the request differs from the first one in the members named), fenced (a reversal came first), duplicate (claimed before in this transaction), expired (the key''s own time lies before the horizon of the scope: never run again).
 The key is used up when this transaction commits, and free again when it, or the savepoint, is rolled back.
-Errors: 22004 scope null; 42704 unknown scope; 55I02 scope for effects outside; 22I01 invalid key; 22023 request lacks a declared field; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key was committed after the snapshot.
+Errors: 22004 scope null; 42704 unknown scope; 55I02 scope for effects outside; 22I01 a key that is null, empty or longer than 255 bytes, or is not there and does not have the form that the scope asks for; 22023 request lacks a declared field, or holds a number of more than 1,000 digits; 0A000 on a Citus cluster of several nodes; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key was committed after the snapshot.
 Locks: ROW EXCLUSIVE on idem.anchor.';
 REVOKE ALL ON FUNCTION idem.claim(text, text, jsonb) FROM PUBLIC;
 
@@ -233,6 +233,6 @@ CREATE FUNCTION idem.lookup(scope text, key text)
 COMMENT ON FUNCTION idem.lookup(text, text) IS
     'reads what is known of a key and changes nothing.
 Out: outcome unseen, replayed (done: the response), in_progress (held by another transaction that has not ended, or under a lease), duplicate (claimed in this transaction), fenced; of effects outside also unknown, released; granted is always false.
-Errors: 22004 scope null; 42704 unknown scope; 22I01 invalid key; 25006 on a standby, whose answer could be old; 40001 as claim.
+Errors: 22004 scope null; 42704 unknown scope; 22I01 a key that is null, empty or longer than 255 bytes, or is not there and does not have the form that the scope asks for; 25006 on a standby, whose answer could be old; 40001 as claim.
 Locks: ACCESS SHARE on idem.anchor or idem.reservation.';
 REVOKE ALL ON FUNCTION idem.lookup(text, text) FROM PUBLIC;

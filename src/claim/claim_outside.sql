@@ -292,7 +292,7 @@ COMMENT ON FUNCTION idem.reserve(text, text, jsonb, text, interval) IS
 In: request with the members the scope declares; nonce: what the caller calls this very call, so that it gets its token again; lease: NULL is the scope''s.
 Out: outcome reserved with a token (first; next attempt after a release; an expired reservation taken over; reentrant: the same nonce again), replayed, in_progress, unknown, mismatch, fenced, expired, duplicate (reserved before in this transaction). granted is always false.
 The commit is flushed whatever synchronous_commit says; PREPARE TRANSACTION is refused (0A000).
-Errors: 22004 scope null; 42704 unknown scope; 55I02 scope for effects inside; 22I01 invalid key; 22023 request lacks a declared field, invalid nonce or lease; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key changed after the snapshot.
+Errors: 22004 scope null; 42704 unknown scope; 55I02 scope for effects inside; 22I01 a key that is null, empty or longer than 255 bytes, or is not there and does not have the form that the scope asks for; 22023 request lacks a declared field or holds a number of more than 1,000 digits, invalid nonce or lease; 0A000 on a Citus cluster of several nodes; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key changed after the snapshot.
 Locks: ROW EXCLUSIVE on idem.reservation; the row, if it is taken over or taken again. Never waits for a rival.';
 REVOKE ALL ON FUNCTION idem.reserve(text, text, jsonb, text, interval) FROM PUBLIC;
 

@@ -418,14 +418,13 @@ open_keys(IdemAnchor *keys, bool outside, LOCKMODE lockmode)
 const IdemScope *
 idem_scope_open(text *name, LOCKMODE lockmode, IdemAnchor *keys)
 {
-	/* a lock that is held already brings none */
-	idem_accept_news();
 	for (;;)
 	{
 		const IdemScope *scope = idem_scope_get(name);
 		bool		outside = scope->outside;
 
 		open_keys(keys, outside, lockmode);
+		/* a lock that was held before has brought none */
 		idem_accept_news();
 		if (!scopes_valid)
 			scope = idem_scope_get(name);
