@@ -274,19 +274,25 @@ to_minor(MoneyMicro amount, text *currency)
 	return count;
 }
 
-/* Opens idem.currency; sets the OID of its primary key. */
+/*
+ * Opens idem.currency; sets the OID of its primary key, which is looked up
+ * once the table is locked: REINDEX CONCURRENTLY gives it another one, and
+ * takes none away while the table is open.
+ */
 static Relation
 open_currency(Oid *index)
 {
 	Oid			schema = get_namespace_oid("idem", false);
-	Oid			table = get_relname_relid("currency", schema);
+	Oid			relid = get_relname_relid("currency", schema);
+	Relation	table = OidIsValid(relid) ?
+		table_open(relid, AccessShareLock) : NULL;
 
 	*index = get_relname_relid("currency_pkey", schema);
-	if (!OidIsValid(table) || !OidIsValid(*index))
+	if (table == NULL || !OidIsValid(*index))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table \"idem.currency\" or its primary key does not exist")));
-	return table_open(table, AccessShareLock);
+	return table;
 }
 
 /*
