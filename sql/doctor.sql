@@ -38,25 +38,25 @@ SELECT count(*) FROM idem.doctor();
 RESET ROLE;
 
 -- A trigger that is disabled, or enabled without ALWAYS, does not guard.
-ALTER TABLE payment DISABLE TRIGGER idem_fixed;
+ALTER TABLE payment DISABLE TRIGGER idem_fixed_amount_bank_no;
 SELECT * FROM mine WHERE NOT intact;
 SELECT * FROM findings;
-ALTER TABLE payment ENABLE TRIGGER idem_fixed;
+ALTER TABLE payment ENABLE TRIGGER idem_fixed_amount_bank_no;
 SELECT * FROM findings;
-ALTER TABLE payment ENABLE REPLICA TRIGGER idem_fixed;
+ALTER TABLE payment ENABLE REPLICA TRIGGER idem_fixed_amount_bank_no;
 SELECT mode, problem FROM mine WHERE NOT intact;
-ALTER TABLE payment ENABLE ALWAYS TRIGGER idem_fixed;
+ALTER TABLE payment ENABLE ALWAYS TRIGGER idem_fixed_amount_bank_no;
 SELECT * FROM findings;
 
 -- On one partition as well; each remedy is a statement that mends it.
 ALTER TABLE journal_2_1 DISABLE TRIGGER idem_kept;
 ALTER TABLE journal_1 DISABLE TRIGGER idem_kept_truncate;
-ALTER TABLE journal DISABLE TRIGGER idem_fixed;
+ALTER TABLE journal DISABLE TRIGGER idem_fixed_amount;
 SELECT * FROM findings;
 SELECT * FROM mine ORDER BY relation::text, kind;
 ALTER TABLE journal_2_1 ENABLE ALWAYS TRIGGER idem_kept;
 ALTER TABLE journal_1 ENABLE ALWAYS TRIGGER idem_kept_truncate;
-ALTER TABLE journal ENABLE ALWAYS TRIGGER idem_fixed;
+ALTER TABLE journal ENABLE ALWAYS TRIGGER idem_fixed_amount;
 SELECT * FROM findings;
 
 -- A partition made later is guarded as the others, against TRUNCATE, too.
@@ -83,15 +83,15 @@ SELECT * FROM findings;
 ALTER TABLE year DETACH PARTITION payment;
 
 -- A guard whose trigger was dropped leaves nothing but its declaration.
-DROP TRIGGER idem_fixed ON payment;
+DROP TRIGGER idem_fixed_amount_bank_no ON payment;
 SELECT severity, object, regexp_replace(finding, 'by .* at [^,]+,', 'by ... at ...,') AS finding, remedy FROM findings;
-SELECT idem.guard_fixed('payment', '{amount}');
+SELECT idem.guard_fixed('payment', '{amount}', once => '{bank_no}');
 SELECT * FROM findings;
 -- Renaming the trigger is dropping one guard and making another that nobody declared.
-ALTER TRIGGER idem_fixed ON payment RENAME TO renamed;
+ALTER TRIGGER idem_fixed_amount_bank_no ON payment RENAME TO renamed;
 SELECT object FROM findings;
 SELECT name, intact, declared_by FROM idem.guards WHERE relation = 'payment'::regclass;
-ALTER TRIGGER renamed ON payment RENAME TO idem_fixed;
+ALTER TRIGGER renamed ON payment RENAME TO idem_fixed_amount_bank_no;
 -- A dropped table takes its guards along.
 CREATE TABLE old (id int);
 SELECT idem.guard_kept('old');
@@ -100,15 +100,15 @@ SELECT * FROM findings;
 
 -- A trigger made by hand that fires less often than idem's would is no guard.
 CREATE TABLE old (id int, a int);
-CREATE TRIGGER idem_fixed AFTER UPDATE OF a ON old FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={a}');
+CREATE TRIGGER idem_fixed AFTER UPDATE OF a ON old FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={a}');
 ALTER TABLE old ENABLE ALWAYS TRIGGER idem_fixed;
 SELECT * FROM findings;
 DROP TRIGGER idem_fixed ON old;
-CREATE TRIGGER idem_fixed AFTER UPDATE ON old FOR EACH ROW WHEN (OLD.a > 0) EXECUTE FUNCTION idem.keep_fixed('columns={a}');
+CREATE TRIGGER idem_fixed AFTER UPDATE ON old FOR EACH ROW WHEN (OLD.a > 0) EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={a}');
 ALTER TABLE old ENABLE ALWAYS TRIGGER idem_fixed;
 SELECT problem FROM mine WHERE NOT intact;
 DROP TRIGGER idem_fixed ON old;
-CREATE CONSTRAINT TRIGGER idem_kept AFTER DELETE OR UPDATE ON old DEFERRABLE FOR EACH ROW EXECUTE FUNCTION idem.keep_rows();
+CREATE CONSTRAINT TRIGGER idem_kept AFTER DELETE OR UPDATE ON old DEFERRABLE FOR EACH ROW EXECUTE FUNCTION idem.keep_rows('idem=1');
 ALTER TABLE old ENABLE ALWAYS TRIGGER idem_kept;
 SELECT problem FROM mine WHERE NOT intact;
 DROP TABLE old;
@@ -133,11 +133,11 @@ ALTER ROLE regress_idem_doctor_nobody RESET synchronous_commit;
 -- Whatever a caller calls his own, the doctor looks at the catalog.
 CREATE TEMPORARY TABLE pg_trigger AS SELECT * FROM pg_catalog.pg_trigger WHERE false;
 CREATE TEMPORARY TABLE guard_problems (relation regclass, kind text, name name, problem text, remedy text);
-ALTER TABLE payment DISABLE TRIGGER idem_fixed;
+ALTER TABLE payment DISABLE TRIGGER idem_fixed_amount_bank_no;
 SET search_path = pg_temp, doctor, pg_catalog;
 SELECT * FROM findings;
 SET search_path = doctor;
-ALTER TABLE payment ENABLE ALWAYS TRIGGER idem_fixed;
+ALTER TABLE payment ENABLE ALWAYS TRIGGER idem_fixed_amount_bank_no;
 
 -- The arguments of a trigger, taken apart
 SELECT idem.trigger_settings(''), idem.trigger_settings('a=1\000b={}\000\000'::bytea);

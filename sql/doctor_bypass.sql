@@ -234,7 +234,7 @@ ALTER TABLE trade RENAME TO payment;
 -- 42: a superuser who writes the catalog is seen by the doctor
 BEGIN;
 SET allow_system_table_mods = on;
-UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid = 'payment'::regclass AND tgname = 'idem_fixed';
+UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid = 'payment'::regclass AND tgname = 'idem_fixed_amount_currency';
 DELETE FROM pg_trigger WHERE tgrelid = 'payment'::regclass AND tgname = 'idem_states_status';
 SELECT object, regexp_replace(finding, 'by .* at [^,]+,', 'by ... at ...,') AS finding FROM findings;
 ROLLBACK;
@@ -245,7 +245,7 @@ SET client_min_messages = warning;
 \set VERBOSITY terse
 -- 43: under replica role DDL is watched, too
 SET session_replication_role = replica;
-ALTER TABLE payment DISABLE TRIGGER idem_fixed;
+ALTER TABLE payment DISABLE TRIGGER idem_fixed_amount_currency;
 RESET session_replication_role;
 -- 44: the right to make triggers: what they write is judged (19), who has it doctor_roles tells
 -- 45: what a limit locks does not deadlock with foreign keys: limit_lock (isolation), limit_stress (TAP)

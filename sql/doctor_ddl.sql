@@ -29,26 +29,26 @@ INSERT INTO journal VALUES (1, 'first');
 
 -- ------------------------------------------------------------------ triggers
 \set VERBOSITY default
-ALTER TABLE payment DISABLE TRIGGER idem_fixed;
+ALTER TABLE payment DISABLE TRIGGER idem_fixed_currency;
 \set VERBOSITY terse
 ALTER TABLE payment DISABLE TRIGGER USER;
 ALTER TABLE payment DISABLE TRIGGER ALL;
-ALTER TABLE payment ENABLE TRIGGER idem_fixed;
-ALTER TABLE payment ENABLE REPLICA TRIGGER idem_fixed;
-DROP TRIGGER idem_fixed ON payment;
+ALTER TABLE payment ENABLE TRIGGER idem_fixed_currency;
+ALTER TABLE payment ENABLE REPLICA TRIGGER idem_fixed_currency;
+DROP TRIGGER idem_fixed_currency ON payment;
 DROP TRIGGER idem_kept_truncate ON journal;
-DROP TRIGGER idem_limit_total_refunded ON payment;
-ALTER TRIGGER idem_fixed ON payment RENAME TO something;
-CREATE OR REPLACE TRIGGER idem_fixed AFTER INSERT ON payment FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={note}');
+DROP TRIGGER idem_limit_total_refund_payment ON payment;
+ALTER TRIGGER idem_fixed_currency ON payment RENAME TO something;
+CREATE OR REPLACE TRIGGER idem_fixed_currency AFTER INSERT ON payment FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={note}');
 -- whatever session_replication_role says
 SET session_replication_role = replica;
-ALTER TABLE payment DISABLE TRIGGER idem_fixed;
+ALTER TABLE payment DISABLE TRIGGER idem_fixed_currency;
 RESET session_replication_role;
 -- in a block, a function and a failed subtransaction, too
-DO $$ BEGIN ALTER TABLE payment DISABLE TRIGGER idem_fixed; END $$;
+DO $$ BEGIN ALTER TABLE payment DISABLE TRIGGER idem_fixed_currency; END $$;
 BEGIN;
 SAVEPOINT s;
-DROP TRIGGER idem_fixed ON payment;
+DROP TRIGGER idem_fixed_currency ON payment;
 ROLLBACK TO s;
 ALTER TABLE payment ADD COLUMN other int;
 -- what a command did before it failed is no matter of the next one
@@ -139,15 +139,15 @@ SET ROLE regress_idem_ddl;
 SET idem.allow_unguarded = 'I want to';
 RESET ROLE;
 SET idem.allow_unguarded = '  ';
-ALTER TABLE trade DISABLE TRIGGER idem_fixed;
+ALTER TABLE trade DISABLE TRIGGER idem_fixed_currency;
 SET idem.allow_unguarded = 'a repair';
-ALTER TABLE trade DISABLE TRIGGER idem_fixed;
+ALTER TABLE trade DISABLE TRIGGER idem_fixed_currency;
 RESET idem.allow_unguarded;
 SELECT action, kind, relation::text, name, arguments, reason FROM idem.change_log WHERE action = 'unguarded' AND reason = 'a repair';
 SELECT severity, object, regexp_replace(finding, 'by .* at .*, allowed', 'by ... at ..., allowed') AS finding, remedy
     FROM idem.doctor() WHERE object LIKE '% guard % on doctor_ddl2%';
 -- The doctor speaks of it until somebody has looked.
-ALTER TABLE trade ENABLE ALWAYS TRIGGER idem_fixed;
+ALTER TABLE trade ENABLE ALWAYS TRIGGER idem_fixed_currency;
 SELECT count(*) FROM idem.doctor() WHERE object LIKE '% guard % on doctor_ddl2%';
 SELECT idem.rearm('trade');
 SELECT count(*) FROM idem.doctor() WHERE object LIKE '% guard % on doctor_ddl2%';

@@ -56,9 +56,9 @@ UPDATE payment SET amount = 2;
 ROLLBACK;
 UPDATE payment SET amount = 2;
 -- A guard whose trigger was dropped without a word is written off.
-DROP TRIGGER idem_fixed ON payment;
+DROP TRIGGER idem_fixed_amount ON payment;
 SELECT object, remedy FROM idem.doctor() WHERE object ~ ' guard .* on ' AND finding !~ 'allow_unguarded';
-SELECT idem.drop_guard('doctor_drop.payment', 'fixed', name => 'idem_fixed', reason => 'dropped by mistake');
+SELECT idem.drop_guard('doctor_drop.payment', 'fixed', name => 'idem_fixed_amount', reason => 'dropped by mistake');
 SELECT object FROM idem.doctor() WHERE object ~ ' guard .* on ' AND finding !~ 'allow_unguarded';
 SELECT idem.drop_guard('payment', 'fixed', reason => 'twice');
 
@@ -67,8 +67,8 @@ SET ROLE regress_idem_doctor_other;
 CREATE TABLE own (id int, a int);
 SELECT idem.guard_kept('own');
 DROP TRIGGER idem_kept_truncate ON own;
-CREATE TRIGGER by_hand AFTER UPDATE ON own FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={a}', 'columns={a}');
-CREATE TRIGGER by_hand_too AFTER UPDATE ON own FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={a}');
+CREATE TRIGGER by_hand AFTER UPDATE ON own FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={a}', 'columns={a}');
+CREATE TRIGGER by_hand_too AFTER UPDATE ON own FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={a}');
 SELECT idem.drop_guard('own', 'kept', reason => 'test');
 SELECT idem.drop_guard('own', 'fixed', reason => 'test');
 SELECT idem.drop_guard('own', 'fixed', name => 'by_hand', reason => 'test');

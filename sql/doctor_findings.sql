@@ -133,7 +133,7 @@ SELECT * FROM findings;
 
 -- a guard that came by CREATE TRIGGER, as in a dump of one table
 CREATE TABLE once (id int PRIMARY KEY, amount int);
-CREATE TRIGGER idem_fixed AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={amount}');
+CREATE TRIGGER idem_fixed AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={amount}');
 ALTER TABLE once ENABLE ALWAYS TRIGGER idem_fixed;
 SELECT * FROM findings;
 SELECT * FROM idem.rearm('once');
@@ -145,23 +145,23 @@ SELECT severity, object, regexp_replace(finding, 'by .* at [^,]+,', 'by ... at .
 -- and one that was taken off is undeclared when it comes back
 SELECT idem.drop_guard('once', 'fixed', reason => 'test');
 SELECT * FROM findings;
-CREATE TRIGGER idem_fixed AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={amount}');
+CREATE TRIGGER idem_fixed AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={amount}');
 ALTER TABLE once ENABLE ALWAYS TRIGGER idem_fixed;
 SELECT finding FROM findings;
 -- arguments that are no array of names name nothing: an empty element, an open quote
 DROP TABLE once;
 CREATE TABLE once (id int PRIMARY KEY, amount int, b int, c int);
-CREATE TRIGGER idem_fixed AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={amount,}');
-CREATE TRIGGER idem_fixed_2 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={b,"c}');
-CREATE TRIGGER idem_fixed_3 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={,b}');
-CREATE TRIGGER idem_fixed_4 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={c}x');
-CREATE TRIGGER idem_fixed_5 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={c\');
-SELECT finding FROM findings WHERE finding LIKE 'column%';
+CREATE TRIGGER idem_fixed AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={amount,}');
+CREATE TRIGGER idem_fixed_2 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={b,"c}');
+CREATE TRIGGER idem_fixed_3 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={,b}');
+CREATE TRIGGER idem_fixed_4 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={c}x');
+CREATE TRIGGER idem_fixed_5 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={c\');
+SELECT finding FROM findings WHERE finding LIKE 'trigger on%argument%';
 RESET idem.allow_unguarded;
 ALTER TABLE once RENAME amount TO x;
 ALTER TABLE once RENAME b TO y;
 ALTER TABLE once RENAME c TO z;
-CREATE TRIGGER idem_fixed_6 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={"x",y\z}');
+CREATE TRIGGER idem_fixed_6 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={x,yz}');
 ALTER TABLE once RENAME x TO amount;
 ALTER TABLE once RENAME y TO b;
 DROP TABLE once;

@@ -44,7 +44,7 @@ SELECT remedy FROM findings \gexec
 SELECT * FROM findings;
 
 -- Every partition of both tables is looked at.
-ALTER TABLE payment_2_1 DISABLE TRIGGER idem_limit_total_refunded;
+ALTER TABLE payment_2_1 DISABLE TRIGGER idem_limit_total_refund_payment_part;
 ALTER TABLE refund_2 DISABLE TRIGGER USER;
 UPDATE refund SET amount = 21 WHERE part = 2;
 SELECT finding FROM findings WHERE object LIKE 'limit%';

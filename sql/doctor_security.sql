@@ -68,11 +68,11 @@ SELECT idem.guard_kept('theirs');
 SELECT idem.guard_fixed('theirs', '{status}');
 SELECT idem.guard_states('theirs', 'status', 'no_such');
 SELECT idem.guard_limit('theirs', 'id', amount => 'amount', cap => 'amount', used => 'used', released => NULL);
-SELECT idem.validate_guard('theirs', 'idem_fixed');
+SELECT idem.validate_guard('theirs', 'idem_fixed_amount');
 SELECT idem.drop_guard('theirs', 'fixed', reason => 'I want to');
 SELECT idem.rearm('theirs');
 SELECT idem.rearm();
-ALTER TABLE theirs DISABLE TRIGGER idem_fixed;
+ALTER TABLE theirs DISABLE TRIGGER idem_fixed_amount;
 CREATE EVENT TRIGGER mine ON ddl_command_start EXECUTE FUNCTION idem.watch_ddl();
 -- wound 14: a command that it may not run tells it nothing of the rows, nor of
 -- the guards, that the command would touch.
@@ -114,15 +114,22 @@ END $$;
 SELECT f, hang(format('%s ON mine FOR EACH ROW EXECUTE FUNCTION idem.%s', e, f))
     FROM unnest(ARRAY['AFTER INSERT OR UPDATE OR DELETE', 'BEFORE INSERT OR UPDATE OR DELETE']) e,
          unnest(ARRAY[
-    'keep_fixed()', 'keep_fixed(''columns'')', 'keep_fixed(''columns={no_such}'')', 'keep_fixed(''columns={NULL}'')',
-    'keep_fixed(''columns={{a},{b}}'')', 'keep_fixed(''columns=a'')', 'keep_fixed(''columns={"'')',
-    'keep_fixed(''columns={tableoid}'')', 'keep_fixed(''once={'')',
-    'keep_rows(''anything'')',
-    'keep_states()', 'keep_states(''column=b'')', 'keep_states(''column=b'', ''machine=no_such'')',
-    'keep_states(''column=a'', ''machine=no_such'', ''repeat=x'', ''delete=x'', ''history=x'')',
-    'keep_limit()', 'keep_limit(''fk={a}'')', 'keep_limit(''fk={a}'', ''amount=a'', ''cap=a'', ''used=a'')',
-    'keep_limit(''fk={no_such}'', ''amount=no_such'', ''cap='', ''used='', ''children='')',
-    'keep_total()', 'keep_total(''used=a'')', 'keep_total(''fk={a}'', ''key={a}'', ''cap=a'', ''used=a'', ''amount=a'', ''cap_grows=x'')',
+    'keep_fixed()', 'keep_fixed(''idem=2'', ''columns={a}'')', 'keep_fixed(''columns={a}'')', 'keep_fixed(''idem=1'')',
+    'keep_fixed(''idem=1'', ''columns'')', 'keep_fixed(''idem=1'', ''columns={no_such}'')', 'keep_fixed(''idem=1'', ''columns={NULL}'')',
+    'keep_fixed(''idem=1'', ''columns={{a},{b}}'')', 'keep_fixed(''idem=1'', ''columns=a'')', 'keep_fixed(''idem=1'', ''columns={"'')',
+    'keep_fixed(''idem=1'', ''columns={tableoid}'')', 'keep_fixed(''idem=1'', ''once={'')',
+    'keep_rows(''idem=1'', ''anything'')',
+    'keep_states()', 'keep_states(''idem=1'', ''column=b'')', 'keep_states(''idem=1'', ''column=b'', ''machine=no_such'')',
+    'keep_states(''idem=1'', ''column=a'', ''machine=no_such'', ''repeat=x'', ''delete=x'', ''history=x'')',
+    'keep_states(''idem=1'', ''column=b'', ''machine=no_such'', ''repeat=refuse'', ''delete=any'', ''history=true'')',
+    'keep_states(''idem=1'', ''column=no_such'', ''machine=no_such'', ''repeat=refuse'', ''delete=any'', ''history=true'')',
+    'keep_limit(''idem=1'', ''fk={a}'', ''amount=a'', ''cap=a'', ''used=a'', ''children=kept'')',
+    'keep_limit(''idem=1'', ''fk={}'', ''amount=a'', ''cap=a'', ''used=a'', ''children=kept'')',
+    'keep_total(''idem=1'', ''fk={a}'', ''amount=a'', ''key={a}'', ''cap=a'', ''used=a'', ''cap_grows=true'')',
+    'keep_total(''idem=1'', ''fk={}'', ''amount=b'', ''key={}'', ''cap=no_such'', ''used=no_such'', ''cap_grows=true'')',
+    'keep_limit()', 'keep_limit(''idem=1'', ''fk={a}'')', 'keep_limit(''idem=1'', ''fk={a}'', ''amount=a'', ''cap=a'', ''used=a'')',
+    'keep_limit(''idem=1'', ''fk={no_such}'', ''amount=no_such'', ''cap='', ''used='', ''children='')',
+    'keep_total()', 'keep_total(''idem=1'', ''used=a'')', 'keep_total(''idem=1'', ''fk={a}'', ''key={a}'', ''cap=a'', ''used=a'', ''amount=a'', ''cap_grows=x'')',
     'refuse_truncate()', 'invalidate_definitions()']) f
     ORDER BY e COLLATE "C", f COLLATE "C";
 SELECT hang('AFTER INSERT ON mine FOR EACH STATEMENT EXECUTE FUNCTION idem.' || f || '()')
@@ -131,9 +138,9 @@ SELECT hang('INSTEAD OF INSERT ON mine_view FOR EACH ROW EXECUTE FUNCTION idem.'
     FROM unnest('{keep_fixed,keep_rows,keep_states,keep_limit,keep_total,refuse_truncate}'::text[]) f;
 SELECT hang(format('AFTER UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed(%L)', 'columns={' || repeat('x', 100000) || '}')) ~ '^(42|22|39|54)';
 -- The doctor looks at such a table without harm, and says that it is no guard.
-CREATE TRIGGER t AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_limit('fk={"', 'used={');
-CREATE TRIGGER u AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column={"');
-CREATE TRIGGER v AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns={"');
+CREATE TRIGGER t AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_limit('idem=1', 'fk={"', 'used={');
+CREATE TRIGGER u AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_states('idem=1', 'column={"');
+CREATE TRIGGER v AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={"');
 RESET ROLE;
 SELECT count(*) > 0 AS findings FROM idem.doctor();
 SELECT name, intact FROM idem.guards WHERE relation = 'mine'::regclass ORDER BY name COLLATE "C";
@@ -211,7 +218,7 @@ SET ROLE regress_idem_sec;
 CREATE TABLE mine (id int PRIMARY KEY, status text);
 SELECT idem.guard_states('mine', 'status', 'doctor_security_own');
 CREATE TRIGGER t AFTER INSERT OR DELETE OR UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION
-    idem.keep_states('column=status', 'machine=doctor_security_own', 'repeat=refuse', 'delete=never', 'history=false');
+    idem.keep_states('idem=1', 'column=status', 'machine=doctor_security_own', 'repeat=refuse', 'delete=never', 'history=false');
 ALTER TABLE mine ENABLE ALWAYS TRIGGER t;
 INSERT INTO mine VALUES (1, 'a');
 SET ROLE regress_idem_sec_owner;

@@ -202,7 +202,7 @@ RESET ROLE;
 --
 -- Declarations that are refused
 --
-SELECT idem.guard_fixed('payment', '{status}');
+SELECT idem.guard_fixed('payment', '{status,amount}');
 SELECT idem.guard_fixed('net', '{net}', NULL);
 SELECT idem.guard_fixed('net', NULL);
 SELECT idem.guard_fixed(NULL, '{net}');
@@ -256,7 +256,7 @@ DROP TRIGGER by_hand ON own2;
 CREATE TRIGGER by_hand AFTER UPDATE ON own2 FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed();
 UPDATE own2 SET id = 1;
 DROP TRIGGER by_hand ON own2;
-CREATE TRIGGER by_hand AFTER UPDATE ON own2 FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('columns=amount');
+CREATE TRIGGER by_hand AFTER UPDATE ON own2 FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns=amount');
 UPDATE own2 SET id = 1;
 
 SET client_min_messages = warning;

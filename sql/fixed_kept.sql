@@ -100,13 +100,13 @@ SELECT idem.keep_rows();
 SELECT idem.refuse_truncate();
 CREATE TABLE other (id int);
 INSERT INTO other VALUES (1);
-CREATE TRIGGER by_hand BEFORE DELETE ON other FOR EACH ROW EXECUTE FUNCTION idem.keep_rows();
+CREATE TRIGGER by_hand BEFORE DELETE ON other FOR EACH ROW EXECUTE FUNCTION idem.keep_rows('idem=1');
 DELETE FROM other;
 DROP TRIGGER by_hand ON other;
-CREATE TRIGGER by_hand AFTER INSERT ON other FOR EACH ROW EXECUTE FUNCTION idem.keep_rows();
+CREATE TRIGGER by_hand AFTER INSERT ON other FOR EACH ROW EXECUTE FUNCTION idem.keep_rows('idem=1');
 INSERT INTO other VALUES (2);
 DROP TRIGGER by_hand ON other;
-CREATE TRIGGER by_hand AFTER DELETE ON other FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_rows();
+CREATE TRIGGER by_hand AFTER DELETE ON other FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_rows('idem=1');
 DELETE FROM other;
 
 SET client_min_messages = warning;

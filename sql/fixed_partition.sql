@@ -190,7 +190,7 @@ RESET ROLE;
 -- a partition that has its trigger against TRUNCATE from a dump keeps it
 CREATE TABLE restored (id int) PARTITION BY LIST (id);
 CREATE TABLE restored_1 PARTITION OF restored FOR VALUES IN (1);
-CREATE TRIGGER idem_kept_truncate BEFORE TRUNCATE ON restored_1 FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate();
+CREATE TRIGGER idem_kept_truncate BEFORE TRUNCATE ON restored_1 FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate('idem=1', 'guard=idem_kept');
 SELECT idem.guard_kept('restored');
 TRUNCATE restored;
 TRUNCATE restored_1;

@@ -147,7 +147,7 @@ SELECT attnotnull, pg_get_expr(adbin, adrelid) FROM pg_attribute JOIN pg_attrdef
 -- parent, which only the parent's owner can give.
 CREATE TABLE thief (payment_id int NOT NULL REFERENCES payment, amount int);
 CREATE TRIGGER "IDEM_limit_payment_id" AFTER INSERT OR UPDATE OR DELETE ON thief FOR EACH ROW
-    EXECUTE FUNCTION idem.keep_limit('fk={payment_id}', 'amount=amount', 'cap=amount', 'used=refunded', 'children=kept');
+    EXECUTE FUNCTION idem.keep_limit('idem=1', 'fk={payment_id}', 'amount=amount', 'cap=amount', 'used=refunded', 'children=kept');
 INSERT INTO thief VALUES (9, 100);
 ALTER TABLE thief DROP CONSTRAINT thief_payment_id_fkey;
 INSERT INTO thief VALUES (9, 100);
@@ -166,11 +166,11 @@ INSERT INTO lonely VALUES (1);
 DROP TABLE lonely;
 -- without its counterpart, or with one that sleeps, a child is refused
 BEGIN;
-ALTER TABLE payment DISABLE TRIGGER idem_limit_total_refunded;
+ALTER TABLE payment DISABLE TRIGGER idem_limit_total_refund_payment_id;
 INSERT INTO refund (payment_id, amount) VALUES (9, 10);
 ROLLBACK;
 BEGIN;
-DROP TRIGGER idem_limit_total_refunded ON payment;
+DROP TRIGGER idem_limit_total_refund_payment_id ON payment;
 INSERT INTO refund (payment_id, amount) VALUES (9, 10);
 ROLLBACK;
 BEGIN;
@@ -212,10 +212,11 @@ SELECT now, bent('refund', 'IDEM_limit_payment_id', was, now) FROM (VALUES
     ('', ''),
     ('''cap=amount''', '''cap=id'''),
     ('''amount=amount''', '''amount=id'''),
-    ('''same={currency}''', '''same={currency,state}'''),
-    ('''same_parent={currency}''', '''same_parent={state}''')) bend (was, now);
+    ('''same={currency,currency}''', '''same={currency,currency,state}'''),
+    ('''same={currency,currency}''', '''same={state,currency}'''),
+    ('''same={currency,currency}''', '''same={currency,state}''')) bend (was, now);
 -- nor does a counterpart fit that was made for another key
-SELECT now, bent('payment', 'idem_limit_total_refunded', was, now) FROM (VALUES
+SELECT now, bent('payment', 'idem_limit_total_refund_payment_id', was, now) FROM (VALUES
     ('', ''),
     ('''key={id}''', '''key={amount}'''),
     ('''key={id}''', '''key={id,amount}''')) bend (was, now);

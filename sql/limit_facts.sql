@@ -132,7 +132,7 @@ SELECT idem.guard_limit('third', 'payment_id', amount => 'amount', cap => 'amoun
 SELECT idem.guard_limit('third', 'payment_id', amount => 'amount', cap => 'amount', used => 'third', released => NULL, facts => '{*}');
 SELECT idem.guard_limit('third', 'payment_id', amount => 'amount', cap => 'amount', used => 'third', released => NULL, count_cap => 2, count_used => 'refunded');
 SELECT idem.guard_limit('third', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded', released => NULL);
-SELECT idem.guard_limit('third', 'other_id', amount => 'amount', cap => 'amount', used => 'refunded', released => NULL);
+SELECT idem.guard_limit('third', 'payment_id', amount => 'amount', cap => 'amount', used => 'other', released => NULL);
 -- one without facts of its own gives back from the excess, too
 INSERT INTO third VALUES (9, 9, 60);
 INSERT INTO chargeback VALUES (90, 9, 70);
@@ -193,6 +193,51 @@ INSERT INTO use VALUES (3, 1, 2147483647, 'done'), (4, 1, 2147483647, 'done');
 UPDATE budget SET amount = 10;
 -- it grows and does not shrink, not even where there is room
 UPDATE budget SET amount = 149;
+
+-- Near the end of the type (wound 9): used and excess may each be as great as
+-- the type holds, whatever they add up to on the way.  One parent is changed
+-- below the executor, the other, which has a trigger of its user, by it.
+CREATE TABLE plain_day (id int PRIMARY KEY, cap bigint NOT NULL);
+CREATE TABLE other_day (id int PRIMARY KEY, cap bigint NOT NULL);
+CREATE FUNCTION user_code() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER user_code BEFORE UPDATE ON other_day FOR EACH ROW EXECUTE FUNCTION user_code();
+CREATE TABLE loss (id int PRIMARY KEY, plain_id int NOT NULL REFERENCES plain_day, other_id int NOT NULL REFERENCES other_day,
+                   amount bigint, state text DEFAULT 'booked');
+INSERT INTO plain_day SELECT i, 9223372036854775807 FROM generate_series(1, 3) i;
+INSERT INTO other_day SELECT i, 9223372036854775807 FROM generate_series(1, 3) i;
+SELECT idem.guard_limit('loss', fk, amount => 'amount', cap => 'cap', used => 'used', released => '{void}',
+                        state => 'state', facts => '{booked}', cap_grows => true)
+FROM unnest('{plain_id,other_id}'::text[]) fk;
+INSERT INTO loss VALUES (1, 1, 1, 9223372036854775807), (2, 1, 1, 9223372036854775000);
+SELECT 'plain' AS way, used, excess FROM plain_day WHERE id = 1 UNION ALL SELECT 'other', used, excess FROM other_day WHERE id = 1;
+UPDATE loss SET state = 'void' WHERE id = 1;
+SELECT 'plain' AS way, used, excess FROM plain_day WHERE id = 1 UNION ALL SELECT 'other', used, excess FROM other_day WHERE id = 1;
+-- what is released leaves the excess first, then what is used
+UPDATE loss SET state = 'void' WHERE id = 2;
+SELECT 'plain' AS way, used, excess FROM plain_day WHERE id = 1 UNION ALL SELECT 'other', used, excess FROM other_day WHERE id = 1;
+-- room that the excess takes first
+UPDATE plain_day SET cap = 10 WHERE id = 2;
+UPDATE other_day SET cap = 10 WHERE id = 2;
+INSERT INTO loss VALUES (3, 2, 2, 15);
+UPDATE plain_day SET cap = 12 WHERE id = 2;
+UPDATE other_day SET cap = 12 WHERE id = 2;
+INSERT INTO loss VALUES (4, 2, 2, 9223372036854775800);
+SELECT 'plain' AS way, used, excess FROM plain_day WHERE id = 2 UNION ALL SELECT 'other', used, excess FROM other_day WHERE id = 2;
+UPDATE plain_day SET cap = 13 WHERE id = 2;
+UPDATE other_day SET cap = 13 WHERE id = 2;
+UPDATE loss SET state = 'void' WHERE id = 4;
+SELECT 'plain' AS way, used, excess FROM plain_day WHERE id = 2 UNION ALL SELECT 'other', used, excess FROM other_day WHERE id = 2;
+-- what the end of the type does not hold is an error of the server's
+INSERT INTO loss VALUES (5, 3, 3, 9223372036854775807), (6, 3, 3, 9223372036854775807);
+INSERT INTO loss VALUES (7, 3, 3, 1);
+-- the doctor adds up what no bigint holds, and so does a declaration
+SELECT severity, finding FROM idem.doctor() WHERE object LIKE '%loss%' ORDER BY object, finding;
+SELECT idem.drop_guard('loss', 'limit', name => 'IDEM_limit_' || fk, reason => 'test') FROM unnest('{plain_id,other_id}'::text[]) fk;
+UPDATE plain_day SET used = 0, excess = 0;
+SELECT idem.guard_limit('loss', 'plain_id', amount => 'amount', cap => 'cap', used => 'used', released => '{void}',
+                        state => 'state', facts => '{booked}');
+SELECT * FROM plain_day ORDER BY id;
+DROP TABLE loss, plain_day, other_day;
 
 -- How many, and for how long.
 CREATE TABLE trade (id int PRIMARY KEY, amount int NOT NULL, paid_at timestamptz);

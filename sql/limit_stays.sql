@@ -54,15 +54,15 @@ SELECT id, amount, refunded FROM payment ORDER BY id;
 CREATE TABLE own (id int PRIMARY KEY, used numeric, cap bigint, doc json);
 INSERT INTO own VALUES (1, 5, 7, '5');
 CREATE TRIGGER hand AFTER INSERT OR UPDATE OR DELETE ON own FOR EACH ROW
-    EXECUTE FUNCTION idem.keep_total('used=used', 'cap=cap', 'key={id}');
+    EXECUTE FUNCTION idem.keep_total('idem=1', 'fk={id}', 'amount=used', 'used=used', 'cap=cap', 'key={id}', 'cap_grows=false');
 UPDATE own SET cap = 8;
 DELETE FROM own;
 DROP TRIGGER hand ON own;
 CREATE TRIGGER hand AFTER UPDATE ON own FOR EACH ROW
-    EXECUTE FUNCTION idem.keep_total('used=doc', 'cap=doc', 'key={id}');
+    EXECUTE FUNCTION idem.keep_total('idem=1', 'fk={id}', 'amount=used', 'used=doc', 'cap=doc', 'key={id}', 'cap_grows=false');
 UPDATE own SET cap = 8;
 DROP TRIGGER hand ON own;
-SELECT format('CREATE TRIGGER hand AFTER UPDATE ON own FOR EACH ROW EXECUTE FUNCTION idem.keep_total(''used=used'', ''cap=used'', ''key={%s}'')',
+SELECT format('CREATE TRIGGER hand AFTER UPDATE ON own FOR EACH ROW EXECUTE FUNCTION idem.keep_total(''idem=1'', ''fk={id}'', ''amount=used'', ''used=used'', ''cap=used'', ''key={%s}'', ''cap_grows=false'')',
               string_agg('id', ',')) FROM generate_series(1, 33)
 \gexec
 UPDATE own SET cap = 8;
@@ -71,7 +71,7 @@ CREATE TABLE use (voucher_id numeric NOT NULL REFERENCES voucher, amount numeric
 INSERT INTO voucher VALUES (1, 1, 100);
 SELECT idem.guard_limit('use', 'voucher_id', amount => 'amount', cap => 'amount', used => 'used', released => NULL);
 CREATE TRIGGER hand AFTER UPDATE ON voucher FOR EACH ROW
-    EXECUTE FUNCTION idem.keep_total('used=used', 'cap=amount', 'key={n}');
+    EXECUTE FUNCTION idem.keep_total('idem=1', 'fk={voucher_id}', 'amount=amount', 'used=used', 'cap=amount', 'key={n}', 'cap_grows=false');
 INSERT INTO use VALUES (1, 60);
 DROP TRIGGER hand ON voucher;
 INSERT INTO use VALUES (1, 60);

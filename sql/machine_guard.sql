@@ -291,21 +291,21 @@ CREATE TABLE byhand (id int PRIMARY KEY, status int);
 CREATE TRIGGER t BEFORE INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states();
 SELECT * FROM refused($$INSERT INTO byhand VALUES (1, 1)$$);
 DROP TRIGGER t ON byhand;
-CREATE TRIGGER t AFTER INSERT ON byhand EXECUTE FUNCTION idem.keep_states('column=status');
+CREATE TRIGGER t AFTER INSERT ON byhand EXECUTE FUNCTION idem.keep_states('idem=1', 'column=status');
 SELECT * FROM refused($$INSERT INTO byhand VALUES (1, 1)$$);
 DROP TRIGGER t ON byhand;
-CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column=status');
+CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('idem=1', 'column=status');
 SELECT * FROM refused($$INSERT INTO byhand VALUES (1, 1)$$);
 DROP TRIGGER t ON byhand;
-CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column=status', 'machine=no_such', 'repeat=refuse', 'delete=never', 'history=true');
+CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('idem=1', 'column=status', 'machine=no_such', 'repeat=refuse', 'delete=never', 'history=true');
 SELECT * FROM refused($$INSERT INTO byhand VALUES (1, 1)$$);
 DROP TRIGGER t ON byhand;
-CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column=status', 'machine=guard_payment', 'repeat=refuse', 'delete=never', 'history=true');
+CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('idem=1', 'column=status', 'machine=guard_payment', 'repeat=refuse', 'delete=never', 'history=true');
 SELECT * FROM refused($$INSERT INTO byhand VALUES (1, 1)$$);
 DROP TRIGGER t ON byhand;
 -- nor is it asked for rows where it says no column or no machine
-CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('machine=guard_many');
-CREATE TRIGGER u AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('column=status');
+CREATE TRIGGER t AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('idem=1', 'machine=guard_many');
+CREATE TRIGGER u AFTER INSERT ON byhand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('idem=1', 'column=status');
 SELECT DISTINCT version FROM idem.define_machine('guard_many', E'stateDiagram-v2\n[*] --> x\nx --> [*]', loosen => 'test', tighten => 'test');
 DROP TABLE byhand;
 

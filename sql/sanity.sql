@@ -16,7 +16,7 @@ CREATE VIEW pg_temp.member_relation AS
 
 CREATE VIEW pg_temp.guard_function AS
     SELECT * FROM pg_temp.member_function
-    WHERE prorettype = 'trigger'::regtype AND pg_get_viewdef('idem.guard_triggers') ~ quote_literal(proname);
+    WHERE prorettype = 'trigger'::regtype AND proname IN (SELECT function FROM idem.guard_kinds());
 
 -- The questions are asked of something.
 SELECT count(*) > 10 AS functions FROM pg_temp.member_function;
@@ -117,6 +117,6 @@ SELECT object FROM pg_temp.member m
 -- nor for our own tables guards without being seen.
 SELECT f.oid::regprocedure FROM pg_temp.member_function f
     WHERE f.prorettype = 'trigger'::regtype
-          AND pg_get_viewdef('idem.guard_triggers') !~ ('''' || f.proname || '''')
+          AND f.proname NOT IN (SELECT function FROM idem.guard_kinds())
           AND NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_temp.member_relation c ON c.oid = t.tgrelid
                           WHERE t.tgfoid = f.oid);

@@ -37,6 +37,7 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/kind.h"
 
 /* Is the table one whose rows a trigger can guard, every one of them? */
 static void
@@ -270,18 +271,6 @@ idem_list_array(List *strings)
 	return construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-/* A list of strings as the text of an array: {amount,currency}. */
-char *
-idem_list_text(List *strings)
-{
-	Oid			output;
-	bool		varlena;
-
-	getTypeOutputInfo(TEXTARRAYOID, &output, &varlena);
-	return OidOutputFunctionCall(output,
-								 PointerGetDatum(idem_list_array(strings)));
-}
-
 /* 22004 if an argument is null, of a function that is not STRICT. */
 void
 idem_require_argument(FunctionCallInfo fcinfo, int n, const char *argument)
@@ -342,17 +331,45 @@ idem_array_list(const char *argument, ArrayType *array)
 	return list;
 }
 
-/* 42710 if the table already bears this trigger. */
+/*
+ * 42710 if the table has a guard of the same identity: its kind, and the
+ * columns by which guards of that kind are told apart.
+ */
 void
-idem_refuse_second_guard(Relation rel, const char *trigger)
+idem_refuse_second_guard(Relation rel, const char *kind, List *settings)
 {
-	if (OidIsValid(get_trigger_oid(RelationGetRelid(rel), trigger, true)))
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("guard \"%s\" already exists on table \"%s\"",
-						trigger, RelationGetRelationName(rel)),
-				 errhint("Take it off with idem.drop_guard before you declare it anew."),
-				 errtable(rel)));
+	IdemGuard	wanted = {RelationGetRelid(rel), NULL, idem_kind_named(kind),
+	settings};
+	ListCell   *lc;
+
+	foreach(lc, idem_guard_triggers(rel))
+	{
+		IdemGuard  *guard = ((IdemGuardTrigger *) lfirst(lc))->guard;
+
+		if (guard->kind == wanted.kind && idem_same_guard(guard, &wanted))
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 errmsg("guard \"%s\" already exists on table \"%s\"",
+							guard->name, RelationGetRelationName(rel)),
+					 errhint("Take it off with idem.drop_guard before you declare it anew."),
+					 errtable(rel)));
+	}
+}
+
+/*
+ * A name for a trigger on a table: the prefix and what tells it from others,
+ * and a number where another trigger has that name already.
+ */
+char *
+idem_free_trigger_name(Oid relid, const char *prefix, List *parts)
+{
+	char	   *name = idem_made_name(prefix, parts);
+	int			n;
+
+	for (n = 2; OidIsValid(get_trigger_oid(relid, name, true)); n++)
+		name = idem_made_name(prefix, lappend(list_copy(parts),
+											  psprintf("%d", n)));
+	return name;
 }
 
 /* 'a=b','c=d' as the arguments of a trigger */
@@ -419,11 +436,35 @@ idem_create_bound_trigger(Oid relid, Oid other, const char *trigger,
 	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
 }
 
-/* The name of the triggers that refuse TRUNCATE for a guard. */
-char *
-idem_truncate_trigger(const char *guard)
+/* Does the trigger refuse TRUNCATE for the guard of that name? */
+static bool
+refuses_truncate_for(const Trigger *trigger, const char *guard)
 {
-	return makeObjectName(guard, NULL, "truncate");
+	const char *of = idem_trigger_setting(trigger, "guard");
+
+	return of != NULL && strcmp(of, guard) == 0 &&
+		idem_is_our_function(trigger->tgfoid) &&
+		strcmp(get_func_name(trigger->tgfoid), IDEM_TRUNCATE_FUNCTION) == 0;
+}
+
+/*
+ * The name of the trigger that refuses TRUNCATE of the table for a guard of
+ * it, by its argument; NULL if there is none.
+ */
+char *
+idem_truncate_trigger(Oid relid, const char *guard)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
+	int			i;
+
+	relation_close(rel, NoLock);
+	for (i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		if (refuses_truncate_for(&triggers->triggers[i], guard))
+			return triggers->triggers[i].tgname;
+	}
+	return NULL;
 }
 
 /*
@@ -435,18 +476,22 @@ void
 idem_create_truncate_triggers(Oid relid, const char *guard)
 {
 	List	   *tables = find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
-	const char *name = quote_identifier(idem_truncate_trigger(guard));
+	List	   *settings = idem_settings_add(idem_settings_begin(), "guard",
+											 guard);
 	ListCell   *lc;
 
 	foreach(lc, tables)
 	{
-		const char *table = idem_qualified_name_of(lfirst_oid(lc));
+		Oid			member = lfirst_oid(lc);
+		const char *table = idem_qualified_name_of(member);
+		const char *name;
 
-		if (OidIsValid(get_trigger_oid(lfirst_oid(lc),
-									   idem_truncate_trigger(guard), true)))
+		if (idem_truncate_trigger(member, guard) != NULL)
 			continue;
-		idem_execute("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate()",
-					 name, table);
+		name = quote_identifier(idem_free_trigger_name(member, guard,
+													   list_make1("truncate")));
+		idem_execute("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem." IDEM_TRUNCATE_FUNCTION "(%s)",
+					 name, table, trigger_arguments(settings));
 		idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
 	}
 }
@@ -456,14 +501,14 @@ void
 idem_drop_truncate_triggers(Oid relid, const char *guard)
 {
 	List	   *tables = find_all_inheritors(relid, AccessExclusiveLock, NULL);
-	const char *name = idem_truncate_trigger(guard);
 	ListCell   *lc;
 
 	foreach(lc, tables)
 	{
 		Oid			member = lfirst_oid(lc);
+		char	   *name = idem_truncate_trigger(member, guard);
 
-		if (OidIsValid(get_trigger_oid(member, name, true)))
+		if (name != NULL)
 			idem_execute_unwatched("DROP TRIGGER %s ON %s",
 								   quote_identifier(name),
 								   idem_qualified_name_of(member));

@@ -13,6 +13,7 @@
 #include "utils/relcache.h"
 
 #include "base/identity.h"
+#include "base/settings.h"
 
 extern void idem_check_owned(Oid relid);
 extern Relation idem_open_for_guard(Oid relid, LOCKMODE lockmode);
@@ -23,21 +24,23 @@ extern bool idem_executing(void);
 extern char *idem_qualified_name(Relation rel);
 extern char *idem_qualified_name_of(Oid relid);
 extern ArrayType *idem_list_array(List *strings);
-extern char *idem_list_text(List *strings);
 extern void idem_require_argument(FunctionCallInfo fcinfo, int n,
 								  const char *argument);
 extern char *idem_required_text(FunctionCallInfo fcinfo, int n,
 								const char *argument);
 extern List *idem_array_list(const char *argument, ArrayType *array);
 
-extern void idem_refuse_second_guard(Relation rel, const char *trigger);
+extern void idem_refuse_second_guard(Relation rel, const char *kind,
+									 List *settings);
+extern char *idem_free_trigger_name(Oid relid, const char *prefix,
+									List *parts);
 extern void idem_create_row_trigger(Oid relid, const char *trigger,
 									const char *events, const char *function,
 									List *settings);
 extern void idem_create_bound_trigger(Oid relid, Oid other,
 									  const char *trigger, const char *events,
 									  const char *function, List *settings);
-extern char *idem_truncate_trigger(const char *guard);
+extern char *idem_truncate_trigger(Oid relid, const char *guard);
 extern void idem_create_truncate_triggers(Oid relid, const char *guard);
 extern void idem_drop_truncate_triggers(Oid relid, const char *guard);
 

@@ -5,8 +5,8 @@
  * A guard decides in an AFTER ROW trigger, on the row that is stored: a
  * BEFORE trigger sees a row that a later one may still change, and fires for
  * an upsert before it is known whether it inserts.  Its settings stand in the
- * trigger's own arguments, each written name=value, so that \d shows them,
- * pg_dump carries them and clones on partitions have them.
+ * trigger's own arguments (settings.c), so that \d shows them, pg_dump carries
+ * them and clones on partitions have them.
  *
  * Settings are read once a backend and kept by trigger OID.  A relcache
  * invalidation of the table (or of the table of definitions that the settings
@@ -37,6 +37,7 @@
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
+#include "base/kind.h"
 #include "base/latest.h"
 #include "base/moved.h"
 
@@ -83,6 +84,25 @@ guard_entries_init(void)
 	CacheRegisterRelcacheCallback(guard_invalidate, (Datum) 0);
 }
 
+/* 39P01 unless the trigger has the arguments that its function knows. */
+static void
+check_arguments(const IdemGuardCall *call)
+{
+	const IdemGuardKind *kind = idem_kind_of_function(call->trigger->tgfoid);
+	char	   *problem = kind == NULL ? NULL :
+		idem_settings_problem(idem_settings_of_trigger(call->trigger),
+							  kind->settings);
+
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" on table \"%s\" %s",
+						call->trigger->tgname,
+						RelationGetRelationName(call->rel), problem),
+				 errhint("Put guards on a table with the idem.guard_... functions."),
+				 errtableconstraint(call->rel, call->trigger->tgname)));
+}
+
 /*
  * The settings of the trigger that fired.  They stay readable until the end
  * of the transaction, whatever is redefined meanwhile.
@@ -118,6 +138,7 @@ idem_guard_settings(const IdemGuardCall *call, IdemGuardCompile compile)
 	entry->settings = NULL;
 	entry->also = InvalidOid;
 	entry->relid = RelationGetRelid(call->rel);
+	check_arguments(call);
 	context = AllocSetContextCreate(CurrentMemoryContext, "idem guard",
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
@@ -239,74 +260,6 @@ idem_guard_call(FunctionCallInfo fcinfo, const char *function,
 		}
 	}
 	return true;
-}
-
-/* The value of a setting among the trigger's arguments, or NULL. */
-const char *
-idem_trigger_setting(Trigger *trigger, const char *name)
-{
-	size_t		len = strlen(name);
-	int			i;
-
-	for (i = 0; i < trigger->tgnargs; i++)
-	{
-		const char *arg = trigger->tgargs[i];
-
-		if (strncmp(arg, name, len) == 0 && arg[len] == '=')
-			return arg + len + 1;
-	}
-	return NULL;
-}
-
-const char *
-idem_trigger_setting_required(Relation rel, Trigger *trigger, const char *name)
-{
-	const char *value = idem_trigger_setting(trigger, name);
-
-	if (value == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" on table \"%s\" lacks its argument \"%s\"",
-						trigger->tgname, RelationGetRelationName(rel), name),
-				 errhint("Put guards on a table with the idem.guard_... functions."),
-				 errtableconstraint(rel, trigger->tgname)));
-	return value;
-}
-
-/*
- * A setting that is a text array, as a list of strings in the current memory
- * context; NIL if it is absent.
- */
-List *
-idem_trigger_setting_list(Relation rel, Trigger *trigger, const char *name)
-{
-	const char *value = idem_trigger_setting(trigger, name);
-	List	   *list = NIL;
-	ArrayType  *array;
-	Datum	   *items;
-	bool	   *nulls;
-	int			n;
-	int			i;
-
-	if (value == NULL)
-		return NIL;
-	array = DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN,
-													unconstify(char *, value),
-													TEXTOID, -1));
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
-					  &items, &nulls, &n);
-	for (i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-					 errmsg("trigger \"%s\" on table \"%s\" has a null in its argument \"%s\"",
-							trigger->tgname, RelationGetRelationName(rel),
-							name),
-					 errtableconstraint(rel, trigger->tgname)));
-		list = lappend(list, TextDatumGetCString(items[i]));
-	}
-	return list;
 }
 
 /* The number of a user column, which must exist. */

@@ -11,6 +11,8 @@
 #include "nodes/bitmapset.h"
 #include "utils/relcache.h"
 
+#include "base/settings.h"
+
 /*
  * One row as a guard judges it.  A row that an UPDATE moved between
  * partitions arrives here once, as an update; before then has the row type
@@ -35,8 +37,8 @@ typedef struct IdemGuardCall
 #define IDEM_CALL_IS_UPDATE(call)	((call)->before && (call)->after)
 
 /*
- * Reads the settings of a trigger into a struct of the room, allocated in
- * the current memory context, which lives as long as the settings are valid.
+ * Reads the settings of a trigger, which have been checked (settings.h), into
+ * a struct of the room, allocated in the current memory context, which lives as long as the settings are valid.
  * If they also depend on definitions kept in another table (a machine), the
  * room puts that table's OID into *also before it reads them, and reads them
  * with the active snapshot (SPI: read_only), which is the latest one.
@@ -50,13 +52,6 @@ extern void *idem_guard_settings(const IdemGuardCall *call,
 extern Oid	idem_extension_relation(const char *name);
 extern Relation idem_open_named(Oid relid);
 extern bool idem_in_apply_worker(void);
-
-extern const char *idem_trigger_setting(Trigger *trigger, const char *name);
-extern const char *idem_trigger_setting_required(Relation rel,
-												 Trigger *trigger,
-												 const char *name);
-extern List *idem_trigger_setting_list(Relation rel, Trigger *trigger,
-									   const char *name);
 
 extern AttrNumber idem_column_number(Relation rel, const char *name);
 extern Bitmapset *idem_key_columns(Relation rel);

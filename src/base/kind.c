@@ -34,6 +34,12 @@
 /* const IdemGuardKind *, in TopMemoryContext */
 static List *kinds = NIL;
 
+/* The arguments of a trigger that refuses TRUNCATE. */
+const IdemSetting idem_truncate_settings[] = {
+	{"guard", IDEM_WORD, IDEM_SETTING_REQUIRED | IDEM_SETTING_IDENTITY, NULL},
+	{NULL, IDEM_WORD, 0, NULL}
+};
+
 /* Called by each room from _PG_init; the struct lives for ever. */
 void
 idem_register_kind(const IdemGuardKind *kind)
@@ -42,6 +48,13 @@ idem_register_kind(const IdemGuardKind *kind)
 
 	kinds = lappend(kinds, unconstify(IdemGuardKind *, kind));
 	MemoryContextSwitchTo(old);
+}
+
+/* const IdemGuardKind *, in the order of the rooms */
+List *
+idem_all_kinds(void)
+{
+	return kinds;
 }
 
 /* Does the function, if it still exists, live in schema idem? */
@@ -136,15 +149,14 @@ idem_bears_guard(Relation rel)
 
 /* The guard of a trigger, with its settings, in the current memory context. */
 static IdemGuard *
-copy_guard(Oid relid, const Trigger *trigger)
+copy_guard(Oid relid, const Trigger *trigger, const IdemGuardKind *kind)
 {
 	IdemGuard  *guard = palloc0(sizeof(IdemGuard));
-	int			i;
 
 	guard->relid = relid;
 	guard->name = pstrdup(trigger->tgname);
-	for (i = 0; i < trigger->tgnargs; i++)
-		guard->settings = lappend(guard->settings, pstrdup(trigger->tgargs[i]));
+	guard->settings = idem_settings_of_trigger(trigger);
+	guard->kind = kind;
 	return guard;
 }
 
@@ -174,7 +186,8 @@ idem_guard_triggers(Relation rel)
 				continue;
 			found = palloc0(sizeof(IdemGuardTrigger));
 			found->kind = lfirst(k);
-			found->guard = copy_guard(RelationGetRelid(rel), trigger);
+			found->guard = copy_guard(RelationGetRelid(rel), trigger,
+									  found->kind);
 			found->oid = trigger->tgoid;
 			found->bound = trigger->tgconstrrelid;
 			found->is_clone = trigger->tgisclone;
@@ -184,107 +197,67 @@ idem_guard_triggers(Relation rel)
 	return triggers;
 }
 
-/* The value of a setting, or NULL. */
-const char *
-idem_guard_setting(const IdemGuard *guard, const char *name)
+/* The same of one trigger, a copy of what the relcache has. */
+IdemGuard *
+idem_guard_of_trigger(Oid relid, const Trigger *trigger)
 {
-	size_t		len = strlen(name);
-	ListCell   *lc;
-
-	foreach(lc, guard->settings)
-	{
-		const char *item = lfirst(lc);
-
-		if (strncmp(item, name, len) == 0 && item[len] == '=')
-			return item + len + 1;
-	}
-	return NULL;
+	return copy_guard(relid, trigger, idem_kind_of_function(trigger->tgfoid));
 }
 
-/* The same: 39P01 if the trigger, made by hand, lacks it. */
-char *
-idem_guard_setting_required(const IdemGuard *guard, const char *name)
+/* 39P01 unless the arguments of the trigger are ones of a guard. */
+void
+idem_guard_require(const IdemGuard *guard)
 {
-	const char *value = idem_guard_setting(guard, name);
+	char	   *problem = guard->kind == NULL ? NULL :
+		idem_settings_problem(guard->settings, guard->kind->settings);
+	char	   *table = get_rel_name(guard->relid);
 
-	if (value == NULL)
+	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" lacks its argument \"%s\"",
-						guard->name, name)));
-	return pstrdup(value);
+				 errmsg("trigger \"%s\" on table \"%s\" %s", guard->name,
+						table ? table : "", problem),
+				 errhint("Put guards on a table with the idem.guard_... functions.")));
 }
 
-/*
- * One element of the text of an array, from *at on, which moves behind it;
- * NULL if there is none that array_in would take.
- */
-static char *
-read_element(const char **at)
-{
-	StringInfoData item;
-	bool		quoted = **at == '"';
-	const char *c = *at + (quoted ? 1 : 0);
-
-	initStringInfo(&item);
-	while (*c != '\0' && (quoted ? *c != '"' : strchr(",{}\"", *c) == NULL))
-	{
-		if (*c == '\\' && *++c == '\0')
-			return NULL;
-		appendStringInfoChar(&item, *c++);
-	}
-	if (quoted && *c++ != '"')
-		return NULL;
-	if (!quoted && item.len == 0)
-		return NULL;
-	*at = c;
-	return item.data;
-}
-
-/*
- * A setting that is the text of an array, or one word; NIL if it is absent or
- * no array.  Not array_in: whoever may create a trigger writes its arguments,
- * and must not make others fail who look at it.
- */
-List *
-idem_guard_setting_list(const IdemGuard *guard, const char *name)
-{
-	const char *at = idem_guard_setting(guard, name);
-	List	   *list = NIL;
-
-	if (at == NULL)
-		return NIL;
-	if (*at != '{')
-		return list_make1(pstrdup(at));
-	while (*at == '{' || *at == ',')
-	{
-		char	   *item;
-
-		at++;
-		item = read_element(&at);
-		if (item == NULL)
-			return NIL;
-		list = lappend(list, item);
-	}
-	return strcmp(at, "}") == 0 ? list : NIL;
-}
-
-/* Does one of these settings name the column? */
+/* Are they one guard by its identity, or the two sides of one? */
 bool
-idem_guard_names_column(const IdemGuard *guard, const char *const *settings,
-						const char *column)
+idem_same_guard(const IdemGuard *a, const IdemGuard *b)
 {
-	for (; settings != NULL && *settings != NULL; settings++)
+	if (a->kind == NULL || b->kind == NULL ||
+		strcmp(a->kind->kind, b->kind->kind) != 0)
+		return false;
+	return idem_same_strings(idem_settings_identity(a->settings, a->kind->settings),
+							 idem_settings_identity(b->settings, b->kind->settings));
+}
+
+/* Does a setting of the guard that is marked so name the column? */
+bool
+idem_guard_names_column(const IdemGuard *guard, int flag, const char *column)
+{
+	const IdemSetting *setting = guard->kind ? guard->kind->settings : NULL;
+
+	for (; setting != NULL && setting->name != NULL; setting++)
 	{
 		ListCell   *lc;
 
-		foreach(lc, idem_guard_setting_list(guard, *settings))
+		if ((setting->flags & flag) == 0)
+			continue;
+		foreach(lc, idem_setting_columns(guard->settings, setting))
 		{
 			if (strcmp(lfirst(lc), column) == 0)
 				return true;
 		}
 	}
 	return false;
+}
+
+/* The CHECK under which a guard of this kind keeps a column. */
+char *
+idem_check_name(const char *kind, const char *column)
+{
+	return idem_made_name("idem", list_make2(unconstify(char *, kind),
+											 unconstify(char *, column)));
 }
 
 /* ---------- questions about rows ---------- */
@@ -435,6 +408,7 @@ run_check(IdemRowsCheck check, const IdemGuard *guard, Oid rows, int wait_ms)
 	if (wait_ms > 0)
 		limit_lock_waits(wait_ms);
 	relation_close(idem_open_named(guard->relid), NoLock);
+	idem_guard_require(guard);
 	finding = check(guard, rows);
 	AtEOXact_GUC(false, level);
 	return finding;

@@ -12,11 +12,16 @@
 #include "nodes/pg_list.h"
 #include "utils/relcache.h"
 
+#include "base/settings.h"
+
+struct IdemGuardKind;
+
 /* A guard as one of its triggers says it; also one that is already gone. */
 typedef struct IdemGuard
 {
 	Oid			relid;			/* the table that bears the trigger */
 	char	   *name;			/* of the trigger */
+	const struct IdemGuardKind *kind;	/* NULL: it refuses TRUNCATE */
 	List	   *settings;		/* its arguments, each name=value */
 } IdemGuard;
 
@@ -39,16 +44,21 @@ typedef struct IdemGuardTrigger
  */
 typedef char *(*IdemRowsCheck) (const IdemGuard *guard, Oid rows);
 
-/* One trigger function. */
+/* One trigger function, and the triggers that call it. */
 typedef struct IdemGuardKind
 {
 	const char *kind;			/* states, limit, fixed, kept */
 	const char *function;		/* its name in schema idem */
-	bool		decides;		/* false: the counterpart on another table */
+	const char *prefix;			/* that the names of its triggers begin with */
+	bool		decides;		/* false: the counterpart on another table,
+								 * bound to the guarded one (tgconstrrelid) */
 	bool		needs_key;		/* the table must keep a primary key */
-	const char *const *columns; /* settings that name columns of the bearer;
-								 * NULL ends them */
-	const char *const *not_null;	/* those of which must stay NOT NULL */
+	bool		keeps_all;		/* no column may change */
+	bool		keeps_rows;		/* TRUNCATE is refused, too, ... */
+	const char *unless;			/* ... unless this is one of the settings */
+	const IdemSetting *settings;	/* that the function knows */
+	const int16 *types;			/* pg_trigger.tgtype as idem declares it, one
+								 * of these; 0 ends them */
 	IdemRowsCheck check_rows;	/* all rows of the guard; or NULL */
 	const char *remedy;			/* for what check_rows finds */
 	IdemRowsCheck check_open;	/* rows that follow their rule and that
@@ -62,22 +72,24 @@ typedef struct IdemGuardKind
 								 * or NULL */
 } IdemGuardKind;
 
+/* of the trigger that refuses TRUNCATE for a guard */
+#define IDEM_TRUNCATE_FUNCTION "refuse_truncate"
+extern const IdemSetting idem_truncate_settings[];
+
 extern void idem_register_kind(const IdemGuardKind *kind);
+extern List *idem_all_kinds(void);
 extern const IdemGuardKind *idem_kind_of_function(Oid function);
 extern const IdemGuardKind *idem_kind_named(const char *kind);
 extern bool idem_is_our_function(Oid function);
 
 extern bool idem_bears_guard(Relation rel);
 extern List *idem_guard_triggers(Relation rel);
-extern const char *idem_guard_setting(const IdemGuard *guard,
-									  const char *name);
-extern char *idem_guard_setting_required(const IdemGuard *guard,
-										 const char *name);
-extern List *idem_guard_setting_list(const IdemGuard *guard,
-									 const char *name);
-extern bool idem_guard_names_column(const IdemGuard *guard,
-									const char *const *settings,
+extern IdemGuard *idem_guard_of_trigger(Oid relid, const Trigger *trigger);
+extern void idem_guard_require(const IdemGuard *guard);
+extern bool idem_same_guard(const IdemGuard *a, const IdemGuard *b);
+extern bool idem_guard_names_column(const IdemGuard *guard, int flag,
 									const char *column);
+extern char *idem_check_name(const char *kind, const char *column);
 extern char *idem_count_offenders(Relation shown, const char *sql,
 								  Datum strings, const char *what);
 extern char *idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard,

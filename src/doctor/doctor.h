@@ -7,7 +7,6 @@
 
 #include "base/kind.h"
 #include "nodes/pg_list.h"
-#include "utils/array.h"
 
 /* What a DDL command did that can be judged only when it is complete. */
 typedef enum IdemNoteType
@@ -60,7 +59,5 @@ extern void idem_note_passed(Oid relid, const char *kind, const char *name,
 extern void idem_settle_notes(void);
 extern void idem_judge_detached(Oid top, const IdemGuardKind *kind,
 								IdemGuard *guard, Oid partition);
-
-extern List *idem_array_strings(ArrayType *array);
 
 #endif							/* IDEM_DOCTOR_H */

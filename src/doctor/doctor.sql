@@ -2,39 +2,24 @@
 -- doctor: the guards as a whole
 -- ---------------------------------------------------------------------------
 
--- PUBLIC, because views run functions as the role that reads them; it shows
--- nothing that pg_trigger does not show to everybody.
-CREATE FUNCTION idem.trigger_settings(tgargs bytea) RETURNS text[]
-    AS 'MODULE_PATHNAME', 'idem_trigger_settings'
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION idem.trigger_settings(bytea) IS
-    'the arguments of a trigger, pg_trigger.tgargs, as an array; 22021 for bytes that are no text';
-
 -- Every trigger of ours on any table.  part: row decides, total keeps the
 -- running total of a limit in the parent, truncate refuses TRUNCATE.
 CREATE VIEW idem.guard_triggers AS
-SELECT t.oid, t.tgrelid::regclass AS relation, g.kind, g.part,
+SELECT t.oid, t.tgrelid::regclass AS relation, k.kind, k.part,
        t.tgname AS name, t.tgparentid <> 0 AS is_clone,
        nullif(t.tgconstrrelid, 0)::regclass AS other,
-       idem.trigger_settings(t.tgargs) AS settings, t.tgenabled AS mode,
+       a.settings, k.function,
+       idem.guard_identity(k.function, a.settings) AS identity,
+       idem.settings_problem(k.function, a.settings) AS problem,
+       t.tgenabled AS mode,
        t.tgqual IS NULL AND t.tgattr = '' AND NOT t.tgdeferrable
-       AND CASE
-           WHEN g.part = 'truncate' THEN t.tgtype = 34
-           WHEN g.kind = 'kept' THEN t.tgtype = 25
-           WHEN g.kind = 'fixed' THEN t.tgtype IN (17, 25, 29)
-           ELSE t.tgtype = 29
-       END AS as_declared,
+       AND t.tgtype = ANY (k.trigger_types) AS as_declared,
        p.prolang = (SELECT l.oid FROM pg_catalog.pg_language l WHERE l.lanname = 'c')
        AND p.prosrc = 'idem_' || p.proname AND p.probin = '$libdir/idem' AS is_ours
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace
-JOIN (VALUES ('keep_fixed', 'fixed', 'row'),
-             ('keep_rows', 'kept', 'row'),
-             ('keep_states', 'states', 'row'),
-             ('keep_limit', 'limit', 'row'),
-             ('keep_total', 'limit', 'total'),
-             ('refuse_truncate', NULL, 'truncate')) g (function, kind, part)
-     ON g.function = p.proname;
+JOIN idem.guard_kinds() k ON k.function = p.proname,
+     LATERAL (SELECT idem.trigger_settings(t.tgargs)) a (settings);
 COMMENT ON VIEW idem.guard_triggers IS 'every trigger of idem on every table; idem.guards shows what they make up';
 COMMENT ON COLUMN idem.guard_triggers.oid IS 'the trigger';
 COMMENT ON COLUMN idem.guard_triggers.relation IS 'the table that bears it';
@@ -44,24 +29,27 @@ COMMENT ON COLUMN idem.guard_triggers.name IS 'name of the trigger';
 COMMENT ON COLUMN idem.guard_triggers.is_clone IS 'made by the server for a partition';
 COMMENT ON COLUMN idem.guard_triggers.other IS 'the table it is bound to: of a running total, the child';
 COMMENT ON COLUMN idem.guard_triggers.settings IS 'its arguments, each name=value';
+COMMENT ON COLUMN idem.guard_triggers.function IS 'the function it calls, of schema idem';
+COMMENT ON COLUMN idem.guard_triggers.identity IS 'those of its arguments that tell guards of its kind on one table apart; the counterpart of a limit has the same';
+COMMENT ON COLUMN idem.guard_triggers.problem IS 'what is wrong with its arguments; NULL: nothing';
 COMMENT ON COLUMN idem.guard_triggers.mode IS 'as in pg_trigger.tgenabled: A always, O origin, R replica, D disabled';
 COMMENT ON COLUMN idem.guard_triggers.as_declared IS 'fires at the events, the time and without the conditions that idem gave it';
 COMMENT ON COLUMN idem.guard_triggers.is_ours IS 'its function is still the one in the library of idem';
 
--- The triggers a guard is made of: the one that decides, and for a limit its
--- counterpart on the parent, which is bound to this child and names the same
--- foreign key and running total.
+-- The triggers a guard is made of: the one that decides, and its counterpart
+-- on the parent, if it has one, which is bound to this table and has the same
+-- identity.
 CREATE VIEW idem.guard_parts AS
-SELECT relation, kind, name, settings, part, relation AS bearer, name AS trigger
+SELECT relation, kind, name, settings, part, relation AS bearer,
+       name AS trigger, function, settings AS arguments, problem
 FROM idem.guard_triggers
 WHERE part = 'row' AND NOT is_clone
 UNION ALL
-SELECT g.relation, g.kind, g.name, g.settings, t.part, t.relation, t.name
+SELECT g.relation, g.kind, g.name, g.settings, t.part, t.relation,
+       t.name, t.function, t.settings, t.problem
 FROM idem.guard_triggers g
-JOIN idem.guard_triggers t ON t.other = g.relation
-     AND ARRAY(SELECT s FROM pg_catalog.unnest(t.settings) s WHERE s ~ '^(fk|used)=')
-       = ARRAY(SELECT s FROM pg_catalog.unnest(g.settings) s WHERE s ~ '^(fk|used)=')
-WHERE g.part = 'row' AND g.kind = 'limit' AND NOT g.is_clone
+JOIN idem.guard_triggers t ON t.other = g.relation AND t.kind = g.kind AND t.identity = g.identity
+WHERE g.part = 'row' AND NOT g.is_clone
       AND t.part = 'total' AND NOT t.is_clone;
 COMMENT ON VIEW idem.guard_parts IS 'the triggers each guard is made of, but for those that refuse TRUNCATE';
 COMMENT ON COLUMN idem.guard_parts.relation IS 'the guarded table';
@@ -71,6 +59,9 @@ COMMENT ON COLUMN idem.guard_parts.settings IS 'the guard''s settings, each name
 COMMENT ON COLUMN idem.guard_parts.part IS 'row: decides; total: keeps the running total of a limit';
 COMMENT ON COLUMN idem.guard_parts.bearer IS 'the table that bears the trigger: the guarded one, or the parent of a limit';
 COMMENT ON COLUMN idem.guard_parts.trigger IS 'name of the trigger';
+COMMENT ON COLUMN idem.guard_parts.function IS 'the function it calls, of schema idem';
+COMMENT ON COLUMN idem.guard_parts.arguments IS 'its own arguments; settings are those of the trigger that decides';
+COMMENT ON COLUMN idem.guard_parts.problem IS 'what is wrong with its arguments; NULL: nothing';
 
 -- Every table that holds rows such a trigger has to see: the bearer, its
 -- partitions, and what inherits from it.
@@ -90,32 +81,28 @@ COMMENT ON COLUMN idem.guard_tables.settings IS 'the guard''s settings, each nam
 COMMENT ON COLUMN idem.guard_tables.part IS 'row: decides; total: keeps the running total of a limit';
 COMMENT ON COLUMN idem.guard_tables.bearer IS 'the table that bears the trigger';
 COMMENT ON COLUMN idem.guard_tables.trigger IS 'name of the trigger';
+COMMENT ON COLUMN idem.guard_tables.function IS 'the function it calls, of schema idem';
+COMMENT ON COLUMN idem.guard_tables.arguments IS 'its own arguments';
+COMMENT ON COLUMN idem.guard_tables.problem IS 'what is wrong with its arguments; NULL: nothing';
 COMMENT ON COLUMN idem.guard_tables.member IS 'the bearer itself, a partition at any level, or a table that inherits from it';
 
--- The same settings as in the kinds of the rooms (base/kind.h), by which DDL
--- on these columns is refused.
+-- By these columns DDL is refused.  Whoever may create a trigger writes its
+-- arguments: those that are no settings of a guard name nothing.
 CREATE VIEW idem.guard_columns AS
-SELECT g.relation, g.kind, g.name, g.part, g.bearer, s.setting, n.name AS "column"
+SELECT g.relation, g.kind, g.name, g.part, g.bearer, g.trigger, c.setting, c."column", c.is_kept
 FROM idem.guard_parts g,
-     LATERAL (SELECT pg_catalog.split_part(s, '=', 1), pg_catalog.substr(s, pg_catalog.strpos(s, '=') + 1)
-              FROM pg_catalog.unnest(g.settings) s) s (setting, value),
-     -- whoever may create a trigger writes its arguments: what is no array is no name of a column
-     LATERAL pg_catalog.unnest(CASE WHEN s.value ~ '^\{("([^"\\]|\\.)*"|[^",{}\\\s]+)(,("([^"\\]|\\.)*"|[^",{}\\\s]+))*\}$' THEN s.value::text[]
-                                    WHEN s.value = '{}' THEN '{}'
-                                    ELSE ARRAY[s.value] END) n (name)
-WHERE s.setting = ANY (CASE WHEN g.kind = 'states' THEN '{column}'
-                            WHEN g.kind = 'fixed' THEN '{columns,once}'
-                            WHEN g.kind = 'limit' AND g.part = 'row' THEN '{fk,amount,state,same}'
-                            WHEN g.kind = 'limit' THEN '{key,cap,used,excess,count_used,same_parent,parent_state,age_from}'
-                       END::text[]);
+     LATERAL idem.setting_columns(g.function, g.arguments) c
+WHERE g.problem IS NULL;
 COMMENT ON VIEW idem.guard_columns IS 'the columns each guard names';
 COMMENT ON COLUMN idem.guard_columns.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guard_columns.kind IS 'states, limit or fixed; kept names none, it keeps all';
 COMMENT ON COLUMN idem.guard_columns.name IS 'name of the guard';
 COMMENT ON COLUMN idem.guard_columns.part IS 'row: of the guarded table; total: of the parent of a limit';
 COMMENT ON COLUMN idem.guard_columns.bearer IS 'the table that has, or had, the column';
+COMMENT ON COLUMN idem.guard_columns.trigger IS 'name of the trigger that names it';
 COMMENT ON COLUMN idem.guard_columns.setting IS 'the setting that names it';
 COMMENT ON COLUMN idem.guard_columns."column" IS 'the column';
+COMMENT ON COLUMN idem.guard_columns.is_kept IS 'idem writes it, under a CHECK of its name';
 
 -- What keeps a guard from guarding, a row each.
 -- Each view is read once: flattened into every branch they would take the
@@ -171,40 +158,56 @@ LEFT JOIN triggers t
          END) p (problem, remedy)
 WHERE p.problem IS NOT NULL
 UNION ALL
+-- its arguments, as well as those of the counterpart
+SELECT g.relation, g.kind, g.name,
+       pg_catalog.format('trigger on %s %s', g.bearer, g.problem),
+       pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
+                         g.relation, g.kind, g.name),
+       g.bearer
+FROM parts g
+WHERE g.problem IS NOT NULL
+UNION ALL
 -- the trigger that refuses TRUNCATE, of which the server makes no clones
 SELECT m.relation, m.kind, m.name,
        pg_catalog.format('%s can be truncated', m.member),
-       CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = m.member AND t.tgname = n.name)
-            THEN pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', m.member, n.name)
-            ELSE pg_catalog.format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate(); ALTER TABLE %2$s ENABLE ALWAYS TRIGGER %1$I',
-                                   n.name, m.member)
+       CASE WHEN t.name IS NOT NULL
+            THEN pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', m.member, t.name)
+            ELSE pg_catalog.format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate(%L, %L); ALTER TABLE %2$s ENABLE ALWAYS TRIGGER %1$I',
+                                   idem.made_name(m.name, 'truncate'), m.member, 'idem=1', 'guard=' || m.name)
        END,
        m.member
 FROM tables m
+JOIN idem.guard_kinds() k ON k.kind = m.kind AND k.part = m.part
+     AND k.keeps_rows AND (k.unless = ANY (m.settings)) IS NOT TRUE
 JOIN pg_catalog.pg_class c ON c.oid = m.member AND c.relkind <> 'f'
-     AND (c.relispartition OR m.member = m.relation),
-     LATERAL (SELECT pg_catalog.left(m.name, 54) || '_truncate') n (name)
-WHERE m.part = 'row' AND m.kind <> 'fixed' AND m.settings @> '{delete=any}' IS NOT TRUE
-      AND NOT EXISTS (SELECT FROM triggers t
-                      WHERE t.relation = m.member AND t.part = 'truncate'
-                            AND t.mode = 'A' AND t.as_declared AND t.is_ours)
+     AND (c.relispartition OR m.member = m.relation)
+LEFT JOIN triggers t ON t.relation = m.member AND t.part = 'truncate'
+     AND idem.setting(t.settings, 'guard') = m.name
+WHERE (t.mode = 'A' AND t.as_declared AND t.is_ours AND t.problem IS NULL) IS NOT TRUE
 UNION ALL
--- what a limit needs on the parent: its counterpart, and the CHECK the server keeps
+-- what a limit needs on the parent: its counterpart ...
 SELECT g.relation, g.kind, g.name,
-       CASE WHEN p.bearer IS NULL THEN 'the parent bears no trigger of this limit'
-            ELSE pg_catalog.format('the parent %s has no CHECK %I', p.bearer, k.name) END,
+       'the parent bears no trigger of this ' || g.kind,
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                          g.relation, g.kind, g.name),
-       p.bearer
+       NULL
 FROM parts g
-LEFT JOIN parts p ON p.part = 'total'
-     AND p.relation = g.relation AND p.kind = g.kind AND p.name = g.name,
-     LATERAL (SELECT (SELECT 'idem_limit_' || pg_catalog.substr(s, 6)
-                      FROM pg_catalog.unnest(g.settings) s WHERE s LIKE 'used=%' LIMIT 1)) k (name)
-WHERE g.kind = 'limit' AND g.part = 'row'
+JOIN idem.guard_kinds() k ON k.kind = g.kind AND k.part = 'total'
+WHERE g.part = 'row'
+      AND NOT EXISTS (SELECT FROM parts p WHERE p.part = 'total' AND p.relation = g.relation
+                      AND p.kind = g.kind AND p.name = g.name)
+UNION ALL
+-- ... and the CHECKs that the server keeps
+SELECT g.relation, g.kind, g.name,
+       pg_catalog.format('the parent %s has no CHECK %I', g.bearer, n.name),
+       pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
+                         g.relation, g.kind, g.name),
+       g.bearer
+FROM idem.guard_columns g,
+     LATERAL (SELECT idem.made_name('idem', g.kind, g."column")) n (name)
+WHERE g.is_kept
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c
-                      WHERE c.conrelid = p.bearer AND c.contype = 'c'
-                            AND c.conname = k.name)
+                      WHERE c.conrelid = g.bearer AND c.contype = 'c' AND c.conname = n.name)
 UNION ALL
 -- the columns a guard names
 SELECT g.relation, g.kind, g.name,

@@ -89,8 +89,7 @@ tables_with_type(Oid type, List *tables)
 
 /* Is one of the columns that the guard names of this enum? */
 static bool
-names_column_of_type(Relation rel, const IdemGuardKind *kind,
-					 const IdemGuard *guard, Oid type)
+names_column_of_type(Relation rel, const IdemGuard *guard, Oid type)
 {
 	int			i;
 
@@ -100,7 +99,8 @@ names_column_of_type(Relation rel, const IdemGuardKind *kind,
 		Oid			atttypid = att->atttypid;
 
 		if (!att->attisdropped &&
-			idem_guard_names_column(guard, kind->columns, NameStr(att->attname)) &&
+			idem_guard_names_column(guard, IDEM_SETTING_COLUMN,
+									NameStr(att->attname)) &&
 			getBaseType(atttypid) == type)
 			return true;
 	}
@@ -122,7 +122,7 @@ check_enum_of_table(Oid relid, Oid type, const char *value)
 		IdemGuardTrigger *trigger = lfirst(lc);
 
 		if (!trigger->is_clone &&
-			names_column_of_type(rel, trigger->kind, trigger->guard, type))
+			names_column_of_type(rel, trigger->guard, type))
 			idem_refuse_trigger(relid, trigger->kind, trigger->guard,
 								trigger->bound,
 								psprintf("rename value \"%s\" of type %s",
@@ -267,8 +267,9 @@ check_rewritten(Node *parsetree, Relation rel, const IdemGuardTrigger *trigger,
 
 		/* a kept row keeps every column */
 		if (!att->attisdropped &&
-			(strcmp(kind->kind, "kept") == 0 ||
-			 idem_guard_names_column(guard, kind->columns, NameStr(att->attname))) &&
+			(kind->keeps_all ||
+			 idem_guard_names_column(guard, IDEM_SETTING_COLUMN,
+									NameStr(att->attname))) &&
 			rewrites_column(parsetree, NameStr(att->attname)))
 			idem_refuse_trigger(RelationGetRelid(rel), kind, guard,
 								trigger->bound,

@@ -47,15 +47,28 @@ typedef struct FoundGuard
 	bool		missing;		/* declared, but its trigger is gone */
 } FoundGuard;
 
+/* 22023 for a kind of guard that there is not. */
 static void
 check_kind(const char *kind)
 {
-	if (strcmp(kind, "states") != 0 && strcmp(kind, "limit") != 0 &&
-		strcmp(kind, "fixed") != 0 && strcmp(kind, "kept") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unrecognized kind of guard \"%s\"", kind),
-				 errhint("Kinds are states, limit, fixed and kept.")));
+	StringInfoData known;
+	ListCell   *lc;
+
+	if (idem_kind_named(kind) != NULL)
+		return;
+	initStringInfo(&known);
+	foreach(lc, idem_all_kinds())
+	{
+		const IdemGuardKind *other = lfirst(lc);
+
+		if (other->decides)
+			appendStringInfo(&known, "%s%s", known.len > 0 ? ", " : "",
+							 other->kind);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unrecognized kind of guard \"%s\"", kind),
+			 errhint("Kinds are %s.", known.data)));
 }
 
 /*
@@ -143,36 +156,38 @@ find_guard(Oid relid, const char *kind, const char *name)
 	settings = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2,
 							 &isnull);
 	guard.array = DatumGetArrayTypePCopy(settings);
-	guard.settings = idem_array_strings(guard.array);
+	guard.settings = idem_settings_of_array(guard.array);
 	return guard;
 }
 
 /*
- * The columns whose CHECK goes with a counterpart: those that no other child
- * table keeps.  The parent is locked.
+ * The CHECKs that go with a counterpart: of the columns that no other guard
+ * of the parent keeps.  The parent is locked.
  */
 static List *
-columns_to_free(Oid parent, const char *trigger)
+checks_to_drop(Oid parent, const char *trigger)
 {
 	Oid			types[2] = {REGCLASSOID, TEXTOID};
 	Datum		values[2];
-	List	   *columns = NIL;
+	List	   *checks = NIL;
 	uint64		i;
 
 	values[0] = ObjectIdGetDatum(parent);
 	values[1] = CStringGetTextDatum(trigger);
-	select_as_extension("SELECT pg_catalog.substr(s, pg_catalog.strpos(s, '=') + 1)"
-						" FROM idem.guard_triggers t, pg_catalog.unnest(t.settings) s"
-						" WHERE t.relation = $1 AND t.name = $2"
-						" AND s ~ '^(used|excess|count_used)='"
-						" AND NOT EXISTS (SELECT FROM idem.guard_triggers o"
-						" WHERE o.relation = $1 AND o.name <> $2 AND o.part = 'total'"
-						" AND s = ANY (o.settings))",
+	select_as_extension("SELECT idem.made_name('idem', t.kind, c.\"column\")"
+						" FROM idem.guard_triggers t,"
+						" LATERAL idem.setting_columns(t.function, t.settings) c"
+						" WHERE t.relation = $1 AND t.name = $2 AND c.is_kept"
+						" AND NOT EXISTS (SELECT FROM idem.guard_triggers o,"
+						" LATERAL idem.setting_columns(o.function, o.settings) k"
+						" WHERE o.relation = $1 AND o.name <> $2"
+						" AND o.kind = t.kind AND k.is_kept"
+						" AND k.\"column\" = c.\"column\")",
 						2, types, values, NULL);
 	for (i = 0; i < SPI_processed; i++)
-		columns = lappend(columns, SPI_getvalue(SPI_tuptable->vals[i],
-												SPI_tuptable->tupdesc, 1));
-	return columns;
+		checks = lappend(checks, SPI_getvalue(SPI_tuptable->vals[i],
+											  SPI_tuptable->tupdesc, 1));
+	return checks;
 }
 
 /*
@@ -184,7 +199,7 @@ columns_to_free(Oid parent, const char *trigger)
 static void
 drop_total(Oid parent, const char *trigger)
 {
-	List	   *columns;
+	List	   *checks;
 	ListCell   *lc;
 	Relation	rel;
 	IdemIdentity saved;
@@ -192,15 +207,15 @@ drop_total(Oid parent, const char *trigger)
 	idem_check_owned(parent);
 	LockRelationOid(parent, AccessExclusiveLock);
 	idem_check_owned(parent);
-	columns = columns_to_free(parent, trigger);
+	checks = checks_to_drop(parent, trigger);
 	rel = relation_open(parent, NoLock);
 	idem_become_declarer(rel, &saved);
 	relation_close(rel, NoLock);
 	idem_execute_unwatched("DROP TRIGGER %s ON %s", quote_identifier(trigger),
 						   idem_qualified_name_of(parent));
-	foreach(lc, columns)
+	foreach(lc, checks)
 	{
-		char	   *check = psprintf("idem_limit_%s", (char *) lfirst(lc));
+		char	   *check = lfirst(lc);
 
 		if (OidIsValid(get_relation_constraint_oid(parent, check, true)))
 			idem_execute_unwatched("ALTER TABLE %s DROP CONSTRAINT %s",
@@ -210,25 +225,26 @@ drop_total(Oid parent, const char *trigger)
 	idem_restore_identity(&saved);
 }
 
-/* The counterpart of a limit on its parent, if it is (still) there. */
+/* The counterpart of a guard on its parent, if it is (still) there. */
 static void
 drop_counterpart(const FoundGuard *guard)
 {
-	Oid			types[2] = {REGCLASSOID, TEXTARRAYOID};
-	Datum		values[2];
+	Oid			types[3] = {REGCLASSOID, TEXTOID, TEXTARRAYOID};
+	Datum		values[3];
 	Oid			parent;
 	char	   *trigger;
 	bool		isnull;
 
 	values[0] = ObjectIdGetDatum(guard->relid);
-	values[1] = PointerGetDatum(guard->array);
+	values[1] = CStringGetTextDatum(guard->kind);
+	values[2] = PointerGetDatum(guard->array);
 	select_as_extension("SELECT t.relation, t.name"
 						" FROM idem.guard_triggers t"
+						" JOIN idem.guard_kinds() k ON k.kind = t.kind AND k.part = 'row'"
 						" WHERE t.part = 'total' AND NOT t.is_clone"
-						" AND t.other = $1"
-						" AND ARRAY(SELECT s FROM pg_catalog.unnest(t.settings) s WHERE s ~ '^(fk|used)=')"
-						" = ARRAY(SELECT s FROM pg_catalog.unnest($2) s WHERE s ~ '^(fk|used)=')",
-						2, types, values, NULL);
+						" AND t.other = $1 AND t.kind = $2"
+						" AND t.identity = idem.guard_identity(k.function, $3)",
+						3, types, values, NULL);
 	if (SPI_processed == 0)
 		return;
 	parent = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0],

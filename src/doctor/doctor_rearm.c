@@ -129,7 +129,7 @@ rearm_row(ReturnSetInfo *rsinfo, SPITupleTable *table, uint64 i, bool named)
 	settings = SPI_getbinval(row, table->tupdesc, 6, &isnull);
 	if (!isnull)
 		idem_log_change("declared", kind, relid, name,
-						idem_array_strings(DatumGetArrayTypeP(settings)),
+						idem_settings_of_array(DatumGetArrayTypeP(settings)),
 						"found by idem.rearm()");
 	else
 		idem_log_change("rearmed", kind, relid, name,

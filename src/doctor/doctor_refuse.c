@@ -85,29 +85,17 @@ idem_refuse_change(Oid relid, const char *kind, const char *name,
 					 quote_literal_cstr(name))));
 }
 
-/* Do both sides of a limit speak of the same one? */
-static bool
-same_limit(const IdemGuard *a, const IdemGuard *b)
-{
-	const char *fk = idem_guard_setting(a, "fk");
-	const char *used = idem_guard_setting(a, "used");
-	const char *other_fk = idem_guard_setting(b, "fk");
-	const char *other_used = idem_guard_setting(b, "used");
-
-	return fk && used && other_fk && other_used &&
-		strcmp(fk, other_fk) == 0 && strcmp(used, other_used) == 0;
-}
-
 /*
  * The name of the deciding trigger on relid that a trigger belongs to: of a
- * limit's counterpart the child's, of one that refuses TRUNCATE the one it is
- * named after.  NULL if there is none.
+ * counterpart the guarded table's, of one that refuses TRUNCATE the one it
+ * names.  NULL if there is none.
  */
 static char *
 deciding_trigger(Oid relid, const IdemGuardKind *kind, const IdemGuard *guard,
 				 const IdemGuardKind **found)
 {
 	Relation	rel = try_relation_open(relid, AccessShareLock);
+	const char *of = idem_setting(guard->settings, "guard");
 	char	   *name = NULL;
 	ListCell   *lc;
 
@@ -121,8 +109,8 @@ deciding_trigger(Oid relid, const IdemGuardKind *kind, const IdemGuard *guard,
 		if (!trigger->kind->decides)
 			continue;
 		if (kind == NULL ?
-			strcmp(idem_truncate_trigger(other->name), guard->name) == 0 :
-			same_limit(guard, other))
+			of != NULL && strcmp(other->name, of) == 0 :
+			idem_same_guard(guard, other))
 		{
 			*found = trigger->kind;
 			name = other->name;

@@ -102,22 +102,6 @@ ask_guard(ReturnSetInfo *rsinfo, const IdemGuardKind *kind,
 			kind->open_remedy, wait_ms);
 }
 
-/* Not idem_array_list: a trigger made by hand may say anything, even twice. */
-List *
-idem_array_strings(ArrayType *array)
-{
-	List	   *strings = NIL;
-	Datum	   *items;
-	int			n;
-	int			i;
-
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
-					  &items, NULL, &n);
-	for (i = 0; i < n; i++)
-		strings = lappend(strings, TextDatumGetCString(items[i]));
-	return strings;
-}
-
 static IdemGuard *
 read_guard(SPITupleTable *table, uint64 i)
 {
@@ -128,8 +112,9 @@ read_guard(SPITupleTable *table, uint64 i)
 	guard->relid = DatumGetObjectId(SPI_getbinval(row, table->tupdesc, 1,
 												  &isnull));
 	guard->name = SPI_getvalue(row, table->tupdesc, 3);
-	guard->settings = idem_array_strings(DatumGetArrayTypeP(SPI_getbinval(row, table->tupdesc,
-																	 4, &isnull)));
+	guard->kind = idem_kind_named(SPI_getvalue(row, table->tupdesc, 2));
+	guard->settings = idem_settings_of_array(DatumGetArrayTypeP(SPI_getbinval(row, table->tupdesc,
+																			  4, &isnull)));
 	return guard;
 }
 
@@ -158,8 +143,7 @@ idem_check_rows(PG_FUNCTION_ARGS)
 	for (i = 0; i < n; i++)
 	{
 		IdemGuard  *guard = read_guard(guards, i);
-		const IdemGuardKind *kind =
-			idem_kind_named(SPI_getvalue(guards->vals[i], guards->tupdesc, 2));
+		const IdemGuardKind *kind = guard->kind;
 
 		if (!ask_guard(rsinfo, kind, guard, wait_ms))
 			wait_ms = NO_LOCK_WAIT_MS;

@@ -290,8 +290,9 @@ SELECT 'notice', c.object,
             ELSE pg_catalog.format('idem.define_machine, then SELECT idem.guard_states(%L, %L, ...)', c.relation, c.name) END
 FROM columns c
 WHERE c.is_status
-      AND NOT EXISTS (SELECT FROM idem.guard_triggers g, pg_catalog.unnest(g.settings) s
-                      WHERE g.relation = c.relation AND s IN ('column=' || c.name, 'state=' || c.name))
+      AND NOT EXISTS (SELECT FROM idem.guard_triggers g
+                      WHERE g.relation = c.relation
+                            AND c.name IN (idem.setting(g.settings, 'column'), idem.setting(g.settings, 'state')))
 UNION ALL
 -- rows that nobody could name
 SELECT DISTINCT 'warning', pg_catalog.format('table %s', c.relation), 'holds amounts and has no primary key: a row that is there twice cannot be told from two',

@@ -250,7 +250,7 @@ shape_problem(Relation rel, const IdemGuardKind *kind, IdemGuard *guard,
  * guard needs: from server 18 on that is how one is lost.
  */
 static const char *
-nullable_column(Relation rel, const IdemGuardKind *kind, IdemGuard *guard)
+nullable_column(Relation rel, const IdemGuard *guard)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 	int			i;
@@ -260,7 +260,8 @@ nullable_column(Relation rel, const IdemGuardKind *kind, IdemGuard *guard)
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
 		if (!att->attisdropped && !att->attnotnull &&
-			idem_guard_names_column(guard, kind->not_null, NameStr(att->attname)))
+			idem_guard_names_column(guard, IDEM_SETTING_NOT_NULL,
+									NameStr(att->attname)))
 			return NameStr(att->attname);
 	}
 	return NULL;
@@ -284,7 +285,7 @@ settle_constraint(IdemNote *note)
 
 		if (note->contype == IDEM_CONSTRAINT_NOTNULL)
 		{
-			const char *column = nullable_column(rel, kind, guard);
+			const char *column = nullable_column(rel, guard);
 
 			if (column != NULL)
 				idem_refuse_trigger(note->relid, kind, guard, trigger->bound,
@@ -306,14 +307,6 @@ settle_constraint(IdemNote *note)
 }
 
 /* ---------- inheritance ---------- */
-
-/* The parent bears the trigger that refuses TRUNCATE for this guard. */
-static bool
-refuses_truncate(Oid parent, const char *guard)
-{
-	return OidIsValid(get_trigger_oid(parent, idem_truncate_trigger(guard),
-									  true));
-}
 
 /* A new partition: its rows follow the guards, and TRUNCATE is refused. */
 static void
@@ -341,7 +334,7 @@ settle_partition(IdemNote *note, Oid parent)
 			continue;
 		}
 		judge_attached(top, kind, guard, note->relid);
-		if (kind->decides && refuses_truncate(parent, guard->name))
+		if (kind->decides && idem_truncate_trigger(parent, guard->name) != NULL)
 			truncates = lappend(truncates, guard->name);
 	}
 	relation_close(rel, NoLock);

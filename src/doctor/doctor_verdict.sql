@@ -34,14 +34,13 @@ UNION ALL
 SELECT * FROM idem.check_rows()
 UNION ALL
 -- CHECKs of a limit that were added to a parent with rows, and not read yet
-SELECT DISTINCT 'warning', format('limit guard %I on %s', g.name, g.relation),
+SELECT DISTINCT 'warning', format('%s guard %I on %s', g.kind, g.name, g.relation),
        format('CHECK %I of table %s is not validated: it was not tried on the rows from before it', c.conname, c.conrelid::regclass),
        format('SELECT idem.validate_guard(%L, %L)', g.relation, g.name)
-FROM idem.guard_parts g
+FROM idem.guard_columns g
 JOIN pg_constraint c ON c.conrelid = g.bearer AND c.contype = 'c' AND NOT c.convalidated
-CROSS JOIN unnest(g.settings) s
-WHERE g.part = 'total' AND s ~ '^(used|excess|count_used)='
-      AND c.conname = 'idem_limit_' || substr(s, strpos(s, '=') + 1)
+     AND c.conname = idem.made_name('idem', g.kind, g."column")
+WHERE g.is_kept
 UNION ALL
 -- what was let pass
 SELECT 'warning', format('%s guard %I on %s', kind, name, coalesce(relation::text, 'extension idem')),

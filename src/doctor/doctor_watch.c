@@ -98,6 +98,7 @@ keep_guard(const IdemGuard *guard)
 
 	kept->relid = guard->relid;
 	kept->name = pstrdup(guard->name);
+	kept->kind = guard->kind;
 	foreach(lc, guard->settings)
 		kept->settings = lappend(kept->settings, pstrdup(lfirst(lc)));
 	MemoryContextSwitchTo(old);
@@ -199,17 +200,12 @@ guard_of_tuple(HeapTuple tuple, TupleDesc desc)
 	IdemGuard  *guard = palloc0(sizeof(IdemGuard));
 	bool		isnull;
 	Datum		value = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc, &isnull);
-	bytea	   *args = isnull ? NULL : DatumGetByteaPP(value);
-	const char *at = args ? VARDATA_ANY(args) : NULL;
-	int			i;
 
 	guard->relid = trigger->tgrelid;
 	guard->name = pstrdup(NameStr(trigger->tgname));
-	for (i = 0; i < trigger->tgnargs && at != NULL; i++)
-	{
-		guard->settings = lappend(guard->settings, pstrdup(at));
-		at += strlen(at) + 1;
-	}
+	guard->kind = idem_kind_of_function(trigger->tgfoid);
+	if (!isnull)
+		guard->settings = idem_settings_of_args(DatumGetByteaPP(value));
 	MemoryContextSwitchTo(old);
 	return guard;
 }
@@ -337,9 +333,8 @@ trigger_naming(Relation rel, const char *column, bool not_null)
 		IdemGuardTrigger *trigger = lfirst(lc);
 
 		if (idem_guard_names_column(trigger->guard,
-									not_null ? trigger->kind->not_null :
-									trigger->kind->columns,
-									column))
+									not_null ? IDEM_SETTING_NOT_NULL :
+									IDEM_SETTING_COLUMN, column))
 			return trigger;
 	}
 	return NULL;

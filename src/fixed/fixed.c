@@ -65,13 +65,11 @@ add_columns(FixedSettings *settings, Relation rel, List *names, bool once)
 static void *
 compile_settings(Relation rel, Trigger *trigger, Oid *also)
 {
-	List	   *always = idem_trigger_setting_list(rel, trigger, "columns");
-	List	   *once = idem_trigger_setting_list(rel, trigger, "once");
+	List	   *always = idem_trigger_setting_list(trigger, "columns");
+	List	   *once = idem_trigger_setting_list(trigger, "once");
 	int			n = list_length(always) + list_length(once);
 	FixedSettings *settings;
 
-	if (n == 0)
-		(void) idem_trigger_setting_required(rel, trigger, "columns");
 	settings = palloc0(offsetof(FixedSettings, column) +
 					   n * sizeof(settings->column[0]));
 	add_columns(settings, rel, always, false);
@@ -263,6 +261,13 @@ refuse_change(const IdemGuardCall *call, const char *done, AttrNumber attnum)
 								call->trigger->tgname)));
 }
 
+/* There are no settings but the grammar's (IdemGuardCompile). */
+static void *
+compile_nothing(Relation rel, Trigger *trigger, Oid *also)
+{
+	return palloc0(1);
+}
+
 /*
  * keep_rows() -> trigger
  *
@@ -277,6 +282,7 @@ idem_keep_rows(PG_FUNCTION_ARGS)
 	if (!idem_guard_call(fcinfo, "idem.keep_rows", &call) ||
 		IDEM_CALL_IS_INSERT(&call))
 		return PointerGetDatum(NULL);
+	(void) idem_guard_settings(&call, compile_nothing);
 	if (IDEM_CALL_IS_DELETE(&call) && !call.moved)
 		refuse_change(&call, "deleted", InvalidAttrNumber);
 	refuse_change(&call, "updated", first_changed(&call));

@@ -18,9 +18,7 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
-
-#define FIXED_TRIGGER "idem_fixed"
-#define KEPT_TRIGGER "idem_kept"
+#include "base/kind.h"
 
 /* All columns exist, and none is in both lists. */
 static void
@@ -50,6 +48,33 @@ check_columns(Relation rel, List *always, List *once)
 		(void) idem_stored_column(rel, lfirst(lc));
 }
 
+/* A column is fixed by one guard, which says in which way: 42710. */
+static void
+refuse_fixed_twice(Relation rel, List *columns)
+{
+	ListCell   *t;
+	ListCell   *lc;
+
+	foreach(t, idem_guard_triggers(rel))
+	{
+		IdemGuard  *guard = ((IdemGuardTrigger *) lfirst(t))->guard;
+
+		if (strcmp(guard->kind->kind, "fixed") != 0)
+			continue;
+		foreach(lc, columns)
+		{
+			if (idem_guard_names_column(guard, IDEM_SETTING_COLUMN, lfirst(lc)))
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_OBJECT),
+						 errmsg("column \"%s\" of table \"%s\" is already fixed by guard \"%s\"",
+								(char *) lfirst(lc),
+								RelationGetRelationName(rel), guard->name),
+						 errhint("Take it off with idem.drop_guard before you declare it anew."),
+						 errtable(rel)));
+		}
+	}
+}
+
 /*
  * guard_fixed(relation regclass, columns text[], once text[]) -> void
  *
@@ -65,8 +90,10 @@ idem_guard_fixed(PG_FUNCTION_ARGS)
 	Relation	rel;
 	List	   *always;
 	List	   *once;
+	List	   *columns;
 	List	   *settings;
 	const char *events;
+	const char *trigger;
 	IdemIdentity saved;
 
 	idem_require_argument(fcinfo, 0, "relation");
@@ -77,19 +104,20 @@ idem_guard_fixed(PG_FUNCTION_ARGS)
 	once = idem_array_list("once", PG_GETARG_ARRAYTYPE_P(2));
 
 	rel = idem_open_for_guard(relid, ShareRowExclusiveLock);
-	idem_refuse_second_guard(rel, FIXED_TRIGGER);
 	check_columns(rel, always, once);
-	settings = list_make2(psprintf("columns=%s", idem_list_text(always)),
-						  psprintf("once=%s", idem_list_text(once)));
+	columns = list_concat_copy(always, once);
+	refuse_fixed_twice(rel, columns);
+	settings = idem_settings_add_list(idem_settings_begin(), "columns", always);
+	settings = idem_settings_add_list(settings, "once", once);
+	trigger = idem_free_trigger_name(relid, "idem_fixed", columns);
 	events = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
 		"INSERT OR UPDATE OR DELETE" : "UPDATE OR DELETE";
 
 	idem_become_declarer(rel, &saved);
 	relation_close(rel, NoLock);
 	SPI_connect();
-	idem_create_row_trigger(relid, FIXED_TRIGGER, events, "keep_fixed",
-							settings);
-	idem_log_change("declared", "fixed", relid, FIXED_TRIGGER, settings, NULL);
+	idem_create_row_trigger(relid, trigger, events, "keep_fixed", settings);
+	idem_log_change("declared", "fixed", relid, trigger, settings, NULL);
 	SPI_finish();
 	idem_restore_identity(&saved);
 	PG_RETURN_VOID();
@@ -102,20 +130,24 @@ idem_guard_kept(PG_FUNCTION_ARGS)
 {
 	Oid			relid;
 	Relation	rel;
+	List	   *settings;
+	const char *trigger;
 	IdemIdentity saved;
 
 	idem_require_argument(fcinfo, 0, "relation");
 	relid = PG_GETARG_OID(0);
 	rel = idem_open_for_guard(relid, ShareRowExclusiveLock);
-	idem_refuse_second_guard(rel, KEPT_TRIGGER);
+	settings = idem_settings_begin();
+	idem_refuse_second_guard(rel, "kept", settings);
+	trigger = idem_free_trigger_name(relid, "idem_kept", NIL);
 
 	idem_become_declarer(rel, &saved);
 	relation_close(rel, NoLock);
 	SPI_connect();
-	idem_create_row_trigger(relid, KEPT_TRIGGER, "UPDATE OR DELETE",
-							"keep_rows", NIL);
-	idem_create_truncate_triggers(relid, KEPT_TRIGGER);
-	idem_log_change("declared", "kept", relid, KEPT_TRIGGER, NIL, NULL);
+	idem_create_row_trigger(relid, trigger, "UPDATE OR DELETE", "keep_rows",
+							settings);
+	idem_create_truncate_triggers(relid, trigger);
+	idem_log_change("declared", "kept", relid, trigger, settings, NULL);
 	SPI_finish();
 	idem_restore_identity(&saved);
 	PG_RETURN_VOID();

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/pg_trigger.h"
 #include "utils/rel.h"
 
 #include "base/declare.h"
@@ -29,19 +30,45 @@ check_empty(const IdemGuard *guard, Oid rows)
 	return finding;
 }
 
-static const char *const columns[] = {"columns", "once", NULL};
+/* Which columns: "columns" keep their value, "once" may take one. */
+static const IdemSetting fixed_settings[] = {
+	{"columns", IDEM_LIST, IDEM_SETTING_COLUMN | IDEM_SETTING_IDENTITY, NULL},
+	{"once", IDEM_LIST, IDEM_SETTING_COLUMN | IDEM_SETTING_IDENTITY, NULL},
+	{NULL, IDEM_WORD, 0, NULL}
+};
+
+static const IdemSetting kept_settings[] = {{NULL, IDEM_WORD, 0, NULL}};
+
+/* which of the events, the table says: fixed_declare.c */
+static const int16 fixed_types[] = {
+	TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE,
+	TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE,
+	TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE |
+	TRIGGER_TYPE_INSERT, 0
+};
+
+static const int16 kept_types[] = {
+	TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, 0
+};
 
 static const IdemGuardKind fixed_kind = {
 	.kind = "fixed",
 	.function = "keep_fixed",
+	.prefix = "idem_fixed",
 	.decides = true,
-	.columns = columns
+	.settings = fixed_settings,
+	.types = fixed_types
 };
 
 static const IdemGuardKind kept_kind = {
 	.kind = "kept",
 	.function = "keep_rows",
+	.prefix = "idem_kept",
 	.decides = true,
+	.keeps_all = true,
+	.keeps_rows = true,
+	.settings = kept_settings,
+	.types = kept_types,
 	.check_detached = check_empty
 };
 

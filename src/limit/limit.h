@@ -90,6 +90,7 @@ typedef struct IdemLimitChange
 {
 	Oid			parent;			/* table at the top */
 	Oid			child;			/* table at the top */
+	const char *fk;				/* which with the child says who announces */
 	const char *used;			/* column of the running total */
 	int			nkeys;			/* key of the row */
 	const Datum *key;
@@ -140,6 +141,7 @@ typedef struct IdemDirect IdemDirect;	/* limit_direct.c */
 typedef struct IdemLimitSettings
 {
 	IdemLimitKey key;
+	char	   *fk_text;		/* as the trigger names the foreign key */
 	Bitmapset  *row_key;		/* primary key without the state itself */
 	AttrNumber	fk[INDEX_MAX_KEYS]; /* of the table that fired */
 	Oid			fk_type[INDEX_MAX_KEYS];
@@ -198,6 +200,8 @@ extern void *idem_limit_compile(Relation rel, Trigger *trigger, Oid *also);
 extern void idem_limit_find_key(Oid child, List *columns, int sqlstate,
 								IdemLimitKey *key);
 extern List *idem_limit_parent_columns(const IdemLimitKey *key);
+extern List *idem_limit_child_columns(const IdemLimitKey *key);
+extern bool idem_limit_same_key(const IdemLimitKey *a, const IdemLimitKey *b);
 extern void idem_limit_check_key_types(Relation child,
 									   const IdemLimitKey *key);
 
@@ -229,6 +233,7 @@ extern void idem_limit_require_total(Relation rel, Trigger *trigger,
 									 const IdemLimitKey *key);
 extern const char *idem_limit_excess_column(Relation parent, const char *used);
 extern bool idem_limit_is_trigger(Trigger *trigger, const char *function);
+extern bool idem_limit_is_readable(Trigger *trigger, const char *function);
 extern bool idem_limit_same_setting(Trigger *a, Trigger *b, const char *name);
 extern void idem_limit_set_filling(Oid parent);
 
@@ -238,7 +243,8 @@ extern char *idem_limit_equal_sql(const char *left, Oid left_type,
 extern char *idem_limit_counted_sql(const IdemLimitChild *child);
 extern char *idem_limit_sums_sql(List *children);
 extern char *idem_limit_join_sql(const IdemLimitKey *key, const char *other);
-extern List *idem_limit_children(Relation parent, const char *used, Oid first);
+extern IdemLimitChild *idem_limit_child(Trigger *total);
+extern List *idem_limit_children(Relation parent, const char *used);
 
 /* limit_direct.c */
 extern IdemDirect *idem_direct_compile(Relation parent,

@@ -43,6 +43,7 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/kind.h"
 #include "limit/limit_declare.h"
 
 /*
@@ -74,27 +75,13 @@ list_sql(List *parts)
 }
 
 static List *
-add_setting(List *settings, const char *name, const char *value)
-{
-	return value == NULL ? settings :
-		lappend(settings, psprintf("%s=%s", name, value));
-}
-
-static List *
-add_list(List *settings, const char *name, List *values)
-{
-	return values == NIL ? settings :
-		add_setting(settings, name, idem_list_text(values));
-}
-
-static List *
 add_count(List *settings, IdemLimitDeclaration *d)
 {
 	if (d->count_cap == 0)
 		return settings;
-	settings = add_setting(settings, "count_cap",
+	settings = idem_settings_add(settings, "count_cap",
 						   psprintf(INT64_FORMAT, d->count_cap));
-	return add_setting(settings, "count_used", d->count_used);
+	return idem_settings_add(settings, "count_used", d->count_used);
 }
 
 /* The age is written so that every intervalstyle reads it alike. */
@@ -112,49 +99,60 @@ add_age(List *settings, IdemLimitDeclaration *d)
 	age = OidOutputFunctionCall(F_INTERVAL_OUT,
 								IntervalPGetDatum(d->max_age));
 	AtEOXact_GUC(true, level);
-	settings = add_setting(settings, "max_age", age);
-	return add_setting(settings, "age_from", d->age_from);
+	settings = idem_settings_add(settings, "max_age", age);
+	return idem_settings_add(settings, "age_from", d->age_from);
 }
 
 static List *
 limit_settings(IdemLimitDeclaration *d)
 {
-	List	   *settings = NIL;
+	List	   *settings = idem_settings_begin();
 
-	settings = add_list(settings, "fk", d->fk);
-	settings = add_setting(settings, "amount", d->amount);
-	settings = add_setting(settings, "cap", d->cap);
-	settings = add_setting(settings, "used", d->used);
-	settings = add_setting(settings, "state", d->state);
-	settings = add_list(settings, "released", d->released);
-	settings = add_list(settings, "same", d->same);
-	settings = add_list(settings, "same_parent", d->same_parent);
-	settings = add_setting(settings, "parent_state", d->parent_state);
-	settings = add_list(settings, "open", d->open);
-	settings = add_list(settings, "facts", d->facts);
-	settings = add_setting(settings, "excess", d->excess);
+	settings = idem_settings_add_list(settings, "fk", d->fk);
+	settings = idem_settings_add(settings, "amount", d->amount);
+	settings = idem_settings_add(settings, "cap", d->cap);
+	settings = idem_settings_add(settings, "used", d->used);
+	settings = idem_settings_add(settings, "state", d->state);
+	settings = idem_settings_add_list(settings, "released", d->released);
+	settings = idem_settings_add_map(settings, "same", d->same, d->same_parent);
+	settings = idem_settings_add(settings, "parent_state", d->parent_state);
+	settings = idem_settings_add_list(settings, "open", d->open);
+	settings = idem_settings_add_list(settings, "facts", d->facts);
+	settings = idem_settings_add(settings, "excess", d->excess);
 	settings = add_count(settings, d);
 	settings = add_age(settings, d);
-	return add_setting(settings, "children",
+	return idem_settings_add(settings, "children",
 					   d->editable ? "editable" : "kept");
+}
+
+/* The parent columns of "same", in the order in which the child has them. */
+static List *
+compared_columns(IdemLimitDeclaration *d)
+{
+	List	   *child;
+	List	   *parent;
+
+	idem_setting_map(limit_settings(d), "same", &child, &parent);
+	return parent;
 }
 
 static List *
 total_settings(IdemLimitDeclaration *d)
 {
-	List	   *settings = NIL;
+	List	   *settings = idem_settings_begin();
 
-	settings = add_list(settings, "fk", d->fk);
-	settings = add_setting(settings, "amount", d->amount);
-	settings = add_list(settings, "key", idem_limit_parent_columns(&d->key));
-	settings = add_setting(settings, "cap", d->cap);
-	settings = add_setting(settings, "used", d->used);
-	settings = add_setting(settings, "excess", d->excess);
-	settings = add_setting(settings, "count_used", d->count_used);
-	settings = add_list(settings, "same_parent", d->same_parent);
-	settings = add_setting(settings, "parent_state", d->parent_state);
-	settings = add_setting(settings, "age_from", d->age_from);
-	return add_setting(settings, "cap_grows",
+	settings = idem_settings_add_list(settings, "fk", d->fk);
+	settings = idem_settings_add(settings, "amount", d->amount);
+	settings = idem_settings_add_list(settings, "key", idem_limit_parent_columns(&d->key));
+	settings = idem_settings_add(settings, "cap", d->cap);
+	settings = idem_settings_add(settings, "used", d->used);
+	settings = idem_settings_add(settings, "excess", d->excess);
+	settings = idem_settings_add(settings, "count_used", d->count_used);
+	settings = idem_settings_add_list(settings, "same_parent",
+									  compared_columns(d));
+	settings = idem_settings_add(settings, "parent_state", d->parent_state);
+	settings = idem_settings_add(settings, "age_from", d->age_from);
+	return idem_settings_add(settings, "cap_grows",
 					   d->cap_grows ? "true" : "false");
 }
 
@@ -181,7 +179,7 @@ has_no_rows(IdemLimitDeclaration *d)
 static void
 add_check(IdemLimitDeclaration *d, const char *column_name, const char *condition)
 {
-	char	   *name = idem_limit_made_name("idem_limit_", column_name);
+	char	   *name = idem_check_name("limit", column_name);
 
 	if (OidIsValid(get_relation_constraint_oid(d->key.parent, name, true)))
 		return;
@@ -287,7 +285,7 @@ declare_limit(FunctionCallInfo fcinfo, bool many)
 	make_child(d);
 	finish_parent(d);
 	idem_log_change("declared", "limit", d->key.child, d->limit_name,
-					add_setting(limit_settings(d), "cap_grows",
+					idem_settings_add(limit_settings(d), "cap_grows",
 								d->cap_grows ? "true" : "false"), NULL);
 	SPI_finish();
 }
@@ -327,7 +325,7 @@ validate_check(Oid parent, const char *column_name)
 
 	if (column_name == NULL)
 		return;
-	name = psprintf("idem_limit_%s", column_name);
+	name = idem_check_name("limit", column_name);
 	if (OidIsValid(get_relation_constraint_oid(parent, name, true)))
 		idem_execute("ALTER TABLE %s VALIDATE CONSTRAINT %s",
 					 idem_qualified_name_of(parent), quote_identifier(name));
@@ -341,7 +339,7 @@ validate_limit(Relation child, Trigger *trigger)
 	IdemIdentity saved;
 
 	idem_limit_find_key(RelationGetRelid(child),
-						idem_trigger_setting_list(child, trigger, "fk"),
+						idem_trigger_setting_list(trigger, "fk"),
 						ERRCODE_INVALID_OBJECT_DEFINITION, &key);
 	idem_check_owned(key.parent);
 	parent = table_open(key.parent, ShareUpdateExclusiveLock);
@@ -376,7 +374,7 @@ idem_validate_guard(PG_FUNCTION_ARGS)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
 
-		if (!idem_limit_is_trigger(trigger, "keep_limit") ||
+		if (!idem_limit_is_readable(trigger, "keep_limit") ||
 			(name != NULL && strcmp(name, trigger->tgname) != 0))
 			continue;
 		validate_limit(child, trigger);

@@ -49,7 +49,6 @@ extern void idem_limit_read_arguments(FunctionCallInfo fcinfo, bool many,
 
 /* limit_require.c */
 extern void idem_limit_open_tables(Oid child, IdemLimitDeclaration *d);
-extern char *idem_limit_made_name(const char *prefix, const char *name);
 
 /* limit_fill.c */
 extern void idem_limit_check_rows(IdemLimitDeclaration *d);

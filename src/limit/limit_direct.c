@@ -60,6 +60,7 @@
 
 #include "base/idem_compat.h"
 #include "base/identity.h"
+#include "base/kind.h"
 #include "limit/limit.h"
 
 /* used, excess, count */
@@ -172,64 +173,53 @@ is_ordinary_table(Relation parent)
 		(constr == NULL || !idem_has_generated(constr));
 }
 
-/* Does a setting of one of our triggers name a column that changes? */
+/*
+ * Does the guard name a column that changes?  own: the columns that it keeps
+ * itself are not meant.
+ */
 static bool
-setting_names_changed(Relation parent, Trigger *trigger, const char *setting,
-					  IdemDirect *d, IdemLimitSettings *s)
+names_changed_column(Relation parent, const IdemGuard *guard, bool own,
+					 IdemDirect *d, IdemLimitSettings *s)
 {
+	const IdemSetting *setting;
 	ListCell   *lc;
-	List	   *names;
-	const char *value = idem_trigger_setting(trigger, setting);
 
-	if (value == NULL)
-		return false;
-	names = value[0] == '{' ?
-		idem_trigger_setting_list(parent, trigger, setting) :
-		list_make1(unconstify(char *, value));
-	foreach(lc, names)
+	for (setting = guard->kind->settings; setting->name != NULL; setting++)
 	{
-		if (is_changed(d, s, get_attnum(RelationGetRelid(parent), lfirst(lc))))
-			return true;
+		if (own && (setting->flags & IDEM_SETTING_KEPT))
+			continue;
+		foreach(lc, idem_setting_columns(guard->settings, setting))
+		{
+			if (is_changed(d, s, get_attnum(RelationGetRelid(parent),
+											lfirst(lc))))
+				return true;
+		}
 	}
 	return false;
 }
 
 /*
- * Would this trigger of ours have nothing to say?  The counterparts of this
- * total compare the step, which is right here; the others judge columns that
- * stay as they are.
+ * Would this trigger of ours have nothing to say?  Guards judge the columns
+ * that they name.  The counterparts of this total compare the step of what
+ * they keep, which is right here.
  */
 static bool
 our_trigger_sleeps(Relation parent, Trigger *trigger, IdemDirect *d,
 				   IdemLimitSettings *s)
 {
-	static const char *const judged[] = {"column", "columns", "once", "fk",
-	"amount", "state", "same", "cap", "key", "same_parent"};
-	static const char *const kept[] = {"used", "excess", "count_used"};
-	const char *function = get_func_name(trigger->tgfoid);
-	bool		total = strcmp(function, "keep_total") == 0;
-	int			i;
+	IdemGuard  *guard = idem_guard_of_trigger(RelationGetRelid(parent),
+											  trigger);
+	bool		own;
 
-	if (!total && strcmp(function, "keep_limit") != 0 &&
-		strcmp(function, "keep_states") != 0 &&
-		strcmp(function, "keep_fixed") != 0)
+	if (guard->kind == NULL || guard->kind->keeps_all ||
+		idem_settings_problem(guard->settings, guard->kind->settings) != NULL)
 		return false;
-	for (i = total ? lengthof(judged) - 3 : 0; i < lengthof(judged); i++)
-	{
-		if (setting_names_changed(parent, trigger, judged[i], d, s))
-			return false;
-	}
-	if (!total)
-		return true;
-	if (strcmp(idem_trigger_setting_required(parent, trigger, "used"),
-			   s->column[IDEM_PARENT_USED]) == 0)
-		return OidIsValid(trigger->tgconstrrelid);
-	for (i = 0; i < lengthof(kept); i++)
-	{
-		if (setting_names_changed(parent, trigger, kept[i], d, s))
-			return false;
-	}
-	return true;
+	own = strcmp(guard->kind->function, "keep_total") == 0 &&
+		strcmp(idem_setting(guard->settings, "used"),
+			   s->column[IDEM_PARENT_USED]) == 0;
+	if (own && !OidIsValid(trigger->tgconstrrelid))
+		return false;
+	return !names_changed_column(parent, guard, own, d, s);
 }
 
 /* Would an UPDATE of these columns alone not fire this trigger? */

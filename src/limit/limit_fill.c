@@ -205,7 +205,7 @@ check_sums(IdemLimitDeclaration *d)
 	const char *cap = column("p", d->cap);
 	char	   *found;
 
-	found = offenders(psprintf("SELECT pg_catalog.format('%%s %%s: limit %%s, used %%s', %s, %s, %s, t.asked) FROM (%s) t JOIN %s p ON %s WHERE t.asked OPERATOR(pg_catalog.>) %s ORDER BY 1",
+	found = offenders(psprintf("SELECT pg_catalog.format('%%s %%s: limit %%s, used %%s', %s, %s, %s, t.asked) FROM (%s) t JOIN %s p ON %s WHERE t.asked OPERATOR(pg_catalog.>) %s::pg_catalog.numeric ORDER BY 1",
 							   name_sql(d->parent), parent_key_sql(d), cap,
 							   idem_limit_sums_sql(d->children),
 							   idem_qualified_name(d->parent),
@@ -254,10 +254,10 @@ fill_sql(IdemLimitDeclaration *d)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "%s = LEAST(%s, t.total)::%s",
+	appendStringInfo(&sql, "%s = LEAST(%s::pg_catalog.numeric, t.total)::%s",
 					 quote_identifier(d->used), cap, type);
 	if (d->all_excess != NULL)
-		appendStringInfo(&sql, ", %s = GREATEST(t.total OPERATOR(pg_catalog.-) %s, '0')::%s",
+		appendStringInfo(&sql, ", %s = GREATEST(t.total OPERATOR(pg_catalog.-) %s::pg_catalog.numeric, '0')::%s",
 						 quote_identifier(d->all_excess), cap, type);
 	if (d->count_used != NULL)
 		appendStringInfo(&sql, ", %s = t.number",

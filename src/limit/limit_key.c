@@ -179,6 +179,26 @@ idem_limit_parent_columns(const IdemLimitKey *key)
 	return names;
 }
 
+/* Those of the child, in the same order: fk= of both triggers. */
+List *
+idem_limit_child_columns(const IdemLimitKey *key)
+{
+	List	   *names = NIL;
+	int			i;
+
+	for (i = 0; i < key->n; i++)
+		names = lappend(names, get_attname(key->child, key->child_column[i],
+										   false));
+	return names;
+}
+
+/* A child table may have several foreign keys to one parent. */
+bool
+idem_limit_same_key(const IdemLimitKey *a, const IdemLimitKey *b)
+{
+	return a->child == b->child && strcmp(NameStr(a->name), NameStr(b->name)) == 0;
+}
+
 /*
  * 42804 unless the values of child can be compared with those of the parent
  * as they are, for the counterpart does so in memory.

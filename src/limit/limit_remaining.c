@@ -25,7 +25,7 @@
 
 /* The one limit trigger of the table: 42704 if none, 42P08 if several. */
 static Trigger *
-find_limit(Relation child, Oid ours)
+find_limit(Relation child)
 {
 	TriggerDesc *triggers = CopyTriggerDesc(child->trigdesc);
 	Trigger    *found = NULL;
@@ -35,8 +35,7 @@ find_limit(Relation child, Oid ours)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
 
-		if (get_func_namespace(trigger->tgfoid) != get_func_namespace(ours) ||
-			strcmp(get_func_name(trigger->tgfoid), "keep_limit") != 0)
+		if (!idem_limit_is_readable(trigger, "keep_limit"))
 			continue;
 		if (found != NULL)
 			ereport(ERROR,
@@ -127,7 +126,7 @@ Datum
 idem_remaining(PG_FUNCTION_ARGS)
 {
 	Relation	child = idem_open_named(PG_GETARG_OID(0));
-	Trigger    *limit = find_limit(child, fcinfo->flinfo->fn_oid);
+	Trigger    *limit = find_limit(child);
 	Relation	parent;
 	IdemLimitKey key;
 	Oid			types[INDEX_MAX_KEYS];
@@ -137,7 +136,7 @@ idem_remaining(PG_FUNCTION_ARGS)
 	int			i;
 
 	idem_limit_find_key(idem_root_relid(child),
-						idem_trigger_setting_list(child, limit, "fk"),
+						idem_trigger_setting_list(limit, "fk"),
 						ERRCODE_INVALID_OBJECT_DEFINITION, &key);
 	values = key_values(PG_GETARG_ARRAYTYPE_P(1), &key);
 	for (i = 0; i < key.n; i++)

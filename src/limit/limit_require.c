@@ -323,8 +323,14 @@ check_other_total(IdemLimitDeclaration *d, Trigger *total)
 			refuse_total_column(d, d->excess);
 		return;
 	}
-	if (total->tgconstrrelid == d->key.child)
-		idem_refuse_second_guard(d->parent, total->tgname);
+	if (OidIsValid(total->tgconstrrelid) && idem_limit_child(total) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("running total \"%s\" of table \"%s\" is still kept for table \"%s\", which has lost its limit",
+						d->used, RelationGetRelationName(d->parent),
+						get_rel_name(total->tgconstrrelid)),
+				 errhint("Write that limit off with idem.drop_guard before you declare another."),
+				 errtable(d->parent)));
 	if (!is_setting(total, "cap", d->cap))
 		refuse_sharing(d, total, "cap");
 	if (!is_setting(total, "cap_grows", d->cap_grows ? "true" : "false"))
@@ -332,7 +338,7 @@ check_other_total(IdemLimitDeclaration *d, Trigger *total)
 	if (d->excess != NULL && d->all_excess != NULL &&
 		strcmp(d->all_excess, d->excess) != 0)
 		refuse_sharing(d, total, "excess");
-	if (!same_names(idem_trigger_setting_list(d->parent, total, "key"),
+	if (!same_names(idem_trigger_setting_list(total, "key"),
 					idem_limit_parent_columns(&d->key)))
 		refuse_sharing(d, total, "foreign key");
 }
@@ -348,7 +354,7 @@ find_children(IdemLimitDeclaration *d)
 	d->all_excess = idem_limit_excess_column(d->parent, d->used);
 	for (i = 0; triggers && i < triggers->numtriggers; i++)
 	{
-		if (idem_limit_is_trigger(&triggers->triggers[i], "keep_total"))
+		if (idem_limit_is_readable(&triggers->triggers[i], "keep_total"))
 			check_other_total(d, &triggers->triggers[i]);
 	}
 	if (d->all_excess == NULL)
@@ -358,8 +364,7 @@ find_children(IdemLimitDeclaration *d)
 	child->state = d->state;
 	child->released = d->released;
 	child->facts = d->facts;
-	d->children = lcons(child, idem_limit_children(d->parent, d->used,
-												   InvalidOid));
+	d->children = lcons(child, idem_limit_children(d->parent, d->used));
 }
 
 /* Compared columns exist and compare; state labels are known to the type. */
@@ -389,20 +394,6 @@ check_compared(IdemLimitDeclaration *d)
 												 NULL));
 }
 
-/* The name of what the guard makes: 42622 if it would be too long. */
-char *
-idem_limit_made_name(const char *prefix, const char *name)
-{
-	char	   *made = psprintf("%s%s", prefix, name);
-
-	if (strlen(made) >= NAMEDATALEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_NAME_TOO_LONG),
-				 errmsg("name \"%s\" of the guard would be too long", made),
-				 errhint("Choose shorter column names.")));
-	return made;
-}
-
 /*
  * The trigger on the child is named after the foreign key, in upper case so
  * that it fires before RI_ConstraintTrigger: who takes the foreign key's KEY
@@ -412,27 +403,20 @@ idem_limit_made_name(const char *prefix, const char *name)
 static void
 name_limit(IdemLimitDeclaration *d)
 {
-	StringInfoData fk;
-	ListCell   *lc;
-
-	initStringInfo(&fk);
-	foreach(lc, d->fk)
-		appendStringInfo(&fk, "%s%s", fk.len > 0 ? "_" : "",
-						 (char *) lfirst(lc));
-	d->limit_name = idem_limit_made_name("IDEM_limit_", fk.data);
-	idem_refuse_second_guard(d->child, d->limit_name);
+	d->fk = idem_limit_child_columns(&d->key);
+	idem_refuse_second_guard(d->child, "limit",
+							 idem_settings_add_list(idem_settings_begin(),
+													"fk", d->fk));
+	d->limit_name = idem_free_trigger_name(d->key.child, "IDEM_limit", d->fk);
 }
 
-/* ... the one on the parent after the total, and who else shares it. */
+/* ... the one on the parent after the child table and its foreign key. */
 static void
 name_total(IdemLimitDeclaration *d)
 {
-	d->total_name = idem_limit_made_name("idem_limit_total_", d->used);
-	if (list_length(d->children) > 1)
-		d->total_name = makeObjectName(d->total_name,
-									   RelationGetRelationName(d->child),
-									   NULL);
-	idem_refuse_second_guard(d->parent, d->total_name);
+	d->total_name = idem_free_trigger_name(d->key.parent, "idem_limit_total",
+										   list_concat(list_make1(RelationGetRelationName(d->child)),
+												 d->fk));
 }
 
 /* Open both tables, child first, and check all there is to check. */

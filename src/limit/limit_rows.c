@@ -19,6 +19,7 @@
 #include "access/relation.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -58,17 +59,17 @@ static IdemLimitChild *
 child_of(const IdemGuard *guard, const IdemLimitKey *key)
 {
 	IdemLimitChild *child = palloc0(sizeof(IdemLimitChild));
-	const char *state = idem_guard_setting(guard, "state");
+	const char *state = idem_setting(guard->settings, "state");
 
 	child->key = *key;
-	child->amount = idem_guard_setting_required(guard, "amount");
+	child->amount = pstrdup(idem_setting(guard->settings, "amount"));
 	child->state = state ? pstrdup(state) : NULL;
-	child->released = idem_guard_setting_list(guard, "released");
-	child->facts = idem_guard_setting_list(guard, "facts");
+	child->released = idem_setting_list(guard->settings, "released");
+	child->facts = idem_setting_list(guard->settings, "facts");
 	return child;
 }
 
-/* This child table, and after it the others that share its total. */
+/* This limit, and after it the others that share its total. */
 static List *
 children_of(const IdemGuard *guard, const IdemLimitKey *key, Relation parent,
 			const char *used)
@@ -76,11 +77,11 @@ children_of(const IdemGuard *guard, const IdemLimitKey *key, Relation parent,
 	List	   *children = list_make1(child_of(guard, key));
 	ListCell   *lc;
 
-	foreach(lc, idem_limit_children(parent, used, key->child))
+	foreach(lc, idem_limit_children(parent, used))
 	{
 		IdemLimitChild *child = lfirst(lc);
 
-		if (child->key.child != key->child)
+		if (!idem_limit_same_key(&child->key, key))
 			children = lappend(children, child);
 	}
 	return children;
@@ -122,13 +123,16 @@ amount_type(Oid relid, const char *column)
 	return type;
 }
 
-/* p.used, or p.used + p.excess: all that went back */
+/*
+ * p.used, or p.used + p.excess: all that went back.  In numeric, since both
+ * may be near the end of their type.
+ */
 static char *
 total_sql(const char *used, const char *excess)
 {
 	if (excess == NULL)
-		return psprintf("p.%s", quote_identifier(used));
-	return psprintf("(p.%s + p.%s)", quote_identifier(used),
+		return psprintf("p.%s::numeric", quote_identifier(used));
+	return psprintf("(p.%s::numeric + p.%s::numeric)", quote_identifier(used),
 					quote_identifier(excess));
 }
 
@@ -136,7 +140,7 @@ total_sql(const char *used, const char *excess)
 static char *
 count_sql(const IdemGuard *guard)
 {
-	const char *count = idem_guard_setting(guard, "count_used");
+	const char *count = idem_setting(guard->settings, "count_used");
 
 	return count == NULL ? pstrdup("0 AS count, 0 AS number") :
 		psprintf("p.%s AS count, COALESCE(t.number, 0) AS number",
@@ -156,25 +160,24 @@ static char *
 compare_totals(const IdemGuard *guard, const IdemLimitKey *key,
 			   const char *among)
 {
-	char	   *used = idem_guard_setting_required(guard, "used");
+	const char *used = idem_setting(guard->settings, "used");
 	Relation	parent;
-	char	   *type;
 	char	   *sql;
 	char	   *finding;
 
 	(void) amount_type(key->child,
-					   idem_guard_setting_required(guard, "amount"));
-	type = format_type_be_qualified(amount_type(key->parent, used));
+					   idem_setting(guard->settings, "amount"));
+	(void) amount_type(key->parent, used);
 	parent = relation_open(key->parent, AccessShareLock);
 	sql = psprintf("SELECT count(*), min((CASE WHEN x.used IS DISTINCT FROM x.total"
 				   " THEN format('%%s: %%s where its children add up to %%s', x.key, x.used, x.total)"
 				   " ELSE format('%%s: %%s counted where it has %%s', x.key, x.count, x.number) END) COLLATE \"C\")"
-				   " FROM (SELECT concat_ws(', ', %s) AS key, %s AS used, COALESCE(t.total::%s, '0'::%s) AS total, %s"
+				   " FROM (SELECT concat_ws(', ', %s) AS key, %s AS used, COALESCE(t.total, 0) AS total, %s"
 				   " FROM %s p %s LEFT JOIN (%s) t ON %s) x"
 				   " WHERE x.used IS DISTINCT FROM x.total OR x.count IS DISTINCT FROM x.number",
 				   parent_key_sql(key),
 				   total_sql(used, idem_limit_excess_column(parent, used)),
-				   type, type, count_sql(guard),
+				   count_sql(guard),
 				   idem_qualified_name(parent), among,
 				   idem_limit_sums_sql(children_of(guard, key, parent, used)),
 				   idem_limit_join_sql(key, "t"));
@@ -189,7 +192,7 @@ compare_totals(const IdemGuard *guard, const IdemLimitKey *key,
 static void
 find_key(const IdemGuard *guard, IdemLimitKey *key)
 {
-	idem_limit_find_key(guard->relid, idem_guard_setting_list(guard, "fk"),
+	idem_limit_find_key(guard->relid, idem_setting_list(guard->settings, "fk"),
 						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, key);
 }
 
@@ -197,7 +200,7 @@ find_key(const IdemGuard *guard, IdemLimitKey *key)
 static char *
 check_excess(const IdemGuard *guard, Oid rows)
 {
-	const char *excess = idem_guard_setting(guard, "excess");
+	const char *excess = idem_setting(guard->settings, "excess");
 	IdemLimitKey key;
 	Relation	parent;
 	char	   *finding;
@@ -296,7 +299,7 @@ check_detached_children(const IdemGuard *guard, Oid rows)
 static char *
 check_attached_parents(const IdemGuard *guard, Oid rows)
 {
-	char	   *used = idem_guard_setting_required(guard, "used");
+	const char *used = idem_setting(guard->settings, "used");
 	Relation	parent = relation_open(rows, AccessShareLock);
 	char	   *type = format_type_be_qualified(amount_type(rows, used));
 	char	   *finding;
@@ -321,31 +324,81 @@ check_key(const IdemGuard *guard, Oid rows)
 	return NULL;
 }
 
-/* The CHECK that the server keeps, by its name. */
-static char *
-check_check(const IdemGuard *guard, Oid rows)
-{
-	char	   *name = psprintf("idem_limit_%s",
-								idem_guard_setting_required(guard, "used"));
+#define NAMES_COLUMNS	(IDEM_SETTING_REQUIRED | IDEM_SETTING_COLUMN)
 
-	if (OidIsValid(get_relation_constraint_oid(guard->relid, name, true)))
-		return NULL;
-	return psprintf("CHECK \"%s\" is gone", name);
+static const IdemSetting limit_settings[] = {
+	{"fk", IDEM_LIST, NAMES_COLUMNS | IDEM_SETTING_NOT_NULL |
+	IDEM_SETTING_IDENTITY, NULL},
+	{"amount", IDEM_WORD, NAMES_COLUMNS, NULL},
+	{"cap", IDEM_WORD, IDEM_SETTING_REQUIRED, NULL},
+	{"used", IDEM_WORD, IDEM_SETTING_REQUIRED, NULL},
+	{"state", IDEM_WORD, IDEM_SETTING_COLUMN, NULL},
+	{"released", IDEM_LIST, 0, NULL},
+	{"same", IDEM_MAP, IDEM_SETTING_COLUMN, NULL},
+	{"parent_state", IDEM_WORD, 0, NULL},
+	{"open", IDEM_LIST, 0, NULL},
+	{"facts", IDEM_LIST, 0, NULL},
+	{"excess", IDEM_WORD, 0, NULL},
+	{"count_cap", IDEM_NUMBER, 0, NULL},
+	{"count_used", IDEM_WORD, 0, NULL},
+	{"max_age", IDEM_WORD, 0, NULL},
+	{"age_from", IDEM_WORD, 0, NULL},
+	{"children", IDEM_CHOICE, IDEM_SETTING_REQUIRED, "kept|editable"},
+	{NULL, IDEM_WORD, 0, NULL}
+};
+
+#define KEPT_COLUMN		(IDEM_SETTING_COLUMN | IDEM_SETTING_NOT_NULL | \
+						 IDEM_SETTING_KEPT)
+
+/* fk and amount are the child's, by which the parent agrees to it */
+static const IdemSetting total_settings[] = {
+	{"fk", IDEM_LIST, IDEM_SETTING_REQUIRED | IDEM_SETTING_IDENTITY, NULL},
+	{"amount", IDEM_WORD, IDEM_SETTING_REQUIRED, NULL},
+	{"key", IDEM_LIST, NAMES_COLUMNS, NULL},
+	{"cap", IDEM_WORD, NAMES_COLUMNS | IDEM_SETTING_NOT_NULL, NULL},
+	{"used", IDEM_WORD, IDEM_SETTING_REQUIRED | KEPT_COLUMN, NULL},
+	{"excess", IDEM_WORD, KEPT_COLUMN, NULL},
+	{"count_used", IDEM_WORD, KEPT_COLUMN, NULL},
+	{"same_parent", IDEM_LIST, IDEM_SETTING_COLUMN, NULL},
+	{"parent_state", IDEM_WORD, IDEM_SETTING_COLUMN, NULL},
+	{"age_from", IDEM_WORD, IDEM_SETTING_COLUMN, NULL},
+	{"cap_grows", IDEM_CHOICE, IDEM_SETTING_REQUIRED, "true|false"},
+	{NULL, IDEM_WORD, 0, NULL}
+};
+
+/* The CHECKs that the server keeps, by their names. */
+static char *
+check_checks(const IdemGuard *guard, Oid rows)
+{
+	const IdemSetting *setting;
+
+	for (setting = total_settings; setting->name != NULL; setting++)
+	{
+		const char *column = idem_setting(guard->settings, setting->name);
+		char	   *name;
+
+		if ((setting->flags & IDEM_SETTING_KEPT) == 0 || column == NULL)
+			continue;
+		name = idem_check_name("limit", column);
+		if (!OidIsValid(get_relation_constraint_oid(guard->relid, name, true)))
+			return psprintf("CHECK \"%s\" is gone", name);
+	}
+	return NULL;
 }
 
-static const char *const child_columns[] = {"fk", "amount", "state", "same", NULL};
-static const char *const child_not_null[] = {"fk", NULL};
-static const char *const parent_columns[] = {"key", "cap", "used", "excess",
-"count_used", "same_parent", "parent_state", "age_from", NULL};
-static const char *const parent_not_null[] = {"cap", "used", "excess",
-"count_used", NULL};
+static const int16 limit_types[] = {
+	TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
+	TRIGGER_TYPE_DELETE, 0
+};
 
 static const IdemGuardKind limit_kind = {
 	.kind = "limit",
 	.function = "keep_limit",
+	.prefix = "IDEM_limit",
 	.decides = true,
-	.columns = child_columns,
-	.not_null = child_not_null,
+	.keeps_rows = true,
+	.settings = limit_settings,
+	.types = limit_types,
 	.check_rows = check_totals,
 	.remedy = "find out who wrote past the guard; then take it off with idem.drop_guard and declare it anew, which fills the total",
 	.check_open = check_excess,
@@ -358,11 +411,12 @@ static const IdemGuardKind limit_kind = {
 static const IdemGuardKind total_kind = {
 	.kind = "limit",
 	.function = "keep_total",
+	.prefix = "idem_limit_total",
 	.decides = false,
-	.columns = parent_columns,
-	.not_null = parent_not_null,
+	.settings = total_settings,
+	.types = limit_types,
 	.check_attached = check_attached_parents,
-	.check_shape = check_check
+	.check_shape = check_checks
 };
 
 void

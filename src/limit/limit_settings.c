@@ -79,22 +79,17 @@ static void
 compile_columns(Relation rel, Trigger *trigger, Relation parent,
 				IdemLimitSettings *s)
 {
-	List	   *child = idem_trigger_setting_list(rel, trigger, "same");
-	List	   *other = idem_trigger_setting_list(rel, trigger, "same_parent");
-	const char *used = idem_trigger_setting_required(rel, trigger, "used");
+	const char *used = idem_trigger_setting(trigger, "used");
+	List	   *child;
+	List	   *other;
 
-	if (list_length(child) != list_length(other))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" on table \"%s\" pairs different numbers of columns",
-						trigger->tgname, RelationGetRelationName(rel)),
-				 errtableconstraint(rel, trigger->tgname)));
+	idem_setting_map(idem_settings_of_trigger(trigger), "same", &child, &other);
 	s->npairs = list_length(child);
 	s->ncolumns = IDEM_PARENT_SAME + s->npairs;
 	s->column = palloc0(sizeof(char *) * s->ncolumns);
 	s->number = palloc0(sizeof(AttrNumber) * s->ncolumns);
 	set_column(parent, s, IDEM_PARENT_CAP,
-			   idem_trigger_setting_required(rel, trigger, "cap"));
+			   idem_trigger_setting(trigger, "cap"));
 	set_column(parent, s, IDEM_PARENT_USED, used);
 	set_column(parent, s, IDEM_PARENT_EXCESS,
 			   idem_limit_excess_column(parent, used));
@@ -113,16 +108,16 @@ compile_states(Relation rel, Trigger *trigger, Relation parent,
 			   IdemLimitSettings *s)
 {
 	const char *state = idem_trigger_setting(trigger, "state");
-	List	   *facts = idem_trigger_setting_list(rel, trigger, "facts");
+	List	   *facts = idem_trigger_setting_list(trigger, "facts");
 
 	idem_states_init(&s->released, rel, state,
-					 idem_trigger_setting_list(rel, trigger, "released"));
+					 idem_trigger_setting_list(trigger, "released"));
 	if (list_length(facts) == 1 && strcmp(linitial(facts), "*") == 0)
 		s->facts.all = true;
 	else
 		idem_states_init(&s->facts, rel, state, facts);
 	idem_states_init(&s->open, parent, s->column[IDEM_PARENT_STATE],
-					 idem_trigger_setting_list(rel, trigger, "open"));
+					 idem_trigger_setting_list(trigger, "open"));
 }
 
 static void
@@ -165,8 +160,7 @@ compile_amount(Relation rel, Trigger *trigger, Relation parent,
 	Oid			type;
 
 	s->amount_column =
-		idem_column_number(rel, idem_trigger_setting_required(rel, trigger,
-															  "amount"));
+		idem_column_number(rel, idem_trigger_setting(trigger, "amount"));
 	type = idem_column_base_type(rel, s->amount_column, &s->amount_typmod);
 	if (!idem_amount_type_supported(type))
 		report_type(rel, parent, s);
@@ -220,8 +214,9 @@ idem_limit_compile(Relation rel, Trigger *trigger, Oid *also)
 	Relation	parent;
 
 	idem_limit_find_key(idem_root_relid(rel),
-						idem_trigger_setting_list(rel, trigger, "fk"),
+						idem_trigger_setting_list(trigger, "fk"),
 						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, &s->key);
+	s->fk_text = pstrdup(idem_trigger_setting(trigger, "fk"));
 	*also = s->key.parent;
 	parent = table_open(s->key.parent, AccessShareLock);
 	idem_limit_require_total(rel, trigger, parent, &s->key);

@@ -83,10 +83,48 @@ expected_result(IdemLimitSettings *s, IdemLimitStatement which)
 		SPI_OK_UPDATE_RETURNING : SPI_OK_UPDATE;
 }
 
+/* (left <sign> right) in the type of the amounts */
+static char *
+apply(const char *left, const char *sign, const char *right)
+{
+	return psprintf("(%s OPERATOR(pg_catalog.%s) %s)", left, sign, right);
+}
+
+/*
+ * Step by step as idem_totals_step does it, so that nothing on the way is
+ * greater than the totals in the end: with
+ *
+ *		filled = LEAST(cap - used, excess)	-- room that the excess takes first
+ *
+ *		take:	part = LEAST($1, cap - used - filled)
+ *				used = used + filled + part
+ *				excess = excess - filled + ($1 - part)
+ *		give:	part = LEAST($1, excess - filled)
+ *				used = used + filled - ($1 - part)
+ *				excess = excess - filled - part
+ */
+static void
+append_used_and_excess(StringInfo sql, IdemLimitSettings *s, bool give)
+{
+	const char *used = column(s, IDEM_PARENT_USED);
+	const char *excess = column(s, IDEM_PARENT_EXCESS);
+	char	   *room = apply(column(s, IDEM_PARENT_CAP), "-", used);
+	char	   *filled = psprintf("LEAST(%s, %s)", room, excess);
+	char	   *left = apply(excess, "-", filled);
+	char	   *part = psprintf("LEAST($1, %s)",
+								give ? left : apply(room, "-", filled));
+	char	   *rest = apply("$1", "-", part);
+	const char *sign = give ? "-" : "+";
+
+	appendStringInfo(sql, "%s, %s = %s",
+					 apply(apply(used, "+", filled), sign, give ? rest : part),
+					 quote_identifier(s->column[IDEM_PARENT_EXCESS]),
+					 apply(left, sign, give ? part : rest));
+}
+
 /*
  * Without an excess:	SET used = p.used + $1
- * With one:			SET used = LEAST(p.cap, t), excess = GREATEST(t - p.cap, 0)
- *						where t is p.used + p.excess + $1
+ * With one:			SET used = ..., excess = ...	-- see above
  * With a count:		..., count = p.count + 1
  * To give back:		- for +
  *
@@ -96,25 +134,16 @@ static void
 append_assignments(StringInfo sql, IdemLimitSettings *s,
 				   IdemLimitStatement which)
 {
-	const char *sign = which == IDEM_STATEMENT_RELEASE ? "-" : "+";
-	const char *cap = column(s, IDEM_PARENT_CAP);
-	const char *used = column(s, IDEM_PARENT_USED);
+	bool		give = which == IDEM_STATEMENT_RELEASE;
+	const char *sign = give ? "-" : "+";
 
 	appendStringInfo(sql, "%s = ",
 					 quote_identifier(s->column[IDEM_PARENT_USED]));
-	if (s->column[IDEM_PARENT_EXCESS] == NULL)
-		appendStringInfo(sql, "%s OPERATOR(pg_catalog.%s) $1", used, sign);
+	if (s->column[IDEM_PARENT_EXCESS] != NULL)
+		append_used_and_excess(sql, s, give);
 	else
-	{
-		const char *total = psprintf("((%s OPERATOR(pg_catalog.+) %s) OPERATOR(pg_catalog.%s) $1)",
-									 used, column(s, IDEM_PARENT_EXCESS),
-									 sign);
-
-		appendStringInfo(sql, "LEAST(%s, %s), %s = GREATEST(%s OPERATOR(pg_catalog.-) %s, '0')",
-						 cap, total,
-						 quote_identifier(s->column[IDEM_PARENT_EXCESS]),
-						 total, cap);
-	}
+		appendStringInfoString(sql, apply(column(s, IDEM_PARENT_USED), sign,
+										  "$1"));
 	if (s->column[IDEM_PARENT_COUNT] != NULL)
 		appendStringInfo(sql, ", %s = %s OPERATOR(pg_catalog.%s) 1",
 						 quote_identifier(s->column[IDEM_PARENT_COUNT]),
@@ -258,6 +287,7 @@ change_totals(IdemLimitCall *c)
 
 	change.parent = s->key.parent;
 	change.child = s->key.child;
+	change.fk = s->fk_text;
 	change.used = s->column[IDEM_PARENT_USED];
 	change.nkeys = s->key.n;
 	change.key = c->key;

@@ -117,12 +117,13 @@ append_keys(StringInfo sql, const IdemLimitKey *order, const IdemLimitKey *key)
  * SELECT k1, ..., sum(x.amount) AS total,
  *		sum(x.amount) FILTER (WHERE NOT x.fact) AS asked,
  *		count(*) FILTER (WHERE x.own) AS number
- * FROM (SELECT c.fk AS k1, ..., c.amount AS amount, <is a fact> AS fact,
+ * FROM (SELECT c.fk AS k1, ..., c.amount::numeric AS amount, <is a fact> AS fact,
  *			true AS own FROM child c WHERE <counts>
  *		 UNION ALL ...) x GROUP BY 1, ...
  *
  * The first of the children is the one whose key gives the order and whose
- * rows are counted; the amounts are cast to type, if that is not NULL.
+ * rows are counted.  Sums are numeric: used and excess may each be near the
+ * end of the type of the amounts.
  */
 char *
 idem_limit_sums_sql(List *children)
@@ -146,7 +147,7 @@ idem_limit_sums_sql(List *children)
 		appendStringInfo(&sql, "%sSELECT ",
 						 child == first ? "" : " UNION ALL ");
 		append_keys(&sql, &first->key, &child->key);
-		appendStringInfo(&sql, "c.%s AS amount, %s AS fact, %s AS own FROM %s c WHERE %s",
+		appendStringInfo(&sql, "c.%s::pg_catalog.numeric AS amount, %s AS fact, %s AS own FROM %s c WHERE %s",
 						 quote_identifier(child->amount), fact_sql(child),
 						 child == first ? "true" : "false",
 						 idem_qualified_name_of(child->key.child),
@@ -184,7 +185,7 @@ idem_limit_join_sql(const IdemLimitKey *key, const char *other)
 }
 
 /* ------------------------------------------------------------------------
- * The child tables of a running total
+ * The limits of a running total
  * ------------------------------------------------------------------------
  */
 
@@ -196,19 +197,21 @@ read_child(Relation rel, Trigger *trigger)
 	const char *state = idem_trigger_setting(trigger, "state");
 
 	idem_limit_find_key(RelationGetRelid(rel),
-						idem_trigger_setting_list(rel, trigger, "fk"),
+						idem_trigger_setting_list(trigger, "fk"),
 						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, &child->key);
-	child->amount = pstrdup(idem_trigger_setting_required(rel, trigger,
-														  "amount"));
+	child->amount = pstrdup(idem_trigger_setting(trigger, "amount"));
 	child->state = state ? pstrdup(state) : NULL;
-	child->released = idem_trigger_setting_list(rel, trigger, "released");
-	child->facts = idem_trigger_setting_list(rel, trigger, "facts");
+	child->released = idem_trigger_setting_list(trigger, "released");
+	child->facts = idem_trigger_setting_list(trigger, "facts");
 	return child;
 }
 
-/* The guard on a child table that a counterpart of the parent belongs to. */
-static IdemLimitChild *
-find_child(Trigger *total)
+/*
+ * The limit of a child table that a counterpart of the parent belongs to;
+ * NULL if its trigger is gone.
+ */
+IdemLimitChild *
+idem_limit_child(Trigger *total)
 {
 	Relation	rel = relation_open(total->tgconstrrelid, AccessShareLock);
 	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
@@ -219,7 +222,7 @@ find_child(Trigger *total)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
 
-		if (idem_limit_is_trigger(trigger, "keep_limit") &&
+		if (idem_limit_is_readable(trigger, "keep_limit") &&
 			idem_limit_same_setting(trigger, total, "fk") &&
 			idem_limit_same_setting(trigger, total, "used"))
 			child = read_child(rel, trigger);
@@ -228,12 +231,9 @@ find_child(Trigger *total)
 	return child;
 }
 
-/*
- * The child tables that share a running total of the parent, as
- * IdemLimitChild; the one of that OID, if it is among them, comes first.
- */
+/* The limits that share a running total of the parent, as IdemLimitChild. */
 List *
-idem_limit_children(Relation parent, const char *used, Oid first)
+idem_limit_children(Relation parent, const char *used)
 {
 	TriggerDesc *triggers = CopyTriggerDesc(parent->trigdesc);
 	List	   *children = NIL;
@@ -242,20 +242,15 @@ idem_limit_children(Relation parent, const char *used, Oid first)
 	for (i = 0; triggers && i < triggers->numtriggers; i++)
 	{
 		Trigger    *total = &triggers->triggers[i];
-		const char *name;
 		IdemLimitChild *child;
 
-		if (!idem_limit_is_trigger(total, "keep_total") ||
-			!OidIsValid(total->tgconstrrelid))
+		if (!idem_limit_is_readable(total, "keep_total") ||
+			!OidIsValid(total->tgconstrrelid) ||
+			strcmp(idem_trigger_setting(total, "used"), used) != 0)
 			continue;
-		name = idem_trigger_setting(total, "used");
-		if (name == NULL || strcmp(name, used) != 0)
-			continue;
-		child = find_child(total);
-		if (child == NULL)
-			continue;
-		children = child->key.child == first ? lcons(child, children) :
-			lappend(children, child);
+		child = idem_limit_child(total);
+		if (child != NULL)
+			children = lappend(children, child);
 	}
 	return children;
 }

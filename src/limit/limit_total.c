@@ -16,9 +16,10 @@
  * acts only on a parent that bears it: attached by hand to a table that
  * references somebody else's, it moves nothing (39P01).
  *
- * Several child tables may share a total; each has a counterpart of its own.
- * Those of the other children compare the step as well, and leave it to the
- * announcer's to take the announcement.
+ * Several limits may share a total, of several child tables or of several
+ * foreign keys of one.  Child table and foreign key say which limit it is, and
+ * each has a counterpart of its own.  Those of the others compare the step as
+ * well, and leave it to the announcer's to take the announcement.
  *
  * Once something is used, the row stays, and with it its key, the cap and the
  * compared columns; with cap_grows=true the cap may grow.  The foreign key
@@ -43,6 +44,7 @@
 
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
+#include "base/kind.h"
 #include "base/moved.h"
 #include "limit/limit.h"
 
@@ -50,7 +52,8 @@
 typedef struct TotalSettings
 {
 	Oid			root;			/* the table at the top */
-	Oid			child;			/* the table whose rows are counted */
+	Oid			child;			/* the table whose rows are counted, ... */
+	const char *fk;				/* ... by this foreign key */
 	const char *used_name;
 	AttrNumber	used;
 	AttrNumber	excess;			/* or 0 */
@@ -97,7 +100,7 @@ idem_limit_set_filling(Oid parent)
 static void
 compile_total_key(Relation rel, Trigger *trigger, TotalSettings *s)
 {
-	List	   *names = idem_trigger_setting_list(rel, trigger, "key");
+	List	   *names = idem_trigger_setting_list(trigger, "key");
 	ListCell   *lc;
 
 	if (list_length(names) > INDEX_MAX_KEYS)
@@ -147,10 +150,10 @@ compile_total(Relation rel, Trigger *trigger, Oid *also)
 
 	s->root = idem_root_relid(rel);
 	s->child = trigger->tgconstrrelid;
-	s->used_name = pstrdup(idem_trigger_setting_required(rel, trigger, "used"));
+	s->used_name = pstrdup(idem_trigger_setting(trigger, "used"));
 	s->used = idem_column_number(rel, s->used_name);
-	s->cap = idem_column_number(rel, idem_trigger_setting_required(rel, trigger,
-																   "cap"));
+	s->cap = idem_column_number(rel, idem_trigger_setting(trigger, "cap"));
+	s->fk = pstrdup(idem_trigger_setting(trigger, "fk"));
 	excess = idem_limit_excess_column(rel, s->used_name);
 	s->excess = excess ? idem_column_number(rel, excess) : 0;
 	s->count = count ? idem_column_number(rel, count) : 0;
@@ -159,7 +162,7 @@ compile_total(Relation rel, Trigger *trigger, Oid *also)
 	compile_total_key(rel, trigger, s);
 	for (i = 0; i < s->nkeys; i++)
 		s->fixed = lappend_int(s->fixed, s->key[i]);
-	foreach(lc, idem_trigger_setting_list(rel, trigger, "same_parent"))
+	foreach(lc, idem_trigger_setting_list(trigger, "same_parent"))
 		s->fixed = lappend_int(s->fixed, idem_column_number(rel, lfirst(lc)));
 	idem_amount_type_init(&s->amount,
 						  idem_column_base_type(rel, s->used, NULL));
@@ -228,6 +231,13 @@ first_difference(TotalSettings *s, const IdemTotals *a, const IdemTotals *b)
 	return a->count != b->count ? s->count : 0;
 }
 
+/* Does the limit that announces it belong to this counterpart? */
+static bool
+is_ours(const TotalSettings *s, const IdemLimitChange *change)
+{
+	return change->child == s->child && strcmp(change->fk, s->fk) == 0;
+}
+
 /* Is the step from one row to the other the announced one? */
 static bool
 is_step(const IdemGuardCall *call, TotalSettings *s,
@@ -240,7 +250,7 @@ is_step(const IdemGuardCall *call, TotalSettings *s,
 						  total_of(call->before, s->cap, s->amount.zero),
 						  change->amount, &expected))
 		return false;
-	if (s->count == 0 || change->child != s->child)
+	if (s->count == 0 || !is_ours(s, change))
 		expected.count = before->count;
 	return first_difference(s, &expected, after) == 0;
 }
@@ -254,7 +264,7 @@ take_announcement(const IdemGuardCall *call, TotalSettings *s,
 
 	for (change = announced; change != NULL; change = change->outer)
 	{
-		bool		ours = change->child == s->child;
+		bool		ours = is_ours(s, change);
 
 		if (change->parent != s->root ||
 			strcmp(change->used, s->used_name) != 0 ||
@@ -403,6 +413,18 @@ idem_limit_is_trigger(Trigger *trigger, const char *function)
 		strcmp(get_func_name(trigger->tgfoid), function) == 0;
 }
 
+/* The same, with arguments that its function can read. */
+bool
+idem_limit_is_readable(Trigger *trigger, const char *function)
+{
+	IdemGuard  *guard;
+
+	if (!idem_limit_is_trigger(trigger, function))
+		return false;
+	guard = idem_guard_of_trigger(InvalidOid, trigger);
+	return idem_settings_problem(guard->settings, guard->kind->settings) == NULL;
+}
+
 bool
 idem_limit_same_setting(Trigger *a, Trigger *b, const char *name)
 {
@@ -414,10 +436,12 @@ static bool
 is_counterpart(Trigger *total, Trigger *limit, const IdemLimitKey *key)
 {
 	static const char *const agreed[] = {"fk", "amount", "cap", "used",
-	"excess", "count_used", "same_parent"};
+	"excess", "count_used"};
+	List	   *same;
+	List	   *same_parent;
 	int			i;
 
-	if (!idem_limit_is_trigger(total, "keep_total") ||
+	if (!idem_limit_is_readable(total, "keep_total") ||
 		total->tgconstrrelid != key->child ||
 		total->tgenabled != TRIGGER_FIRES_ALWAYS)
 		return false;
@@ -426,26 +450,18 @@ is_counterpart(Trigger *total, Trigger *limit, const IdemLimitKey *key)
 		if (!idem_limit_same_setting(total, limit, agreed[i]))
 			return false;
 	}
-	return true;
+	idem_setting_map(idem_settings_of_trigger(limit), "same",
+					 &same, &same_parent);
+	return idem_same_strings(idem_trigger_setting_list(total, "same_parent"),
+							 same_parent);
 }
 
 /* Does the counterpart name the key as the foreign key has it? */
 static bool
-names_key(Relation parent, Trigger *total, const IdemLimitKey *key)
+names_key(Trigger *total, const IdemLimitKey *key)
 {
-	List	   *named = idem_trigger_setting_list(parent, total, "key");
-	List	   *columns = idem_limit_parent_columns(key);
-	ListCell   *a;
-	ListCell   *b;
-
-	if (list_length(named) != list_length(columns))
-		return false;
-	forboth(a, named, b, columns)
-	{
-		if (strcmp(lfirst(a), lfirst(b)) != 0)
-			return false;
-	}
-	return true;
+	return idem_same_strings(idem_trigger_setting_list(total, "key"),
+							 idem_limit_parent_columns(key));
 }
 
 /*
@@ -462,7 +478,7 @@ idem_limit_excess_column(Relation parent, const char *used)
 	{
 		Trigger    *total = &triggers->triggers[i];
 
-		if (idem_limit_is_trigger(total, "keep_total") &&
+		if (idem_limit_is_readable(total, "keep_total") &&
 			strcmp(setting(total, "used"), used) == 0 &&
 			idem_trigger_setting(total, "excess") != NULL)
 			return idem_trigger_setting(total, "excess");
@@ -487,7 +503,7 @@ idem_limit_require_total(Relation rel, Trigger *trigger, Relation parent,
 		Trigger    *total = &triggers->triggers[i];
 
 		if (is_counterpart(total, trigger, key) &&
-			names_key(parent, total, key))
+			names_key(total, key))
 			return;
 	}
 	ereport(ERROR,

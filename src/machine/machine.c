@@ -103,8 +103,8 @@ static void *
 compile_settings(Relation rel, Trigger *trigger, Oid *also)
 {
 	IdemStatesGuard *guard = palloc0(sizeof(IdemStatesGuard));
-	const char *column = idem_trigger_setting_required(rel, trigger, "column");
-	const char *machine = idem_trigger_setting_required(rel, trigger, "machine");
+	const char *column = idem_trigger_setting(trigger, "column");
+	const char *machine = idem_trigger_setting(trigger, "machine");
 	const char *actor;
 	Oid			type;
 
@@ -117,12 +117,12 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 	guard->row_key = idem_key_of(rel, guard->column);
 	/* history is of the row, not of its place */
 	guard->root = idem_root_relid(rel);
-	guard->history = strcmp(idem_trigger_setting_required(rel, trigger, "history"),
+	guard->history = strcmp(idem_trigger_setting(trigger, "history"),
 							"false") != 0;
 	actor = idem_trigger_setting(trigger, "actor");
 	guard->actor = actor != NULL ? pstrdup(actor) : NULL;
-	guard->repeat = repeat_policy(idem_trigger_setting_required(rel, trigger, "repeat"));
-	guard->delete = delete_policy(idem_trigger_setting_required(rel, trigger, "delete"));
+	guard->repeat = repeat_policy(idem_trigger_setting(trigger, "repeat"));
+	guard->delete = delete_policy(idem_trigger_setting(trigger, "delete"));
 	type = getBaseType(TupleDescAttr(RelationGetDescr(rel), guard->column - 1)->atttypid);
 	guard->is_enum = type_is_enum(type);
 	if (guard->is_enum)

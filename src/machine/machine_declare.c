@@ -56,26 +56,14 @@ idem_machine_guard_function(void)
 
 /* ---------- which tables a machine guards ---------- */
 
-/* The value of one setting in pg_trigger.tgargs, or NULL */
-static char *
-setting_of(HeapTuple tuple, TupleDesc desc, const char *name)
+/* The arguments in a row of pg_trigger */
+static List *
+settings_of(HeapTuple tuple, TupleDesc desc)
 {
-	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
-	size_t		len = strlen(name);
 	bool		isnull;			/* never is, by the catalog's own word */
 	Datum		value = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc, &isnull);
-	bytea	   *args = DatumGetByteaPP(value);
-	const char *at = VARDATA_ANY(args);
-	const char *end = at + VARSIZE_ANY_EXHDR(args);
-	int			i;
 
-	for (i = 0; i < trigger->tgnargs && at < end; i++)
-	{
-		if (strncmp(at, name, len) == 0 && at[len] == '=')
-			return pstrdup(at + len + 1);
-		at += strlen(at) + 1;
-	}
-	return NULL;
+	return idem_settings_of_args(DatumGetByteaPP(value));
 }
 
 /*
@@ -97,17 +85,17 @@ idem_machine_guarded(const char *name)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
-		char	   *machine = setting_of(tuple, RelationGetDescr(table), "machine");
+		List	   *settings = settings_of(tuple, RelationGetDescr(table));
+		const char *machine = idem_setting(settings, "machine");
+		const char *column = idem_setting(settings, "column");
 		IdemGuarded *guarded;
 
 		if (OidIsValid(trigger->tgparentid) || machine == NULL ||
-			strcmp(machine, name) != 0)
+			column == NULL || strcmp(machine, name) != 0)
 			continue;
 		guarded = palloc0(sizeof(IdemGuarded));
 		guarded->relid = trigger->tgrelid;
-		guarded->column = setting_of(tuple, RelationGetDescr(table), "column");
-		if (guarded->column == NULL)
-			continue;
+		guarded->column = unconstify(char *, column);
 		list = lappend(list, guarded);
 	}
 	systable_endscan(scan);
@@ -218,6 +206,7 @@ check_only_machine(Relation rel, const char *column)
 		Trigger    *trigger = &triggers->triggers[i];
 		const char *guarded = trigger->tgfoid != function ? NULL :
 			idem_trigger_setting(trigger, "column");
+		const char *machine = idem_trigger_setting(trigger, "machine");
 
 		if (guarded != NULL && strcmp(guarded, column) != 0)
 			check_beside(rel, column, guarded);
@@ -226,7 +215,7 @@ check_only_machine(Relation rel, const char *column)
 					(errcode(ERRCODE_DUPLICATE_OBJECT),
 					 errmsg("column \"%s\" of table \"%s\" is already guarded by state machine \"%s\"",
 							column, RelationGetRelationName(rel),
-							idem_trigger_setting(trigger, "machine")),
+							machine ? machine : ""),
 					 errhint("A column has one machine; keep a second kind of status in a column of its own."),
 					 errtable(rel)));
 	}
@@ -313,15 +302,14 @@ read_arguments(FunctionCallInfo fcinfo, StatesArguments *args)
 static List *
 settings_list(const StatesArguments *args)
 {
-	List	   *list = list_make4(psprintf("column=%s", args->column),
-								  psprintf("machine=%s", args->machine),
-								  psprintf("repeat=%s", args->repeat),
-								  psprintf("delete=%s", args->delete));
+	List	   *list = idem_settings_begin();
 
-	list = lappend(list, psprintf("history=%s", args->history ? "true" : "false"));
-	if (args->actor != NULL)
-		list = lappend(list, psprintf("actor=%s", args->actor));
-	return list;
+	list = idem_settings_add(list, "column", args->column);
+	list = idem_settings_add(list, "machine", args->machine);
+	list = idem_settings_add(list, "repeat", args->repeat);
+	list = idem_settings_add(list, "delete", args->delete);
+	list = idem_settings_add(list, "history", args->history ? "true" : "false");
+	return idem_settings_add(list, "actor", args->actor);
 }
 
 /*
@@ -349,11 +337,12 @@ create_guard(Relation rel, const StatesArguments *args,
 			 const IdemMachine *machine)
 {
 	Oid			relid = RelationGetRelid(rel);
-	char	   *trigger = makeObjectName("idem_states", args->column, NULL);
 	List	   *settings = settings_list(args);
+	char	   *trigger;
 	IdemIdentity saved;
 
-	idem_refuse_second_guard(rel, trigger);
+	trigger = idem_free_trigger_name(relid, "idem_states",
+									 list_make1(args->column));
 	idem_become_declarer(rel, &saved);
 	check_rows(rel, args->column, machine);
 	table_close(rel, NoLock);

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -53,8 +54,8 @@ static char *
 rows_in_other_states(const IdemGuard *guard, Oid rows, bool only_final)
 {
 	Relation	rel = relation_open(rows, AccessShareLock);
-	const char *column = quote_identifier(idem_guard_setting_required(guard, "column"));
-	const char *name = idem_guard_setting_required(guard, "machine");
+	const char *column = quote_identifier(idem_setting(guard->settings, "column"));
+	const char *name = idem_setting(guard->settings, "machine");
 	const char *what = only_final ? "in no final state" :
 		psprintf("in a state that state machine \"%s\" does not declare", name);
 	char	   *sql;
@@ -86,11 +87,11 @@ check_declared(const IdemGuard *guard, Oid rows)
 static char *
 check_attached(const IdemGuard *guard, Oid rows)
 {
-	const char *name = idem_guard_setting_required(guard, "machine");
+	const char *name = idem_setting(guard->settings, "machine");
 	IdemMachine *machine = idem_machine_load(name, 0);
 
 	if (idem_machine_counts(name, machine->owner, guard->relid,
-							idem_guard_setting_required(guard, "column")))
+							idem_setting(guard->settings, "column")))
 		idem_machine_hold(machine);
 	return check_declared(guard, rows);
 }
@@ -101,14 +102,32 @@ check_final(const IdemGuard *guard, Oid rows)
 	return rows_in_other_states(guard, rows, true);
 }
 
-static const char *const columns[] = {"column", NULL};
+static const IdemSetting states_settings[] = {
+	{"column", IDEM_WORD, IDEM_SETTING_REQUIRED | IDEM_SETTING_COLUMN |
+	IDEM_SETTING_IDENTITY, NULL},
+	{"machine", IDEM_WORD, IDEM_SETTING_REQUIRED, NULL},
+	{"repeat", IDEM_CHOICE, IDEM_SETTING_REQUIRED, "refuse|strict|ignore"},
+	{"delete", IDEM_CHOICE, IDEM_SETTING_REQUIRED, "never|final|any"},
+	{"history", IDEM_CHOICE, IDEM_SETTING_REQUIRED, "true|false"},
+	{"actor", IDEM_WORD, 0, NULL},
+	{NULL, IDEM_WORD, 0, NULL}
+};
+
+static const int16 states_types[] = {
+	TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
+	TRIGGER_TYPE_DELETE, 0
+};
 
 static const IdemGuardKind states_kind = {
 	.kind = "states",
 	.function = "keep_states",
+	.prefix = "idem_states",
 	.decides = true,
 	.needs_key = true,
-	.columns = columns,
+	.keeps_rows = true,
+	.unless = "delete=any",
+	.settings = states_settings,
+	.types = states_types,
 	.check_rows = check_declared,
 	.remedy = "find out who wrote past the guard; then declare the state, or bring the rows into a declared one while the guard is off",
 	.check_attached = check_attached,

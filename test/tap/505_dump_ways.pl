@@ -136,7 +136,7 @@ is( $node->safe_psql('alone', 'SELECT relation, kind, intact FROM idem.guards OR
 like(findings('alone'), qr/^states guard idem_states_status on public\.payment\|rows could not be looked at: state machine "pay" does not exist\|put right what it names/m,
 	'the doctor misses the machine');
 is(refusal('alone', q{UPDATE payment SET status = 'settled'}), '42704', 'without it no state changes');
-foreach my $kind ('states guard idem_states_status', 'fixed guard idem_fixed')
+foreach my $kind ('states guard idem_states_status', 'fixed guard idem_fixed_amount')
 {
 	like(findings('alone'), qr/^$kind on public\.payment\|was not declared in this database: /m,
 		"the doctor says that nobody declared the $kind");
@@ -147,8 +147,8 @@ is(refusal('alone', q{UPDATE payment SET status = 'created'}), '23I01', 'states 
 is(refusal('alone', q{UPDATE payment SET amount = 150}), '23I07', 'amounts are fixed');
 $node->safe_psql('alone', q{
 	SET idem.allow_unguarded = 'to see that it would be missed';
-	DROP TRIGGER idem_fixed ON payment});
-like(findings('alone'), qr/^fixed guard idem_fixed .* the table bears no such trigger\|/m, 'and would be missed');
+	DROP TRIGGER idem_fixed_amount ON payment});
+like(findings('alone'), qr/^fixed guard idem_fixed_amount .* the table bears no such trigger\|/m, 'and would be missed');
 
 # a child that comes to a parent of which nobody counted
 run_script('alone', 'refund.sql');
@@ -159,7 +159,7 @@ $node->safe_psql('alone', q{
 	SELECT idem.drop_guard('refund', 'limit', name => 'IDEM_limit_payment_id', reason => 'its other side was not restored');
 	SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded', released => NULL);
 	SELECT idem.validate_guard('refund');
-	SELECT idem.drop_guard('payment', 'fixed', name => 'idem_fixed', reason => 'to declare it anew');
+	SELECT idem.drop_guard('payment', 'fixed', name => 'idem_fixed_amount', reason => 'to declare it anew');
 	SELECT idem.guard_fixed('payment', '{amount}');
 	SELECT idem.rearm()});
 quiet('alone', 'declared anew, as the doctor says');

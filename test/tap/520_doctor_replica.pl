@@ -52,8 +52,8 @@ sub guarded
 		q{INSERT INTO refund VALUES (99, 1, 41.00)} => '23I05',
 		q{DELETE FROM payment WHERE id = 1} => '23503',
 		q{TRUNCATE payment, refund} => '23I08',
-		q{ALTER TABLE payment DISABLE TRIGGER idem_fixed} => '2BP01',
-		q{SET session_replication_role = replica; ALTER TABLE payment DISABLE TRIGGER idem_fixed} => '2BP01',
+		q{ALTER TABLE payment DISABLE TRIGGER idem_fixed_amount} => '2BP01',
+		q{SET session_replication_role = replica; ALTER TABLE payment DISABLE TRIGGER idem_fixed_amount} => '2BP01',
 		q{SET session_replication_role = replica; INSERT INTO refund VALUES (99, 1, 41.00)} => '23I05');
 
 	foreach my $statement (sort keys %refused)

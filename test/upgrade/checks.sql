@@ -78,7 +78,7 @@ SELECT pg_temp.say(s, pg_temp.outcome(s), wanted) FROM (VALUES
     (23, $$SET LOCAL session_replication_role = replica; DELETE FROM refund$$, '23I08'),
     (24, $$SET LOCAL session_replication_role = replica; UPDATE payment SET status = 'settled' WHERE id = 1$$, '23I01'),
     -- DDL
-    (30, $$ALTER TABLE payment DISABLE TRIGGER idem_fixed$$, '2BP01'),
+    (30, $$ALTER TABLE payment DISABLE TRIGGER idem_fixed_amount_currency_bank_no$$, '2BP01'),
     (31, $$ALTER TABLE payment RENAME paid_at TO x$$, '2BP01'),
     (32, $$ALTER TABLE payment DROP refunded$$, '2BP01'),
     (33, $$ALTER TABLE journal_1 DISABLE TRIGGER idem_kept$$, '2BP01'),
