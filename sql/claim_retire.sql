@@ -56,6 +56,9 @@ SELECT how, k, claim_time(k, how) FROM (VALUES
     (23, 'uuidv7', '00000000-0000-7000-8000-000000000000'), (24, 'uuidv7', 'ffffffff-ffff-7fff-bfff-ffffffffffff')
     ) v (n, how, k) ORDER BY n;
 SELECT idem.key_time('20180718', 'YYMMDD');
+-- No scope is named where there is none. (wound 27)
+SELECT idem.key_time('order-1', 'YYYYMMDD');
+SELECT idem.key_time('20180718', 'YYYYMMDD', 2);
 
 -- Such a scope takes only such keys.
 SELECT idem.create_scope('claim dated', 'inside', '{amount}', key_time => 'YYYYMMDD');
@@ -116,11 +119,15 @@ UPDATE idem.reservation SET state = CASE substr(key, 10) WHEN 'failed' THEN 'f' 
        finished_at = CASE WHEN key !~ 'unknown' THEN clock_timestamp() - interval '2 hours' END, response = '{"ok": 1}',
        due_at = CASE WHEN key ~ 'unknown' THEN due_at END
     WHERE substr(key, 10) IN ('failed', 'succeeded', 'unknown', 'dropped');
+INSERT INTO idem.attempt (scope, key, attempt, token, dispatched_at)
+    SELECT scope, r.key, n, n, r.first_seen FROM idem.reservation r JOIN idem.scope s ON s.id = r.scope, generate_series(1, 2) n WHERE s.name = 'claim out';
 SELECT dropped, removed FROM idem.retire('claim out');
 SELECT substr(key, 10) AS was, response IS NULL AND request IS NULL AS gone, dropped FROM idem.reservation WHERE key LIKE '20180718-%' ORDER BY 1;
 SELECT claim_short(idem.lookup('claim out', '20180718-succeeded'));
 SELECT dropped, removed FROM idem.retire('claim out', '2018-07-19');
 SELECT substr(key, 10) AS stays FROM idem.reservation WHERE key LIKE '20180718-%' ORDER BY 1;
+-- attempts go with their keys, and only with them
+SELECT substr(key, 10) AS stays, count(*) AS attempts FROM idem.attempt WHERE key LIKE '20180718-%' GROUP BY 1 ORDER BY 1;
 SELECT claim_short(idem.reserve('claim out', '20180718-' || s)) FROM unnest('{succeeded,failed,never,fenced}'::text[]) s;
 SELECT claim_short(idem.fence('claim out', '20180718-succeeded', 'reversed'));
 

@@ -165,6 +165,9 @@ key_time(const IdemScope *scope, const text *key)
 				(errcode(ERRCODE_IDEM_INVALID_KEY),
 				 errmsg("idempotency key does not begin with %s",
 						key_times[scope->key_time].what),
+				 scope->name[0] == '\0' ?	/* asked by idem.key_time */
+				 errdetail("The time of such keys is read as \"%s\".",
+						   key_times[scope->key_time].name) :
 				 errdetail("Scope \"%s\" tells by it which keys are too old to be known.",
 						   scope->name)));
 	return time;
