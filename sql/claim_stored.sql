@@ -19,6 +19,9 @@ SELECT idem.drop_scope('scope-13974');
 SELECT idem.create_scope('scope-19998', 'outside', '{}');
 SELECT idem.create_scope('scope-13974', 'inside', '{}');
 SELECT idem.drop_scope('scope-19998');
+-- An id of 0 is none; one name in two thousand million has it.
+SELECT idem.create_scope('scope-1792085565', 'inside', '{}');
+\echo :LAST_ERROR_SQLSTATE
 
 -- No sequence: what a call of idem writes leaves lastval() to the caller.
 CREATE TEMP TABLE stored_numbered (n int GENERATED ALWAYS AS IDENTITY (START 42));
