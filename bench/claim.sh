@@ -5,9 +5,9 @@
 # Every way gets its key as a parameter of 19 digits and is one statement.
 # Instructions are those of the backend for one transaction: protocol, planner's
 # leave, executor, commit.  Beside the hand-written INSERT, which delivers one
-# column, idem delivers one column (the bar's reading), the two that a client
-# needs, and all seventeen: a client that asks for all of them pays for the
-# description of each, in every execution, whatever filled them.
+# column, idem delivers one column, the two that a client needs, and all eleven:
+# a client that asks for all of them pays for the description of each, in every
+# execution, whatever filled them.
 #
 #	IDEM_BENCH_SECONDS	of each run with clients (10)
 #	IDEM_BENCH_KEYS		keys in the large table (10000000)
@@ -68,7 +68,7 @@ claim_instructions()
 		bench_record "$2, fingerprint of two fields" instructions "INSERT ON CONFLICT RETURNING, none" "$counted_fields" "$counted_hand" "$3"
 		bench_record "$2, granted and settled" instructions "INSERT ON CONFLICT RETURNING" "$counted_two" "$counted_hand"
 		bench_record "$2, granted and settled" instructions "PL/pgSQL function" "$counted_two" "$counted_function"
-		bench_record "$2, SELECT *" instructions "INSERT ON CONFLICT RETURNING" "$counted_all" "$counted_hand"
+		bench_record "$2, SELECT *" instructions "INSERT ON CONFLICT RETURNING" "$counted_all" "$counted_hand" 1.00
 	}
 }
 

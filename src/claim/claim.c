@@ -38,6 +38,7 @@
 #include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/tuplestore.h"
 #include "utils/typcache.h"
 
 #include "base/idem_compat.h"
@@ -185,6 +186,48 @@ idem_claim_row(const IdemKey *key, IdemAnswer *answer)
 	idem_claim_values(key, answer, values, nulls);
 	return form_row(idem_claim_result_type(), CLAIM_RESULT_COLUMNS, values,
 					nulls);
+}
+
+/* Is a call an item of FROM, with the columns of its type expected? */
+static bool
+is_from_item(FunctionCallInfo fcinfo, int columns)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	return rsinfo != NULL && IsA(rsinfo, ReturnSetInfo) &&
+		(rsinfo->allowedModes & SFRM_Materialize) != 0 &&
+		rsinfo->expectedDesc != NULL && rsinfo->expectedDesc->natts == columns;
+}
+
+/*
+ * The answer of a call, as a row of idem.claim_result.
+ *
+ * For SELECT * FROM idem.claim(...) the server keeps the row of a function in
+ * a tuple store, and on the way there looks its type up, copies it, compares
+ * it and takes the row apart, which costs as much as a look into the index.
+ * So the row is put into a store of ours, as a function that returns a set
+ * may do; that there is no further row tells the server to take it.
+ */
+static Datum
+return_claim(FunctionCallInfo fcinfo, const IdemKey *key, IdemAnswer *answer)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+	Datum		values[CLAIM_RESULT_COLUMNS];
+	bool		nulls[CLAIM_RESULT_COLUMNS];
+
+	if (!is_from_item(fcinfo, CLAIM_RESULT_COLUMNS))
+		return idem_claim_row(key, answer);
+	idem_claim_values(key, answer, values, nulls);
+	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	rsinfo->setResult =
+		tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0,
+							  false, work_mem);
+	MemoryContextSwitchTo(old);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->expectedDesc, values,
+						 nulls);
+	rsinfo->isDone = ExprEndResult;
+	PG_RETURN_NULL();
 }
 
 /* The answer as a row of idem.send_result. */
@@ -408,7 +451,7 @@ idem_claim(PG_FUNCTION_ARGS)
 	idem_claim_one(&anchor, &key, PG_ARGISNULL(2) ? NULL :
 				   PG_GETARG_JSONB_P(2), &answer);
 	idem_anchor_close(&anchor);
-	PG_RETURN_DATUM(idem_claim_row(&key, &answer));
+	return return_claim(fcinfo, &key, &answer);
 }
 
 static void
