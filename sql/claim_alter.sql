@@ -78,6 +78,36 @@ SELECT idem.alter_scope(NULL);
 SELECT idem.alter_scope('claim nosuch', keep => '1 day');
 \echo :LAST_ERROR_SQLSTATE
 
+-- Whether a claim's commit is flushed, whatever synchronous_commit says.
+SELECT idem.create_scope('claim flush', 'inside', '{}');
+SELECT idem.alter_scope('claim flush', flush => false);
+\echo :LAST_ERROR_SQLSTATE
+SELECT idem.alter_scope('claim flush', flush => false, force => 'speed matters more');
+SELECT idem.alter_scope('claim flush', flush => true);
+SELECT flush, standbys FROM idem.scope WHERE name = 'claim flush';
+SELECT idem.create_scope('claim x', 'inside', '{}', flush => NULL);
+SELECT idem.create_scope('claim x', 'outside', '{}', flush => false);
+SELECT idem.alter_scope('claim out', flush => false, force => 'x');
+
+-- How many standbys have to be required before anything is reserved or sent.
+SELECT idem.create_scope('claim standbys', 'outside', '{}');
+SELECT outcome FROM idem.reserve('claim standbys', 'before');
+SELECT idem.alter_scope('claim standbys', standbys => 2);
+SELECT idem.reserve('claim standbys', 'k');
+\echo :LAST_ERROR_SQLSTATE
+CALL idem.dispatch('claim standbys', 'before', 1);
+SELECT outcome, state FROM idem.lookup('claim standbys', 'before');
+-- what is done is kept, and settled when that many have it
+SELECT outcome, settled, detail FROM idem.fence('claim standbys', 'before', 'cancelled');
+SELECT outcome, state, settled, detail FROM idem.lookup('claim standbys', 'before');
+SELECT idem.alter_scope('claim standbys', standbys => 0);
+SELECT idem.alter_scope('claim standbys', standbys => 0, force => 'there is only this one');
+SELECT outcome, state, settled FROM idem.lookup('claim standbys', 'before');
+SELECT idem.alter_scope('claim standbys', standbys => -1, force => 'x');
+SELECT idem.alter_scope('claim flush', standbys => 1);
+SELECT idem.drop_scope('claim standbys', force => 'tried');
+SELECT idem.drop_scope('claim flush');
+
 -- Dropping: a scope without keys goes; one with keys for a reason.
 SELECT idem.create_scope('claim empty', 'inside', '{}');
 SELECT idem.drop_scope('claim empty');

@@ -108,10 +108,11 @@ withhold(IdemAnswer *answer)
 static void
 vouch(const IdemKey *key, IdemAnswer *answer)
 {
-	if (answer->granted && key->scope->outside)
+	if (answer->granted && key->scope->flush)
 		idem_flush_effect();
 	if ((answer->settled || (answer->reentrant && answer->token != 0)) &&
-		!idem_commit_is_durable(&answer->commit, 0, STANDBYS_WAIT_MS))
+		!idem_commit_is_durable(&answer->commit, key->scope->standbys,
+								STANDBYS_WAIT_MS))
 		withhold(answer);
 }
 

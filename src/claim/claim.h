@@ -65,6 +65,8 @@ typedef struct IdemScope
 	TimestampTz created_at;		/* tells it from an earlier one of the name */
 	bool		outside;		/* effect is a call to another system */
 	bool		required;		/* no commit without complete */
+	bool		flush;			/* a claim's commit is flushed, come what may */
+	int			standbys;		/* so many have to be required; outside only */
 	bool		any_charset;	/* keys of any text, not only visible ASCII */
 	bool		spread;			/* other nodes have keys of their own: Citus */
 	int			parts;			/* keys of so many parts; 0: of any form */
@@ -286,6 +288,7 @@ extern const IdemScope *idem_scope_get(text *name);
 extern const IdemScope *idem_scope_open(text *name, LOCKMODE lockmode,
 										IdemAnchor *keys);
 extern void idem_scope_check_here(const IdemScope *scope);
+extern void idem_scope_check_standbys(const IdemScope *scope);
 extern TimestampTz idem_scope_horizon(const IdemScope *scope,
 									  IdemCommit *commit);
 

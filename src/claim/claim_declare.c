@@ -62,34 +62,38 @@ enum
 	KEY_TIME,
 	CHARSET,
 	PARTS,
+	FLUSH,
+	STANDBYS,
 	SETTINGS
 };
 
 #define SETTING_NAMES \
-	"effect, fields, completion, lease, quiet, ladder, keep, key_time, charset, parts"
+	"effect, fields, completion, lease, quiet, ladder, keep, key_time, charset, parts, flush, standbys"
 
 static const struct
 {
 	const char *name;
 	Oid			type;
 	bool		optional;		/* may be NULL */
-	bool		outside;		/* says nothing of effects inside */
+	const char *only;			/* effects it says something of; NULL: all */
 	int			arg;			/* of alter_scope; 0: cannot be altered */
 }			settings[SETTINGS] =
 {
-	[EFFECT] = {"effect", TEXTOID, false, false, 0},
-	[FIELDS] = {"fields", TEXTARRAYOID, false, false, 1},
-	[COMPLETION] = {"completion", TEXTOID, false, false, 2},
-	[LEASE] = {"lease", INTERVALOID, false, true, 3},
-	[QUIET] = {"quiet", INTERVALOID, false, true, 4},
-	[LADDER] = {"ladder", INTERVALARRAYOID, false, true, 5},
-	[KEEP] = {"keep", INTERVALOID, true, false, 6},
-	[KEY_TIME] = {"key_time", TEXTOID, true, false, 0},
-	[CHARSET] = {"charset", TEXTOID, false, false, 7},
-	[PARTS] = {"parts", INT4OID, true, false, 8}
+	[EFFECT] = {"effect", TEXTOID, false, NULL, 0},
+	[FIELDS] = {"fields", TEXTARRAYOID, false, NULL, 1},
+	[COMPLETION] = {"completion", TEXTOID, false, NULL, 2},
+	[LEASE] = {"lease", INTERVALOID, false, "outside", 3},
+	[QUIET] = {"quiet", INTERVALOID, false, "outside", 4},
+	[LADDER] = {"ladder", INTERVALARRAYOID, false, "outside", 5},
+	[KEEP] = {"keep", INTERVALOID, true, NULL, 6},
+	[KEY_TIME] = {"key_time", TEXTOID, true, NULL, 0},
+	[CHARSET] = {"charset", TEXTOID, false, NULL, 7},
+	[PARTS] = {"parts", INT4OID, true, NULL, 8},
+	[FLUSH] = {"flush", BOOLOID, false, "inside", 9},
+	[STANDBYS] = {"standbys", INT4OID, false, "outside", 10}
 };
 
-#define ALTER_ARG_FORCE		9
+#define ALTER_ARG_FORCE		11
 
 typedef struct Declaration
 {
@@ -222,6 +226,29 @@ check_parts(int parts)
 				 errmsg("parts must be 1 to %d", IDEM_KEY_PARTS_MAX)));
 }
 
+/* What is only for effects of the other kind must be as it is without a word. */
+static void
+check_durability(const Declaration *decl)
+{
+	bool		outside = setting_is(decl, EFFECT, "outside");
+	int			standbys = DatumGetInt32(decl->values[STANDBYS]);
+
+	if (outside && !DatumGetBool(decl->values[FLUSH]))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("flush false is for scopes with effect 'inside'"),
+				 errdetail("What leads to an effect outside is always flushed.")));
+	if (standbys < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("standbys must not be negative")));
+	if (!outside && standbys > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("standbys are for scopes with effect 'outside'"),
+				 errdetail("A claim inside is as far as the effect that it commits with.")));
+}
+
 /* 22004 for a setting that must be there. */
 static void
 check_nulls(const Declaration *decl)
@@ -269,6 +296,7 @@ check_declaration(const Declaration *decl)
 	check_word(decl, CHARSET, "ascii", "any");
 	if (!decl->nulls[PARTS])
 		check_parts(DatumGetInt32(decl->values[PARTS]));
+	check_durability(decl);
 }
 
 /* ----------
@@ -347,6 +375,11 @@ setting_change(const Declaration *was, const Declaration *is, int n)
 			return setting_is(is, n, "ascii") ? STRICTER : LOOSER;
 		case PARTS:
 			return was->nulls[n] ? STRICTER : LOOSER;
+		case FLUSH:
+			return DatumGetBool(is->values[n]) ? STRICTER : LOOSER;
+		case STANDBYS:
+			return DatumGetInt32(is->values[n]) >
+				DatumGetInt32(was->values[n]) ? STRICTER : LOOSER;
 		default:				/* leases and ladders are neither */
 			return STRICTER;
 	}
@@ -375,7 +408,7 @@ write_row(Relation rel, const char *sql, int n, Oid *types, Datum *values,
 	idem_restore_identity(&saved);
 }
 
-/* Write the settings, and one value more as $11: its name or its id. */
+/* Write the settings, and one value more as $13: its name or its id. */
 static void
 write_settings(Relation rel, const char *sql, const Declaration *decl,
 			   Oid type, Datum value)
@@ -421,13 +454,13 @@ read_settings(Relation rel, int32 scope, Declaration *decl)
 static List *
 logged_settings(const Declaration *decl)
 {
-	bool		outside = setting_is(decl, EFFECT, "outside");
 	List	   *list = NIL;
 	int			i;
 
 	for (i = 0; i < SETTINGS; i++)
 	{
-		if (!decl->nulls[i] && (outside || !settings[i].outside))
+		if (!decl->nulls[i] && (settings[i].only == NULL ||
+								setting_is(decl, EFFECT, settings[i].only)))
 			list = lappend(list, psprintf("%s=%s", settings[i].name,
 										  setting_text(decl, i)));
 	}
@@ -441,7 +474,7 @@ logged_settings(const Declaration *decl)
 
 /*
  * create_scope(name, effect, fields, completion, lease, quiet, ladder, keep,
- * key_time, charset, parts) -> void
+ * key_time, charset, parts, flush, standbys) -> void
  */
 PG_FUNCTION_INFO_V1(idem_create_scope);
 Datum
@@ -449,7 +482,7 @@ idem_create_scope(PG_FUNCTION_ARGS)
 {
 	static const char *const sql =
 	"INSERT INTO idem.scope (" SETTING_NAMES ", name, id, created_by)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, %d, %s)";
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, %d, %s)";
 	char	   *name = idem_required_text(fcinfo, 0, "name");
 	Declaration decl;
 	Relation	rel;
@@ -521,7 +554,7 @@ merge_changes(FunctionCallInfo fcinfo, const char *name, const char *force,
 
 /*
  * alter_scope(name, fields, completion, lease, quiet, ladder, keep, charset,
- * parts, force) -> void
+ * parts, flush, standbys, force) -> void
  */
 PG_FUNCTION_INFO_V1(idem_alter_scope);
 Datum
@@ -529,7 +562,8 @@ idem_alter_scope(PG_FUNCTION_ARGS)
 {
 	static const char *const sql =
 	"UPDATE idem.scope SET (" SETTING_NAMES ")"
-	" = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) WHERE id = $11";
+	" = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+	" WHERE id = $13";
 	char	   *name = idem_required_text(fcinfo, 0, "name");
 	char	   *force = idem_reason(fcinfo, ALTER_ARG_FORCE, "force");
 	Relation	rel;

@@ -96,6 +96,7 @@ dispatch(IdemCall *call, int64 token, IdemAnswer *answer)
 		answer_unchanged(call, token, answer);
 		return;
 	}
+	idem_scope_check_standbys(call->key.scope);
 	row->state = IDEM_STATE_DISPATCHED;
 	row->dispatched_at = call->now;
 	row->lease_until = Max(row->lease_until,
@@ -168,9 +169,9 @@ refuse_channel(const IdemCall *call)
 
 /* 40003 unless the standbys that are required have the commit. */
 static void
-check_confirmed(const char *scope, const char *key)
+check_confirmed(const char *scope, const char *key, int standbys)
 {
-	if (!idem_flush_confirmed(0))
+	if (!idem_flush_confirmed(standbys))
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_DISPATCH_NOT_CONFIRMED),
 				 errmsg("dispatch of key \"%s\" in scope \"%s\" is not confirmed by the standbys",
@@ -195,6 +196,7 @@ dispatch_and_commit(FunctionCallInfo fcinfo, bool has_channel,
 	Datum		row;
 	char	   *scope;
 	char	   *key;
+	int			standbys;
 
 	check_may_commit(fcinfo);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
@@ -207,11 +209,12 @@ dispatch_and_commit(FunctionCallInfo fcinfo, bool has_channel,
 	MemoryContextSwitchTo(caller);
 	row = form(fcinfo, &call.key, &answer);
 	scope = pstrdup(call.key.scope->name);
+	standbys = call.key.scope->standbys;
 	key = text_to_cstring(call.key.text);
 	PopActiveSnapshot();
 	SPI_commit();
 	if (answer.granted)
-		check_confirmed(scope, key);
+		check_confirmed(scope, key, standbys);
 	SPI_finish();
 	return row;
 }

@@ -89,6 +89,7 @@ reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease)
 		if (call->row.found.held != IDEM_HELD_NOT ||
 			idem_key_judge(&call->key))
 			return false;
+		idem_scope_check_standbys(call->key.scope);
 		if (fingerprint == NULL)
 			fingerprint = idem_fingerprint(call->key.scope, request, NULL);
 		call->now = GetCurrentTimestamp();
@@ -130,6 +131,7 @@ reserve_again(IdemCall *call, text *nonce, int64 lease, IdemAnswer *answer)
 	}
 	if (!is_free(call, nonce))
 		return false;
+	idem_scope_check_standbys(call->key.scope);
 	mine = call->row.state == IDEM_STATE_RESERVED && is_nonce(&call->row, nonce);
 	take(call, nonce, lease);
 	if (mine)

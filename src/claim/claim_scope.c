@@ -55,6 +55,8 @@
 #define Anum_scope_parts		12
 #define Anum_scope_horizon		13
 #define Anum_scope_created_at	14
+#define Anum_scope_flush		16
+#define Anum_scope_standbys		17
 
 /*
  * OIDs of the room's tables and of the types of answers; InvalidOid: to be
@@ -247,6 +249,10 @@ read_scope(Relation rel, HeapTuple tuple, const char *name)
 	scope.required = column_is(tuple, Anum_scope_completion, rel, "required");
 	scope.any_charset = column_is(tuple, Anum_scope_charset, rel, "any");
 	scope.spread = idem_citus_has_nodes();
+	scope.flush = DatumGetBool(heap_getattr(tuple, Anum_scope_flush,
+											RelationGetDescr(rel), &isnull));
+	scope.standbys = DatumGetInt32(heap_getattr(tuple, Anum_scope_standbys,
+												RelationGetDescr(rel), &isnull));
 	fields = heap_getattr(tuple, Anum_scope_fields, RelationGetDescr(rel),
 						  &isnull);
 	read_fields(&scope, DatumGetArrayTypePCopy(fields));
@@ -448,6 +454,24 @@ idem_scope_check_here(const IdemScope *scope)
 						scope->name),
 				 errdetail("Each node would grant the same key once."),
 				 errhint("Use a unique key in a distributed table of your own: INSERT ... ON CONFLICT DO NOTHING RETURNING.")));
+}
+
+/*
+ * 55000 unless the server waits for as many standbys as the scope asks for.
+ * Before anything is written that leads to an effect outside: a manager of
+ * standbys that empties synchronous_standby_names when one is lost makes it
+ * stop, and not go on without.
+ */
+void
+idem_scope_check_standbys(const IdemScope *scope)
+{
+	if (scope->standbys > idem_standbys())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("scope \"%s\" asks for %d synchronous standbys, and the server waits for %d",
+						scope->name, scope->standbys, idem_standbys()),
+				 errhint("Set synchronous_standby_names, for example to 'ANY %d (*)'.",
+						 scope->standbys)));
 }
 
 /*

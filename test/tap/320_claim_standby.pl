@@ -1,5 +1,9 @@
 # A standby answers nothing about keys, because its answer could be old; a
 # promoted one knows every key. (C 84)
+#
+# A claim waits for a standby that is required, whatever synchronous_commit says,
+# and so the promoted standby knows it (wound 9c; bypass 5 of the README); in a
+# scope with flush => false it does what the session asked for.
 
 use strict;
 use warnings;
@@ -14,6 +18,7 @@ $primary->start;
 $primary->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION idem;
 SELECT idem.create_scope('debit', 'inside', '{}');
+SELECT idem.create_scope('fast', 'inside', '{}', flush => false);
 BEGIN;
 SELECT idem.claim('debit', 'k'), idem.complete('debit', 'k', '{"id": 1}');
 COMMIT;
@@ -41,12 +46,34 @@ foreach my $call (
 	is($out, '', "$call answers nothing");
 }
 
-$primary->stop;
+# The standby is required, and away.
+$primary->append_conf('postgresql.conf', "synchronous_standby_names = '*'");
+$primary->reload;
+$standby->stop;
+is($primary->safe_psql('postgres', q{SET synchronous_commit = local; SELECT outcome FROM idem.claim('fast', 'local')}),
+	'granted', 'local: a claim that need not be flushed does not wait');
+my ($in, $out) = ('', '');
+my $claims = IPC::Run::start([ 'psql', '-X', '-qAt', '-d', $primary->connstr('postgres'),
+		'-c', q{SET synchronous_commit = local; SELECT outcome FROM idem.claim('debit', 'local')} ],
+	'<', \$in, '>', \$out, IPC::Run::timeout(60));
+ok($primary->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep')}),
+	'local: another one does');
+is($out, '', 'and nobody is told before');
+$standby->start;
+$claims->finish;
+is($out, "granted\n", 'until the standby has it');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+$primary->safe_psql('postgres', q{SET synchronous_commit = off; SELECT idem.claim('debit', 'off')});
+
+$primary->stop('immediate');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 $standby->promote;
 is($standby->safe_psql('postgres', q{SELECT outcome, response FROM idem.claim('debit', 'k')}),
 	'replayed|{"id": 1}', 'promoted: an old key replays');
 is($standby->safe_psql('postgres', q{SELECT outcome FROM idem.claim('debit', 'k2')}),
 	'replayed', 'promoted: also the last one');
+is($standby->safe_psql('postgres', qq{SELECT outcome FROM idem.claim('debit', '$_')}),
+	'replayed', "promoted: and what was claimed under $_") foreach ('local', 'off');
 is($standby->safe_psql('postgres', q{SELECT outcome FROM idem.claim('debit', 'k3')}),
 	'granted', 'promoted: a new key is granted');
 
