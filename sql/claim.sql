@@ -222,12 +222,14 @@ SELECT name FROM idem.scope WHERE name LIKE '%x%';
 -- A table that an executor would have to look after takes no claims.
 CREATE FUNCTION claim_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 BEGIN;
+SET LOCAL idem.allow_unguarded = 'a test';
 CREATE TRIGGER claim_trigger BEFORE INSERT ON idem.anchor FOR EACH ROW EXECUTE FUNCTION claim_trigger();
 SELECT idem.claim('claim other', 'msg-2');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 BEGIN;
-CREATE INDEX claim_index ON idem.anchor (key);
+SET LOCAL idem.allow_unguarded = 'a test';
+CREATE UNIQUE INDEX claim_index ON idem.anchor (scope, key);
 SELECT idem.claim('claim other', 'msg-2');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
@@ -237,7 +239,13 @@ SELECT idem.claim('claim other', 'msg-2');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 BEGIN;
-ALTER TABLE idem.anchor ADD COLUMN claim_note text;
+SET LOCAL idem.allow_unguarded = 'a test';
+ALTER TABLE idem.anchor ADD COLUMN claim_note text NOT NULL DEFAULT '';
+SELECT idem.claim('claim other', 'msg-2');
+ROLLBACK;
+BEGIN;
+SET LOCAL idem.allow_unguarded = 'a test';
+ALTER TABLE idem.anchor DROP COLUMN response;
 SELECT idem.claim('claim other', 'msg-2');
 ROLLBACK;
 -- Nor does a scope whose effects are elsewhere.

@@ -206,10 +206,12 @@ SELECT outcome FROM idem.reserve('outside x', 'p1');
 SELECT outcome, token FROM idem.reserve('outside x', 'k');
 -- What a session remembers of a table that was changed behind it.
 CREATE FUNCTION outside_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+SET idem.allow_unguarded = 'a test';
 CREATE TRIGGER x BEFORE INSERT ON idem.reservation FOR EACH ROW EXECUTE FUNCTION outside_trigger();
 SELECT idem.reserve('outside x', 'k2');
 DROP TRIGGER x ON idem.reservation;
-CREATE INDEX reservation_x ON idem.reservation (state);
+CREATE UNIQUE INDEX reservation_x ON idem.reservation (scope, key);
+RESET idem.allow_unguarded;
 SELECT idem.reserve('outside x', 'k2');
 DROP INDEX idem.reservation_x;
 SELECT outcome FROM idem.reserve('outside x', 'k2');

@@ -30,8 +30,10 @@ DELETE FROM idem.scope;
 
 -- Row security on the table would not blind a claim.
 RESET ROLE;
+SET idem.allow_unguarded = 'a test';
 ALTER TABLE idem.anchor ENABLE ROW LEVEL SECURITY;
 ALTER TABLE idem.anchor FORCE ROW LEVEL SECURITY;
+RESET idem.allow_unguarded;
 SET ROLE regress_idem_claim_app;
 SELECT outcome FROM idem.claim('claim priv', 'k1');
 RESET ROLE;

@@ -39,6 +39,14 @@ SELECT c.oid::regclass, a.attname FROM pg_temp.member_relation c JOIN pg_attribu
 SELECT c.oid::regclass, t.tgname FROM pg_temp.member_relation c JOIN pg_trigger t ON t.tgrelid = c.oid
     WHERE NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL;
 
+-- Every table is in idem.own_tables as it is.
+SELECT c.relname, array_agg(a.attname ORDER BY a.attnum) AS columns,
+       ARRAY(SELECT n.conname FROM pg_constraint n WHERE n.conrelid = c.oid AND n.contype IN ('p', 'u', 'c') ORDER BY n.conname) AS constraints
+    FROM pg_temp.member_relation c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relkind = 'r' GROUP BY c.oid, c.relname
+    EXCEPT SELECT name, columns, ARRAY(SELECT n FROM unnest(constraints) n ORDER BY n) FROM idem.own_tables;
+SELECT object, problem FROM idem.table_problems;
+
 -- A function that runs as its owner looks names up nowhere but in the catalog.
 SELECT oid::regprocedure FROM pg_temp.member_function
     WHERE prosecdef AND proconfig @> '{"search_path=pg_catalog, pg_temp"}' IS NOT TRUE;

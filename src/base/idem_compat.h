@@ -78,6 +78,19 @@ object_ownercheck(Oid classid, Oid objectid, Oid roleid)
 					   failure, lockmode, update_indexes)
 #endif
 
+/* Does an update need new entries in every index, or only in summarizing ones
+ * (16)?  An access method may want to be told that inserting is over (17). */
+#if PG_VERSION_NUM < 160000
+#define idem_updates_all_indexes(update_indexes) (update_indexes)
+#define idem_is_summarizing(index) ((void) (index), false)
+#else
+#define idem_updates_all_indexes(update_indexes) ((update_indexes) == TU_All)
+#define idem_is_summarizing(index) ((index)->rd_indam->amsummarizing)
+#endif
+#if PG_VERSION_NUM < 170000
+#define index_insert_cleanup(index, info) ((void) 0)
+#endif
+
 /*
  * New index entries of an updated row: which indexes are meant is known since
  * 16, flags say it since 19.

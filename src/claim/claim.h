@@ -147,7 +147,9 @@ typedef struct IdemAnchor
 {
 	Relation	table;
 	Relation	arbiter;		/* the valid unique index */
-	List	   *indexes;		/* all of them, copies being built included */
+	List	   *indexes;		/* ours, copies being built included */
+	List	   *others;			/* those that somebody else made */
+	int			natts;			/* how many columns are ours: the first ones */
 	IdemProbe	probe;			/* what one probe leaves for the next */
 } IdemAnchor;
 

@@ -16,9 +16,12 @@
  * SHARE where it is only read.  The only wait is for a rival in the middle of its own insert, between its row
  * and its index entry.
  *
- * Straight on the table and index access methods: no plan, no executor.  So
- * nothing may hang on the table that only an executor would see to (a
- * trigger, another index): such a table is refused.
+ * Straight on the table and index access methods: no plan, no executor.  An
+ * administrator may add plain indexes of any kind, which are kept here, and
+ * columns, which are null in the rows that are written here and keep their
+ * value in those that are changed.  What only an executor would see to (a
+ * trigger on rows, a unique index, a column that must not be null or has a
+ * default) is refused by the doctor, and such a table here.
  */
 #include "postgres.h"
 
@@ -32,6 +35,8 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_trigger.h"
+#include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -72,12 +77,65 @@ refuse_table(Relation table, const char *what)
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("table \"%s\" has %s, and cannot take claims",
 					RelationGetRelationName(table), what),
-			 errhint("Restore the table as the extension made it.")));
+			 errhint("idem.doctor() tells what has to be undone.")));
+}
+
+/* 55000 for columns with which rows cannot be written here. */
+static void
+check_columns(Relation table, int natts)
+{
+	TupleDesc	desc = RelationGetDescr(table);
+	int			i;
+
+	if (desc->natts < natts)
+		refuse_table(table, "lost columns");
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (i < natts ? att->attisdropped :
+			(att->attnotnull || att->atthasdef || att->attidentity != '\0') &&
+			!att->attisdropped)
+			refuse_table(table, i < natts ? "lost columns" :
+						 "a column that is not null or has a default");
+	}
+}
+
+/* 55000 for a trigger that does not fire for what is written here. */
+static void
+check_triggers(Relation table)
+{
+	int			i;
+
+	for (i = 0; i < table->trigdesc->numtriggers; i++)
+	{
+		if (table->trigdesc->triggers[i].tgtype &
+			(TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE))
+			refuse_table(table, "a trigger");
+	}
+}
+
+/* Put an index where it belongs. */
+static void
+sort_index(IdemAnchor *anchor, Relation index)
+{
+	if (anchor->natts == Natts_reservation && is_due_index(index))
+		anchor->indexes = lappend(anchor->indexes, index);
+	else if (is_digest_index(index))
+	{
+		anchor->indexes = lappend(anchor->indexes, index);
+		if (index->rd_index->indisvalid && anchor->arbiter == NULL)
+			anchor->arbiter = index;
+	}
+	else if (index->rd_index->indisunique || index->rd_index->indisexclusion)
+		refuse_table(anchor->table, "another unique index");
+	else
+		anchor->others = lappend(anchor->others, index);
 }
 
 /*
- * Open table and indexes, to write or only to read; 55000 if they are not as
- * we made them.
+ * Open table and indexes, to write or only to read; 55000 if they are not so
+ * that claims can be kept in them.
  */
 static void
 open_table(IdemAnchor *anchor, Oid relid, int natts, LOCKMODE lockmode)
@@ -88,26 +146,17 @@ open_table(IdemAnchor *anchor, Oid relid, int natts, LOCKMODE lockmode)
 	anchor->table = table_open(relid, lockmode);
 	anchor->arbiter = NULL;
 	anchor->indexes = NIL;
+	anchor->others = NIL;
+	anchor->natts = natts;
 	anchor->probe.context = CurrentMemoryContext;
 	anchor->probe.scan = NULL;
-	if (RelationGetNumberOfAttributes(anchor->table) != natts)
-		refuse_table(anchor->table, "other columns");
+	check_columns(anchor->table, natts);
 	if (anchor->table->trigdesc != NULL)
-		refuse_table(anchor->table, "a trigger");
+		check_triggers(anchor->table);
 
 	oids = RelationGetIndexList(anchor->table);
 	foreach(lc, oids)
-	{
-		Relation	index = index_open(lfirst_oid(lc), lockmode);
-
-		anchor->indexes = lappend(anchor->indexes, index);
-		if (natts == Natts_reservation && is_due_index(index))
-			continue;
-		if (!is_digest_index(index))
-			refuse_table(anchor->table, "another index");
-		if (index->rd_index->indisvalid && anchor->arbiter == NULL)
-			anchor->arbiter = index;
-	}
+		sort_index(anchor, index_open(lfirst_oid(lc), lockmode));
 	list_free(oids);
 	if (anchor->arbiter == NULL)
 		refuse_table(anchor->table, "no valid unique index");
@@ -141,7 +190,10 @@ idem_anchor_close(IdemAnchor *anchor)
 	}
 	foreach(lc, anchor->indexes)
 		index_close((Relation) lfirst(lc), NoLock);
+	foreach(lc, anchor->others)
+		index_close((Relation) lfirst(lc), NoLock);
 	list_free(anchor->indexes);
+	list_free(anchor->others);
 	table_close(anchor->table, NoLock);
 }
 
@@ -202,6 +254,55 @@ release_probe(IdemAnchor *anchor)
 	index_rescan(anchor->probe.scan, NULL, 1, NULL, 0);
 }
 
+/* ---------- rows with columns that somebody else added ---------- */
+
+/* Our columns of a row. */
+static void
+deform_row(IdemAnchor *anchor, HeapTuple tuple, Datum *values, bool *nulls)
+{
+	TupleDesc	desc = RelationGetDescr(anchor->table);
+	Datum	   *all_values;
+	bool	   *all_nulls;
+
+	if (desc->natts == anchor->natts)
+	{
+		heap_deform_tuple(tuple, desc, values, nulls);
+		return;
+	}
+	all_values = palloc(sizeof(Datum) * desc->natts);
+	all_nulls = palloc(sizeof(bool) * desc->natts);
+	heap_deform_tuple(tuple, desc, all_values, all_nulls);
+	memcpy(values, all_values, sizeof(Datum) * anchor->natts);
+	memcpy(nulls, all_nulls, sizeof(bool) * anchor->natts);
+	pfree(all_values);
+	pfree(all_nulls);
+}
+
+/*
+ * A row with our columns as given; the others as in before, or null where
+ * there is none.
+ */
+static HeapTuple
+form_row(IdemAnchor *anchor, HeapTuple before, Datum *values, bool *nulls)
+{
+	TupleDesc	desc = RelationGetDescr(anchor->table);
+	Datum	   *all_values;
+	bool	   *all_nulls;
+
+	if (desc->natts == anchor->natts)
+		return heap_form_tuple(desc, values, nulls);
+	all_values = palloc0(sizeof(Datum) * desc->natts);
+	all_nulls = palloc(sizeof(bool) * desc->natts);
+	memset(all_nulls, true, sizeof(bool) * desc->natts);
+	if (before != NULL)
+		heap_deform_tuple(before, desc, all_values, all_nulls);
+	memcpy(all_values, values, sizeof(Datum) * anchor->natts);
+	memcpy(all_nulls, nulls, sizeof(bool) * anchor->natts);
+	return heap_form_tuple(desc, all_values, all_nulls);
+}
+
+/* ---------- looking ---------- */
+
 /*
  * Keep the row in the slot.  The key itself is compared too: two keys of one
  * digest must end as an error, never as the answer of the other.
@@ -218,8 +319,7 @@ keep_row(IdemAnchor *anchor, const IdemKey *key, TupleTableSlot *slot,
 	else
 		memset(&found->commit, 0, sizeof(IdemCommit));
 	found->tuple = ExecCopySlotHeapTuple(slot);
-	heap_deform_tuple(found->tuple, RelationGetDescr(anchor->table),
-					  found->values, found->nulls);
+	deform_row(anchor, found->tuple, found->values, found->nulls);
 	stored = DatumGetTextPP(found->values[Anum_anchor_key - 1]);
 	if (DatumGetInt32(found->values[Anum_anchor_scope - 1]) != key->scope->id ||
 		VARSIZE_ANY_EXHDR(stored) != VARSIZE_ANY_EXHDR(key->text) ||
@@ -490,6 +590,43 @@ insert_index_entries(IdemAnchor *anchor, TupleTableSlot *slot,
 }
 
 /*
+ * Add the row in slot to the indexes of others: of any access method, of
+ * expressions, or of some of the rows only; never unique.
+ */
+static void
+insert_other_entries(IdemAnchor *anchor, TupleTableSlot *slot,
+					 bool only_summarizing)
+{
+	EState	   *estate;
+	ListCell   *lc;
+
+	if (anchor->others == NIL)
+		return;
+	estate = CreateExecutorState();
+	GetPerTupleExprContext(estate)->ecxt_scantuple = slot;
+	foreach(lc, anchor->others)
+	{
+		Relation	index = lfirst(lc);
+		IndexInfo  *info = BuildIndexInfo(index);
+		Datum		values[INDEX_MAX_KEYS];
+		bool		isnull[INDEX_MAX_KEYS];
+
+		if (!index->rd_index->indisready ||
+			(only_summarizing && !idem_is_summarizing(index)))
+			continue;
+		if (info->ii_Predicate != NIL &&
+			!ExecQual(ExecPrepareQual(info->ii_Predicate, estate),
+					  GetPerTupleExprContext(estate)))
+			continue;
+		FormIndexDatum(info, slot, estate, values, isnull);
+		(void) index_insert(index, values, isnull, &slot->tts_tid,
+							anchor->table, UNIQUE_CHECK_NO, false, info);
+		index_insert_cleanup(index, info);
+	}
+	FreeExecutorState(estate);
+}
+
+/*
  * Write the row of a key that a probe did not find.  False if somebody was
  * faster, or the key has just become too old: then nothing is left of ours,
  * and the caller probes again.
@@ -504,8 +641,7 @@ idem_anchor_insert_row(IdemAnchor *anchor, const IdemKey *key,
 	uint32		token;
 	bool		unique;
 
-	ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(anchor->table),
-									   values, nulls), slot, true);
+	ExecStoreHeapTuple(form_row(anchor, NULL, values, nulls), slot, true);
 	token = SpeculativeInsertionLockAcquire(xid);
 	table_tuple_insert_speculative(anchor->table, slot,
 								   GetCurrentCommandId(true), 0, NULL, token);
@@ -515,7 +651,10 @@ idem_anchor_insert_row(IdemAnchor *anchor, const IdemKey *key,
 	if (unique)
 		unique = !idem_key_expired(key);
 	if (unique)
+	{
+		insert_other_entries(anchor, slot, false);
 		idem_taken_note(&key->digest);
+	}
 	table_tuple_complete_speculative(anchor->table, slot, token, unique);
 	SpeculativeInsertionLockRelease(xid);
 	ExecDropSingleTupleTableSlot(slot);
@@ -557,8 +696,8 @@ idem_anchor_update_row(IdemAnchor *anchor, const IdemFound *found,
 	TU_UpdateIndexes update_indexes;
 	TM_Result	result;
 
-	ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(anchor->table),
-									   values, nulls), slot, true);
+	ExecStoreHeapTuple(form_row(anchor, found->tuple, values, nulls), slot,
+					   true);
 	/* the row may have been written by the same command, and has to be older */
 	CommandCounterIncrement();
 	result = table_tuple_update(anchor->table, &found->tuple->t_self, slot,
@@ -567,9 +706,13 @@ idem_anchor_update_row(IdemAnchor *anchor, const IdemFound *found,
 								&update_indexes);
 	if (result != TM_Ok)
 		elog(ERROR, "could not change an anchor: result %d", (int) result);
-	if (update_indexes != TU_None)
+	/* after an update within the page only indexes that sum up pages */
+	if (idem_updates_all_indexes(update_indexes))
 		(void) insert_index_entries(anchor, slot, values, nulls,
 									UNIQUE_CHECK_YES, true);
+	if (update_indexes != TU_None)
+		insert_other_entries(anchor, slot,
+							 !idem_updates_all_indexes(update_indexes));
 	ExecDropSingleTupleTableSlot(slot);
 }
 

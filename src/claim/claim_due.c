@@ -124,8 +124,9 @@ put_row(ReturnSetInfo *result, IdemCall *call, HeapTuple tuple, TupleDesc desc)
 {
 	IdemReservation *row = &call->row;
 	IdemAnswer	answer = {0};
-	Datum		columns[Natts_reservation + 1];
-	bool		column_nulls[Natts_reservation + 1];
+	/* ours, perhaps columns that somebody added, and when it was due */
+	Datum	   *columns = palloc(sizeof(Datum) * desc->natts);
+	bool	   *column_nulls = palloc(sizeof(bool) * desc->natts);
 	Datum		values[DUE_COLUMNS];
 	bool		nulls[DUE_COLUMNS];
 

@@ -18,6 +18,7 @@ typedef enum IdemNoteType
 	IDEM_NOTE_TABLE_RENAMED,
 	IDEM_NOTE_TABLE_DROPPED,
 	IDEM_NOTE_SCHEMA_RENAMED,
+	IDEM_NOTE_OWN_TABLE,		/* a table of idem itself was changed */
 	IDEM_NOTE_PASSED			/* allowed by idem.allow_unguarded */
 } IdemNoteType;
 
@@ -36,12 +37,20 @@ typedef struct IdemNote
 	IdemGuard  *guard;			/* with its settings */
 	char	   *what;			/* "drop column "a" of table "b"" */
 	char	   *guard_kind;		/* of what was passed */
+	List	   *before;			/* what was wrong with our tables before */
 } IdemNote;
 
 /* doctor_watch.c */
 extern void idem_doctor_watch_init(void);
 extern List *idem_take_notes(void);
 extern bool idem_has_triggers(Oid relid);
+
+extern void idem_note_own_table(Oid relid, List *before);
+
+/* doctor_tables.c */
+extern bool idem_is_own_table(Oid relid);
+extern void idem_tables_at_start(Node *parsetree);
+extern void idem_settle_own_table(const List *before);
 
 /* doctor_refuse.c */
 extern char *idem_allow_unguarded;

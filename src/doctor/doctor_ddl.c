@@ -3,12 +3,13 @@
  *		The event triggers.
  *
  * ddl_command_start	loads the library, and with it the hook of
- *						doctor_watch.c, and looks at the two commands of which
- *						the hook learns nothing in time: ALTER TYPE ... RENAME
- *						VALUE, and DETACH PARTITION CONCURRENTLY, which commits
- *						half of its work before the hook is told.
- * table_rewrite		ALTER COLUMN ... TYPE ... USING and SET UNLOGGED: rows
- *						are written anew and no row trigger fires.
+ *						doctor_watch.c, and looks at the commands of which the
+ *						hook learns nothing in time: ALTER TYPE ... RENAME
+ *						VALUE, DETACH PARTITION CONCURRENTLY, which commits
+ *						half of its work before the hook is told, SET UNLOGGED
+ *						and other changes of tables (doctor_tables.c).
+ * table_rewrite		ALTER COLUMN ... TYPE ... USING: rows are written anew
+ *						and no row trigger fires.
  * ddl_command_end		judges what the hook noted.
  *
  * All three are ENABLE ALWAYS.  Server commands that event triggers are not
@@ -205,6 +206,7 @@ at_start(Node *parsetree)
 {
 	ListCell   *lc;
 
+	idem_tables_at_start(parsetree);
 	if (IsA(parsetree, AlterEnumStmt))
 		check_enum_rename((AlterEnumStmt *) parsetree);
 	if (!IsA(parsetree, AlterTableStmt))
@@ -255,10 +257,6 @@ check_rewritten(Node *parsetree, Relation rel, const IdemGuardTrigger *trigger,
 	TupleDesc	desc = RelationGetDescr(rel);
 	int			i;
 
-	if (reason & AT_REWRITE_ALTER_PERSISTENCE)
-		idem_refuse_trigger(RelationGetRelid(rel), kind, guard, trigger->bound,
-							psprintf("make table \"%s\" unlogged",
-									 RelationGetRelationName(rel)));
 	if ((reason & AT_REWRITE_COLUMN_REWRITE) == 0)
 		return;
 	for (i = 0; i < desc->natts; i++)

@@ -376,6 +376,8 @@ settle_inheritance(IdemNote *note)
 			return;
 		if (get_rel_relkind(note->relid) == RELKIND_FOREIGN_TABLE)
 			refuse_child(note, parent, "have foreign");
+		else if (get_rel_persistence(note->relid) != RELPERSISTENCE_PERMANENT)
+			refuse_child(note, parent, "have unlogged");
 		else
 			settle_partition(note, parent);
 	}
@@ -413,6 +415,9 @@ settle(IdemNote *note)
 		case IDEM_NOTE_SCHEMA_RENAMED:
 			if (note->schema != NULL)
 				idem_log_schema_renamed(note->relid, note->schema);
+			break;
+		case IDEM_NOTE_OWN_TABLE:
+			idem_settle_own_table(note->before);
 			break;
 		case IDEM_NOTE_PASSED:
 			idem_log_change_of("unguarded", note->guard_kind, note->schema,

@@ -14,6 +14,9 @@ SELECT * FROM (
 SELECT DISTINCT 'error', format(CASE kind WHEN 'extension' THEN '%s trigger %I on %s' ELSE '%s guard %I on %s' END, kind, name, relation), problem, remedy
 FROM idem.guard_problems
 UNION ALL
+-- tables of idem that were changed
+SELECT 'error', object, problem, remedy FROM idem.table_problems
+UNION ALL
 -- guards that were declared and are gone
 SELECT 'error', format('%s guard %I on %s', kind, name, relation),
        format('declared by %s at %s, but the table bears no such trigger', declared_by, declared_at),

@@ -120,6 +120,25 @@ idem_note_passed(Oid relid, const char *kind, const char *name,
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * A table of ours is changed; before is what was wrong with ours when the
+ * command began, NIL if it cannot bring about anything that was there.
+ */
+void
+idem_note_own_table(Oid relid, List *before)
+{
+	IdemNote   *note = add_note(IDEM_NOTE_OWN_TABLE, relid);
+	ListCell   *lc;
+
+	foreach(lc, before)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+
+		note->before = lappend(note->before, pstrdup(lfirst(lc)));
+		MemoryContextSwitchTo(old);
+	}
+}
+
 /* What there is to judge, which is then up to the caller. */
 List *
 idem_take_notes(void)
@@ -459,6 +478,21 @@ constraint_touched(Oid oid, const char *verb)
 	ReleaseSysCache(tuple);
 }
 
+/* A foreign key that references a table of ours. */
+static void
+constraint_created(Oid oid)
+{
+	HeapTuple	tuple = fetch(ConstraintRelationId, ConstraintOidIndexId,
+							  Anum_pg_constraint_oid, oid, SnapshotSelf, NULL);
+	Form_pg_constraint con;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	con = (Form_pg_constraint) GETSTRUCT(tuple);
+	if (OidIsValid(con->confrelid) && idem_is_own_table(con->confrelid))
+		idem_note_own_table(con->confrelid, NIL);
+}
+
 /* A rule would take statements away from the triggers. */
 static void
 rule_created(Oid oid)
@@ -487,10 +521,34 @@ rule_created(Oid oid)
 	relation_close(rel, NoLock);
 }
 
+/* Is the one a child of the other after the command? */
+static bool
+inherits_now(Oid child, Oid parent)
+{
+	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key[0], Anum_pg_inherits_inhrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(child));
+	ScanKeyInit(&key[1], Anum_pg_inherits_inhparent, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(parent));
+	scan = systable_beginscan(catalog, InvalidOid, false, SnapshotSelf, 2,
+							  key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
+}
+
 /* A table became a child of another one, or stopped to be one. */
 static void
 inheritance_changed(Oid child, Oid parent)
 {
+	if ((idem_is_own_table(child) || idem_is_own_table(parent)) &&
+		inherits_now(child, parent))
+		idem_note_own_table(parent, NIL);
 	if (idem_has_triggers(child) || idem_has_triggers(parent))
 		add_note(IDEM_NOTE_INHERITS, child)->other = parent;
 }
@@ -633,6 +691,9 @@ see_created(Oid class, Oid object)
 			break;
 		case RewriteRelationId:
 			rule_created(object);
+			break;
+		case ConstraintRelationId:
+			constraint_created(object);
 			break;
 		case ProcedureRelationId:
 			function_changed(object);

@@ -1,0 +1,335 @@
+/*
+ * doctor_tables.c
+ *		DDL on the tables of idem itself.
+ *
+ * An administrator looks after them as after any others: VACUUM FULL, CLUSTER,
+ * REINDEX, an index or a column of his own.  What would keep idem from writing
+ * or reading them is refused: idem.table_problems says what that is, and is
+ * asked before and after a command; a problem that the command brought about
+ * is the reason of the refusal.  So the doctor and DDL have one definition.
+ *
+ * Three things are refused before the command, by its parse tree: what cannot
+ * be undone (a table that becomes unlogged, which is so for guarded tables,
+ * too: the server does not start when it crashes after such a command was
+ * rolled back), what is committed before the end of the command (a unique
+ * index made CONCURRENTLY), and what is not seen afterwards (the type or the
+ * default of a column of ours).
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/dependency.h"
+#include "catalog/index.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+#include "base/latest.h"
+#include "doctor/doctor.h"
+
+/* Is this a table that the extension made? */
+bool
+idem_is_own_table(Oid relid)
+{
+	Oid			schema = get_namespace_oid("idem", true);
+
+	return OidIsValid(schema) && get_rel_namespace(relid) == schema &&
+		get_rel_relkind(relid) == RELKIND_RELATION &&
+		getExtensionOfObject(RelationRelationId, relid) ==
+		get_extension_oid("idem", true);
+}
+
+/*
+ * The table that a command names, if the caller owns it: to anybody else the
+ * server will say so itself.  Not locked.
+ */
+static Oid
+owned_table(const RangeVar *name)
+{
+	Oid			relid = name ? RangeVarGetRelid(name, NoLock, true) : InvalidOid;
+
+	return OidIsValid(relid) &&
+		object_ownercheck(RelationRelationId, relid, GetUserId()) ?
+		relid : InvalidOid;
+}
+
+/* ---------- problems, before and after ---------- */
+
+/*
+ * Run a query of our views as the owner of the extension; the result is SPI's.
+ */
+static void
+select_as_extension(const char *sql, int nargs, Oid *types, Datum *values)
+{
+	Relation	view = relation_openrv(makeRangeVar("idem", "table_problems", -1),
+									   AccessShareLock);
+	IdemIdentity saved;
+
+	idem_become_declarer(view, &saved);
+	if (idem_execute_latest(sql, nargs, types, values, NULL,
+							0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the views of the doctor");
+	idem_restore_identity(&saved);
+	relation_close(view, AccessShareLock);
+}
+
+/* What is wrong now. */
+static void
+select_problems(void)
+{
+	select_as_extension("SELECT object, problem, instead, relation"
+						" FROM idem.table_problems ORDER BY 1, 2",
+						0, NULL, NULL);
+}
+
+static char *
+problem_text(HeapTuple row, TupleDesc desc)
+{
+	return psprintf("%s %s", SPI_getvalue(row, desc, 1),
+					SPI_getvalue(row, desc, 2));
+}
+
+/* What is wrong before a command, so that it can be told from what it does. */
+static List *
+problems_before(void)
+{
+	List	   *problems = NIL;
+	MemoryContext caller = CurrentMemoryContext;
+	uint64		i;
+
+	SPI_connect();
+	select_problems();
+	for (i = 0; i < SPI_processed; i++)
+	{
+		char	   *text = problem_text(SPI_tuptable->vals[i],
+										SPI_tuptable->tupdesc);
+		MemoryContext old = MemoryContextSwitchTo(caller);
+
+		problems = lappend(problems, pstrdup(text));
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	return problems;
+}
+
+static bool
+is_among(const List *texts, const char *text)
+{
+	ListCell   *lc;
+
+	foreach(lc, texts)
+	{
+		if (strcmp(lfirst(lc), text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* 2BP01: a table of idem cannot be changed so, unless a reason is given. */
+static void
+refuse_own_table(Oid relid, const char *object, const char *problem,
+				 const char *instead)
+{
+	if (idem_reason_given())
+	{
+		idem_note_passed(relid, "extension", OidIsValid(relid) ?
+						 get_rel_name(relid) : object, problem);
+		return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			 errmsg("cannot change %s: it belongs to extension idem", object),
+			 errdetail("Afterwards it %s.", problem),
+			 errhint("%s", instead)));
+}
+
+/*
+ * A command on a table of ours is complete; before is what was wrong when it
+ * began.  Connected to SPI.
+ */
+void
+idem_settle_own_table(const List *before)
+{
+	uint64		i;
+
+	select_problems();
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		Datum		relid = SPI_getbinval(row, desc, 4, &isnull);
+
+		if (!is_among(before, problem_text(row, desc)))
+			refuse_own_table(isnull ? InvalidOid : DatumGetObjectId(relid),
+							 SPI_getvalue(row, desc, 1),
+							 SPI_getvalue(row, desc, 2),
+							 SPI_getvalue(row, desc, 3));
+	}
+}
+
+/* ---------- before the command ---------- */
+
+/* Would it become unlogged, ours or a guarded one?  Refused. */
+static void
+check_unlogged(Oid relid)
+{
+	Relation	rel;
+	ListCell   *lc;
+
+	if (idem_is_own_table(relid))
+	{
+		refuse_own_table(relid, psprintf("table idem.%s", get_rel_name(relid)),
+						 "is unlogged",
+						 "A crash would empty it, and what was paid would be paid again.");
+		return;
+	}
+	if (!idem_has_triggers(relid) ||
+		get_rel_persistence(relid) != RELPERSISTENCE_PERMANENT)
+		return;
+	rel = try_relation_open(relid, AccessShareLock);
+	if (rel == NULL)
+		return;
+	foreach(lc, idem_guard_triggers(rel))
+	{
+		IdemGuardTrigger *trigger = lfirst(lc);
+
+		idem_refuse_trigger(relid, trigger->kind, trigger->guard,
+							trigger->bound,
+							psprintf("make table \"%s\" unlogged",
+									 get_rel_name(relid)));
+	}
+	relation_close(rel, NoLock);
+}
+
+/* Does the command change a column in a way that is not seen afterwards? */
+static bool
+changes_column(const AlterTableCmd *cmd)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AlterColumnType:
+		case AT_ColumnDefault:
+		case AT_DropExpression:
+		case AT_SetNotNull:
+		case AT_DropNotNull:
+		case AT_SetStorage:
+		case AT_AddIdentity:
+		case AT_SetIdentity:
+		case AT_DropIdentity:
+			return cmd->name != NULL;
+		default:
+			return false;
+	}
+}
+
+/* Is the column one that the extension made? */
+static bool
+is_own_column(Oid relid, const char *column)
+{
+	Oid			types[2] = {OIDOID, NAMEOID};
+	Datum		values[2];
+	bool		result;
+
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = DirectFunctionCall1(namein, CStringGetDatum(column));
+	SPI_connect();
+	select_as_extension("SELECT FROM idem.own_tables o"
+						" JOIN pg_catalog.pg_class c ON c.relname = o.name"
+						" WHERE c.oid = $1 AND $2 = ANY (o.columns)",
+						2, types, values);
+	result = SPI_processed > 0;
+	SPI_finish();
+	return result;
+}
+
+static void
+check_columns(Oid relid, const AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (changes_column(cmd) && is_own_column(relid, cmd->name))
+			refuse_own_table(relid,
+							 psprintf("table idem.%s", get_rel_name(relid)),
+							 psprintf("has another column \"%s\"", cmd->name),
+							 "idem relies on its columns.");
+	}
+}
+
+/* The table or index that a command is about, of those that matter here. */
+static const RangeVar *
+table_named(Node *parsetree)
+{
+	switch (nodeTag(parsetree))
+	{
+		case T_AlterTableStmt:
+			return ((AlterTableStmt *) parsetree)->relation;
+		case T_RenameStmt:
+			return ((RenameStmt *) parsetree)->relation;
+		case T_AlterObjectSchemaStmt:
+			return ((AlterObjectSchemaStmt *) parsetree)->relation;
+		case T_IndexStmt:
+			return ((IndexStmt *) parsetree)->relation;
+		case T_CreateTrigStmt:
+			return ((CreateTrigStmt *) parsetree)->relation;
+		case T_RuleStmt:
+			return ((RuleStmt *) parsetree)->relation;
+		default:
+			return NULL;
+	}
+}
+
+static bool
+sets_unlogged(const AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_SetUnLogged)
+			return true;
+	}
+	return false;
+}
+
+/* A command begins. */
+void
+idem_tables_at_start(Node *parsetree)
+{
+	Oid			relid = owned_table(table_named(parsetree));
+
+	if (!OidIsValid(relid) ||
+		(creating_extension &&
+		 CurrentExtensionObject == get_extension_oid("idem", true)))
+		return;
+	if (get_rel_relkind(relid) == RELKIND_INDEX)
+		relid = IndexGetRelation(relid, false);
+	if (IsA(parsetree, AlterTableStmt) &&
+		sets_unlogged((AlterTableStmt *) parsetree))
+		check_unlogged(relid);
+	if (!idem_is_own_table(relid))
+		return;
+	if (IsA(parsetree, AlterTableStmt))
+		check_columns(relid, (AlterTableStmt *) parsetree);
+	if (!IsA(parsetree, IndexStmt))
+		idem_note_own_table(relid, problems_before());
+	else if (((IndexStmt *) parsetree)->unique)
+		refuse_own_table(relid, psprintf("table idem.%s", get_rel_name(relid)),
+						 "has another unique index",
+						 "An index that is not unique is kept; idem itself decides which keys there are once.");
+}
