@@ -41,7 +41,7 @@ SELECT p.oid::regprocedure FROM pg_proc p JOIN idem.rights r ON r.function = p.p
     WHERE pronamespace = 'idem'::regnamespace AND r.audience IN ('runtime', 'admin')
           AND has_function_privilege('regress_idem_nobody', p.oid, 'EXECUTE');
 
--- An administrator reads what is open, and why.
+-- An administrator reads what is open, and why, and what pg_dump of an owner reads.
 CREATE ROLE regress_idem_looks;
 SELECT idem.grant_admin('regress_idem_looks');
 SET ROLE regress_idem_looks;
@@ -57,8 +57,10 @@ CREATE TABLE rights_evil.reservation (id int);
 CREATE FUNCTION rights_evil.evil(timestamptz, interval) RETURNS timestamptz LANGUAGE sql AS $$ SELECT '-infinity'::timestamptz $$;
 CREATE OPERATOR rights_evil.+ (leftarg = timestamptz, rightarg = interval, function = rights_evil.evil);
 GRANT USAGE ON SCHEMA rights_evil TO PUBLIC;
+SET idem.allow_unguarded = 'a test';
 ALTER TABLE idem.reservation ENABLE ROW LEVEL SECURITY;
 ALTER TABLE idem.reservation FORCE ROW LEVEL SECURITY;
+RESET idem.allow_unguarded;
 SET ROLE regress_idem_worker;
 SET search_path = rights_evil, pg_catalog;
 SELECT token FROM idem.reserve('rights pay', 'k2', lease => '1 us');

@@ -23,6 +23,7 @@
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "replication/logicalworker.h"
+#include "replication/worker_internal.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -32,6 +33,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "base/guard.h"
 #include "base/idem_compat.h"
@@ -195,6 +197,19 @@ bool
 idem_in_apply_worker(void)
 {
 	return IsLogicalWorker();
+}
+
+/*
+ * In an apply worker: do the rows of this table come from the origin, too, as
+ * with a publication of all tables?  What a guard would write there is then
+ * on its way already.
+ */
+bool
+idem_rows_arrive(Oid relid)
+{
+	return MySubscription != NULL &&
+		SearchSysCacheExists2(SUBSCRIPTIONRELMAP, ObjectIdGetDatum(relid),
+							  ObjectIdGetDatum(MySubscription->oid));
 }
 
 static void

@@ -52,6 +52,7 @@ extern void *idem_guard_settings(const IdemGuardCall *call,
 extern Oid	idem_extension_relation(const char *name);
 extern Relation idem_open_named(Oid relid);
 extern bool idem_in_apply_worker(void);
+extern bool idem_rows_arrive(Oid relid);
 
 extern AttrNumber idem_column_number(Relation rel, const char *name);
 extern Bitmapset *idem_key_columns(Relation rel);

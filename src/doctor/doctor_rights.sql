@@ -69,5 +69,5 @@ CREATE FUNCTION idem.grant_admin(role regrole) RETURNS void
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION idem.grant_admin(regrole) IS
-    'lets a role make scopes, call the doctor, read the change log, the scopes, what is open, attempts, late results and evidence of claims, and name roles with grant_runtime; kept in idem.change_log. For the owner of the extension';
+    'lets a role make scopes, call the doctor, read the change log, what is open and every table of idem that pg_dump reads, claims and their responses included, so that the owner of a database can dump it, and name roles with grant_runtime; kept in idem.change_log. For the owner of the extension';
 REVOKE ALL ON FUNCTION idem.grant_admin(regrole) FROM PUBLIC;

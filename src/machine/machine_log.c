@@ -285,7 +285,8 @@ insert_row(TransitionLog *log, Datum *values, bool *nulls)
 
 /*
  * Keep one transition of a row that this transaction has written, made by one
- * of its commands.  from, to, event and actor may be NULL.
+ * of its commands.  from, to, event and actor may be NULL.  Nothing, where the
+ * history of the origin arrives by logical replication.
  */
 void
 idem_log_transition(Oid relid, const char *column, const char *key,
@@ -296,6 +297,9 @@ idem_log_transition(Oid relid, const char *column, const char *key,
 	Datum	   *values;
 	bool	   *nulls;
 
+	if (unlikely(idem_in_apply_worker()) &&
+		idem_rows_arrive(idem_extension_relation("transition_log")))
+		return;
 	open_log(&log, RowExclusiveLock);
 	values = palloc0(sizeof(Datum) * RelationGetNumberOfAttributes(log.table));
 	nulls = palloc0(sizeof(bool) * RelationGetNumberOfAttributes(log.table));
