@@ -15,8 +15,8 @@
  * have confirmed (idem_flush_confirmed); whoever speaks before it cannot know.
  *
  * Of a commit of somebody else, to whose row an answer points
- * (idem_commit_is_durable): the session that made it may have asked for less,
- * or its wait was given up.
+ * (idem_commit_is_durable, idem_wait_durable): the session that made it may
+ * have asked for less, or its wait was given up.
  *
  * On disk: the hint that a row's transaction committed proves nothing.  It is
  * also set when the page was changed after the commit, since then the page
@@ -373,4 +373,19 @@ idem_commit_is_durable(const IdemCommit *commit, int standbys,
 	if (commit->kind == IDEM_COMMIT_OURS || !standbys_required())
 		return true;
 	return is_with_standbys(commit, timeout_ms);
+}
+
+/*
+ * Wait until the commit that made the row in the slot is on disk and with the
+ * standbys, or somebody interrupts: for a word that has no way to say that it
+ * is not.  Without a slot, every commit until now.
+ */
+void
+idem_wait_durable(TupleTableSlot *slot)
+{
+	IdemCommit	commit = {IDEM_COMMIT_ANY};
+
+	if (slot != NULL)
+		idem_commit_of(slot, &commit);
+	(void) idem_commit_is_durable(&commit, 0, IDEM_WAIT_FOREVER);
 }

@@ -36,6 +36,7 @@ extern bool idem_flush_confirmed(int standbys);
 extern void idem_commit_of(TupleTableSlot *slot, IdemCommit *commit);
 extern bool idem_commit_is_durable(const IdemCommit *commit, int standbys,
 								   long timeout_ms);
+extern void idem_wait_durable(TupleTableSlot *slot);
 extern int	idem_standbys(void);
 
 #endif							/* IDEM_DURABLE_H */

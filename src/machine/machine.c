@@ -41,6 +41,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "base/durable.h"
 #include "base/guard.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
@@ -446,10 +447,15 @@ refuse_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
 								call->trigger->tgname)));
 }
 
-/* The value is what the statement itself wrote: nothing is disclosed. */
+/*
+ * The caller will take it that the transition was made, and acknowledge: so the
+ * commit that made it stays.  The value is what the statement itself wrote:
+ * nothing is disclosed.
+ */
 static void
 refuse_repeat(const IdemGuardCall *call, const IdemStatesGuard *guard)
 {
+	idem_wait_durable(call->trigdata->tg_trigslot);
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_REPEATED_TRANSITION),
 			 errmsg("row%s of table \"%s\" is already in state %s",

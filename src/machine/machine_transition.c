@@ -21,6 +21,10 @@
  * The UPDATE is judged by the guard like any other; the event, which a plain
  * UPDATE cannot tell, is announced to it for this one row.
  *
+ * "already" and "passed" are for a caller who acknowledges the message: the
+ * commit that brought the row there is on disk, and with the standbys that are
+ * required, before they are said.
+ *
  * Not promised: "passed" for a guard without history.
  */
 #include "postgres.h"
@@ -45,6 +49,7 @@
 #include "utils/typcache.h"
 
 #include "base/declare.h"
+#include "base/durable.h"
 #include "base/idem_compat.h"
 #include "machine/machine.h"
 
@@ -651,6 +656,19 @@ has_passed(const Transition *t)
 							 t->key_text, to);
 }
 
+/*
+ * An outcome that the caller acknowledges: what it rests on stays.  Which
+ * commit that is, the row would say (its xmin), but a caller with rights on
+ * some columns may not ask it; and our lock of the row has to be flushed soon
+ * anyway.
+ */
+static const char *
+told(const char *outcome)
+{
+	idem_wait_durable(NULL);
+	return outcome;
+}
+
 /* The outcome; the row is changed if it is "applied". */
 static const char *
 decide(Transition *t)
@@ -666,8 +684,8 @@ decide(Transition *t)
 		return "applied";
 	}
 	if (t->from == t->to)
-		return t->agrees ? "already" : "conflict";
-	return has_passed(t) ? "passed" : "refused";
+		return t->agrees ? told("already") : "conflict";
+	return has_passed(t) ? told("passed") : "refused";
 }
 
 /* ---------- answering ---------- */
