@@ -241,6 +241,7 @@ DROP TRIGGER emptied ON idem.anchor;
 -- --------------- what somebody got past: the doctor names it, its remedy mends it
 ALTER EVENT TRIGGER idem_ddl_start DISABLE;
 ALTER EVENT TRIGGER idem_ddl_end DISABLE;
+ALTER EVENT TRIGGER idem_rewrite DISABLE;
 CREATE TRIGGER note BEFORE INSERT ON idem.anchor FOR EACH ROW EXECUTE FUNCTION note();
 CREATE RULE note AS ON INSERT TO idem.reservation DO ALSO NOTIFY paid;
 CREATE UNIQUE INDEX once ON idem.anchor (key);
@@ -253,6 +254,7 @@ ALTER TABLE idem.reservation SET UNLOGGED;
 ALTER TABLE payment SET UNLOGGED;
 ALTER EVENT TRIGGER idem_ddl_start ENABLE ALWAYS;
 ALTER EVENT TRIGGER idem_ddl_end ENABLE ALWAYS;
+ALTER EVENT TRIGGER idem_rewrite ENABLE ALWAYS;
 SELECT object, finding FROM findings;
 SELECT finding FROM idem.doctor() WHERE object LIKE '%doctor_maintenance.payment';
 SELECT works();

@@ -83,7 +83,7 @@ FROM (SELECT DISTINCT ON (guard) guard, kind, name, n, action, table_schema, tab
       WHERE guard IS NOT NULL
       ORDER BY guard, n DESC) e
 JOIN pg_catalog.pg_namespace s ON s.nspname = e.table_schema
-JOIN pg_catalog.pg_class c ON c.relname = e.table_name AND c.relnamespace = s.oid
+JOIN pg_catalog.pg_class c ON c.relname = e.table_name AND c.relnamespace = s.oid AND c.relkind IN ('r', 'p')
 WHERE e.action <> 'dropped';
 COMMENT ON VIEW idem.guard_places IS 'where each guard of the change log that was not dropped stands now';
 COMMENT ON COLUMN idem.guard_places.guard IS 'which guard';

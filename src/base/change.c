@@ -15,9 +15,10 @@
  * it is not a plain count, because the entries of a dump are restored among
  * those that the restore itself has written.
  *
- * Locks: ROW EXCLUSIVE on idem.change until the end of the transaction; SHARE
- * ROW EXCLUSIVE where a schema is renamed, so that no entry for one of its
- * tables is written beside it.  Two entries of one guard are in order because
+ * Locks, until the end of the transaction: ROW EXCLUSIVE on idem.change, and
+ * on the schema of the table, which SHARE ROW EXCLUSIVE is taken on where it
+ * is renamed: no entry for one of its tables is written beside that, and no
+ * other schema has to wait.  Two entries of one guard are in order because
  * whoever writes one holds a lock on the table that excludes the other, and
  * reads the log as it is then: with the latest snapshot, whatever the
  * isolation level.
@@ -30,9 +31,11 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -58,19 +61,26 @@ typedef struct LoggedGuard
 	Datum		settings;		/* text[], as it was declared last, or 0 */
 } LoggedGuard;
 
-/*
- * Open the log to write, and act as its owner, whoever the caller is.  The
- * names of tables that go into an entry are looked up after this: where the
- * lock had to wait for the renaming of a schema, they are new.
- */
+/* Open the log to write, and act as its owner, whoever the caller is. */
 static Relation
-open_log(LOCKMODE lockmode, IdemIdentity *saved)
+open_log(IdemIdentity *saved)
 {
 	Relation	log = table_openrv(makeRangeVar("idem", "change", -1),
-								   lockmode);
+								   RowExclusiveLock);
 
 	idem_become_declarer(log, saved);
 	return log;
+}
+
+/*
+ * Lock the schema of a table that an entry is about.  Its name is looked up
+ * after this: where the lock had to wait for a renaming, it is a new one.
+ */
+static void
+lock_schema(Oid schema, LOCKMODE lockmode)
+{
+	if (OidIsValid(schema))
+		LockDatabaseObject(NamespaceRelationId, schema, 0, lockmode);
 }
 
 static void
@@ -233,8 +243,10 @@ idem_log_change(const char *action, const char *kind, Oid relid,
 {
 	bool		named = OidIsValid(relid);
 	IdemIdentity saved;
-	Relation	log = open_log(RowExclusiveLock, &saved);
+	Relation	log = open_log(&saved);
 
+	if (named)
+		lock_schema(get_rel_namespace(relid), RowExclusiveLock);
 	write_change(action, kind,
 				 named ? get_namespace_name(get_rel_namespace(relid)) : NULL,
 				 named ? get_rel_name(relid) : NULL,
@@ -249,8 +261,10 @@ idem_log_change_of(const char *action, const char *kind, const char *schema,
 				   const char *reason)
 {
 	IdemIdentity saved;
-	Relation	log = open_log(RowExclusiveLock, &saved);
+	Relation	log = open_log(&saved);
 
+	if (schema != NULL)
+		lock_schema(get_namespace_oid(schema, true), RowExclusiveLock);
 	write_change(action, kind, schema, table, name, arguments, reason);
 	close_log(log, &saved);
 }
@@ -273,16 +287,19 @@ void
 idem_log_renamed(Oid relid, Oid schema_before, const char *name_before)
 {
 	IdemIdentity saved;
-	Relation	log = open_log(RowExclusiveLock, &saved);
-	char	   *before = get_namespace_name(schema_before);
-	char	   *schema = get_namespace_name(get_rel_namespace(relid));
-	char	   *table = get_rel_name(relid);
+	Relation	log = open_log(&saved);
+	char	   *before;
+	char	   *schema;
 	ListCell   *lc;
 
-	if (before != NULL && schema != NULL && table != NULL)
+	lock_schema(schema_before, RowExclusiveLock);
+	lock_schema(get_rel_namespace(relid), RowExclusiveLock);
+	before = get_namespace_name(schema_before);
+	schema = get_namespace_name(get_rel_namespace(relid));
+	if (before != NULL && schema != NULL)
 	{
 		foreach(lc, logged_guards(before, name_before, NULL, NULL))
-			write_renamed(lfirst(lc), schema, table,
+			write_renamed(lfirst(lc), schema, get_rel_name(relid),
 						  quote_qualified_identifier(before, name_before));
 	}
 	close_log(log, &saved);
@@ -301,7 +318,8 @@ idem_log_schema_renamed(Oid schema, const char *name_before)
 
 	if (name == NULL || strcmp(name, name_before) == 0)
 		return;
-	log = open_log(ShareRowExclusiveLock, &saved);
+	log = open_log(&saved);
+	lock_schema(schema, ShareRowExclusiveLock);
 	foreach(lc, logged_guards(name_before, NULL, NULL, NULL))
 	{
 		LoggedGuard *guard = lfirst(lc);
@@ -312,19 +330,27 @@ idem_log_schema_renamed(Oid schema, const char *name_before)
 	close_log(log, &saved);
 }
 
-/* A table was dropped: nobody has to look for its guards. */
+/*
+ * A table was dropped: nobody has to look for its guards.  schema is the one
+ * in which it was, and schema_name what that was called, if it is gone, too.
+ */
 void
-idem_log_table_dropped(const char *schema, const char *table)
+idem_log_table_dropped(Oid schema, const char *schema_name, const char *table)
 {
 	IdemIdentity saved;
-	Relation	log = open_log(RowExclusiveLock, &saved);
+	Relation	log = open_log(&saved);
+	char	   *name;
 	ListCell   *lc;
 
-	foreach(lc, logged_guards(schema, table, NULL, NULL))
+	lock_schema(schema, RowExclusiveLock);
+	name = get_namespace_name(schema);
+	if (name == NULL)
+		name = pstrdup(schema_name);
+	foreach(lc, logged_guards(name, table, NULL, NULL))
 	{
 		LoggedGuard *guard = lfirst(lc);
 
-		write_entry("dropped", guard->kind, guard, schema, table, guard->name,
+		write_entry("dropped", guard->kind, guard, name, table, guard->name,
 					guard->settings ? guard->settings :
 					PointerGetDatum(idem_list_array(NIL)),
 					"the table was dropped");

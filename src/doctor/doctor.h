@@ -50,6 +50,7 @@ extern void idem_note_own_table(Oid relid, List *before);
 /* doctor_tables.c */
 extern bool idem_is_own_table(Oid relid);
 extern void idem_tables_at_start(Node *parsetree);
+extern void idem_check_unlogged(Relation rel);
 extern void idem_settle_own_table(const List *before);
 
 /* doctor_refuse.c */

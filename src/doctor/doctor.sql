@@ -326,7 +326,10 @@ FROM idem.change_log l
 WHERE l.action = 'unguarded'
       AND NOT EXISTS (SELECT FROM idem.change r
                       WHERE r.action IN ('rearmed', 'declared', 'dropped') AND r.n > l.n
-                            AND r.guard IS NOT DISTINCT FROM l.guard
+                            AND r.guard = l.guard)
+      AND NOT EXISTS (SELECT FROM idem.change r -- what is not on a table
+                      WHERE r.action IN ('rearmed', 'declared', 'dropped') AND r.n > l.n
+                            AND r.guard IS NULL AND l.guard IS NULL
                             AND r.kind = l.kind AND r.name = l.name)
 ORDER BY l.guard, l.kind, l.name, l.n DESC;
 COMMENT ON VIEW idem.guards_weakened IS 'guards that a change passed by idem.allow_unguarded touched, until idem.rearm()';

@@ -6,10 +6,10 @@
  *						doctor_watch.c, and looks at the commands of which the
  *						hook learns nothing in time: ALTER TYPE ... RENAME
  *						VALUE, DETACH PARTITION CONCURRENTLY, which commits
- *						half of its work before the hook is told, SET UNLOGGED
- *						and other changes of tables (doctor_tables.c).
- * table_rewrite		ALTER COLUMN ... TYPE ... USING: rows are written anew
- *						and no row trigger fires.
+ *						half of its work before the hook is told, and changes
+ *						of our own tables (doctor_tables.c).
+ * table_rewrite		ALTER COLUMN ... TYPE ... USING, where rows are written
+ *						anew and no row trigger fires, and SET UNLOGGED.
  * ddl_command_end		judges what the hook noted.
  *
  * All three are ENABLE ALWAYS.  Server commands that event triggers are not
@@ -285,6 +285,9 @@ at_rewrite(Node *parsetree)
 	Relation	rel = relation_open(relid, AccessShareLock);
 	ListCell   *lc;
 
+	if ((reason & AT_REWRITE_ALTER_PERSISTENCE) != 0 &&
+		rel->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT)
+		idem_check_unlogged(rel);
 	foreach(lc, idem_guard_triggers(rel))
 		check_rewritten(parsetree, rel, lfirst(lc), reason);
 	relation_close(rel, NoLock);

@@ -410,7 +410,7 @@ settle(IdemNote *note)
 				idem_log_renamed(note->relid, note->other, note->table);
 			break;
 		case IDEM_NOTE_TABLE_DROPPED:
-			idem_log_table_dropped(note->schema, note->table);
+			idem_log_table_dropped(note->other, note->schema, note->table);
 			break;
 		case IDEM_NOTE_SCHEMA_RENAMED:
 			if (note->schema != NULL)

@@ -3,17 +3,16 @@
  *		DDL on the tables of idem itself.
  *
  * An administrator looks after them as after any others: VACUUM FULL, CLUSTER,
- * REINDEX, an index or a column of his own.  What would keep idem from writing
+ * REINDEX, an index or a column to go with them.  What would keep idem from writing
  * or reading them is refused: idem.table_problems says what that is, and is
  * asked before and after a command; a problem that the command brought about
  * is the reason of the refusal.  So the doctor and DDL have one definition.
  *
- * Three things are refused before the command, by its parse tree: what cannot
- * be undone (a table that becomes unlogged, which is so for guarded tables,
- * too: the server does not start when it crashes after such a command was
- * rolled back), what is committed before the end of the command (a unique
- * index made CONCURRENTLY), and what is not seen afterwards (the type or the
- * default of a column of ours).
+ * Three things are refused earlier.  A table that is to be unlogged, ours or a
+ * guarded one, before it is written anew: a server does not start when it
+ * crashes after such a command was rolled back.  By its parse tree, what is
+ * committed before the end of the command (a unique index made CONCURRENTLY),
+ * and what is not seen afterwards (the type or the default of our columns).
  */
 #include "postgres.h"
 
@@ -179,28 +178,21 @@ idem_settle_own_table(const List *before)
 	}
 }
 
-/* ---------- before the command ---------- */
-
-/* Would it become unlogged, ours or a guarded one?  Refused. */
-static void
-check_unlogged(Oid relid)
+/*
+ * A permanent table is about to become unlogged: refused if it is ours or has
+ * guards.  This is the last moment before the server writes it anew.
+ */
+void
+idem_check_unlogged(Relation rel)
 {
-	Relation	rel;
+	Oid			relid = RelationGetRelid(rel);
 	ListCell   *lc;
 
 	if (idem_is_own_table(relid))
-	{
-		refuse_own_table(relid, psprintf("table idem.%s", get_rel_name(relid)),
-						 "is unlogged",
+		refuse_own_table(relid,
+						 psprintf("table idem.%s", RelationGetRelationName(rel)),
+						 "is unlogged: a crash empties it",
 						 "A crash would empty it, and what was paid would be paid again.");
-		return;
-	}
-	if (!idem_has_triggers(relid) ||
-		get_rel_persistence(relid) != RELPERSISTENCE_PERMANENT)
-		return;
-	rel = try_relation_open(relid, AccessShareLock);
-	if (rel == NULL)
-		return;
 	foreach(lc, idem_guard_triggers(rel))
 	{
 		IdemGuardTrigger *trigger = lfirst(lc);
@@ -208,10 +200,11 @@ check_unlogged(Oid relid)
 		idem_refuse_trigger(relid, trigger->kind, trigger->guard,
 							trigger->bound,
 							psprintf("make table \"%s\" unlogged",
-									 get_rel_name(relid)));
+									 RelationGetRelationName(rel)));
 	}
-	relation_close(rel, NoLock);
 }
+
+/* ---------- before the command ---------- */
 
 /* Does the command change a column in a way that is not seen afterwards? */
 static bool
@@ -294,19 +287,6 @@ table_named(Node *parsetree)
 	}
 }
 
-static bool
-sets_unlogged(const AlterTableStmt *stmt)
-{
-	ListCell   *lc;
-
-	foreach(lc, stmt->cmds)
-	{
-		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_SetUnLogged)
-			return true;
-	}
-	return false;
-}
-
 /* A command begins. */
 void
 idem_tables_at_start(Node *parsetree)
@@ -319,9 +299,6 @@ idem_tables_at_start(Node *parsetree)
 		return;
 	if (get_rel_relkind(relid) == RELKIND_INDEX)
 		relid = IndexGetRelation(relid, false);
-	if (IsA(parsetree, AlterTableStmt) &&
-		sets_unlogged((AlterTableStmt *) parsetree))
-		check_unlogged(relid);
 	if (!idem_is_own_table(relid))
 		return;
 	if (IsA(parsetree, AlterTableStmt))

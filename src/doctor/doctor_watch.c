@@ -598,7 +598,8 @@ static void
 table_dropped(Oid relid)
 {
 	if (may_be_logged(relid))
-		(void) add_note(IDEM_NOTE_TABLE_DROPPED, relid);
+		add_note(IDEM_NOTE_TABLE_DROPPED, relid)->other =
+			get_rel_namespace(relid);
 }
 
 /* ---------- the extension itself ---------- */
