@@ -100,8 +100,10 @@ SELECT * FROM findings;
 
 -- A trigger made by hand that fires less often than idem's would is no guard.
 CREATE TABLE old (id int, a int);
+SELECT idem.drop_guard('old', 'kept', reason => 'another table of that name');
 CREATE TRIGGER idem_fixed AFTER UPDATE OF a ON old FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={a}');
 ALTER TABLE old ENABLE ALWAYS TRIGGER idem_fixed;
+SELECT problem FROM mine WHERE NOT intact;
 SELECT * FROM findings;
 DROP TRIGGER idem_fixed ON old;
 CREATE TRIGGER idem_fixed AFTER UPDATE ON old FOR EACH ROW WHEN (OLD.a > 0) EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={a}');

@@ -156,7 +156,7 @@ CREATE TRIGGER idem_fixed_2 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION i
 CREATE TRIGGER idem_fixed_3 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={,b}');
 CREATE TRIGGER idem_fixed_4 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={c}x');
 CREATE TRIGGER idem_fixed_5 AFTER UPDATE ON once FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed('idem=1', 'columns={c\');
-SELECT finding FROM findings WHERE finding LIKE 'trigger on%argument%';
+SELECT problem FROM idem.guards WHERE relation = 'once'::regclass ORDER BY name;
 RESET idem.allow_unguarded;
 ALTER TABLE once RENAME amount TO x;
 ALTER TABLE once RENAME b TO y;

@@ -59,5 +59,26 @@ SELECT idem.drop_guard('payment', 'states', reason => 'end of the test');
 SELECT * FROM triggers ORDER BY relation::text COLLATE "C", name;
 SELECT * FROM findings;
 
+-- ------------------------------------------------------------ many partitions
+-- wound 26: what is compared to find problems grows with the partitions, not
+-- with their square: for four times as many it is less than eight times as much.
+CREATE TABLE many (id int, part int) PARTITION BY LIST (part);
+CREATE PROCEDURE partitions(low int, high int) LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN low..high LOOP EXECUTE format('CREATE TABLE many_%s PARTITION OF many FOR VALUES IN (%1$s)', i); END LOOP;
+END $$;
+CREATE FUNCTION compared() RETURNS numeric LANGUAGE plpgsql AS $$
+DECLARE plan jsonb;
+BEGIN
+    EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, FORMAT JSON) SELECT * FROM idem.guard_problems' INTO plan;
+    RETURN (SELECT sum(n::numeric) FROM jsonb_path_query(plan, '$.**."Rows Removed by Join Filter"') n);
+END $$;
+SELECT idem.guard_kept('many');
+CALL partitions(1, 50);
+SELECT greatest(compared(), 1000) AS few \gset
+CALL partitions(51, 200);
+SELECT coalesce(compared(), 0) < 8 * :few AS linear;
+SELECT name, intact FROM idem.guards WHERE relation = 'many'::regclass;
+
 SET client_min_messages = warning;
 DROP SCHEMA doctor_partition CASCADE;

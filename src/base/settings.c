@@ -23,6 +23,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
@@ -31,6 +32,9 @@
 #include "base/settings.h"
 
 #define NUMBER_DIGITS_MAX 18
+
+/* A list that names more than a table can have columns names nothing. */
+#define LIST_MAX (2 * MaxHeapAttributeNumber)
 
 /* ---------- lists and maps as text ---------- */
 
@@ -128,7 +132,7 @@ read_list(const char *text, List **list)
 			return false;
 		at++;
 		element = read_element(&at);
-		if (element == NULL)
+		if (element == NULL || list_length(*list) >= LIST_MAX)
 			return false;
 		*list = lappend(*list, element);
 	}

@@ -36,21 +36,44 @@ COMMENT ON COLUMN idem.guard_triggers.mode IS 'as in pg_trigger.tgenabled: A alw
 COMMENT ON COLUMN idem.guard_triggers.as_declared IS 'fires at the events, the time and without the conditions that idem gave it';
 COMMENT ON COLUMN idem.guard_triggers.is_ours IS 'its function is still the one in the library of idem';
 
+-- What the log says of each guard that was declared and not dropped.  The
+-- order is that of the entries, not that of a clock that may have been set.
+CREATE VIEW idem.guards_logged AS
+SELECT DISTINCT ON (p.relation, p.kind, p.name)
+       p.relation, p.kind, p.name, d.arguments, d.role, d.at
+FROM idem.guard_places p
+JOIN (SELECT DISTINCT ON (guard) guard, arguments, role, at
+      FROM idem.change
+      WHERE guard IS NOT NULL AND action = 'declared'
+      ORDER BY guard, n DESC) d ON d.guard = p.guard
+ORDER BY p.relation, p.kind, p.name, p.n DESC;
+COMMENT ON VIEW idem.guards_logged IS 'what the change log says of each guard that was declared and not dropped, of a table that is there';
+COMMENT ON COLUMN idem.guards_logged.relation IS 'the table';
+COMMENT ON COLUMN idem.guards_logged.kind IS 'states, limit, fixed or kept';
+COMMENT ON COLUMN idem.guards_logged.name IS 'name of the guard''s trigger';
+COMMENT ON COLUMN idem.guards_logged.arguments IS 'its settings, each name=value';
+COMMENT ON COLUMN idem.guards_logged.role IS 'session user who declared it';
+COMMENT ON COLUMN idem.guards_logged.at IS 'when, by the clock of the database';
+
 -- The triggers a guard is made of: the one that decides, and its counterpart
 -- on the parent, if it has one, which is bound to this table and has the same
--- identity.
+-- identity.  Of a temporary table no guard is made: nobody else could mend it.
 CREATE VIEW idem.guard_parts AS
-SELECT relation, kind, name, settings, part, relation AS bearer,
-       name AS trigger, function, settings AS arguments, problem
-FROM idem.guard_triggers
-WHERE part = 'row' AND NOT is_clone
-UNION ALL
-SELECT g.relation, g.kind, g.name, g.settings, t.part, t.relation,
-       t.name, t.function, t.settings, t.problem
-FROM idem.guard_triggers g
-JOIN idem.guard_triggers t ON t.other = g.relation AND t.kind = g.kind AND t.identity = g.identity
-WHERE g.part = 'row' AND NOT g.is_clone
-      AND t.part = 'total' AND NOT t.is_clone;
+SELECT p.relation, p.kind, p.name, p.settings, p.part, p.bearer, p.trigger,
+       p.function, p.arguments, p.problem, l.relation IS NOT NULL AS declared
+FROM (SELECT relation, kind, name, settings, part, relation AS bearer,
+             name AS trigger, function, settings AS arguments, problem
+      FROM idem.guard_triggers
+      WHERE part = 'row' AND NOT is_clone
+      UNION ALL
+      SELECT g.relation, g.kind, g.name, g.settings, t.part, t.relation,
+             t.name, t.function, t.settings, t.problem
+      FROM idem.guard_triggers g
+      JOIN idem.guard_triggers t ON t.other = g.relation AND t.kind = g.kind AND t.identity = g.identity
+      WHERE g.part = 'row' AND NOT g.is_clone
+            AND t.part = 'total' AND NOT t.is_clone) p
+JOIN pg_catalog.pg_class c ON c.oid = p.relation AND c.relpersistence <> 't'
+LEFT JOIN idem.guards_logged l ON l.relation = p.relation AND l.kind = p.kind AND l.name = p.name;
 COMMENT ON VIEW idem.guard_parts IS 'the triggers each guard is made of, but for those that refuse TRUNCATE';
 COMMENT ON COLUMN idem.guard_parts.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guard_parts.kind IS 'states, limit, fixed or kept';
@@ -62,34 +85,40 @@ COMMENT ON COLUMN idem.guard_parts.trigger IS 'name of the trigger';
 COMMENT ON COLUMN idem.guard_parts.function IS 'the function it calls, of schema idem';
 COMMENT ON COLUMN idem.guard_parts.arguments IS 'its own arguments; settings are those of the trigger that decides';
 COMMENT ON COLUMN idem.guard_parts.problem IS 'what is wrong with its arguments; NULL: nothing';
+COMMENT ON COLUMN idem.guard_parts.declared IS 'whether a declaration, or idem.rearm(), made the guard count; not one that somebody put there with CREATE TRIGGER';
 
 -- Every table that holds rows such a trigger has to see: the bearer, its
--- partitions, and what inherits from it.
+-- partitions, and what inherits from it.  Read from the catalog without a lock
+-- on any of them, unlike pg_partition_tree: whoever owns a table could hold
+-- one for ever.
 CREATE VIEW idem.guard_tables AS
-SELECT g.*, m.relid::regclass AS member
-FROM idem.guard_parts g,
-     LATERAL (SELECT g.bearer AS relid
-              UNION
-              SELECT relid FROM pg_catalog.pg_partition_tree(g.bearer)
-              UNION
-              SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = g.bearer) m;
+WITH RECURSIVE tree AS (
+    SELECT p.relation, p.kind, p.name, p.part, p.bearer, p.trigger, p.declared,
+           k.keeps_rows AND (k.unless = ANY (p.settings)) IS NOT TRUE AS keeps_rows,
+           p.bearer AS member
+    FROM idem.guard_parts p
+    JOIN idem.guard_kinds() k ON k.kind = p.kind AND k.part = p.part
+    UNION
+    SELECT t.relation, t.kind, t.name, t.part, t.bearer, t.trigger, t.declared, t.keeps_rows, i.inhrelid::regclass
+    FROM tree t
+    JOIN pg_catalog.pg_inherits i ON i.inhparent = t.member AND NOT i.inhdetachpending
+)
+SELECT * FROM tree;
 COMMENT ON VIEW idem.guard_tables IS 'every table that holds rows a guard has to see';
 COMMENT ON COLUMN idem.guard_tables.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guard_tables.kind IS 'states, limit, fixed or kept';
 COMMENT ON COLUMN idem.guard_tables.name IS 'name of the guard';
-COMMENT ON COLUMN idem.guard_tables.settings IS 'the guard''s settings, each name=value';
 COMMENT ON COLUMN idem.guard_tables.part IS 'row: decides; total: keeps the running total of a limit';
 COMMENT ON COLUMN idem.guard_tables.bearer IS 'the table that bears the trigger';
 COMMENT ON COLUMN idem.guard_tables.trigger IS 'name of the trigger';
-COMMENT ON COLUMN idem.guard_tables.function IS 'the function it calls, of schema idem';
-COMMENT ON COLUMN idem.guard_tables.arguments IS 'its own arguments';
-COMMENT ON COLUMN idem.guard_tables.problem IS 'what is wrong with its arguments; NULL: nothing';
-COMMENT ON COLUMN idem.guard_tables.member IS 'the bearer itself, a partition at any level, or a table that inherits from it';
+COMMENT ON COLUMN idem.guard_tables.declared IS 'whether a declaration, or idem.rearm(), made the guard count';
+COMMENT ON COLUMN idem.guard_tables.keeps_rows IS 'whether rows must not go: TRUNCATE is refused, too';
+COMMENT ON COLUMN idem.guard_tables.member IS 'the bearer itself, or a partition of it or a table that inherits from it, at any level';
 
 -- By these columns DDL is refused.  Whoever may create a trigger writes its
 -- arguments: those that are no settings of a guard name nothing.
 CREATE VIEW idem.guard_columns AS
-SELECT g.relation, g.kind, g.name, g.part, g.bearer, g.trigger, c.setting, c."column", c.is_kept
+SELECT g.relation, g.kind, g.name, g.part, g.bearer, g.trigger, c.setting, c."column", c.is_kept, g.declared
 FROM idem.guard_parts g,
      LATERAL idem.setting_columns(g.function, g.arguments) c
 WHERE g.problem IS NULL;
@@ -103,19 +132,22 @@ COMMENT ON COLUMN idem.guard_columns.trigger IS 'name of the trigger that names 
 COMMENT ON COLUMN idem.guard_columns.setting IS 'the setting that names it';
 COMMENT ON COLUMN idem.guard_columns."column" IS 'the column';
 COMMENT ON COLUMN idem.guard_columns.is_kept IS 'idem writes it, under a CHECK of its name';
+COMMENT ON COLUMN idem.guard_columns.declared IS 'whether a declaration, or idem.rearm(), made the guard count';
 
 -- What keeps a guard from guarding, a row each.
--- Each view is read once: flattened into every branch they would take the
--- planner longer than the reading takes.
+-- The views of guards and tables are read once: flattened into every branch
+-- they would take the planner longer than the reading takes.  Triggers are
+-- looked for in the catalog, by table: nothing tells the planner how many rows
+-- the views have, and with a loop over one for each row of the other 4000
+-- partitions would take seconds.
 CREATE VIEW idem.guard_problems AS
-WITH triggers AS MATERIALIZED (SELECT * FROM idem.guard_triggers),
-parts AS MATERIALIZED (SELECT * FROM idem.guard_parts),
+WITH parts AS MATERIALIZED (SELECT * FROM idem.guard_parts),
 tables AS MATERIALIZED (SELECT * FROM idem.guard_tables)
 -- the deciding trigger on each table
-SELECT m.relation, m.kind, m.name, p.problem, p.remedy, m.member
+SELECT m.relation, m.kind, m.name, p.problem, p.remedy, m.member, m.declared
 FROM tables m
 JOIN pg_catalog.pg_class c ON c.oid = m.member
-LEFT JOIN triggers t
+LEFT JOIN idem.guard_triggers t
      ON t.relation = m.member AND t.part = m.part AND t.kind = m.kind AND t.name = m.trigger,
      LATERAL (SELECT
          CASE
@@ -163,7 +195,7 @@ SELECT g.relation, g.kind, g.name,
        pg_catalog.format('trigger on %s %s', g.bearer, g.problem),
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                          g.relation, g.kind, g.name),
-       g.bearer
+       g.bearer, g.declared
 FROM parts g
 WHERE g.problem IS NOT NULL
 UNION ALL
@@ -175,22 +207,20 @@ SELECT m.relation, m.kind, m.name,
             ELSE pg_catalog.format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate(%L, %L); ALTER TABLE %2$s ENABLE ALWAYS TRIGGER %1$I',
                                    idem.made_name(m.name, 'truncate'), m.member, 'idem=1', 'guard=' || m.name)
        END,
-       m.member
+       m.member, m.declared
 FROM tables m
-JOIN idem.guard_kinds() k ON k.kind = m.kind AND k.part = m.part
-     AND k.keeps_rows AND (k.unless = ANY (m.settings)) IS NOT TRUE
 JOIN pg_catalog.pg_class c ON c.oid = m.member AND c.relkind <> 'f'
      AND (c.relispartition OR m.member = m.relation)
-LEFT JOIN triggers t ON t.relation = m.member AND t.part = 'truncate'
+LEFT JOIN idem.guard_triggers t ON t.relation = m.member AND t.part = 'truncate'
      AND idem.setting(t.settings, 'guard') = m.name
-WHERE (t.mode = 'A' AND t.as_declared AND t.is_ours AND t.problem IS NULL) IS NOT TRUE
+WHERE m.keeps_rows AND (t.mode = 'A' AND t.as_declared AND t.is_ours AND t.problem IS NULL) IS NOT TRUE
 UNION ALL
 -- what a limit needs on the parent: its counterpart ...
 SELECT g.relation, g.kind, g.name,
        'the parent bears no trigger of this ' || g.kind,
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                          g.relation, g.kind, g.name),
-       NULL
+       NULL, g.declared
 FROM parts g
 JOIN idem.guard_kinds() k ON k.kind = g.kind AND k.part = 'total'
 WHERE g.part = 'row'
@@ -202,7 +232,7 @@ SELECT g.relation, g.kind, g.name,
        pg_catalog.format('the parent %s has no CHECK %I', g.bearer, n.name),
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                          g.relation, g.kind, g.name),
-       g.bearer
+       g.bearer, g.declared
 FROM idem.guard_columns g,
      LATERAL (SELECT idem.made_name('idem', g.kind, g."column")) n (name)
 WHERE g.is_kept
@@ -214,7 +244,7 @@ SELECT g.relation, g.kind, g.name,
        pg_catalog.format('column %I of %s is gone', coalesce(g."column", 'NULL'), g.bearer),
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                          g.relation, g.kind, g.name),
-       g.bearer
+       g.bearer, g.declared
 FROM idem.guard_columns g
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
                   WHERE a.attrelid = g.bearer AND a.attname = g."column"::name AND NOT a.attisdropped)
@@ -223,7 +253,7 @@ UNION ALL
 SELECT DISTINCT m.relation, m.kind, m.name,
        pg_catalog.format('rule %I of %s can take statements away from the trigger', r.rulename, m.member),
        pg_catalog.format('DROP RULE %I ON %s', r.rulename, m.member),
-       m.member
+       m.member, m.declared
 FROM tables m
 JOIN pg_catalog.pg_rewrite r ON r.ev_class = m.member AND r.ev_type <> '1'
 UNION ALL
@@ -231,7 +261,7 @@ UNION ALL
 SELECT t.tgrelid::regclass, 'extension', t.tgname::text,
        pg_catalog.format('trigger does not fire always on %s', t.tgrelid::regclass),
        pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', t.tgrelid::regclass, t.tgname),
-       t.tgrelid::regclass
+       t.tgrelid::regclass, true
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid AND c.relnamespace = 'idem'::regnamespace
 WHERE NOT t.tgisinternal AND t.tgenabled <> 'A';
@@ -241,26 +271,8 @@ COMMENT ON COLUMN idem.guard_problems.kind IS 'states, limit, fixed or kept; ext
 COMMENT ON COLUMN idem.guard_problems.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guard_problems.problem IS 'what is wrong';
 COMMENT ON COLUMN idem.guard_problems.remedy IS 'what puts it right';
+COMMENT ON COLUMN idem.guard_problems.declared IS 'whether a declaration, or idem.rearm(), made the guard count: of others idem.doctor() says only that they are there';
 COMMENT ON COLUMN idem.guard_problems.member IS 'the table that has the problem: the guarded one, a partition, or the parent of a limit';
-
--- What the log says of each guard that was declared and not dropped.  The
--- order is that of the entries, not that of a clock that may have been set.
-CREATE VIEW idem.guards_logged AS
-SELECT DISTINCT ON (p.relation, p.kind, p.name)
-       p.relation, p.kind, p.name, d.arguments, d.role, d.at
-FROM idem.guard_places p
-JOIN (SELECT DISTINCT ON (guard) guard, arguments, role, at
-      FROM idem.change
-      WHERE guard IS NOT NULL AND action = 'declared'
-      ORDER BY guard, n DESC) d ON d.guard = p.guard
-ORDER BY p.relation, p.kind, p.name, p.n DESC;
-COMMENT ON VIEW idem.guards_logged IS 'what the change log says of each guard that was declared and not dropped, of a table that is there';
-COMMENT ON COLUMN idem.guards_logged.relation IS 'the table';
-COMMENT ON COLUMN idem.guards_logged.kind IS 'states, limit, fixed or kept';
-COMMENT ON COLUMN idem.guards_logged.name IS 'name of the guard''s trigger';
-COMMENT ON COLUMN idem.guards_logged.arguments IS 'its settings, each name=value';
-COMMENT ON COLUMN idem.guards_logged.role IS 'session user who declared it';
-COMMENT ON COLUMN idem.guards_logged.at IS 'when, by the clock of the database';
 
 CREATE VIEW idem.guards AS
 SELECT g.relation, g.kind, g.name, g.settings,
@@ -304,19 +316,61 @@ COMMENT ON COLUMN idem.guards_missing.settings IS 'what was declared, each name=
 COMMENT ON COLUMN idem.guards_missing.declared_by IS 'session user who declared it';
 COMMENT ON COLUMN idem.guards_missing.declared_at IS 'when, by the clock of the database';
 
+-- A name that had a guard and has none: its table was renamed or dropped and
+-- another one took the name, as schema changes do that copy a table, or the
+-- guard went with the parent of a limit.  What the log says of that name and
+-- guard later, declared or dropped for a reason, is the last word.
+CREATE VIEW idem.guards_lost AS
+SELECT c.oid::regclass AS relation, e.kind, e.name, coalesce(e.settings, '{}') AS settings,
+       CASE e.action WHEN 'renamed' THEN pg_catalog.format('the table of that name, which had it, was renamed to %s',
+                                                           pg_catalog.quote_ident(e.table_schema) || '.' || pg_catalog.quote_ident(e.table_name))
+                     ELSE e.reason END AS how,
+       e.role, e.at
+FROM (SELECT DISTINCT ON (schema_before, table_before, kind, name) *
+      FROM (SELECT guard, n, at, role, action, kind, name, reason, table_schema, table_name,
+                   CASE action WHEN 'renamed' THEN pg_catalog.lag(table_schema) OVER w ELSE table_schema END AS schema_before,
+                   CASE action WHEN 'renamed' THEN pg_catalog.lag(table_name) OVER w ELSE table_name END AS table_before,
+                   (SELECT d.arguments FROM idem.change d WHERE d.guard = l.guard AND d.action = 'declared'
+                    ORDER BY d.n DESC LIMIT 1) AS settings
+            FROM idem.change l
+            WHERE guard IS NOT NULL
+            WINDOW w AS (PARTITION BY guard ORDER BY n)) l
+      WHERE action = 'renamed' OR action = 'dropped' AND reason IN ('the table was dropped', 'the parent table was dropped')
+      ORDER BY schema_before, table_before, kind, name, n DESC) e
+JOIN pg_catalog.pg_namespace s ON s.nspname = e.schema_before
+JOIN pg_catalog.pg_class c ON c.relname = e.table_before AND c.relnamespace = s.oid AND c.relkind IN ('r', 'p')
+WHERE NOT EXISTS (SELECT FROM idem.change l
+                  WHERE l.table_schema = e.schema_before AND l.table_name = e.table_before
+                        AND l.kind = e.kind AND l.name = e.name AND l.n > e.n)
+      AND NOT EXISTS (SELECT FROM idem.guard_triggers g
+                      WHERE g.relation = c.oid AND g.part = 'row' AND g.kind = e.kind AND g.name = e.name);
+COMMENT ON VIEW idem.guards_lost IS 'tables that have the name of one that was guarded, and not its guard';
+COMMENT ON COLUMN idem.guards_lost.relation IS 'the table that has the name now';
+COMMENT ON COLUMN idem.guards_lost.kind IS 'states, limit, fixed or kept';
+COMMENT ON COLUMN idem.guards_lost.name IS 'name of the guard''s trigger';
+COMMENT ON COLUMN idem.guards_lost.settings IS 'what was declared, each name=value';
+COMMENT ON COLUMN idem.guards_lost.how IS 'how the name lost it';
+COMMENT ON COLUMN idem.guards_lost.role IS 'session user who did it';
+COMMENT ON COLUMN idem.guards_lost.at IS 'when, by the clock of the database';
+
 -- A guard that came by CREATE TRIGGER, as from a dump of a single table: if
 -- its trigger goes, nothing tells that there was one.
 CREATE VIEW idem.guards_undeclared AS
-SELECT g.relation, g.kind, g.name, g.settings
-FROM idem.guard_triggers g
-LEFT JOIN idem.guards_logged last
-     ON last.relation = g.relation AND last.kind = g.kind AND last.name = g.name
-WHERE g.part = 'row' AND NOT g.is_clone AND last.relation IS NULL;
+SELECT g.relation, g.kind, g.name, g.settings, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+       pg_catalog.row_number() OVER (PARTITION BY c.relowner
+                                     ORDER BY c.relname, g.relation, g.kind, g.name) AS nth,
+       pg_catalog.count(*) OVER (PARTITION BY c.relowner) AS of
+FROM idem.guard_parts g
+JOIN pg_catalog.pg_class c ON c.oid = g.relation
+WHERE g.part = 'row' AND NOT g.declared;
 COMMENT ON VIEW idem.guards_undeclared IS 'guards whose trigger is there and that were not declared in this database, until idem.rearm()';
 COMMENT ON COLUMN idem.guards_undeclared.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guards_undeclared.kind IS 'states, limit, fixed or kept';
 COMMENT ON COLUMN idem.guards_undeclared.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guards_undeclared.settings IS 'what the trigger says, each name=value';
+COMMENT ON COLUMN idem.guards_undeclared.owner IS 'owner of the table';
+COMMENT ON COLUMN idem.guards_undeclared.nth IS 'its number among those of that owner';
+COMMENT ON COLUMN idem.guards_undeclared.of IS 'how many those are';
 
 -- What idem.allow_unguarded let pass and nobody has looked at since.
 CREATE VIEW idem.guards_weakened AS
@@ -348,7 +402,7 @@ SELECT DISTINCT 'notice' AS severity, pg_catalog.format('trigger %I on %s', t.tg
        pg_catalog.format('writes column %I, which %s guard %I keeps: it is judged as if the statement had written it',
                          c."column", c.kind, c.name) AS finding,
        pg_catalog.format('take it out of function %s', t.tgfoid::regprocedure) AS remedy
-FROM idem.guard_columns c
+FROM (SELECT DISTINCT bearer, kind, name, "column" FROM idem.guard_columns WHERE declared) c
 JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.bearer AND NOT t.tgisinternal AND t.tgenabled <> 'D'
      AND t.tgtype & 3 = 3 -- BEFORE, FOR EACH ROW
      AND t.tgtype & 20 <> 0 -- INSERT or UPDATE
@@ -365,7 +419,7 @@ CREATE FUNCTION idem.rearm(relation regclass DEFAULT NULL) RETURNS SETOF text
     AS 'MODULE_PATHNAME', 'idem_rearm'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.rearm(regclass) IS
-    'makes every trigger of the guards of a table fire always again, and creates the TRUNCATE triggers that lack, on partitions and on the parent of a limit, too; without a table: of all tables the caller owns. Returns the statements it ran; kept in idem.change_log, as the declaration of guards that came without one, too. After a restore with --disable-triggers, or of a single table. Looks at no rows: idem.doctor() does. 42501 for a table of somebody else; locks SHARE ROW EXCLUSIVE';
+    'makes every trigger of the guards of a table fire always again, and creates the TRUNCATE triggers that lack, on partitions and on the parent of a limit, too. Without a table: of all tables the caller owns, a superuser of all tables; a guard that nobody declared counts only on tables of the caller and of roles it was made a member of. Returns the statements it ran; as a comment, with the cause, those that it could not run, which stops only a call for one table. Kept in idem.change_log, as the declaration of guards that came without one, too. After a restore with --disable-triggers, or of a single table. Looks at no rows: idem.doctor() does. 42501 for a table of somebody else; locks SHARE ROW EXCLUSIVE; without a table it waits two seconds for all locks together';
 
 CREATE FUNCTION idem.drop_guard(relation regclass, kind text,
                                 name text DEFAULT NULL, reason text DEFAULT NULL)
@@ -373,7 +427,7 @@ CREATE FUNCTION idem.drop_guard(relation regclass, kind text,
     AS 'MODULE_PATHNAME', 'idem_drop_guard'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.drop_guard(regclass, text, text, text) IS
-    'takes a guard off a table, with its triggers on all partitions, and keeps the reason in idem.change_log. Of a limit the parent''s trigger and CHECK go, too; the column of the running total stays, as a column like any other. kind: states, limit, fixed or kept; name: which, where a table has several (42725); reason: required (22004, 22023 if blank or longer than 1,000 characters). A guard whose trigger is gone is only written off. Owner only, of a limit also of the parent (42501); 42704 without such a guard; locks ACCESS EXCLUSIVE';
+    'takes a guard off a table, with its triggers on all partitions, and keeps the reason in idem.change_log. Of a limit the parent''s trigger and CHECK go, too; the column of the running total stays, as a column like any other. kind: states, limit, fixed or kept; name: which, where a table has several (42725); reason: required (22004, 22023 if blank or longer than 1,000 characters). A guard whose trigger is gone, or whose table gave its name to this one, is only written off. Owner only, of a limit also of the parent (42501); 42704 without such a guard; locks ACCESS EXCLUSIVE';
 
 -- ---------------------------------------------------------------------------
 -- doctor: findings

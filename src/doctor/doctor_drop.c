@@ -11,7 +11,7 @@
  * from then on is for its owner to say.
  *
  * A guard whose trigger is already gone is written off: only the words remain
- * to be added.
+ * to be added.  So is one that the table of the same name before this one had.
  *
  * Locks ACCESS EXCLUSIVE, as DROP TRIGGER does, until the end of the
  * transaction; of a limit child first, then parent, as the declaration does.
@@ -109,6 +109,10 @@ select_guards(Oid relid, const char *kind, const char *name)
 						" AND ($3 IS NULL OR name = $3)"
 						" UNION ALL"
 						" SELECT name, settings, true FROM idem.guards_missing"
+						" WHERE relation = $1 AND kind = $2"
+						" AND ($3 IS NULL OR name = $3)"
+						" UNION ALL"
+						" SELECT name, settings, true FROM idem.guards_lost"
 						" WHERE relation = $1 AND kind = $2"
 						" AND ($3 IS NULL OR name = $3)"
 						" ORDER BY 3, 1",

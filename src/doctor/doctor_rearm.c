@@ -10,21 +10,33 @@
  *
  * Each statement runs as the owner of its table, whom the caller must be able
  * to act as.
+ *
+ * A call for one table fails as a whole.  A call for all of them goes on:
+ * whoever owns a table can put a trigger on it that looks like a guard, and can
+ * hold a lock on it for ever.  So guards that nobody declared count only where
+ * the caller has a say of its own; no lock is queued for, and those that are
+ * not free after a while are gone without; what could not be mended is told.
  */
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
 #include "base/declare.h"
@@ -32,6 +44,21 @@
 #include "base/latest.h"
 #include "catalog/namespace.h"
 #include "doctor/doctor.h"
+
+/* How long all locks together may keep a call for all tables waiting. */
+#define LOCK_WAIT_MS	2000
+
+/* One row of select_remedies. */
+typedef struct Remedy
+{
+	Oid			relid;			/* the guarded table; none: the extension */
+	char	   *kind;
+	char	   *name;			/* of the guard's trigger */
+	Oid			member;			/* the table to mend */
+	char	   *statement;		/* what to run, or NULL */
+	List	   *settings;		/* of a guard to write down as declared */
+	bool		undeclared;		/* nobody declared it here */
+} Remedy;
 
 /* What to run for one guard, as the extension's owner, who sees all. */
 static uint64
@@ -47,15 +74,15 @@ select_remedies(Oid relid)
 	values[0] = ObjectIdGetDatum(relid);
 	nulls[0] = OidIsValid(relid) ? ' ' : 'n';
 	idem_become_declarer(view, &saved);
-	if (idem_execute_latest("SELECT relation, kind, name, member, remedy, NULL::text[] FROM idem.guard_problems"
+	if (idem_execute_latest("SELECT relation, kind, name, member, remedy, NULL::text[], NOT declared FROM idem.guard_problems"
 							" WHERE (remedy LIKE 'ALTER TABLE % ENABLE ALWAYS TRIGGER %'"
 							" OR remedy LIKE 'CREATE TRIGGER %')"
 							" AND ($1 IS NULL OR relation = $1)"
 							" UNION "
-							"SELECT relation, kind, name, NULL, NULL, NULL FROM idem.guards_weakened"
+							"SELECT relation, kind, name, NULL, NULL, NULL, false FROM idem.guards_weakened"
 							" WHERE $1 IS NULL OR relation = $1"
 							" UNION "
-							"SELECT relation, kind, name, NULL, NULL, settings FROM idem.guards_undeclared"
+							"SELECT relation, kind, name, NULL, NULL, settings, true FROM idem.guards_undeclared"
 							" WHERE $1 IS NULL OR relation = $1"
 							" ORDER BY 1, 2, 3, 4, 5",
 							1, types, values, nulls, 0) != SPI_OK_SELECT)
@@ -65,13 +92,23 @@ select_remedies(Oid relid)
 	return SPI_processed;
 }
 
-/* Of a table that was not named, what the caller does not own is skipped. */
+/*
+ * May the caller mend this table?  An owner may.  Of a guard that nobody
+ * declared, where no table was named, being a superuser is not enough: that
+ * would let everybody's triggers count.
+ */
 static bool
-may_mend(Oid relid, bool named)
+may_mend(Oid relid, bool undeclared)
 {
-	if (named)
-		idem_check_owned(relid);
-	return object_ownercheck(RelationRelationId, relid, GetUserId());
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return undeclared ? is_member_of_role_nosuper(GetUserId(), owner) :
+		object_ownercheck(RelationRelationId, relid, GetUserId());
 }
 
 static void
@@ -96,44 +133,167 @@ put_statement(ReturnSetInfo *rsinfo, const char *statement)
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+static Remedy *
+read_remedy(HeapTuple row, TupleDesc desc)
+{
+	Remedy	   *remedy = palloc0(sizeof(Remedy));
+	Datum		value;
+	bool		isnull;
+
+	value = SPI_getbinval(row, desc, 1, &isnull);
+	remedy->relid = isnull ? InvalidOid : DatumGetObjectId(value);
+	remedy->kind = SPI_getvalue(row, desc, 2);
+	remedy->name = SPI_getvalue(row, desc, 3);
+	value = SPI_getbinval(row, desc, 4, &isnull);
+	remedy->member = isnull ? InvalidOid : DatumGetObjectId(value);
+	remedy->statement = SPI_getvalue(row, desc, 5);
+	value = SPI_getbinval(row, desc, 6, &isnull);
+	if (!isnull)
+		remedy->settings = idem_settings_of_array(DatumGetArrayTypeP(value));
+	remedy->undeclared = DatumGetBool(SPI_getbinval(row, desc, 7, &isnull));
+	return remedy;
+}
+
 /*
- * One row of select_remedies.  A guard that was let pass and lacks nothing is
- * written down as looked at, one that nobody declared here as declared.
+ * Run a remedy and write it down.  A guard that was let pass and lacks nothing
+ * is written down as looked at, one that nobody declared here as declared.
  */
 static void
-rearm_row(ReturnSetInfo *rsinfo, SPITupleTable *table, uint64 i, bool named)
+apply(const Remedy *remedy)
 {
-	HeapTuple	row = table->vals[i];
-	bool		isnull;
-	Oid			relid = DatumGetObjectId(SPI_getbinval(row, table->tupdesc, 1,
-													   &isnull));
-	char	   *kind = SPI_getvalue(row, table->tupdesc, 2);
-	char	   *name = SPI_getvalue(row, table->tupdesc, 3);
-	char	   *remedy = SPI_getvalue(row, table->tupdesc, 5);
-	Datum		settings;
-
-	if (isnull)
-		relid = InvalidOid;
-	if (OidIsValid(relid) ? !may_mend(relid, named) : !superuser())
-		return;
-	if (remedy != NULL)
-	{
-		Oid			member = DatumGetObjectId(SPI_getbinval(row, table->tupdesc,
-															4, &isnull));
-
-		if (!may_mend(member, named))
-			return;
-		mend(member, remedy);
-		put_statement(rsinfo, remedy);
-	}
-	settings = SPI_getbinval(row, table->tupdesc, 6, &isnull);
-	if (!isnull)
-		idem_log_change("declared", kind, relid, name,
-						idem_settings_of_array(DatumGetArrayTypeP(settings)),
-						"found by idem.rearm()");
+	if (remedy->statement != NULL)
+		mend(remedy->member, remedy->statement);
+	if (remedy->undeclared && remedy->statement == NULL)
+		idem_log_change("declared", remedy->kind, remedy->relid, remedy->name,
+						remedy->settings, "found by idem.rearm()");
 	else
-		idem_log_change("rearmed", kind, relid, name,
-						remedy ? list_make1(remedy) : NIL, NULL);
+		idem_log_change("rearmed", remedy->kind, remedy->relid, remedy->name,
+						remedy->statement ? list_make1(remedy->statement) : NIL,
+						NULL);
+}
+
+static const char not_owned[] = "the table has another owner";
+
+/* Lock a table without queueing for it; false if it is not free in time. */
+static bool
+lock_until(Oid relid, TimestampTz deadline)
+{
+	while (!ConditionalLockRelationOid(relid, ShareRowExclusiveLock))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (GetCurrentTimestamp() >= deadline)
+			return false;
+		pg_usleep(10 * 1000L);
+	}
+	return true;
+}
+
+/*
+ * Lock what a remedy will: ENABLE TRIGGER goes down to the partitions.  The
+ * cause if that was not to be.
+ */
+static const char *
+lock_for(const Remedy *remedy, TimestampTz deadline)
+{
+	ListCell   *lc;
+
+	if (remedy->statement == NULL)
+		return NULL;
+	foreach(lc, find_all_inheritors(remedy->member, NoLock, NULL))
+	{
+		if (!lock_until(lfirst_oid(lc), deadline))
+			return "another session holds a lock";
+	}
+	/* once it is locked its owner stays */
+	return may_mend(remedy->member, remedy->undeclared) ? NULL : not_owned;
+}
+
+/* Errors that end the whole call: it was told to stop, or the server has to. */
+static bool
+ends_call(int sqlstate)
+{
+	int			class = ERRCODE_TO_CATEGORY(sqlstate);
+
+	return class == ERRCODE_TO_CATEGORY(ERRCODE_QUERY_CANCELED) ||
+		class == ERRCODE_INSUFFICIENT_RESOURCES ||
+		class == ERRCODE_TO_CATEGORY(ERRCODE_T_R_SERIALIZATION_FAILURE) ||
+		class == ERRCODE_INTERNAL_ERROR;
+}
+
+/*
+ * The same for one of many: the cause if it could not be done, in memory of
+ * the caller, and then nothing of it was done; else NULL.
+ */
+static const char *
+try_apply(const Remedy *remedy, TimestampTz deadline)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	const char *volatile cause = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		cause = lock_for(remedy, deadline);
+		if (cause == NULL)
+		{
+			apply(remedy);
+			ReleaseCurrentSubTransaction();
+		}
+		else
+			RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (ends_call(error->sqlerrcode))
+			ReThrowError(error);
+		cause = error->message;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return cause;
+}
+
+/* One of the remedies for all tables. */
+static void
+rearm_one_of_all(ReturnSetInfo *rsinfo, const Remedy *remedy,
+				 TimestampTz deadline)
+{
+	const char *cause;
+
+	if (OidIsValid(remedy->relid) ?
+		!may_mend(remedy->relid, remedy->undeclared) : !superuser())
+		return;
+	if (remedy->statement != NULL &&
+		!may_mend(remedy->member, remedy->undeclared))
+		cause = not_owned;
+	else
+		cause = try_apply(remedy, deadline);
+	if (cause != NULL)
+		put_statement(rsinfo, psprintf("-- not done, %s: %s", cause,
+									   remedy->statement ? remedy->statement :
+									   remedy->name));
+	else if (remedy->statement != NULL)
+		put_statement(rsinfo, remedy->statement);
+}
+
+/* One of the remedies for a table that was named; the caller owns it. */
+static void
+rearm_named(ReturnSetInfo *rsinfo, const Remedy *remedy)
+{
+	if (OidIsValid(remedy->member))
+		idem_check_owned(remedy->member);
+	apply(remedy);
+	if (remedy->statement != NULL)
+		put_statement(rsinfo, remedy->statement);
 }
 
 /*
@@ -145,6 +305,7 @@ idem_rearm(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	TimestampTz deadline;
 	SPITupleTable *table;
 	uint64		n;
 	uint64		i;
@@ -156,8 +317,16 @@ idem_rearm(PG_FUNCTION_ARGS)
 	SPI_connect();
 	n = select_remedies(relid);
 	table = SPI_tuptable;
+	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOCK_WAIT_MS);
 	for (i = 0; i < n; i++)
-		rearm_row(rsinfo, table, i, OidIsValid(relid));
+	{
+		Remedy	   *remedy = read_remedy(table->vals[i], table->tupdesc);
+
+		if (OidIsValid(relid))
+			rearm_named(rsinfo, remedy);
+		else
+			rearm_one_of_all(rsinfo, remedy, deadline);
+	}
 	SPI_finish();
 	return (Datum) 0;
 }

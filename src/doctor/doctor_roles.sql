@@ -26,7 +26,7 @@ SELECT DISTINCT 'warning' AS severity, pg_catalog.format('role %I', r.name) AS o
        pg_catalog.format('is an application and owns %s %s: it can take the guard off', m.kind, m.relation) AS finding,
        pg_catalog.format('ALTER TABLE %s OWNER TO a role that no application has', m.member) AS remedy
 FROM idem.runtime_roles r
-JOIN idem.guard_tables m ON true
+JOIN idem.guard_tables m ON m.declared
 JOIN pg_catalog.pg_class c ON c.oid = m.member
 WHERE NOT r.is_superuser AND pg_catalog.pg_has_role(r.role, c.relowner, 'USAGE')
 UNION ALL
@@ -58,7 +58,7 @@ SELECT DISTINCT 'warning', pg_catalog.format('table %s', m.member),
 FROM idem.guard_tables m
 JOIN pg_catalog.pg_class c ON c.oid = m.member,
      LATERAL pg_catalog.aclexplode(c.relacl) a
-WHERE a.privilege_type = 'TRIGGER' AND a.grantee <> c.relowner
+WHERE m.declared AND a.privilege_type = 'TRIGGER' AND a.grantee <> c.relowner
 UNION ALL
 -- settings that only a superuser sets, unless it was granted
 SELECT 'warning', pg_catalog.format('role %I', pg_catalog.pg_get_userbyid(a.grantee)),

@@ -135,9 +135,9 @@ idem_check_rows(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
-	if (SPI_execute("SELECT relation, kind, name, settings FROM idem.guard_triggers WHERE part = 'row' AND NOT is_clone",
+	if (SPI_execute("SELECT relation, kind, name, settings FROM idem.guard_parts WHERE part = 'row' AND declared",
 					true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read idem.guard_triggers");
+		elog(ERROR, "could not read idem.guard_parts");
 	guards = SPI_tuptable;
 	n = SPI_processed;
 	for (i = 0; i < n; i++)

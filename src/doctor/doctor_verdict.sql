@@ -2,6 +2,21 @@
 -- doctor: what is wrong with this database
 -- ---------------------------------------------------------------------------
 
+CREATE VIEW idem.guard_verdicts AS
+SELECT object, problem, remedy,
+       pg_catalog.row_number() OVER (PARTITION BY object ORDER BY problem COLLATE "C", remedy COLLATE "C") AS nth,
+       pg_catalog.count(*) OVER (PARTITION BY object) AS of
+FROM (SELECT DISTINCT pg_catalog.format(CASE kind WHEN 'extension' THEN '%s trigger %I on %s' ELSE '%s guard %I on %s' END,
+                                        kind, name, relation) AS object, problem, remedy
+      FROM idem.guard_problems
+      WHERE declared) p;
+COMMENT ON VIEW idem.guard_verdicts IS 'what keeps a declared guard from guarding, as findings of idem.doctor()';
+COMMENT ON COLUMN idem.guard_verdicts.object IS 'the guard';
+COMMENT ON COLUMN idem.guard_verdicts.problem IS 'what is wrong';
+COMMENT ON COLUMN idem.guard_verdicts.remedy IS 'what puts it right';
+COMMENT ON COLUMN idem.guard_verdicts.nth IS 'its number among those of that guard';
+COMMENT ON COLUMN idem.guard_verdicts.of IS 'how many those are';
+
 -- Runs as the owner of the extension, who may read the change log; what looks
 -- into tables does so as their owners.
 CREATE FUNCTION idem.doctor()
@@ -10,9 +25,13 @@ CREATE FUNCTION idem.doctor()
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $doctor$
 SELECT * FROM (
--- guards that are there and do not guard
-SELECT DISTINCT 'error', format(CASE kind WHEN 'extension' THEN '%s trigger %I on %s' ELSE '%s guard %I on %s' END, kind, name, relation), problem, remedy
-FROM idem.guard_problems
+-- guards that are there and do not guard; of each some problems, since a table
+-- can have any number of partitions
+SELECT 'error', object,
+       CASE WHEN nth <= 20 THEN problem ELSE format('has more problems, %s in all', of) END,
+       CASE WHEN nth <= 20 THEN remedy ELSE 'put right what is listed, then look again' END
+FROM idem.guard_verdicts
+WHERE nth <= 21
 UNION ALL
 -- tables of idem that were changed
 SELECT 'error', object, problem, remedy FROM idem.table_problems
@@ -24,11 +43,23 @@ SELECT 'error', format('%s guard %I on %s', kind, name, relation),
               relation, kind, name)
 FROM idem.guards_missing
 UNION ALL
--- guards that are there and were not declared
-SELECT 'warning', format('%s guard %I on %s', kind, name, relation),
-       'was not declared in this database: nobody looked at the rows from before it, and nobody would miss its trigger',
-       format('look at the rows, then SELECT idem.rearm(%L)', relation)
+-- names that had a guard and have none
+SELECT 'error', format('%s guard %I on %s', kind, name, relation),
+       format('is not on this table: %s, by %s at %s', how, role, at),
+       format('declare it here, too, or write it off with idem.drop_guard(%L, %L, name => %L, reason => ...)',
+              relation, kind, name)
+FROM idem.guards_lost
+UNION ALL
+-- guards that are there and were not declared; of each owner some, since
+-- whoever has a table can put as many on it as it likes
+SELECT 'warning',
+       CASE WHEN nth <= 20 THEN format('%s guard %I on %s', kind, name, relation) ELSE format('role %I', owner) END,
+       CASE WHEN nth <= 20 THEN 'was not declared in this database: nobody looked at the rows from before it, and nobody would miss its trigger'
+            ELSE format('owns tables with more guards that were not declared in this database, %s in all', of) END,
+       CASE WHEN nth <= 20 THEN format('look at the rows, then SELECT idem.rearm(%L)', relation)
+            ELSE format('SELECT * FROM idem.guards_undeclared WHERE owner = %L', owner) END
 FROM idem.guards_undeclared
+WHERE nth <= 21
 UNION ALL
 -- triggers of others that write what a guard keeps
 SELECT * FROM idem.trigger_problems
@@ -43,7 +74,7 @@ SELECT DISTINCT 'warning', format('%s guard %I on %s', g.kind, g.name, g.relatio
 FROM idem.guard_columns g
 JOIN pg_constraint c ON c.conrelid = g.bearer AND c.contype = 'c' AND NOT c.convalidated
      AND c.conname = idem.made_name('idem', g.kind, g."column")
-WHERE g.is_kept
+WHERE g.is_kept AND g.declared
 UNION ALL
 -- what was let pass
 SELECT 'warning', format('%s guard %I on %s', kind, name, coalesce(relation::text, 'extension idem')),

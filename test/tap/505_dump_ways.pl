@@ -133,16 +133,17 @@ unlike(run_script('alone', 'payment.sql'), qr/(schema|function|type) "?idem/,
 is( $node->safe_psql('alone', 'SELECT relation, kind, intact FROM idem.guards ORDER BY 2'),
 	"payment|fixed|t\npayment|states|t",
 	'a parent without its children has its own guards and no limit');
-like(findings('alone'), qr/^states guard idem_states_status on public\.payment\|rows could not be looked at: state machine "pay" does not exist\|put right what it names/m,
-	'the doctor misses the machine');
 is(refusal('alone', q{UPDATE payment SET status = 'settled'}), '42704', 'without it no state changes');
 foreach my $kind ('states guard idem_states_status', 'fixed guard idem_fixed_amount')
 {
 	like(findings('alone'), qr/^$kind on public\.payment\|was not declared in this database: /m,
 		"the doctor says that nobody declared the $kind");
 }
-$node->safe_psql('alone', "$machine; SELECT idem.rearm('payment')");
-is(findings('alone'), '', 'the machine defined, the guards written down: quiet');
+$node->safe_psql('alone', q{SELECT idem.rearm('payment')});
+like(findings('alone'), qr/^states guard idem_states_status on public\.payment\|rows could not be looked at: state machine "pay" does not exist\|put right what it names/m,
+	'the guards written down: the doctor misses the machine');
+$node->safe_psql('alone', $machine);
+is(findings('alone'), '', 'the machine defined: quiet');
 is(refusal('alone', q{UPDATE payment SET status = 'created'}), '23I01', 'states are judged');
 is(refusal('alone', q{UPDATE payment SET amount = 150}), '23I07', 'amounts are fixed');
 $node->safe_psql('alone', q{
@@ -152,6 +153,7 @@ like(findings('alone'), qr/^fixed guard idem_fixed_amount .* the table bears no 
 
 # a child that comes to a parent of which nobody counted
 run_script('alone', 'refund.sql');
+$node->safe_psql('alone', q{SELECT idem.rearm('refund')});
 like(findings('alone'), qr/^limit guard "IDEM_limit_payment_id" on public\.refund\|the parent bears no trigger of this limit\|take the guard off/m,
 	'a child alone: the doctor misses the other side of its limit');
 isnt(refusal('alone', 'INSERT INTO refund VALUES (2, 1, 1)'), 'passes', 'and nothing is taken meanwhile');
@@ -188,8 +190,9 @@ dump_to('data.custom', '-Fc', '--data-only');
 dump_to('data_untriggered.sql', '--data-only', '--disable-triggers');
 new_database('later');
 $node->command_ok([ 'pg_restore', '-e', '-d', 'later', "$place/definitions.custom" ], 'definitions restored');
-like(findings('later'), qr/state machine "pay" does not exist/, 'definitions alone: the doctor misses the machine');
-like(findings('later'), qr/was not declared in this database/, 'and the declarations');
+like(findings('later'), qr/was not declared in this database/, 'definitions alone: the doctor misses the declarations');
+$node->safe_psql('later', 'SELECT idem.rearm()');
+like(findings('later'), qr/state machine "pay" does not exist/, 'and, once they are written down, the machine');
 $node->command_fails_like([ 'pg_restore', '-e', '-d', 'later', "$place/data.custom" ],
 	qr/column "refunded" of table "payment" is kept by a limit and cannot be written/,
 	'data alone: each row is judged as a new one');

@@ -31,15 +31,21 @@ my @findings = (
 	[ 'doctor/doctor.sql', 'function was replaced', 'doctor' ],
 	[ 'doctor/doctor.sql', 'is unlogged: a crash empties it', 'doctor_findings', 'journal_1 is unlogged: a crash empties it' ],
 	[ 'doctor/doctor.sql', 'can be truncated', 'doctor' ],
-	[ 'doctor/doctor.sql', 'trigger on %s %s', 'doctor_findings', 'trigger on doctor_findings.once has an argument "columns" that is not a list' ],
+	[ 'doctor/doctor.sql', 'trigger on %s %s', 'doctor_findings', 'trigger on once has an argument "columns" that is not a list' ],
 	[ 'doctor/doctor.sql', 'bears no trigger of this ', 'doctor_rows', 'bears no trigger of this limit' ],
 	[ 'doctor/doctor.sql', 'has no CHECK', 'doctor_rows' ],
 	[ 'doctor/doctor.sql', 'column %I of %s is gone', 'doctor_findings', 'column paid_at of doctor_findings.payment is gone' ],
 	[ 'doctor/doctor.sql', 'can take statements away from the trigger', 'doctor_findings' ],
 	[ 'doctor/doctor.sql', 'trigger does not fire always on', 'doctor_findings', 'trigger does not fire always on idem.machine' ],
+	[ 'doctor/doctor_verdict.sql', 'has more problems', 'doctor_security' ],
 	# declarations
 	[ 'doctor/doctor_verdict.sql', 'but the table bears no such trigger', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'is not on this table: ', 'doctor_swap' ],
+	[ 'doctor/doctor.sql', 'which had it, was renamed to', 'doctor_swap' ],
+	[ 'doctor/doctor.sql', 'the table was dropped', 'doctor_swap' ],
+	[ 'doctor/doctor.sql', 'the parent table was dropped', 'doctor_swap' ],
 	[ 'doctor/doctor_verdict.sql', 'was not declared in this database', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'owns tables with more guards that were not declared in this database', 'doctor_security' ],
 	[ 'doctor/doctor_verdict.sql', 'allowed by idem.allow_unguarded', 'doctor_ddl' ],
 	[ 'doctor/doctor_verdict.sql', 'is not validated: it was not tried on the rows', 'limit_facts' ],
 	[ 'doctor/doctor.sql', 'it is judged as if the statement had written it', 'doctor_findings' ],
@@ -125,7 +131,7 @@ foreach my $source ('doctor/doctor.sql', 'doctor/doctor_verdict.sql')
 
 		next unless $literal =~ /\w \w|% \w/;
 		# remedies begin with what to do
-		next if $literal =~ /^(ALTER|CREATE|DROP|SELECT|COMMIT|look|take|declare|set) / || $other{$literal};
+		next if $literal =~ /^(ALTER|CREATE|DROP|SELECT|COMMIT|look|take|declare|put|set) / || $other{$literal};
 		ok((grep { index($literal, $_) >= 0 } @pieces) > 0, "$source: in the list: $literal");
 	}
 }
