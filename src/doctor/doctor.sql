@@ -60,7 +60,8 @@ COMMENT ON COLUMN idem.guards_logged.at IS 'when, by the clock of the database';
 -- identity.  Of a temporary table no guard is made: nobody else could mend it.
 CREATE VIEW idem.guard_parts AS
 SELECT p.relation, p.kind, p.name, p.settings, p.part, p.bearer, p.trigger,
-       p.function, p.arguments, p.problem, l.relation IS NOT NULL AS declared
+       p.function, p.arguments, p.problem,
+       (p.relation, p.kind, p.name::text) IN (SELECT l.relation, l.kind, l.name FROM idem.guards_logged l) AS declared
 FROM (SELECT relation, kind, name, settings, part, relation AS bearer,
              name AS trigger, function, settings AS arguments, problem
       FROM idem.guard_triggers
@@ -72,8 +73,7 @@ FROM (SELECT relation, kind, name, settings, part, relation AS bearer,
       JOIN idem.guard_triggers t ON t.other = g.relation AND t.kind = g.kind AND t.identity = g.identity
       WHERE g.part = 'row' AND NOT g.is_clone
             AND t.part = 'total' AND NOT t.is_clone) p
-JOIN pg_catalog.pg_class c ON c.oid = p.relation AND c.relpersistence <> 't'
-LEFT JOIN idem.guards_logged l ON l.relation = p.relation AND l.kind = p.kind AND l.name = p.name;
+JOIN pg_catalog.pg_class c ON c.oid = p.relation AND c.relpersistence <> 't';
 COMMENT ON VIEW idem.guard_parts IS 'the triggers each guard is made of, but for those that refuse TRUNCATE';
 COMMENT ON COLUMN idem.guard_parts.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guard_parts.kind IS 'states, limit, fixed or kept';
@@ -118,8 +118,9 @@ COMMENT ON COLUMN idem.guard_tables.member IS 'the bearer itself, or a partition
 -- By these columns DDL is refused.  Whoever may create a trigger writes its
 -- arguments: those that are no settings of a guard name nothing.
 CREATE VIEW idem.guard_columns AS
+WITH parts AS MATERIALIZED (SELECT * FROM idem.guard_parts)
 SELECT g.relation, g.kind, g.name, g.part, g.bearer, g.trigger, c.setting, c."column", c.is_kept, g.declared
-FROM idem.guard_parts g,
+FROM parts g,
      LATERAL idem.setting_columns(g.function, g.arguments) c
 WHERE g.problem IS NULL;
 COMMENT ON VIEW idem.guard_columns IS 'the columns each guard names';
@@ -142,6 +143,7 @@ COMMENT ON COLUMN idem.guard_columns.declared IS 'whether a declaration, or idem
 -- partitions would take seconds.
 CREATE VIEW idem.guard_problems AS
 WITH parts AS MATERIALIZED (SELECT * FROM idem.guard_parts),
+columns AS MATERIALIZED (SELECT * FROM idem.guard_columns),
 tables AS MATERIALIZED (SELECT * FROM idem.guard_tables)
 -- the deciding trigger on each table
 SELECT m.relation, m.kind, m.name, p.problem, p.remedy, m.member, m.declared
@@ -233,7 +235,7 @@ SELECT g.relation, g.kind, g.name,
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                          g.relation, g.kind, g.name),
        g.bearer, g.declared
-FROM idem.guard_columns g,
+FROM columns g,
      LATERAL (SELECT idem.made_name('idem', g.kind, g."column")) n (name)
 WHERE g.is_kept
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c
@@ -245,7 +247,7 @@ SELECT g.relation, g.kind, g.name,
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                          g.relation, g.kind, g.name),
        g.bearer, g.declared
-FROM idem.guard_columns g
+FROM columns g
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
                   WHERE a.attrelid = g.bearer AND a.attname = g."column"::name AND NOT a.attisdropped)
 UNION ALL
