@@ -440,6 +440,6 @@ CREATE FUNCTION idem.check_rows()
     AS 'MODULE_PATHNAME', 'idem_check_rows'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.check_rows() IS
-    'rows that do not follow their rule, as findings of idem.doctor(): running totals that differ from the sums of their children, rows in undeclared states. Reads every such table as its owner, under one snapshot; locks ACCESS SHARE';
+    'rows that do not follow their rule, as findings of idem.doctor(): running totals that differ from the sums of their children, rows in undeclared states; as a warning, parents in excess. Reads the tables of each guard that was declared, as their owner, under a snapshot that is newer than its locks, at each isolation level; locks ACCESS SHARE, and waits five seconds for one: then that is a finding, and the others are not waited for';
 REVOKE ALL ON FUNCTION idem.check_rows() FROM PUBLIC;
 
