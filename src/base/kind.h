@@ -49,7 +49,6 @@ typedef struct IdemGuardKind
 {
 	const char *kind;			/* states, limit, fixed, kept */
 	const char *function;		/* its name in schema idem */
-	const char *prefix;			/* that the names of its triggers begin with */
 	bool		decides;		/* false: the counterpart on another table,
 								 * bound to the guarded one (tgconstrrelid) */
 	bool		needs_key;		/* the table must keep a primary key */

@@ -207,7 +207,7 @@ SELECT m.relation, m.kind, m.name,
        CASE WHEN t.name IS NOT NULL
             THEN pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', m.member, t.name)
             ELSE pg_catalog.format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate(%L, %L); ALTER TABLE %2$s ENABLE ALWAYS TRIGGER %1$I',
-                                   idem.made_name(m.name, 'truncate'), m.member, 'idem=1', 'guard=' || m.name)
+                                   f.name, m.member, 'idem=1', 'guard=' || m.name)
        END,
        m.member, m.declared
 FROM tables m
@@ -215,6 +215,14 @@ JOIN pg_catalog.pg_class c ON c.oid = m.member AND c.relkind <> 'f'
      AND (c.relispartition OR m.member = m.relation)
 LEFT JOIN idem.guard_triggers t ON t.relation = m.member AND t.part = 'truncate'
      AND idem.setting(t.settings, 'guard') = m.name
+-- a name that no other trigger has, as a declaration chooses it
+LEFT JOIN LATERAL (SELECT n.name
+                   FROM pg_catalog.generate_series(1, 100) i,
+                        LATERAL (SELECT CASE i WHEN 1 THEN idem.made_name(m.name, 'truncate')
+                                        ELSE idem.made_name(m.name, 'truncate', i::text) END) n (name)
+                   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger o
+                                     WHERE o.tgrelid = m.member AND o.tgname = n.name::name)
+                   ORDER BY i LIMIT 1) f ON t.name IS NULL
 WHERE m.keeps_rows AND (t.mode = 'A' AND t.as_declared AND t.is_ours AND t.problem IS NULL) IS NOT TRUE
 UNION ALL
 -- what a limit needs on the parent: its counterpart ...
