@@ -28,6 +28,8 @@ typedef enum IdemSettingForm
 #define IDEM_SETTING_NOT_NULL	0x04	/* which must stay NOT NULL */
 #define IDEM_SETTING_KEPT		0x08	/* which idem writes, under a CHECK */
 #define IDEM_SETTING_IDENTITY	0x10	/* tells guards of a kind apart */
+#define IDEM_SETTING_FOUND		0x20	/* found at the declaration, not asked
+										 * for by it */
 
 /* A setting that a trigger function knows. */
 typedef struct IdemSetting

@@ -122,6 +122,8 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 							"false") != 0;
 	actor = idem_trigger_setting(trigger, "actor");
 	guard->actor = actor != NULL ? pstrdup(actor) : NULL;
+	guard->saved = idem_saved_columns(rel, guard->column,
+									  idem_trigger_setting_list(trigger, "saved"));
 	guard->repeat = repeat_policy(idem_trigger_setting(trigger, "repeat"));
 	guard->delete = delete_policy(idem_trigger_setting(trigger, "delete"));
 	type = getBaseType(TupleDescAttr(RelationGetDescr(rel), guard->column - 1)->atttypid);
@@ -480,31 +482,12 @@ is_named(const IdemGuardCall *call, int attnum)
 						 call->trigdata->tg_updatedcols);
 }
 
-/*
- * Does the statement name every column that can be named, the primary key
- * aside?  So an object mapper saves a row.  On a table where the state has at
- * most one column beside it such a statement says nothing about its writer.
- */
+/* Does the statement save the whole row (machine_save.c)? */
 static bool
-names_whole_row(const IdemGuardCall *call, const IdemStatesGuard *guard)
+saves_row(const IdemGuardCall *call, const IdemStatesGuard *guard)
 {
-	TupleDesc	desc = RelationGetDescr(call->rel);
-	int			others = 0;
-	int			i;
-
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (att->attisdropped || att->attgenerated != '\0' ||
-			att->attnum == guard->column ||
-			bms_is_member(att->attnum, guard->key))
-			continue;
-		if (!is_named(call, att->attnum))
-			return false;
-		others++;
-	}
-	return others >= 2;
+	return guard->saved != NULL &&
+		bms_is_subset(guard->saved, call->trigdata->tg_updatedcols);
 }
 
 /* The column was left as it is: a repeat if the statement meant to write it. */
@@ -514,7 +497,7 @@ judge_unchanged(const IdemGuardCall *call, const IdemStatesGuard *guard)
 	if (call->moved || !is_named(call, guard->column) ||
 		guard->repeat == IDEM_REPEAT_IGNORE || idem_in_apply_worker())
 		return;
-	if (guard->repeat == IDEM_REPEAT_REFUSE && names_whole_row(call, guard))
+	if (guard->repeat == IDEM_REPEAT_REFUSE && saves_row(call, guard))
 		return;
 	refuse_repeat(call, guard);
 }

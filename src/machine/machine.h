@@ -61,7 +61,7 @@ typedef struct IdemKey
 typedef enum IdemRepeatPolicy
 {
 	IDEM_REPEAT_REFUSE,			/* naming the column and leaving it */
-	IDEM_REPEAT_STRICT,			/* also in a statement that names all */
+	IDEM_REPEAT_STRICT,			/* also in a statement that saves the row */
 	IDEM_REPEAT_IGNORE
 } IdemRepeatPolicy;
 
@@ -102,6 +102,8 @@ typedef struct IdemStatesGuard
 	IdemLastState last_before;
 	IdemLastState last_after;
 	Oid			root;			/* the partitioned table at the top */
+	Bitmapset  *saved;			/* what a save names, as tg_updatedcols; NULL:
+								 * nothing is a save */
 	IdemRepeatPolicy repeat;
 	IdemDeletePolicy delete;
 	bool		history;
@@ -184,6 +186,11 @@ extern IdemKey *idem_key_of(Relation rel, AttrNumber state);
 extern char *idem_key_text(const IdemKey *key, const Datum *values);
 extern char *idem_key_of_row(const IdemKey *key, TupleTableSlot *slot);
 extern Datum *idem_key_read(Relation rel, const IdemKey *key, char *text);
+
+/* machine_save.c */
+extern List *idem_saved_names(Relation rel, AttrNumber state);
+extern Bitmapset *idem_saved_columns(Relation rel, AttrNumber state,
+									 List *names);
 
 /* machine_log.c */
 extern void idem_log_transition(Oid relid, const char *column,

@@ -140,7 +140,7 @@ CREATE FUNCTION idem.guard_states(relation regclass, state_column name,
     AS 'MODULE_PATHNAME', 'idem_guard_states'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.guard_states(regclass, name, text, text, text, boolean, text) IS
-    'from now on the column changes only as the state machine says. repeat: refuse, strict or ignore an UPDATE that names the column and leaves it; delete: never, final or any. history: keep each transition; actor: setting of the application that says who acts. Needs ownership of table and machine (42501) and a primary key (42P17); raises 42710 if the column is guarded, 42704 without the machine, 23514 if rows stand in undeclared states. Locks the table against writers until commit';
+    'from now on the column changes only as the state machine says. repeat: what to do with an UPDATE that names the column and leaves it: refuse it unless it saves the row, which names every column there is at the declaration, at least two, the key, identity and generated columns and those that guards keep aside; strict: refuse it; ignore it; delete: never, final or any. history: keep each transition; actor: setting of the application that says who acts. Needs ownership of table and machine (42501) and a primary key (42P17); raises 42710 if the column is guarded, 42704 without the machine, 23514 if rows stand in undeclared states. Locks the table against writers until commit';
 
 -- ---------------------------------------------------------------------------
 -- machine: for consumers of messages

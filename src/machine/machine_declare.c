@@ -300,7 +300,7 @@ read_arguments(FunctionCallInfo fcinfo, StatesArguments *args)
 }
 
 static List *
-settings_list(const StatesArguments *args)
+settings_list(Relation rel, const StatesArguments *args)
 {
 	List	   *list = idem_settings_begin();
 
@@ -309,7 +309,10 @@ settings_list(const StatesArguments *args)
 	list = idem_settings_add(list, "repeat", args->repeat);
 	list = idem_settings_add(list, "delete", args->delete);
 	list = idem_settings_add(list, "history", args->history ? "true" : "false");
-	return idem_settings_add(list, "actor", args->actor);
+	list = idem_settings_add(list, "actor", args->actor);
+	return idem_settings_add_list(list, "saved",
+								  idem_saved_names(rel,
+												   idem_column_number(rel, args->column)));
 }
 
 /*
@@ -337,7 +340,7 @@ create_guard(Relation rel, const StatesArguments *args,
 			 const IdemMachine *machine)
 {
 	Oid			relid = RelationGetRelid(rel);
-	List	   *settings = settings_list(args);
+	List	   *settings = settings_list(rel, args);
 	char	   *trigger;
 	IdemIdentity saved;
 
