@@ -67,12 +67,43 @@ $node->poll_query_until('postgres', q{SELECT sync_state = 'sync' FROM pg_stat_re
 ask(q{
 	CREATE EXTENSION idem;
 	SELECT idem.create_scope('payout', 'outside', '{}', lease => '1 hour', quiet => '0');
-	SELECT idem.create_scope('debit', 'inside', '{}');
+	SELECT idem.create_scope('strict', 'outside', '{}', standbys => 1);
+	SELECT idem.create_scope('fast', 'inside', '{}', flush => false);
 	SELECT idem.reserve('payout', k) FROM unnest('{well,apply,timeout,cancelled,killed,dropped,off,stays}'::text[]) k});
 
 # All is well.
 is(answered('', q{CALL idem.dispatch('payout', 'well', 1)}), 'granted|t', 'the standby has it: granted');
 is(answered(q{SET synchronous_commit = remote_apply}, q{CALL idem.dispatch('payout', 'apply', 1)}), 'granted|t', 'or has applied it');
+
+# What another session committed without waiting is told when the standby has it.
+ask(q{SET synchronous_commit = local; SELECT idem.claim('fast', 'local')});
+is(ask(q{SELECT outcome, settled FROM idem.claim('fast', 'local')}), 'replayed|t', 'local: settled when the standby has it');
+ask(q{SET synchronous_commit = off; SELECT idem.claim('fast', 'off')});
+is(ask(q{SET synchronous_commit = remote_apply; SELECT outcome, settled FROM idem.claim('fast', 'off')}), 'replayed|t', 'off: and when it has applied it');
+my ($in, $out, $err) = ('', '', '');
+my $session = IPC::Run::start([ 'psql', '-X', '-qAt', '-d', $node->connstr('postgres') ],
+	'<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+sub in_session
+{
+	$in .= "$_[0];\n\\echo end\n";
+	$session->pump until $out =~ s/^(.*)\nend\n//;
+	return $1;
+}
+is(in_session(q{SELECT outcome, settled FROM idem.claim('fast', 'local')}), 'replayed|t', 'a session that stays');
+
+# So many standbys as the scope asks for.
+is(answered('', q{SELECT outcome, token FROM idem.reserve('strict', 'one')}), 'reserved|1', 'one is asked for: reserved');
+is(answered('', q{CALL idem.dispatch('strict', 'one', 1)}), 'granted|t', 'and dispatched');
+is(answered('', q{SELECT outcome, token FROM idem.reserve('strict', 'two')}), 'reserved|1', 'another one');
+require_standbys('');
+is(answered('', q{SELECT idem.reserve('strict', 'three')}), '55000', 'the name is dropped: nothing is reserved');
+is(answered('', q{CALL idem.dispatch('strict', 'two', 1)}), '55000', 'nor sent');
+is(ask(q{SELECT outcome, settled FROM idem.complete('strict', 'one', 1, 'succeeded', '1')}), 'succeeded|f', 'a result is kept, and not settled');
+is(ask(q{SELECT outcome, settled FROM idem.reserve('strict', 'one')}), 'in_progress|f', 'nor by a repeat');
+require_standbys('*');
+$node->poll_query_until('postgres', q{SELECT sync_state = 'sync' FROM pg_stat_replication}) or die 'no standby';
+is(ask(q{SELECT outcome, settled FROM idem.reserve('strict', 'one')}), 'replayed|t', 'until it is required again, and has it');
+is(answered('', q{CALL idem.dispatch('strict', 'two', 1)}), 'granted|t', 'and sent');
 
 # The wait is given up.
 $standby->stop('immediate');
@@ -87,6 +118,13 @@ is(answered(q{SET synchronous_commit = off; SET statement_timeout = '300ms'}, q{
 is(answered('', q{CALL idem.dispatch('payout', 'dropped', 1)}, sub { require_standbys('') }),
 	'40003', 'the standby was dropped in the wait: not confirmed');
 require_standbys('*');
+
+# Of what a session knows that the standby has it, it goes on to say so.
+is(in_session(q{SELECT outcome, settled FROM idem.claim('fast', 'local')}), 'replayed|t', 'what was confirmed stays confirmed');
+ask(q{SET synchronous_commit = local; SELECT idem.claim('fast', 'later')});
+is(in_session(q{SELECT outcome, settled FROM idem.claim('fast', 'later')}), 'in_progress|f', 'what is not is not said');
+$in .= "\\q\n";
+$session->finish;
 
 # Nobody is given leave later, and everybody may see where the key is.
 my $soon = q{SET statement_timeout = '200ms'};
