@@ -198,7 +198,7 @@ claim_many_keys()
 	claim_memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo 2>/dev/null)
 	bench_restart "full_page_writes = off" "shared_buffers = $((${claim_memory:-4194304} / 4096))MB"
 	bench_ask "TRUNCATE idem.anchor, bench.hand" >/dev/null
-	bench_ask "SELECT idem.create_scope('bench many', effect => 'inside', fields => '{}')" >/dev/null
+	bench_ask "SELECT idem.create_scope('bench many', effect => 'inside', fields => '{}', flush => false)" >/dev/null
 	claim_fill 0 100
 	claim_costs 100000 >"$tmp/tmp/claim_small"
 	claim_fill 100 $((claim_keys / 1000))

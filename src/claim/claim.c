@@ -125,7 +125,8 @@ idem_claim_values(const IdemKey *key, IdemAnswer *answer,
 	set_string(values, nulls, RESULT_OUTCOME, answer->outcome);
 	set_value(values, nulls, RESULT_GRANTED, BoolGetDatum(answer->granted), true);
 	set_value(values, nulls, RESULT_SETTLED, BoolGetDatum(answer->settled), true);
-	set_value(values, nulls, RESULT_REENTRANT, BoolGetDatum(answer->reentrant), true);
+	set_value(values, nulls, RESULT_REENTRANT, BoolGetDatum(answer->reentrant),
+			  !answer->never_reentrant);
 	set_pointer(values, nulls, RESULT_KEY, key->text);
 	set_string(values, nulls, RESULT_STATE, answer->state);
 	set_value(values, nulls, RESULT_RESPONSE, answer->response,
@@ -354,8 +355,7 @@ answer_held(const IdemKey *key, const IdemFound *found, Jsonb *request,
 	/* fenced before it was ever claimed: there is no first request */
 	if (DatumGetChar(found->values[Anum_anchor_state - 1]) == IDEM_STATE_FENCED)
 		return;
-	answer->mismatch = idem_fingerprint_diff(key->scope, first,
-											 idem_fingerprint(key->scope, request, first));
+	answer->mismatch = idem_request_diff(key->scope, request, first);
 	if (answer->mismatch == NULL)
 		return;
 	answer->outcome = "mismatch";
@@ -417,6 +417,7 @@ idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 	IdemFound	found;
 
 	memset(answer, 0, sizeof(*answer));
+	answer->never_reentrant = true;
 	switch (take_key(anchor, key, request, &answer->first_seen, &found))
 	{
 		case TAKEN:

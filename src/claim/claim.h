@@ -146,8 +146,10 @@ typedef struct IdemProbe
 typedef struct IdemAnchor
 {
 	Relation	table;
+	LOCKMODE	lockmode;		/* of the table and what belongs to it */
 	Relation	arbiter;		/* the valid unique index */
-	List	   *indexes;		/* ours, copies being built included */
+	List	   *indexes;		/* ours, copies being built included, from the
+								 * first row written on */
 	List	   *others;			/* those that somebody else made */
 	int			natts;			/* how many columns are ours: the first ones */
 	IdemProbe	probe;			/* what one probe leaves for the next */
@@ -180,6 +182,7 @@ typedef struct IdemAnswer
 	bool		granted;
 	bool		settled;
 	bool		reentrant;
+	bool		never_reentrant;	/* the column is NULL: of a claim */
 	const char *state;
 	int64		token;			/* 0: none */
 	int32		attempt;		/* 0: none */
@@ -315,8 +318,8 @@ extern bool idem_key_expired(const IdemKey *key);
 extern int	idem_member_cmp(const void *a, const void *b);
 extern bytea *idem_fingerprint(const IdemScope *scope, Jsonb *request,
 							   bytea *first);
-extern ArrayType *idem_fingerprint_diff(const IdemScope *scope, bytea *first,
-										bytea *repeat);
+extern ArrayType *idem_request_diff(const IdemScope *scope, Jsonb *request,
+									bytea *first);
 
 /* claim_duration.c */
 extern int64 idem_duration(const char *argument, const Interval *interval,

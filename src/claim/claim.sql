@@ -102,7 +102,7 @@ COMMENT ON TYPE idem.claim_result IS
 COMMENT ON COLUMN idem.claim_result.outcome IS 'granted, replayed, in_progress, mismatch, duplicate, expired or fenced; of complete: succeeded';
 COMMENT ON COLUMN idem.claim_result.granted IS 'true: do the effect now, once; else do not do it';
 COMMENT ON COLUMN idem.claim_result.settled IS 'true: the key is done for good, the message may be acknowledged';
-COMMENT ON COLUMN idem.claim_result.reentrant IS 'true: this very call was made before, and is answered again';
+COMMENT ON COLUMN idem.claim_result.reentrant IS 'of complete: true if the same response was given before; NULL of a claim, which is never answered as the same call';
 COMMENT ON COLUMN idem.claim_result.key IS 'the key';
 COMMENT ON COLUMN idem.claim_result.state IS 'claimed: its transaction has not committed; succeeded or adopted: done for good; fenced: never';
 COMMENT ON COLUMN idem.claim_result.response IS 'the first response, verbatim; NULL if none was given';
@@ -141,7 +141,7 @@ COMMENT ON TYPE idem.send_result IS
 COMMENT ON COLUMN idem.send_result.outcome IS 'granted, reserved, replayed, in_progress, unknown, mismatch, duplicate, expired, fenced, late or reverse_needed; and what a call made of the key: succeeded, failed, released, dispatched, or unseen';
 COMMENT ON COLUMN idem.send_result.granted IS 'as in idem.claim_result';
 COMMENT ON COLUMN idem.send_result.settled IS 'as in idem.claim_result';
-COMMENT ON COLUMN idem.send_result.reentrant IS 'as in idem.claim_result';
+COMMENT ON COLUMN idem.send_result.reentrant IS 'true: this very call was made before, and is answered again';
 COMMENT ON COLUMN idem.send_result.key IS 'as in idem.claim_result';
 COMMENT ON COLUMN idem.send_result.state IS 'reserved, dispatched, unknown, released, succeeded, failed, adopted or fenced; of effects inside as in idem.claim_result';
 COMMENT ON COLUMN idem.send_result.response IS 'the provider''s answer that settled it, verbatim; NULL if none was given';

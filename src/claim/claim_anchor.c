@@ -42,6 +42,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -115,51 +116,135 @@ check_triggers(Relation table)
 	}
 }
 
-/* Put an index where it belongs. */
-static void
-sort_index(IdemAnchor *anchor, Relation index)
+/*
+ * What a session knows of a table of keys: that claims can be kept in it, and
+ * the valid unique index that decides.  Forgotten when the table changes.
+ */
+typedef struct Judged
 {
-	if (anchor->natts == Natts_reservation && is_due_index(index))
-		anchor->indexes = lappend(anchor->indexes, index);
-	else if (is_digest_index(index))
+	Oid			relid;			/* InvalidOid: nothing is known */
+	Oid			arbiter;
+} Judged;
+
+static Judged judged[2];		/* idem.anchor, idem.reservation */
+static uint64 news = 0;			/* counts what was told of tables */
+
+static void
+forget_judged(Datum arg, Oid relid)
+{
+	int			i;
+
+	news++;
+	for (i = 0; i < (int) lengthof(judged); i++)
 	{
-		anchor->indexes = lappend(anchor->indexes, index);
-		if (index->rd_index->indisvalid && anchor->arbiter == NULL)
-			anchor->arbiter = index;
+		if (!OidIsValid(relid) || relid == judged[i].relid ||
+			relid == judged[i].arbiter)
+			judged[i].relid = InvalidOid;
 	}
-	else if (index->rd_index->indisunique || index->rd_index->indisexclusion)
-		refuse_table(anchor->table, "another unique index");
-	else
-		anchor->others = lappend(anchor->others, index);
+}
+
+/* An index that is not ours: 55000 if it could refuse a row. */
+static void
+check_other_index(Relation table, Relation index)
+{
+	if (index->rd_index->indisunique || index->rd_index->indisexclusion)
+		refuse_table(table, "another unique index");
+}
+
+/* Is an index ours, or its copy during REINDEX? */
+static bool
+is_ours(const IdemAnchor *anchor, Relation index)
+{
+	return is_digest_index(index) ||
+		(anchor->natts == Natts_reservation && is_due_index(index));
 }
 
 /*
- * Open table and indexes, to write or only to read; 55000 if they are not so
- * that claims can be kept in them.
+ * Look whether claims can be kept in a table that is open: 55000 if not.  What
+ * is found is remembered, unless something was told of tables meanwhile.
+ */
+static void
+judge_table(IdemAnchor *anchor, Judged *known)
+{
+	static bool registered = false;
+	uint64		before = news;
+	List	   *oids;
+	ListCell   *lc;
+
+	if (!registered)
+		CacheRegisterRelcacheCallback(forget_judged, (Datum) 0);
+	registered = true;
+	check_columns(anchor->table, anchor->natts);
+	if (anchor->table->trigdesc != NULL)
+		check_triggers(anchor->table);
+	known->arbiter = InvalidOid;
+	oids = RelationGetIndexList(anchor->table);
+	foreach(lc, oids)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		if (!is_ours(anchor, index))
+			check_other_index(anchor->table, index);
+		else if (index->rd_index->indisvalid && is_digest_index(index))
+			known->arbiter = RelationGetRelid(index);
+		index_close(index, AccessShareLock);
+	}
+	list_free(oids);
+	if (!OidIsValid(known->arbiter))
+		refuse_table(anchor->table, "no valid unique index");
+	known->relid = news != before ? InvalidOid :
+		RelationGetRelid(anchor->table);
+}
+
+/*
+ * Open a table and its arbiter, to write or only to read; 55000 if they are
+ * not so that claims can be kept in them.
  */
 static void
 open_table(IdemAnchor *anchor, Oid relid, int natts, LOCKMODE lockmode)
 {
-	List	   *oids;
-	ListCell   *lc;
+	Judged	   *known = &judged[natts == Natts_reservation];
 
 	anchor->table = table_open(relid, lockmode);
-	anchor->arbiter = NULL;
+	anchor->lockmode = lockmode;
 	anchor->indexes = NIL;
 	anchor->others = NIL;
 	anchor->natts = natts;
 	anchor->probe.context = CurrentMemoryContext;
 	anchor->probe.scan = NULL;
-	check_columns(anchor->table, natts);
-	if (anchor->table->trigdesc != NULL)
-		check_triggers(anchor->table);
+	if (known->relid != relid)
+		judge_table(anchor, known);
+	anchor->arbiter = index_open(known->arbiter, lockmode);
+}
 
+/*
+ * Open all indexes, unless they are: a call that finds its key needs only the
+ * arbiter.
+ */
+static void
+open_indexes(IdemAnchor *anchor)
+{
+	MemoryContext old;
+	List	   *oids;
+	ListCell   *lc;
+
+	if (anchor->indexes != NIL)
+		return;
+	old = MemoryContextSwitchTo(anchor->probe.context);
 	oids = RelationGetIndexList(anchor->table);
 	foreach(lc, oids)
-		sort_index(anchor, index_open(lfirst_oid(lc), lockmode));
+	{
+		Oid			relid = lfirst_oid(lc);
+		Relation	index = relid == RelationGetRelid(anchor->arbiter) ?
+			anchor->arbiter : index_open(relid, anchor->lockmode);
+
+		if (is_ours(anchor, index))
+			anchor->indexes = lappend(anchor->indexes, index);
+		else
+			anchor->others = lappend(anchor->others, index);
+	}
 	list_free(oids);
-	if (anchor->arbiter == NULL)
-		refuse_table(anchor->table, "no valid unique index");
+	MemoryContextSwitchTo(old);
 }
 
 /* The table of claims whose effect is inside. */
@@ -189,9 +274,13 @@ idem_anchor_close(IdemAnchor *anchor)
 		ExecDropSingleTupleTableSlot(probe->slot);
 	}
 	foreach(lc, anchor->indexes)
-		index_close((Relation) lfirst(lc), NoLock);
+	{
+		if (lfirst(lc) != anchor->arbiter)
+			index_close((Relation) lfirst(lc), NoLock);
+	}
 	foreach(lc, anchor->others)
 		index_close((Relation) lfirst(lc), NoLock);
+	index_close(anchor->arbiter, NoLock);
 	list_free(anchor->indexes);
 	list_free(anchor->others);
 	table_close(anchor->table, NoLock);
@@ -202,11 +291,9 @@ void
 idem_anchor_unlock(IdemAnchor *anchor, LOCKMODE lockmode)
 {
 	Oid			relid = RelationGetRelid(anchor->table);
-	ListCell   *lc;
 
-	Assert(anchor->probe.scan == NULL);
-	foreach(lc, anchor->indexes)
-		UnlockRelationOid(RelationGetRelid((Relation) lfirst(lc)), lockmode);
+	Assert(anchor->probe.scan == NULL && anchor->indexes == NIL);
+	UnlockRelationOid(RelationGetRelid(anchor->arbiter), lockmode);
 	idem_anchor_close(anchor);
 	UnlockRelationOid(relid, lockmode);
 }
@@ -568,6 +655,7 @@ insert_index_entries(IdemAnchor *anchor, TupleTableSlot *slot,
 	bool		unique = true;
 	ListCell   *lc;
 
+	open_indexes(anchor);
 	foreach(lc, anchor->indexes)
 	{
 		Relation	index = lfirst(lc);
@@ -600,6 +688,7 @@ insert_other_entries(IdemAnchor *anchor, TupleTableSlot *slot,
 	EState	   *estate;
 	ListCell   *lc;
 
+	open_indexes(anchor);
 	if (anchor->others == NIL)
 		return;
 	estate = CreateExecutorState();
@@ -641,6 +730,7 @@ idem_anchor_insert_row(IdemAnchor *anchor, const IdemKey *key,
 	uint32		token;
 	bool		unique;
 
+	open_indexes(anchor);
 	ExecStoreHeapTuple(form_row(anchor, NULL, values, nulls), slot, true);
 	token = SpeculativeInsertionLockAcquire(xid);
 	table_tuple_insert_speculative(anchor->table, slot,

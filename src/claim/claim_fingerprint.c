@@ -369,8 +369,8 @@ idem_fingerprint(const IdemScope *scope, Jsonb *request, bytea *first)
  * where fields are declared, they were declared otherwise at another time,
  * and only what was and is declared has to agree.
  */
-ArrayType *
-idem_fingerprint_diff(const IdemScope *scope, bytea *first, bytea *repeat)
+static ArrayType *
+fingerprint_diff(const IdemScope *scope, bytea *first, bytea *repeat)
 {
 	const uint8 *a = (uint8 *) VARDATA_ANY(first);
 	const uint8 *b = (uint8 *) VARDATA_ANY(repeat);
@@ -405,4 +405,18 @@ idem_fingerprint_diff(const IdemScope *scope, bytea *first, bytea *repeat)
 	if (n == 0)
 		return NULL;
 	return construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/*
+ * The members in which a request differs from the first one, of which the
+ * fingerprint is given; NULL: none.  Errors are those of idem_fingerprint.
+ */
+ArrayType *
+idem_request_diff(const IdemScope *scope, Jsonb *request, bytea *first)
+{
+	/* then there is no member that both could have */
+	if (needs_nothing(scope, first))
+		return NULL;
+	return fingerprint_diff(scope, first,
+							idem_fingerprint(scope, request, first));
 }

@@ -258,7 +258,7 @@ COMMENT ON TYPE idem.due_result IS
 COMMENT ON COLUMN idem.due_result.outcome IS 'in_progress, unknown, released, replayed or fenced';
 COMMENT ON COLUMN idem.due_result.granted IS 'false: to look is not to send';
 COMMENT ON COLUMN idem.due_result.settled IS 'as in idem.send_result';
-COMMENT ON COLUMN idem.due_result.reentrant IS 'as in idem.send_result';
+COMMENT ON COLUMN idem.due_result.reentrant IS 'false';
 COMMENT ON COLUMN idem.due_result.key IS 'the key';
 COMMENT ON COLUMN idem.due_result.state IS 'as in idem.send_result';
 COMMENT ON COLUMN idem.due_result.response IS 'as in idem.send_result';

@@ -176,8 +176,7 @@ mismatch(const IdemScope *scope, const IdemReservation *row, Jsonb *request)
 	/* fenced before it was ever seen: there is no first request */
 	if (row->attempt == 0)
 		return NULL;
-	return idem_fingerprint_diff(scope, first,
-								 idem_fingerprint(scope, request, first));
+	return idem_request_diff(scope, request, first);
 }
 
 /*

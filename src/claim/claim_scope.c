@@ -73,6 +73,7 @@ static Oid	send_result_type = InvalidOid;
 static HTAB *scopes = NULL;
 static MemoryContext scopes_context = NULL;
 static bool scopes_valid = false;
+static const IdemScope *latest = NULL;	/* the one asked for last */
 
 static void
 scope_invalidate(Datum arg, Oid relid)
@@ -154,6 +155,7 @@ reset_scopes(void)
 		MemoryContextSetParent(scopes_context, TopTransactionContext);
 	scopes_context = NULL;
 	scopes = NULL;
+	latest = NULL;
 	scopes_context = AllocSetContextCreate(CacheMemoryContext, "idem scopes",
 										   ALLOCSET_SMALL_SIZES);
 	ctl.keysize = NAMEDATALEN;
@@ -393,6 +395,9 @@ idem_scope_get(text *name)
 	find_relations();
 	if (!scopes_valid)
 		reset_scopes();
+	if (latest != NULL && strncmp(latest->name, VARDATA_ANY(name), len) == 0 &&
+		latest->name[len] == '\0')
+		return latest;
 	if (len <= IDEM_SCOPE_NAME_BYTES_MAX)
 	{
 		memcpy(buf, VARDATA_ANY(name), len);
@@ -403,6 +408,7 @@ idem_scope_get(text *name)
 	}
 	if (scope == NULL)
 		refuse_unknown(VARDATA_ANY(name), len);
+	latest = scope;
 	return scope;
 }
 
