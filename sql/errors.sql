@@ -73,7 +73,7 @@ FROM (VALUES
     (17, 'unknown machine', $$SELECT idem.guard_states('errors.refund', 'currency', 'no such')$$),
     (18, 'guard that is there', $$SELECT idem.guard_states('errors.payment', 'status', 'errors')$$),
     (19, 'bad definition', $$SELECT idem.define_machine('errors2', 'stateDiagram-v2')$$),
-    (20, 'malformed amount', $$SELECT '1e3'::money_micro$$),
+    (20, 'malformed amount', $$SELECT '12,50'::money_micro$$),
     (21, 'amount out of range', $$SELECT '2305843009213.693951'::money_micro + '0.000001'::money_micro$$),
     (22, 'division by zero', $$SELECT '1'::money_micro / 0::bigint$$),
     (23, 'unknown currency', $$SELECT idem.from_minor(1, 'cny')$$),

@@ -22,7 +22,7 @@ EXCEPTION WHEN numeric_value_out_of_range OR invalid_text_representation THEN
     GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, code = RETURNED_SQLSTATE;
 END $$;
 SELECT v.value, v.type, said.*
-  FROM (VALUES ('12.30', 'money_micro'), ('12.3x', 'money_micro'), ('', 'money_micro'), ('0.0000001', 'money_micro'),
+  FROM (VALUES ('12.30', 'money_micro'), ('12.3x', 'money_micro'), ('', 'money_micro'), ('0.0000001', 'money_micro'), ('1.23e1', 'money_micro'), ('1e', 'money_micro'), ('1e-7', 'money_micro'), ('1e13', 'money_micro'), ('1e-3', 'money_micro(2)'),
                ('2305843009213.693952', 'money_micro'), ('-99999999999999999999', 'money_micro'),
                ('12.30', 'money_micro(2)'), ('12.345', 'money_micro(2)'),
                ('{1.5,2.5}', 'money_micro[]'), ('{1.5,x}', 'money_micro[]'),
@@ -37,9 +37,9 @@ SET client_min_messages = warning;	-- the server counts the others
 DO $$
 BEGIN
     IF current_setting('server_version_num')::int >= 170000 THEN
-        EXECUTE 'COPY money_lines FROM PROGRAM ''printf "1\t12.30\n2\t12,30\n3\t99999999999999\n4\t0.005\n5\t-1\n"'' (ON_ERROR ignore)';
+        EXECUTE 'COPY money_lines FROM PROGRAM ''printf "1\t12.30\n2\t12,30\n3\t99999999999999\n4\t0.005\n5\t-1\n6\t1e1\n7\t1e-3\n8\t1e99\n"'' (ON_ERROR ignore)';
     ELSE
-        INSERT INTO money_lines VALUES (1, '12.30'), (5, '-1');
+        INSERT INTO money_lines VALUES (1, '12.30'), (5, '-1'), (6, '1e1');
     END IF;
 END $$;
 TABLE money_lines;

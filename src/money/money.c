@@ -3,17 +3,17 @@
  *		The type money_micro: input, output, arithmetic.
  *
  * Two rules decide everything here: nothing is rounded, and a unit is never
- * guessed.  What cannot be represented exactly is refused: text that is not
- * an amount or says more than six decimals with 22P02, every result outside
- * the range with 22003, division by zero with 22012.
+ * guessed.  What cannot be represented exactly is refused: text that is not a
+ * number with 22P02, a number or a result with more than six decimals or
+ * outside the range with 22003, division by zero with 22012.
  *
  * Comparison, hashing, sort support, sign, absolute value and remainder are
  * the server's own functions for bigint (see money.sql): an amount is one,
  * and within the range none of them can overflow.
  *
  * On the wire an amount is the 8 bytes of the count of millionths, network
- * order.  Text sent there by mistake has a first byte of 0x20 or more, which
- * is outside the range, and is refused.
+ * order.  Text sent there by mistake is refused: where it has 8 bytes, the
+ * first of them is 0x20 or more, and that is outside the range.
  */
 #include "postgres.h"
 
@@ -40,6 +40,13 @@ PG_FUNCTION_INFO_V1(idem_money_mul);
 PG_FUNCTION_INFO_V1(idem_money_mul_left);
 PG_FUNCTION_INFO_V1(idem_money_div);
 
+#define HINT_BINARY \
+	"The binary form is the number of millionths as an 8-byte integer in network byte order; text has to be sent in text format."
+
+/* So much of text that should not be there is shown. */
+#define REPORTED_MAX	64
+
+pg_noreturn static void report_binary(const char *bytes, int length);
 static bool fits_typmod(MoneyMicro amount, int32 typmod);
 static void check_typmod(MoneyMicro amount, int32 typmod);
 static MoneyMicro multiply(MoneyMicro amount, int64 factor);
@@ -115,7 +122,7 @@ idem_money_in(PG_FUNCTION_ARGS)
 							text)));
 		case IDEM_MONEY_TOO_FINE:
 			ereturn(fcinfo->context, (Datum) 0,
-					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("value \"%s\" for type money_micro has more than %d decimals",
 							text, IDEM_MONEY_DECIMALS),
 					 errhint("Round it by a rule of your choice first; money_micro never rounds.")));
@@ -145,15 +152,56 @@ idem_money_recv(PG_FUNCTION_ARGS)
 {
 	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
 	int32		typmod = PG_GETARG_INT32(2);
-	int64		amount = pq_getmsgint64(message);
+	const char *bytes = message->data + message->cursor;
+	int			length = message->len - message->cursor;
+	int64		amount;
 
-	if (!idem_money_in_range(amount))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("binary value is out of range for type money_micro"),
-				 errhint("The binary form is the number of millionths as an 8-byte integer in network byte order; text has to be sent in text format.")));
+	if (unlikely(length != sizeof(amount)))
+		report_binary(bytes, length);
+	amount = pq_getmsgint64(message);
+	if (unlikely(!idem_money_in_range(amount)))
+		report_binary(bytes, length);
 	check_typmod(amount, typmod);
 	PG_RETURN_MONEY_MICRO(amount);
+}
+
+/* Are these the bytes of text?  Of no amount that was sent as one are they. */
+static bool
+is_text(const char *bytes, int length)
+{
+	int			i;
+
+	for (i = 0; i < length; i++)
+	{
+		if (bytes[i] < ' ' || bytes[i] > '~')
+			return false;
+	}
+	return length > 0;
+}
+
+/*
+ * Reports bytes that are not the binary form of an amount: 22P03, or 22003
+ * where only the number is wrong.
+ */
+static void
+report_binary(const char *bytes, int length)
+{
+	if (is_text(bytes, length))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("text \"%s\" was sent as the binary form of type money_micro",
+						pnstrdup(bytes, Min(length, REPORTED_MAX))),
+				 errhint(HINT_BINARY)));
+	if (length != sizeof(int64))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("binary value of type money_micro has %d bytes, not %d",
+						length, (int) sizeof(int64)),
+				 errhint(HINT_BINARY)));
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("binary value is out of range for type money_micro"),
+			 errhint(HINT_BINARY)));
 }
 
 Datum

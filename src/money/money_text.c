@@ -6,15 +6,19 @@
  * reused alone.  Nothing allocates, nothing reports: the caller gets a
  * status and decides.
  *
- * What is read is at most IDEM_MONEY_DECIMALS significant decimals in ASCII:
+ * What is read is a number in ASCII:
  *
- *		spaces [+|-] digits [. [digits]] spaces		or	[+|-] . digits
+ *		spaces [+|-] number [(e|E) [+|-] digits] spaces
  *
- * A digit that would be lost makes the text too fine; a zero there is fine.
- * Text that is both malformed and too large is malformed.
+ * where the number is "digits [. [digits]]" or ". digits".  It has at most
+ * IDEM_MONEY_DECIMALS significant decimals once the exponent has moved the
+ * point; a digit that would be lost makes the text too fine, a zero there is
+ * fine.  Text that is malformed and too large, too, is malformed.
  *
  * A digit is added only while the number is still within its limit, so that
- * no step can wrap, however long the text.
+ * no step can wrap, however long the text.  The zeros that an exponent stands
+ * for are written out only until the number has left its limit, so that the
+ * work is that of the characters that are there.
  */
 #include "money_text.h"
 
@@ -56,6 +60,12 @@ static const char digit_pairs[] =
 
 /* So many digits of whole units are within the range, whatever they are. */
 #define PLAIN_DIGITS_MAX	12
+
+/*
+ * An exponent is not read beyond this: no text is long enough for its digits
+ * to bring the number back.
+ */
+#define EXPONENT_MAX		(INT64_C(1) << 40)
 
 /* A magnitude while it is being read. */
 typedef struct Reading
@@ -173,31 +183,93 @@ idem_money_parse_plain(const char *text, int64_t *micros)
 	return true;
 }
 
+/* Past the digits from here on. */
+static inline const char *
+skip_digits(const char *p, const char *end)
+{
+	while (p < end && is_digit(*p))
+		p++;
+	return p;
+}
+
+/*
+ * Reads an exponent of which the "e" is gone, up to the end of the text.
+ * False if it is none.
+ */
+static bool
+read_exponent(const char *p, const char *end, int64_t *exponent)
+{
+	bool		negative = false;
+	int64_t		number = 0;
+
+	if (p < end && (*p == '-' || *p == '+'))
+		negative = (*p++ == '-');
+	if (p == end)
+		return false;
+	for (; p < end; p++)
+	{
+		if (!is_digit(*p))
+			return false;
+		if (number < EXPONENT_MAX)
+			number = number * 10 + (*p - '0');
+	}
+	*exponent = negative ? -number : number;
+	return true;
+}
+
+/*
+ * Reads digits and at most one point among them, which counts for nothing
+ * here: the first digit stands for 10^place, each further one for a tenth.
+ */
+static void
+read_placed_digits(Reading *reading, const char *p, const char *end,
+				   int64_t place)
+{
+	/* zeros between the point and the first digit */
+	while (reading->decimals < IDEM_MONEY_DECIMALS &&
+		   reading->decimals < -1 - place)
+		read_fraction_digit(reading, '0');
+
+	for (; p < end; p++)
+	{
+		if (*p == '.')
+			continue;
+		if (place >= 0)
+			read_whole_digit(reading, *p);
+		else
+			read_fraction_digit(reading, *p);
+		place--;
+	}
+
+	/* zeros between the last digit and the point */
+	for (; place >= 0 && reading->whole > 0 &&
+		 reading->whole <= (uint64_t) IDEM_MONEY_WHOLE_MAX; place--)
+		read_whole_digit(reading, '0');
+}
+
 /* The amount that the text says.  Only with IDEM_MONEY_OK is it set. */
 IdemMoneyStatus
 idem_money_parse(const char *text, size_t length, int64_t *micros)
 {
 	Reading		reading = {0};
-	const char *p = text;
+	const char *start = text;
 	const char *end = text + length;
-	bool		negative = strip_spaces_and_sign(&p, &end);
-	const char *first = p;
-	bool		any_digit;
+	bool		negative = strip_spaces_and_sign(&start, &end);
+	const char *point = skip_digits(start, end);
+	const char *stop = point;
+	int64_t		exponent = 0;
 
-	for (; p < end && is_digit(*p); p++)
-		read_whole_digit(&reading, *p);
-	any_digit = (p > first);
-
-	if (p < end && *p == '.')
-	{
-		first = ++p;
-		for (; p < end && is_digit(*p); p++)
-			read_fraction_digit(&reading, *p);
-		any_digit = any_digit || (p > first);
-	}
-
-	if (p < end || !any_digit)
+	if (stop < end && *stop == '.')
+		stop = skip_digits(stop + 1, end);
+	/* a digit on one side of the point at least */
+	if (stop - start == (stop > point))
 		return IDEM_MONEY_MALFORMED;
+	if (stop < end &&
+		((*stop != 'e' && *stop != 'E') ||
+		 !read_exponent(stop + 1, end, &exponent)))
+		return IDEM_MONEY_MALFORMED;
+
+	read_placed_digits(&reading, start, stop, (point - start) - 1 + exponent);
 	return finish_reading(&reading, negative, micros);
 }
 

@@ -4,8 +4,9 @@
  *		amounts (src/money/money_text.c, src/money/money_share.c).
  *
  * Every answer is compared with that of an oracle that works another way: text
- * is read as one 128-bit number instead of two 64-bit ones, arithmetic is done
- * in 128 bits and then compared with the range, rounding chooses between floor
+ * is read as digits and a count of decimals, without zeros at either end, and
+ * then as one 128-bit number instead of two 64-bit ones, arithmetic is done in
+ * 128 bits and then compared with the range, rounding chooses between floor
  * and ceiling instead of cutting off, and shares are multiplied back in 192
  * bits.  The undefined-behaviour sanitizer watches the code and the oracle.
  *
@@ -115,6 +116,9 @@ expect_answer(Answer answer, IdemMoneyStatus status, int64_t value)
 /* Large enough to be out of every range, small enough to take a digit. */
 #define HUGE	((IdemInt128) 1 << 100)
 
+/* No input is longer: run.sh */
+#define TEXT_MAX	80
+
 /* Where the number starts and ends; its sign. */
 static int
 strip(const char *text, size_t *start, size_t *end)
@@ -144,6 +148,57 @@ answer_of(IdemInt128 micros, bool lost, int sign)
 	return answer;
 }
 
+/* The exponent behind an "e", as far as it matters to TEXT_MAX digits. */
+static bool
+read_exponent(const char *text, size_t start, size_t end, int *exponent)
+{
+	int			sign = 1;
+
+	*exponent = 0;
+	if (start < end && (text[start] == '-' || text[start] == '+'))
+		sign = text[start++] == '-' ? -1 : 1;
+	if (start == end)
+		return false;
+	for (; start < end; start++)
+	{
+		if (!IS_DIGIT(text[start]))
+			return false;
+		*exponent = *exponent * 10 + (text[start] - '0');
+		if (*exponent > 4 * TEXT_MAX)
+			*exponent = 4 * TEXT_MAX;
+	}
+	*exponent *= sign;
+	return true;
+}
+
+/*
+ * So many digits, of which so many are decimals (less than none: zeros are to
+ * be appended), in millionths.  Zeros at both ends are taken off, and then the
+ * number of digits says how large it is.
+ */
+static Answer
+digits_in_micros(const char *digits, int count, int decimals, int sign)
+{
+	IdemInt128	number = 0;
+	bool		lost;
+	int			i;
+
+	for (; count > 0 && *digits == '0'; digits++)
+		count--;
+	for (; count > 0 && digits[count - 1] == '0'; decimals--)
+		count--;
+	if (count == 0)
+		return answer_of(0, false, sign);
+	if (count - decimals > 20)
+		return answer_of(HUGE, false, sign);
+	lost = decimals > 6;
+	for (i = 0; i < count && i < count - decimals + 6; i++)
+		number = number * 10 + (digits[i] - '0');
+	for (; decimals < 6; decimals++)
+		number *= 10;
+	return answer_of(number, lost, sign);
+}
+
 static Answer
 read_amount(const char *text, size_t length)
 {
@@ -151,37 +206,31 @@ read_amount(const char *text, size_t length)
 	size_t		start = 0;
 	size_t		end = length;
 	int			sign = strip(text, &start, &end);
-	int			digits = 0;
+	char		digits[TEXT_MAX];
+	int			count = 0;
 	int			points = 0;
 	int			decimals = 0;
-	bool		lost = false;
-	IdemInt128	number = 0;
+	int			exponent = 0;
 	size_t		i;
 
-	for (i = start; i < end; i++)
+	EXPECT(length <= TEXT_MAX);
+	for (i = start; i < end && text[i] != 'e' && text[i] != 'E'; i++)
 	{
 		if (text[i] == '.')
-		{
 			points++;
-			continue;
-		}
-		if (!IS_DIGIT(text[i]))
-			return malformed;
-		digits++;
-		if (points == 1 && decimals == 6)
+		else if (IS_DIGIT(text[i]))
 		{
-			lost = lost || text[i] != '0';
-			continue;
+			digits[count++] = text[i];
+			decimals += points;
 		}
-		decimals += points;
-		if (number < HUGE)
-			number = number * 10 + (text[i] - '0');
+		else
+			return malformed;
 	}
-	if (digits == 0 || points > 1)
+	if (count == 0 || points > 1)
 		return malformed;
-	for (; decimals < 6; decimals++)
-		number *= 10;
-	return answer_of(number, lost, sign);
+	if (i < end && !read_exponent(text, i + 1, end, &exponent))
+		return malformed;
+	return digits_in_micros(digits, count, decimals - exponent, sign);
 }
 
 /* Groups of three whole digits, the first one of one to three. */
