@@ -13,8 +13,38 @@ SELECT '10'::money_micro / 4 AS quarter, '10'::money_micro / -4 AS minus, '0.000
 -- An amount by an amount is a ratio without unit, and an untyped literal is an amount.
 SELECT '10'::money_micro / '4'::money_micro AS ratio, pg_typeof('10'::money_micro / '4'::money_micro),
        pg_typeof('10'::money_micro / '4') AS untyped, '2305843009213.693951'::money_micro / '0.000001'::money_micro AS largest;
+-- As many decimals as numeric gives, however large the ratio (first day 5).
+SELECT a / b AS ratio, a / b = a::numeric / b::numeric AS same
+  FROM (VALUES ('2305843009213.693951'::money_micro, '0.000003'::money_micro), ('1234567890123.456789', '-0.000007'), ('100000', '0.000003'), ('1', '3'),
+               ('0.000001', '2305843009213.693951'), ('0', '7')) AS v (a, b);
 SELECT '10'::money_micro % '3' AS rest, '-10'::money_micro % '3' AS minus, '10'::money_micro % '-3' AS by_minus,
        '-2305843009213.693951'::money_micro % '-0.000001' AS smallest;
+
+-- A numeric is an amount in whole units, as drivers bind a decimal: added and subtracted exactly (first day 10).
+SELECT '10'::money_micro + 1.5 AS plus, '10'::money_micro - 0.000001 AS minus, 1.5 + '10'::money_micro AS left, 1.5 - '10'::money_micro AS left_minus,
+       '10'::money_micro + 1.5000000000 AS padded, pg_typeof('10'::money_micro + 1.5), '2305843009213'::money_micro + 0.693951 AS largest,
+       -0.693951 - '2305843009213'::money_micro AS smallest, '10'::money_micro - NULL::numeric AS nothing;
+SELECT '10'::money_micro + 0.0000001;
+-- What has no type is an amount as before, a parameter, too; whole numbers multiply and divide.
+SELECT '10'::money_micro + '1' AS untyped, '1' - '10'::money_micro AS left, '10'::money_micro + NULL AS nothing, '10'::money_micro * 2 AS twice,
+       '10'::money_micro / 4 AS quarter, + '10'::money_micro - '1' AS unary;
+PREPARE plus AS SELECT '10'::money_micro + $1, $2 - '10'::money_micro;
+SELECT parameter_types FROM pg_prepared_statements WHERE name = 'plus';
+EXECUTE plus('1', '1');
+DEALLOCATE plus;
+SELECT coalesce(sum(amount), '0') AS none, sum(amount) + 1.5 AS no_sum, sum(amount) / count(*) AS average
+  FROM (SELECT '10'::money_micro WHERE false) AS v (amount);
+SELECT coalesce(sum(amount), '0') AS some, sum(amount) + 1.5 AS and_numeric, sum(amount) / count(*) AS average, sum(amount) FILTER (WHERE amount > 15) AS compared,
+       sum(amount) FILTER (WHERE amount BETWEEN 10 AND 10.5) AS between, max(amount) - min(amount) AS spread
+  FROM (VALUES ('10'::money_micro), ('20')) AS v (amount);
+-- The amounts of a domain, and integers of one.
+CREATE DOMAIN money_price AS money_micro;
+CREATE DOMAIN money_decimal AS numeric;
+CREATE DOMAIN money_fen AS int8;
+SELECT '10'::money_price + 1.5 AS domain, '10'::money_price - '1' AS untyped, '10'::money_micro + 1.5::money_decimal AS decimal, '10'::money_price * 2 AS twice;
+SELECT '10'::money_price + 100;
+SELECT '10'::money_micro - 100::money_fen;
+DROP DOMAIN money_price, money_decimal, money_fen;
 
 -- The end of the range is reached from both sides.
 SELECT '2305843009213.693950'::money_micro + '0.000001' AS max, '-2305843009213.693950'::money_micro - '0.000001' AS min,
@@ -35,6 +65,13 @@ SELECT '-2305843009213.693951'::money_micro + '-2305843009213.693951';
 SELECT '2305843009213.693951'::money_micro - '-0.000001';
 SELECT '-2305843009213.693951'::money_micro - '0.000001';
 SELECT '-2305843009213.693951'::money_micro - '2305843009213.693951';
+SELECT '2305843009213.693951'::money_micro + 0.000001;
+SELECT -0.000001 - '2305843009213.693951'::money_micro;
+SELECT '-1'::money_micro + 2305843009213.693952;
+SELECT 'NaN'::numeric + '1'::money_micro;
+SELECT '1'::money_micro - 'Infinity'::numeric;
+SELECT '1'::money_micro - 1.0000001;
+SELECT 1e30 - '1'::money_micro;
 SELECT '1152921504606.846976'::money_micro * 2;
 SELECT '-1152921504606.846976'::money_micro * 2;
 SELECT 2 * '-1152921504606.846976'::money_micro;
@@ -54,7 +91,7 @@ SELECT '10'::money_micro * 1.5;
 SELECT '10'::money_micro * 1.5::float8;
 SELECT '10'::money_micro / 1.5;
 SELECT '10'::money_micro + 1;
-SELECT '10'::money_micro + 1.5;
+SELECT '10'::money_micro + 1.5::float8;
 SELECT '10'::money_micro * '2'::money_micro;
 SELECT 10 / '2'::money_micro;
 
@@ -130,7 +167,7 @@ SELECT count(*) FILTER (WHERE (ma < mb) <> (a < b)) AS lt, count(*) FILTER (WHER
        count(*) FILTER (WHERE (ma >= mb) <> (a >= b)) AS ge, count(*) FILTER (WHERE (ma > mb) <> (a > b)) AS gt,
        count(*) FILTER (WHERE abs(ma)::numeric <> abs(na)) AS abs, count(*) FILTER (WHERE (- ma)::numeric <> - na) AS minus,
        count(*) FILTER (WHERE b <> 0 AND (ma % CASE WHEN b <> 0 THEN mb ELSE '1' END)::numeric <> na % nullif(nb, 0)) AS rest,
-       count(*) FILTER (WHERE b <> 0 AND ma / CASE WHEN b <> 0 THEN mb ELSE '1' END <> a::numeric / nullif(b, 0)) AS ratio
+       count(*) FILTER (WHERE b <> 0 AND ma / CASE WHEN b <> 0 THEN mb ELSE '1' END <> na / nullif(nb, 0)) AS ratio
   FROM money_pairs;
 
 -- Sums and products: the same number, or 22003 exactly where it is out of range.

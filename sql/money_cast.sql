@@ -1,5 +1,5 @@
 --
--- Casts: numeric and text by assignment, exact; integers and floats not at all
+-- Casts: numeric and text by assignment, exact; of integers and floats zero only (money_unitless)
 --
 -- Every cast there is: c = only written out, a = also by assignment.  None is implicit (i).
 SELECT castsource::regtype, casttarget::regtype, castcontext, castmethod
@@ -44,7 +44,8 @@ INSERT INTO money_casts VALUES ('12.30'::char(10)) RETURNING amount;
 
 \set VERBOSITY sqlstate
 EXECUTE by_text('12.345');
-EXECUTE by_text('1e3');
+EXECUTE by_text('1e1');
+EXECUTE by_text('1e-3');
 EXECUTE by_varchar('12,30');
 EXECUTE by_numeric(12.345);
 EXECUTE by_numeric('NaN');
@@ -112,5 +113,5 @@ SELECT amount FROM json_to_record('{"amount": 2305843009213.693951}') AS r (amou
 SELECT (to_jsonb(r) ->> 'amount')::money_micro = r.amount AS same
   FROM (SELECT '2305843009213.693951'::money_micro AS amount) AS r;
 SELECT amount FROM json_to_record('{"amount": 1.2345678}') AS r (amount money_micro);
-SELECT amount FROM json_to_record('{"amount": 1e3}') AS r (amount money_micro);
+SELECT amount FROM json_to_record('{"amount": 1.2E+3}') AS r (amount money_micro);
 SELECT amount FROM jsonb_to_record('{"amount": 1e3}') AS r (amount money_micro);

@@ -15,7 +15,7 @@ SET client_min_messages = warning;
 CREATE TABLE money_used (amount money_micro(2) PRIMARY KEY, n numeric);
 INSERT INTO money_used SELECT idem.from_minor(i, 'CNY'), i / 100.0 FROM generate_series(1, 1000) AS i;
 
--- The name of the type called as a function is a cast, and an integer has none: with idem in the search path, too.
+-- The name of the type called as a function is a cast of text only, with idem in the search path, too.
 SET search_path = public, idem;
 SELECT money_micro('123.45');
 SELECT pg_temp.answer('SELECT money_micro(12345)') AS int4, pg_temp.answer('SELECT money_micro(12345::int8)') AS int8,
@@ -38,7 +38,7 @@ SELECT e AS expression, pg_temp.answer('SELECT count(*) FROM money_used WHERE ' 
   FROM unnest(ARRAY['amount IN (1, 2)', 'amount IN (1, 2, 3.5)', 'amount = ANY (''{1,2}'')', 'amount = ANY (ARRAY[1, 2.0])', 'amount BETWEEN 1 AND 2',
                     'amount > 2::int8', 'amount > 1.999999999', 'amount = n', 'amount > 2::float8', 'amount = ''2''::text', 'amount = ''2''::money']) AS e;
 
--- Parameters: of no type, of text as drivers send it, of numeric; never an integer or a float.
+-- Parameters: of no type, of text as drivers send it, of numeric; of integers and floats zero only (money_unitless).
 PREPARE by_nothing AS SELECT $1 + '1.00'::money_micro;
 PREPARE by_array AS SELECT count(*) FROM money_used WHERE amount = ANY ($1);
 PREPARE by_text(text) AS INSERT INTO money_used VALUES ($1) RETURNING amount;
@@ -50,6 +50,8 @@ EXECUTE by_text('10.01');
 EXECUTE by_numeric(1.500000000);
 PREPARE by_int(int8) AS INSERT INTO money_used VALUES ($1);
 PREPARE by_float(float8) AS UPDATE money_used SET amount = $1;
+EXECUTE by_int(5);
+EXECUTE by_float(0.1);
 DEALLOCATE ALL;
 
 -- Decimals are counted inside domains, arrays and rows, by every way in.

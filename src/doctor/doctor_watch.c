@@ -30,6 +30,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_attrdef.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -54,6 +55,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "doctor/doctor.h"
+#include "money/money.h"
 
 static object_access_hook_type next_hook = NULL;
 
@@ -683,10 +685,13 @@ extension_table_dropped(Oid relid)
 /* ---------- the hook ---------- */
 
 static void
-see_created(Oid class, Oid object)
+see_created(Oid class, Oid object, int column)
 {
 	switch (class)
 	{
+		case AttrDefaultRelationId:
+			idem_money_check_default(object, column);
+			break;
 		case TriggerRelationId:
 			trigger_created(object);
 			break;
@@ -789,7 +794,7 @@ watch(ObjectAccessType access, Oid class, Oid object, int column, void *arg)
 	if (unwatched(idem))
 		return;
 	if (access == OAT_POST_CREATE)
-		see_created(class, object);
+		see_created(class, object, column);
 	else if (access == OAT_POST_ALTER)
 		see_altered(class, object, column,
 					((ObjectAccessPostAlter *) arg)->auxiliary_id);

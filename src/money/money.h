@@ -8,6 +8,8 @@
 #ifndef IDEM_MONEY_H
 #define IDEM_MONEY_H
 
+#include "access/attnum.h"
+
 #include "base/idem_compat.h"
 #include "money/money_text.h"
 
@@ -30,6 +32,12 @@ extern void idem_money_check_decimals(int decimals);
 /* Is the numeric exactly an amount?  It may be packed, not compressed. */
 extern bool idem_money_from_numeric_exact(struct varlena *number,
 										  int64 *micros);
+
+/*
+ * Reports a column default, just stored, that makes amounts of numbers without
+ * a unit: 22023.
+ */
+extern void idem_money_check_default(Oid relid, AttrNumber attnum);
 
 /* pg_catalog.money_micro, or an error when the extension is not there. */
 extern Oid	idem_money_type(void);

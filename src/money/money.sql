@@ -4,8 +4,9 @@
 --
 -- The type, its operators, casts, operator classes and aggregates live in
 -- pg_catalog, where triggers, rules and views find them after a restore;
--- its functions live in idem.  There is no implicit cast, and none from or
--- to integers and floats: a unit is never guessed.
+-- its functions live in idem.  There is no implicit cast, none to integers
+-- and floats, and those from them (money_unitless.sql) take zero only: a unit
+-- is never guessed.
 --
 -- What an amount shares with its bigint is done by the server's own code
 -- (LANGUAGE internal): comparison, sort, hash, sign.
@@ -17,7 +18,7 @@ CREATE FUNCTION idem.money_micro_in(cstring, oid, int4) RETURNS pg_catalog.money
     IMMUTABLE STRICT PARALLEL SAFE
     LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_in';
 COMMENT ON FUNCTION idem.money_micro_in(cstring, oid, int4) IS
-    'text to amount: exact; 22P02 if it is not an amount or has more than six decimals, 22003 out of range';
+    'text to amount: exact, with or without an exponent; 22P02 if it is not a number, 22003 if it has more than six decimals or is out of range';
 
 CREATE FUNCTION idem.money_micro_out(pg_catalog.money_micro) RETURNS cstring
     IMMUTABLE STRICT PARALLEL SAFE
@@ -29,7 +30,7 @@ CREATE FUNCTION idem.money_micro_recv(internal, oid, int4) RETURNS pg_catalog.mo
     IMMUTABLE STRICT PARALLEL SAFE
     LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_recv';
 COMMENT ON FUNCTION idem.money_micro_recv(internal, oid, int4) IS
-    'binary to amount: millionths, 8 bytes, network order; 22003 out of range';
+    'binary to amount: millionths, 8 bytes, network order; 22003 out of range, 22P03 for text and for another length';
 
 CREATE FUNCTION idem.money_micro_send(pg_catalog.money_micro) RETURNS bytea
     IMMUTABLE STRICT PARALLEL SAFE
@@ -409,6 +410,30 @@ CREATE FUNCTION idem.money_micro_subtract(pg_catalog.money_micro, pg_catalog.mon
 COMMENT ON FUNCTION idem.money_micro_subtract(pg_catalog.money_micro, pg_catalog.money_micro) IS
     'implementation of - operator';
 
+CREATE FUNCTION idem.money_micro_add(pg_catalog.money_micro, pg_catalog.numeric) RETURNS pg_catalog.money_micro
+    IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_plus_numeric';
+COMMENT ON FUNCTION idem.money_micro_add(pg_catalog.money_micro, pg_catalog.numeric) IS
+    'implementation of + operator: exact, 22003 if the number is no amount';
+
+CREATE FUNCTION idem.money_micro_add(pg_catalog.numeric, pg_catalog.money_micro) RETURNS pg_catalog.money_micro
+    IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE c AS 'MODULE_PATHNAME', 'idem_numeric_plus_money';
+COMMENT ON FUNCTION idem.money_micro_add(pg_catalog.numeric, pg_catalog.money_micro) IS
+    'implementation of + operator: exact, 22003 if the number is no amount';
+
+CREATE FUNCTION idem.money_micro_subtract(pg_catalog.money_micro, pg_catalog.numeric) RETURNS pg_catalog.money_micro
+    IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_minus_numeric';
+COMMENT ON FUNCTION idem.money_micro_subtract(pg_catalog.money_micro, pg_catalog.numeric) IS
+    'implementation of - operator: exact, 22003 if the number is no amount';
+
+CREATE FUNCTION idem.money_micro_subtract(pg_catalog.numeric, pg_catalog.money_micro) RETURNS pg_catalog.money_micro
+    IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE c AS 'MODULE_PATHNAME', 'idem_numeric_minus_money';
+COMMENT ON FUNCTION idem.money_micro_subtract(pg_catalog.numeric, pg_catalog.money_micro) IS
+    'implementation of - operator: exact, 22003 if the number is no amount';
+
 CREATE FUNCTION idem.money_micro_multiply(pg_catalog.money_micro, pg_catalog.int8) RETURNS pg_catalog.money_micro
     IMMUTABLE STRICT PARALLEL SAFE
     LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_mul';
@@ -467,6 +492,28 @@ CREATE OPERATOR pg_catalog.- (
     FUNCTION = idem.money_micro_subtract, LEFTARG = pg_catalog.money_micro, RIGHTARG = pg_catalog.money_micro
 );
 COMMENT ON OPERATOR pg_catalog.- (pg_catalog.money_micro, pg_catalog.money_micro) IS 'subtract';
+
+CREATE OPERATOR pg_catalog.+ (
+    FUNCTION = idem.money_micro_add, LEFTARG = pg_catalog.money_micro, RIGHTARG = pg_catalog.numeric,
+    COMMUTATOR = OPERATOR(pg_catalog.+)
+);
+COMMENT ON OPERATOR pg_catalog.+ (pg_catalog.money_micro, pg_catalog.numeric) IS 'add';
+
+CREATE OPERATOR pg_catalog.+ (
+    FUNCTION = idem.money_micro_add, LEFTARG = pg_catalog.numeric, RIGHTARG = pg_catalog.money_micro,
+    COMMUTATOR = OPERATOR(pg_catalog.+)
+);
+COMMENT ON OPERATOR pg_catalog.+ (pg_catalog.numeric, pg_catalog.money_micro) IS 'add';
+
+CREATE OPERATOR pg_catalog.- (
+    FUNCTION = idem.money_micro_subtract, LEFTARG = pg_catalog.money_micro, RIGHTARG = pg_catalog.numeric
+);
+COMMENT ON OPERATOR pg_catalog.- (pg_catalog.money_micro, pg_catalog.numeric) IS 'subtract';
+
+CREATE OPERATOR pg_catalog.- (
+    FUNCTION = idem.money_micro_subtract, LEFTARG = pg_catalog.numeric, RIGHTARG = pg_catalog.money_micro
+);
+COMMENT ON OPERATOR pg_catalog.- (pg_catalog.numeric, pg_catalog.money_micro) IS 'subtract';
 
 CREATE OPERATOR pg_catalog.* (
     FUNCTION = idem.money_micro_multiply, LEFTARG = pg_catalog.money_micro, RIGHTARG = pg_catalog.int8,

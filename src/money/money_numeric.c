@@ -1,12 +1,16 @@
 /*
  * money_numeric.c
- *		Between money_micro and numeric: casts, ratio, exact comparison.
+ *		Between money_micro and numeric: casts, + and -, ratio, exact
+ *		comparison.
  *
- * A numeric becomes an amount only if it is one: NaN, infinities, more than
- * six significant decimals and values outside the range are refused with
- * 22003.  Comparison is exact for every numeric, orders NaN as the server
- * does (above everything) and never reports, so that it is leakproof and an
- * index on amounts answers "amount > 100".
+ * A numeric becomes an amount, and is added to one, only if it is one: NaN,
+ * infinities, more than six significant decimals and values outside the range
+ * are refused with 22003.  There is no * with a numeric: it would have to
+ * round, and would leave amount * 2 with two operators.
+ *
+ * Comparison is exact for every numeric, orders NaN as the server does (above
+ * everything) and never reports, so that it is leakproof and an index on
+ * amounts answers "amount > 100".
  *
  * Speed comes from reading the digits of the numeric where they are, which is
  * what a filter does once a row.  That layout is the one on disk; it cannot
@@ -29,6 +33,10 @@ PG_FUNCTION_INFO_V1(idem_money_to_numeric);
 PG_FUNCTION_INFO_V1(idem_money_to_json);
 PG_FUNCTION_INFO_V1(idem_money_to_jsonb);
 PG_FUNCTION_INFO_V1(idem_money_ratio);
+PG_FUNCTION_INFO_V1(idem_money_plus_numeric);
+PG_FUNCTION_INFO_V1(idem_numeric_plus_money);
+PG_FUNCTION_INFO_V1(idem_money_minus_numeric);
+PG_FUNCTION_INFO_V1(idem_numeric_minus_money);
 
 /* What a numeric is, seen from the range of amounts. */
 typedef enum NumericPlace
@@ -226,10 +234,11 @@ idem_money_from_numeric_exact(struct varlena *number, int64 *micros)
 	return reading.place == NUMERIC_WITHIN && !reading.cut;
 }
 
-Datum
-idem_money_from_numeric(PG_FUNCTION_ARGS)
+/* The amount that a numeric argument is; 22003 if it is none. */
+static MoneyMicro
+amount_of_argument(FunctionCallInfo fcinfo, int arg)
 {
-	struct varlena *number = PG_GETARG_VARLENA_PP(0);
+	struct varlena *number = PG_GETARG_VARLENA_PP(arg);
 	int64		amount;
 
 	if (unlikely(!idem_money_from_numeric_exact(number, &amount)))
@@ -240,7 +249,13 @@ idem_money_from_numeric(PG_FUNCTION_ARGS)
 															PointerGetDatum(number)))),
 				 errdetail("An amount has at most %d decimals and is less than 2^61 millionths.",
 						   IDEM_MONEY_DECIMALS)));
-	PG_RETURN_MONEY_MICRO(amount);
+	return amount;
+}
+
+Datum
+idem_money_from_numeric(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_MONEY_MICRO(amount_of_argument(fcinfo, 0));
 }
 
 Datum
@@ -275,16 +290,63 @@ idem_money_to_jsonb(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(&value));
 }
 
-/* How many times one amount is the other; the units cancel out. */
+/*
+ * How many times one amount is the other; the units cancel out.  Divided as
+ * numerics with the decimals of amounts, so that a large ratio has decimals,
+ * too.
+ */
 Datum
 idem_money_ratio(PG_FUNCTION_ARGS)
 {
-	Numeric		dividend = int64_to_numeric(PG_GETARG_MONEY_MICRO(0));
-	Numeric		divisor = int64_to_numeric(PG_GETARG_MONEY_MICRO(1));
+	Numeric		dividend = int64_div_fast_to_numeric(PG_GETARG_MONEY_MICRO(0),
+													 IDEM_MONEY_DECIMALS);
+	Numeric		divisor = int64_div_fast_to_numeric(PG_GETARG_MONEY_MICRO(1),
+													IDEM_MONEY_DECIMALS);
 
 	PG_RETURN_DATUM(DirectFunctionCall2(numeric_div,
 										NumericGetDatum(dividend),
 										NumericGetDatum(divisor)));
+}
+
+
+/* ---------- + and - with a numeric that is an amount ---------- */
+
+static MoneyMicro
+add(MoneyMicro a, MoneyMicro b)
+{
+	int64		result;
+
+	if (unlikely(idem_money_add_overflow(a, b, &result)))
+		idem_money_report_range();
+	return result;
+}
+
+Datum
+idem_money_plus_numeric(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_MONEY_MICRO(add(PG_GETARG_MONEY_MICRO(0),
+							  amount_of_argument(fcinfo, 1)));
+}
+
+Datum
+idem_numeric_plus_money(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_MONEY_MICRO(add(amount_of_argument(fcinfo, 0),
+							  PG_GETARG_MONEY_MICRO(1)));
+}
+
+Datum
+idem_money_minus_numeric(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_MONEY_MICRO(add(PG_GETARG_MONEY_MICRO(0),
+							  -amount_of_argument(fcinfo, 1)));
+}
+
+Datum
+idem_numeric_minus_money(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_MONEY_MICRO(add(amount_of_argument(fcinfo, 0),
+							  -PG_GETARG_MONEY_MICRO(1)));
 }
 
 

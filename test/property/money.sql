@@ -88,6 +88,12 @@ END $$;
 -- Text, numeric, JSON and back.
 CALL compare('text out', 'a::text::numeric', 'na');
 CALL compare('text in', 'na::text::pg_catalog.money_micro', 'a');
+CALL compare('text in, more decimals or too large', 'n::text::pg_catalog.money_micro::numeric', 'n', 'n = round(n, 6) AND in_range(n)');
+CALL compare('text in, e+', $$((na * ('1e-' || s)::numeric)::text || 'e+' || s)::pg_catalog.money_micro$$, 'a');
+CALL compare('text in, E-', $$(x::text || 'E-6')::pg_catalog.money_micro$$, 'a');
+CALL compare('text in, e-, more decimals or too large', $$((n * ('1e' || s)::numeric)::text || 'e-' || s)::pg_catalog.money_micro::numeric$$, 'n', 'n = round(n, 6) AND in_range(n)');
+CALL compare('text in, e of any size', $$(y::text || 'e' || c % 20)::pg_catalog.money_micro::numeric$$, $$(y::text || 'e' || c % 20)::numeric$$,
+             $$in_range((y::text || 'e' || c % 20)::numeric) AND (y::text || 'e' || c % 20)::numeric = round((y::text || 'e' || c % 20)::numeric, 6)$$);
 CALL compare('form of text', $$a::text ~ '^-?(0|[1-9][0-9]*)[.][0-9]{2}([0-9]{0,3}[1-9])?$' AND a::text <> '-0.00'$$, 'true');
 CALL compare('to numeric', 'a::numeric', 'na');
 CALL compare('from numeric', 'n::pg_catalog.money_micro::numeric', 'n', 'n = round(n, 6)');
@@ -109,10 +115,16 @@ CALL compare('hash', 'idem.money_micro_hash(a)', 'hashint8(x)');
 -- Arithmetic.
 CALL compare('+', '(a + b)::numeric', 'na + nb', 'in_range(na + nb)');
 CALL compare('-', '(a - b)::numeric', 'na - nb', 'in_range(na - nb)');
+CALL compare('+ numeric', '(a + nb)::numeric', 'na + nb', 'in_range(na + nb)');
+CALL compare('numeric +', '(na + b)::numeric', 'na + nb', 'in_range(na + nb)');
+CALL compare('- numeric', '(a - nb)::numeric', 'na - nb', 'in_range(na - nb)');
+CALL compare('numeric -', '(na - b)::numeric', 'na - nb', 'in_range(na - nb)');
+CALL compare('+ numeric that may be no amount', '(a + n)::numeric', 'na + n', 'n = round(n, 6) AND in_range(n) AND in_range(na + n)');
+CALL compare('numeric that may be no amount -', '(n - b)::numeric', 'n - nb', 'n = round(n, 6) AND in_range(n) AND in_range(n - nb)');
 CALL compare('* bigint', '(a * c)::numeric', 'na * c', 'in_range(na * c)');
 CALL compare('bigint *', '(c * b)::numeric', 'nb * c', 'in_range(nb * c)');
 CALL compare('/ bigint', '(a / c)::numeric', 'na / c', 'x % c = 0', 'c <> 0');
-CALL compare('/', 'a / b', 'x::numeric / y', 'true', 'y <> 0');
+CALL compare('/', 'a / b', 'na / nb', 'true', 'y <> 0');
 CALL compare('%', '(a % b)::numeric', 'na % nb', 'true', 'y <> 0');
 CALL compare('unary + -, abs, @', 'ROW((+ a)::numeric, (- a)::numeric, abs(a)::numeric, (@ a)::numeric)', 'ROW(na, - na, abs(na), abs(na))');
 
