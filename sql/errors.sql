@@ -71,7 +71,7 @@ FROM (VALUES
     (15, 'invalid_key', $$SELECT idem.claim('errors', ' k')$$),
     (16, 'unknown scope', $$SELECT idem.claim('no such', 'k')$$),
     (17, 'unknown machine', $$SELECT idem.guard_states('errors.refund', 'currency', 'no such')$$),
-    (18, 'guard that is there', $$SELECT idem.guard_states('errors.payment', 'status', 'errors')$$),
+    (18, 'guard that is there', $$SELECT idem.guard_states('errors.payment', 'status', 'errors', repeat => 'strict')$$),
     (19, 'bad definition', $$SELECT idem.define_machine('errors2', 'stateDiagram-v2')$$),
     (20, 'malformed amount', $$SELECT '12,50'::money_micro$$),
     (21, 'amount out of range', $$SELECT '2305843009213.693951'::money_micro + '0.000001'::money_micro$$),

@@ -200,8 +200,9 @@ UPDATE payment SET amount = 0 WHERE id = 1;
 RESET ROLE;
 
 --
--- Declarations that are refused
+-- The same declaration again (first day 14); those that are refused
 --
+SELECT idem.guard_fixed('payment', '{currency,amount}', once => '{paid_at,channel_no}');
 SELECT idem.guard_fixed('payment', '{status,amount}');
 SELECT idem.guard_fixed('net', '{net}', NULL);
 SELECT idem.guard_fixed('net', NULL);

@@ -88,7 +88,7 @@ INSERT INTO note VALUES ('a');
 UPDATE note SET words = 'b';
 DELETE FROM note;
 
--- Declarations that are refused
+-- The same declaration again (first day 14); those that are refused
 SELECT idem.guard_kept('journal_line');
 SELECT idem.guard_kept(NULL);
 -- Fixed columns and kept rows may stand on one table.

@@ -98,7 +98,7 @@ SELECT idem.guard_limit('refund', ARRAY['payment_id', NULL], 'amount', 'amount',
 \set VERBOSITY sqlstate
 SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded');
 \set VERBOSITY default
--- idempotent it is not
+-- the same again is a no-op, another one is refused (first day 14)
 SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded', released => '{}');
 SELECT declare_limit();
 SELECT declare_limit('{"used":"refunded2"}');

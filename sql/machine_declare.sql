@@ -119,6 +119,19 @@ DELETE FROM plain WHERE id = 5;
 SET ROLE regress_idem_owner;
 SELECT idem.guard_states('plain', 'status', 'declare_m');
 
+-- ------------------------------------------------ declared again (first day 14)
+-- the same is a no-op, also when the table has got other columns since
+SELECT idem.guard_states('plain', 'status', 'declare_m');
+ALTER TABLE plain ADD COLUMN note text;
+SELECT idem.guard_states('plain', 'status', 'declare_m', actor => NULL);
+-- another one is refused, and says what differs
+SELECT idem.guard_states('plain', 'status', 'declare_m', repeat => 'strict', delete => 'final');
+SELECT idem.guard_states('plain', 'status', 'declare_m', history => false, actor => 'app.user');
+RESET ROLE;
+SELECT count(*) FROM idem.change_log WHERE relation = 'plain'::regclass;
+SET ROLE regress_idem_owner;
+ALTER TABLE plain DROP COLUMN note;
+
 -- ----------------------------------------------------------- kinds of tables
 CREATE TABLE nokey (id int, status text);
 SELECT idem.guard_states('nokey', 'status', 'declare_m');

@@ -332,31 +332,6 @@ idem_array_list(const char *argument, ArrayType *array)
 }
 
 /*
- * 42710 if the table has a guard of the same identity: its kind, and the
- * columns by which guards of that kind are told apart.
- */
-void
-idem_refuse_second_guard(Relation rel, const char *kind, List *settings)
-{
-	IdemGuard	wanted = {RelationGetRelid(rel), NULL, idem_kind_named(kind),
-	settings};
-	ListCell   *lc;
-
-	foreach(lc, idem_guard_triggers(rel))
-	{
-		IdemGuard  *guard = ((IdemGuardTrigger *) lfirst(lc))->guard;
-
-		if (guard->kind == wanted.kind && idem_same_guard(guard, &wanted))
-			ereport(ERROR,
-					(errcode(ERRCODE_DUPLICATE_OBJECT),
-					 errmsg("guard \"%s\" already exists on table \"%s\"",
-							guard->name, RelationGetRelationName(rel)),
-					 errhint("Take it off with idem.drop_guard before you declare it anew."),
-					 errtable(rel)));
-	}
-}
-
-/*
  * A name for a trigger on a table: the prefix and what tells it from others,
  * and a number where another trigger has that name already.
  */

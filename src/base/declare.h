@@ -30,8 +30,6 @@ extern char *idem_required_text(FunctionCallInfo fcinfo, int n,
 								const char *argument);
 extern List *idem_array_list(const char *argument, ArrayType *array);
 
-extern void idem_refuse_second_guard(Relation rel, const char *kind,
-									 List *settings);
 extern char *idem_free_trigger_name(Oid relid, const char *prefix,
 									List *parts);
 extern void idem_create_row_trigger(Oid relid, const char *trigger,
@@ -43,6 +41,16 @@ extern void idem_create_bound_trigger(Oid relid, Oid other,
 extern char *idem_truncate_trigger(Oid relid, const char *guard);
 extern void idem_create_truncate_triggers(Oid relid, const char *guard);
 extern void idem_drop_truncate_triggers(Oid relid, const char *guard);
+
+/* again.c */
+
+/* Does a table have the guard that is declared?  As idem_guard_stands says. */
+typedef bool (*IdemGuardStands) (Relation rel, void *declaration);
+
+extern bool idem_guard_stands(Relation rel, const char *kind, List *settings,
+							  Relation other, List *other_settings);
+extern Relation idem_open_to_declare(Oid relid, IdemGuardStands stands,
+									 void *declaration);
 
 /* change.c */
 extern void idem_log_change(const char *action, const char *kind,

@@ -23,10 +23,10 @@ CREATE FUNCTION idem.guard_fixed(relation regclass, columns text[],
     AS 'MODULE_PATHNAME', 'idem_guard_fixed'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.guard_fixed(regclass, text[], text[]) IS
-    'fixes columns of a table: those in "columns" keep the value of their INSERT, those in "once" may go from NULL to one value; an UPDATE that changes one raises 23I07, also 1.0 to 1.00; DELETE passes. Owner only (42501), one such guard a table (42710), locks SHARE ROW EXCLUSIVE';
+    'fixes columns of a table: those in "columns" keep the value of their INSERT, those in "once" may go from NULL to one value; an UPDATE that changes one raises 23I07, also 1.0 to 1.00; DELETE passes. The same again is a no-op with a NOTICE, and then stops no writer; 42710 if another such guard has one of the columns. Owner only (42501); locks SHARE ROW EXCLUSIVE';
 
 CREATE FUNCTION idem.guard_kept(relation regclass) RETURNS void
     AS 'MODULE_PATHNAME', 'idem_guard_kept'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.guard_kept(regclass) IS
-    'makes a table append-only: UPDATE, DELETE and TRUNCATE raise 23I08. Owner only (42501), one such guard a table (42710), locks SHARE ROW EXCLUSIVE';
+    'makes a table append-only: UPDATE, DELETE and TRUNCATE raise 23I08. The same again is a no-op with a NOTICE, and then stops no writer. Owner only (42501); locks SHARE ROW EXCLUSIVE';

@@ -48,6 +48,17 @@ check_columns(Relation rel, List *always, List *once)
 		(void) idem_stored_column(rel, lfirst(lc));
 }
 
+/* The settings of a guard for a DETAIL */
+static char *
+settings_text(const IdemGuard *guard)
+{
+	const char *always = idem_setting(guard->settings, "columns");
+	const char *once = idem_setting(guard->settings, "once");
+
+	return psprintf("Its \"columns\" is %s, its \"once\" is %s.",
+					always ? always : "{}", once ? once : "{}");
+}
+
 /* A column is fixed by one guard, which says in which way: 42710. */
 static void
 refuse_fixed_twice(Relation rel, List *columns)
@@ -69,10 +80,34 @@ refuse_fixed_twice(Relation rel, List *columns)
 						 errmsg("column \"%s\" of table \"%s\" is already fixed by guard \"%s\"",
 								(char *) lfirst(lc),
 								RelationGetRelationName(rel), guard->name),
+						 errdetail_internal("%s", settings_text(guard)),
 						 errhint("Take it off with idem.drop_guard before you declare it anew."),
 						 errtable(rel)));
 		}
 	}
+}
+
+/* What guard_fixed was asked for */
+typedef struct FixedArguments
+{
+	List	   *always;
+	List	   *once;
+} FixedArguments;
+
+static List *
+fixed_settings(const FixedArguments *args)
+{
+	List	   *settings = idem_settings_begin();
+
+	settings = idem_settings_add_list(settings, "columns", args->always);
+	return idem_settings_add_list(settings, "once", args->once);
+}
+
+static bool
+fixed_stands(Relation rel, void *declaration)
+{
+	return idem_guard_stands(rel, "fixed", fixed_settings(declaration),
+							 NULL, NIL);
 }
 
 /*
@@ -88,8 +123,7 @@ idem_guard_fixed(PG_FUNCTION_ARGS)
 {
 	Oid			relid;
 	Relation	rel;
-	List	   *always;
-	List	   *once;
+	FixedArguments args;
 	List	   *columns;
 	List	   *settings;
 	const char *events;
@@ -100,15 +134,16 @@ idem_guard_fixed(PG_FUNCTION_ARGS)
 	idem_require_argument(fcinfo, 1, "columns");
 	idem_require_argument(fcinfo, 2, "once");
 	relid = PG_GETARG_OID(0);
-	always = idem_array_list("columns", PG_GETARG_ARRAYTYPE_P(1));
-	once = idem_array_list("once", PG_GETARG_ARRAYTYPE_P(2));
+	args.always = idem_array_list("columns", PG_GETARG_ARRAYTYPE_P(1));
+	args.once = idem_array_list("once", PG_GETARG_ARRAYTYPE_P(2));
 
-	rel = idem_open_for_guard(relid, ShareRowExclusiveLock);
-	check_columns(rel, always, once);
-	columns = list_concat_copy(always, once);
+	rel = idem_open_to_declare(relid, fixed_stands, &args);
+	if (rel == NULL)
+		PG_RETURN_VOID();
+	check_columns(rel, args.always, args.once);
+	columns = list_concat_copy(args.always, args.once);
 	refuse_fixed_twice(rel, columns);
-	settings = idem_settings_add_list(idem_settings_begin(), "columns", always);
-	settings = idem_settings_add_list(settings, "once", once);
+	settings = fixed_settings(&args);
 	trigger = idem_free_trigger_name(relid, "idem_fixed", columns);
 	events = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
 		"INSERT OR UPDATE OR DELETE" : "UPDATE OR DELETE";
@@ -121,6 +156,12 @@ idem_guard_fixed(PG_FUNCTION_ARGS)
 	SPI_finish();
 	idem_restore_identity(&saved);
 	PG_RETURN_VOID();
+}
+
+static bool
+kept_stands(Relation rel, void *declaration)
+{
+	return idem_guard_stands(rel, "kept", idem_settings_begin(), NULL, NIL);
 }
 
 /* guard_kept(relation regclass) -> void */
@@ -136,9 +177,10 @@ idem_guard_kept(PG_FUNCTION_ARGS)
 
 	idem_require_argument(fcinfo, 0, "relation");
 	relid = PG_GETARG_OID(0);
-	rel = idem_open_for_guard(relid, ShareRowExclusiveLock);
+	rel = idem_open_to_declare(relid, kept_stands, NULL);
+	if (rel == NULL)
+		PG_RETURN_VOID();
 	settings = idem_settings_begin();
-	idem_refuse_second_guard(rel, "kept", settings);
 	trigger = idem_free_trigger_name(relid, "idem_kept", NIL);
 
 	idem_become_declarer(rel, &saved);

@@ -272,6 +272,24 @@ finish_parent(IdemLimitDeclaration *d)
 	idem_restore_identity(&saved);
 }
 
+/* Does the child have this limit, and the parent its side of it? */
+static bool
+limit_stands(Relation child, void *declaration)
+{
+	IdemLimitDeclaration *d = declaration;
+	Relation	parent;
+	bool		stands;
+
+	idem_limit_find_key(RelationGetRelid(child), d->fk,
+						ERRCODE_INVALID_OBJECT_DEFINITION, &d->key);
+	d->fk = idem_limit_child_columns(&d->key);
+	parent = table_open(d->key.parent, AccessShareLock);
+	stands = idem_guard_stands(child, "limit", limit_settings(d), parent,
+							   total_settings(d));
+	table_close(parent, NoLock);
+	return stands;
+}
+
 static void
 declare_limit(FunctionCallInfo fcinfo, bool many)
 {
@@ -280,7 +298,13 @@ declare_limit(FunctionCallInfo fcinfo, bool many)
 
 	idem_limit_read_arguments(fcinfo, many, d);
 	SPI_connect();
-	idem_limit_open_tables(PG_GETARG_OID(0), d);
+	d->child = idem_open_to_declare(PG_GETARG_OID(0), limit_stands, d);
+	if (d->child == NULL)
+	{
+		SPI_finish();
+		return;
+	}
+	idem_limit_open_parent(d);
 	make_parent(d);
 	make_child(d);
 	finish_parent(d);

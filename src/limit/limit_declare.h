@@ -48,7 +48,7 @@ extern void idem_limit_read_arguments(FunctionCallInfo fcinfo, bool many,
 									  IdemLimitDeclaration *d);
 
 /* limit_require.c */
-extern void idem_limit_open_tables(Oid child, IdemLimitDeclaration *d);
+extern void idem_limit_open_parent(IdemLimitDeclaration *d);
 
 /* limit_fill.c */
 extern void idem_limit_check_rows(IdemLimitDeclaration *d);

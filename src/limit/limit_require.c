@@ -2,7 +2,7 @@
  * limit_require.c
  *		What a limit relies on, before it is put on a table.
  *
- * Opens child and parent, in this order, with SHARE ROW EXCLUSIVE, and looks
+ * Opens the parent of a child that is open, with SHARE ROW EXCLUSIVE, and looks
  * at all the catalog says: the foreign key, types that do not round, columns
  * that can be totals, other limits that keep the same ones.  What the parent
  * lacks and can get is noted in the declaration: columns to add, defaults and
@@ -404,9 +404,6 @@ static void
 name_limit(IdemLimitDeclaration *d)
 {
 	d->fk = idem_limit_child_columns(&d->key);
-	idem_refuse_second_guard(d->child, "limit",
-							 idem_settings_add_list(idem_settings_begin(),
-													"fk", d->fk));
 	d->limit_name = idem_free_trigger_name(d->key.child, "IDEM_limit", d->fk);
 }
 
@@ -419,13 +416,12 @@ name_total(IdemLimitDeclaration *d)
 												 d->fk));
 }
 
-/* Open both tables, child first, and check all there is to check. */
+/* Open the parent, behind the child, and check all there is to check. */
 void
-idem_limit_open_tables(Oid child, IdemLimitDeclaration *d)
+idem_limit_open_parent(IdemLimitDeclaration *d)
 {
-	d->child = idem_open_for_guard(child, ShareRowExclusiveLock);
-	idem_limit_find_key(child, d->fk, ERRCODE_INVALID_OBJECT_DEFINITION,
-						&d->key);
+	idem_limit_find_key(RelationGetRelid(d->child), d->fk,
+						ERRCODE_INVALID_OBJECT_DEFINITION, &d->key);
 	d->parent = idem_open_for_guard(d->key.parent, ShareRowExclusiveLock);
 	refuse_deferrable_key(d->child);
 	check_amount_types(d);

@@ -195,7 +195,7 @@ check_beside(Relation rel, const char *column, const char *guarded)
  * the relcache has of the triggers goes with any look-up.
  */
 static void
-check_only_machine(Relation rel, const char *column)
+check_only_machine(Relation rel, const char *column, const char *machine)
 {
 	Oid			function = idem_machine_guard_function();
 	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
@@ -206,16 +206,15 @@ check_only_machine(Relation rel, const char *column)
 		Trigger    *trigger = &triggers->triggers[i];
 		const char *guarded = trigger->tgfoid != function ? NULL :
 			idem_trigger_setting(trigger, "column");
-		const char *machine = idem_trigger_setting(trigger, "machine");
+		const char *has = idem_trigger_setting(trigger, "machine");
 
 		if (guarded != NULL && strcmp(guarded, column) != 0)
 			check_beside(rel, column, guarded);
-		else if (guarded != NULL)
+		else if (guarded != NULL && has != NULL && strcmp(has, machine) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_OBJECT),
 					 errmsg("column \"%s\" of table \"%s\" is already guarded by state machine \"%s\"",
-							column, RelationGetRelationName(rel),
-							machine ? machine : ""),
+							column, RelationGetRelationName(rel), has),
 					 errhint("A column has one machine; keep a second kind of status in a column of its own."),
 					 errtable(rel)));
 	}
@@ -315,6 +314,16 @@ settings_list(Relation rel, const StatesArguments *args)
 												   idem_column_number(rel, args->column)));
 }
 
+/* Is the column under this machine in this way?  42710 in another. */
+static bool
+states_stand(Relation rel, void *declaration)
+{
+	const StatesArguments *args = declaration;
+
+	check_only_machine(rel, args->column, args->machine);
+	return idem_guard_stands(rel, "states", settings_list(rel, args), NULL, NIL);
+}
+
 /*
  * The caller owns the machine, which from here on stays as it is.  No stranger
  * comes as far as its lock.
@@ -371,10 +380,11 @@ idem_guard_states(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("idem.guard_states()");
 	read_arguments(fcinfo, &args);
-	rel = idem_open_for_guard(PG_GETARG_OID(0), ShareRowExclusiveLock);
+	rel = idem_open_to_declare(PG_GETARG_OID(0), states_stand, &args);
+	if (rel == NULL)
+		PG_RETURN_VOID();
 	check_column(rel, idem_column_number(rel, args.column));
 	check_key(rel, idem_column_number(rel, args.column));
-	check_only_machine(rel, args.column);
 	machine = open_machine(args.machine);
 	SPI_connect();
 	create_guard(rel, &args, machine);
