@@ -8,8 +8,7 @@
  *
  * Outcomes are rows, not errors, because an error would end the caller's
  * transaction: granted, replayed, in_progress, mismatch, duplicate, expired.
- * Nobody
- * waits for a rival that has not ended: in_progress is answered at once.
+ * Nobody waits for a rival that has not ended: in_progress is answered at once.
  *
  * READ COMMITTED answers from what is committed now.  REPEATABLE READ and
  * SERIALIZABLE answer only from what their snapshot sees; a key committed
@@ -23,8 +22,8 @@
  * Not promised: which of several rivals wins; that a key reported in progress
  * still is so when the caller reads it.
  *
- * Locks: ROW EXCLUSIVE on idem.anchor; a lookup ACCESS SHARE.  A repeat writes nothing and takes no
- * transaction id.
+ * Locks: ROW EXCLUSIVE on idem.anchor; a lookup ACCESS SHARE.  A repeat writes
+ * nothing and takes no transaction id.
  */
 #include "postgres.h"
 
@@ -123,8 +122,10 @@ idem_claim_values(const IdemKey *key, IdemAnswer *answer,
 {
 	vouch(key, answer);
 	set_string(values, nulls, RESULT_OUTCOME, answer->outcome);
-	set_value(values, nulls, RESULT_GRANTED, BoolGetDatum(answer->granted), true);
-	set_value(values, nulls, RESULT_SETTLED, BoolGetDatum(answer->settled), true);
+	set_value(values, nulls, RESULT_GRANTED, BoolGetDatum(answer->granted),
+			  true);
+	set_value(values, nulls, RESULT_SETTLED, BoolGetDatum(answer->settled),
+			  true);
 	set_value(values, nulls, RESULT_REENTRANT, BoolGetDatum(answer->reentrant),
 			  !answer->never_reentrant);
 	set_pointer(values, nulls, RESULT_KEY, key->text);
@@ -215,6 +216,7 @@ return_claim(FunctionCallInfo fcinfo, const IdemKey *key, IdemAnswer *answer)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext old;
+	bool		random;
 	Datum		values[CLAIM_RESULT_COLUMNS];
 	bool		nulls[CLAIM_RESULT_COLUMNS];
 
@@ -222,9 +224,8 @@ return_claim(FunctionCallInfo fcinfo, const IdemKey *key, IdemAnswer *answer)
 		return idem_claim_row(key, answer);
 	idem_claim_values(key, answer, values, nulls);
 	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	rsinfo->setResult =
-		tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0,
-							  false, work_mem);
+	random = (rsinfo->allowedModes & SFRM_Materialize_Random) != 0;
+	rsinfo->setResult = tuplestore_begin_heap(random, false, work_mem);
 	MemoryContextSwitchTo(old);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->expectedDesc, values,
 						 nulls);

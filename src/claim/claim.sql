@@ -240,5 +240,5 @@ COMMENT ON FUNCTION idem.lookup(text, text) IS
     'reads what is known of a key and changes nothing.
 Out: outcome unseen, replayed (done: the response), in_progress (held by another transaction that has not ended, or under a lease), duplicate (claimed in this transaction), fenced; of effects outside also unknown, released; granted is always false.
 Errors: 22004 scope null; 42704 unknown scope; 22I01 a key that is null, empty or longer than 255 bytes, or is not there and does not have the form that the scope asks for; 25006 on a standby, whose answer could be old; 40001 as claim.
-Locks: ACCESS SHARE on idem.anchor or idem.reservation.';
+Locks: ACCESS SHARE on idem.anchor, or on idem.reservation and idem.attempt.';
 REVOKE ALL ON FUNCTION idem.lookup(text, text) FROM PUBLIC;

@@ -13,8 +13,8 @@
  * updated; the index cannot.
  *
  * Locks: ROW EXCLUSIVE on the table until the end of the transaction, ACCESS
- * SHARE where it is only read.  The only wait is for a rival in the middle of its own insert, between its row
- * and its index entry.
+ * SHARE where it is only read.  The only wait is for a rival in the middle of
+ * its own insert, between its row and its index entry.
  *
  * Straight on the table and index access methods: no plan, no executor.  An
  * administrator may add plain indexes of any kind, which are kept here, and

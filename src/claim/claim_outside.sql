@@ -362,7 +362,7 @@ COMMENT ON FUNCTION idem.complete(text, text, bigint, text, jsonb) IS
 In: outcome succeeded, failed (with the provider''s answer as response; without one it is stored as unknown; before dispatch it means never sent) or unknown.
 Out: outcome succeeded, failed or unknown; reentrant if it was stored before; late: contradicts what is known, or comes from an overtaken token, and is kept in idem.late_result for a person.
 Errors: 22004 argument null; 22023 invalid outcome; 55I01 token never issued; 55I02 key never reserved, or never dispatched; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key changed after the snapshot.
-Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
+Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits; ROW EXCLUSIVE on idem.late_result where something is kept there, in which calls for one key take turns.';
 REVOKE ALL ON FUNCTION idem.complete(text, text, bigint, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION idem.resolve(scope text, key text, outcome text, evidence jsonb,
@@ -376,7 +376,7 @@ COMMENT ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer, 
 In: outcome succeeded, failed or released (it never arrived; may be tried again); evidence, not empty; force: a reason to do it within the quiet interval, or to close a late result or a reversal needed; attempt: which one it is about, NULL is the last one: name it wherever the provider knows attempts by serial numbers of their own; asked_at: when the provider was asked, by the clock of the database, NULL is now: what was asked within the quiet interval is not believed after it either. A time to come counts as now.
 Out: outcome succeeded, failed, released, fenced (released, but a fence came meanwhile), reverse_needed (succeeded, but a fence came meanwhile); in_progress or unknown with retry_at if it was asked within the quiet interval of the scope, nothing changed; late: contradicts what is known, or an earlier attempt succeeded after all, kept in idem.late_result; reentrant: was so before.
 Errors: 22004 argument null; 22023 invalid outcome, empty evidence, no such attempt, or force blank or longer than 1,000 characters; 55I02 key never reserved, or never dispatched; others as complete.
-Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits.';
+Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits; ROW EXCLUSIVE on idem.evidence or idem.late_result where something is kept there, in which calls for one key take turns.';
 REVOKE ALL ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION idem.fence(scope text, key text, reason text)
@@ -387,7 +387,7 @@ COMMENT ON FUNCTION idem.fence(text, text, text) IS
     'makes sure that a key which has not run will never run, in scopes of both kinds; for reversals and cancellations that overtake their original.
 Out: outcome fenced: it never ran and never will; replayed: it is final, and how; in_progress or unknown: it may have been sent, nothing can be blocked, the fence is remembered; or, in_progress, somebody is about to change it: ask again.
 Errors: 22004 argument null; 22023 reason blank or longer than 1,000 characters; others as reserve.
-Locks: ROW EXCLUSIVE on idem.reservation or idem.anchor; the row. Never waits for a rival.';
+Locks: ROW EXCLUSIVE on idem.reservation or idem.anchor; the row; ROW EXCLUSIVE on idem.evidence, in which calls for one key take turns. Never waits for a rival.';
 REVOKE ALL ON FUNCTION idem.fence(text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION idem.due(scope text, batch integer DEFAULT 100)
