@@ -86,6 +86,10 @@ CREATE TRIGGER idem_kept_truncate AFTER INSERT ON odd FOR EACH ROW EXECUTE FUNCT
 SELECT idem.guard_kept('odd');
 TRUNCATE odd;
 SELECT tgname, idem.trigger_settings(tgargs) FROM pg_trigger WHERE tgrelid = 'odd'::regclass ORDER BY 1;
+SET idem.allow_unguarded = 'a test';
+DROP TRIGGER idem_kept_truncate_2 ON odd;
+RESET idem.allow_unguarded;
+SELECT * FROM idem.rearm('odd');
 SELECT idem.drop_guard('odd', 'kept', reason => 'test');
 SELECT tgname FROM pg_trigger WHERE tgrelid = 'odd'::regclass ORDER BY 1;
 TRUNCATE odd;
@@ -129,6 +133,15 @@ SELECT count(*) FROM idem.rearm('lang');
 SELECT name, intact, problem FROM idem.guards WHERE relation = 'lang'::regclass ORDER BY name COLLATE "C";
 SELECT * FROM idem.rearm('lang');
 TRUNCATE lang;
+-- as after pg_restore --disable-triggers
+CREATE TABLE one (id int PRIMARY KEY, "每一个状态列都有一个很长很长的名字为了测试" text);
+SELECT idem.guard_states('one', '每一个状态列都有一个很长很长的名字为了测试', 'base_identity');
+SET idem.allow_unguarded = 'a test';
+ALTER TABLE one DISABLE TRIGGER USER;
+ALTER TABLE one ENABLE TRIGGER USER;
+RESET idem.allow_unguarded;
+SELECT * FROM idem.rearm('one');
+SELECT name, intact FROM idem.guards WHERE relation = 'one'::regclass;
 -- the CHECK of a total with a long name, too
 CREATE TABLE day (id int PRIMARY KEY, cap int NOT NULL);
 CREATE TABLE part (day_id int NOT NULL REFERENCES day, amount int);

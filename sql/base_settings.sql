@@ -64,6 +64,11 @@ UPDATE payment SET "null" = 'x';
 UPDATE payment SET "null" = 'n', "Odd ""{,}\ name" = 'x';
 SELECT object, finding FROM idem.doctor() WHERE severity = 'error' AND object ~ 'base_settings';
 
+-- What the trigger would not read is not declared.
+SELECT idem.drop_guard('refund', 'limit', reason => 'test');
+SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'used', state => 'state',
+                        released => (SELECT array_agg('s' || i) FROM generate_series(1, 4000) i));
+
 -- The guard itself refuses what it does not know, at the first row; the doctor says so before.
 CREATE FUNCTION refused(statement text) RETURNS TABLE (code text, told text, at text) LANGUAGE plpgsql AS $$
 DECLARE

@@ -271,6 +271,21 @@ RESET ROLE;
 SELECT count(*) FROM of_them WHERE finding ~ 'declared in this database';
 SELECT count(*) FROM of_them WHERE object ~ 'flooded$';
 SELECT * FROM of_them WHERE object ~ 'flood(ed)?$' AND finding !~ '^column';
+-- what was not done is a comment of one line, whatever a table is called
+CREATE TABLE "two
+lines" (a int);
+SELECT idem.guard_fixed('"two
+lines"', '{a}');
+SET idem.allow_unguarded = 'a restore';
+ALTER TABLE "two
+lines" DISABLE TRIGGER USER;
+RESET idem.allow_unguarded;
+BEGIN;
+DECLARE c CURSOR FOR TABLE "two
+lines";
+SELECT * FROM idem.rearm() r WHERE r ~ 'lines';
+COMMIT;
+SELECT count(*) FROM idem.rearm() r WHERE r ~ 'lines';
 
 -- --------------------------------------- names that want to be more than names
 CREATE TABLE "it's %s" (id int PRIMARY KEY, "the 'cap' %" numeric NOT NULL, "cur,{}""" text NOT NULL, status text);

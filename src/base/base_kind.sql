@@ -19,7 +19,7 @@ COMMENT ON FUNCTION idem.guard_kinds() IS
 
 CREATE FUNCTION idem.trigger_settings(tgargs bytea) RETURNS text[]
     AS 'MODULE_PATHNAME', 'idem_trigger_settings'
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION idem.trigger_settings(bytea) IS
     'the arguments of a trigger, pg_trigger.tgargs, as an array; 22021 for bytes that are no text';
 
@@ -31,13 +31,13 @@ COMMENT ON FUNCTION idem.setting(text[], text) IS
 
 CREATE FUNCTION idem.settings_problem(function text, settings text[]) RETURNS text
     AS 'MODULE_PATHNAME', 'idem_settings_problem_text'
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION idem.settings_problem(text, text[]) IS
     'what is wrong with the arguments of a trigger that calls this function of schema idem, as the end of a sentence: no idem=1 at the head, an unknown name, one that is there twice, a value of another form, one that lacks; NULL: nothing, or no trigger function of a guard';
 
 CREATE FUNCTION idem.guard_identity(function text, settings text[]) RETURNS text[]
     AS 'MODULE_PATHNAME', 'idem_guard_identity'
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION idem.guard_identity(text, text[]) IS
     'the settings that tell guards of one kind on one table apart, each name=value, for a trigger that calls this function of schema idem; both sides of a limit have the same';
 

@@ -347,13 +347,22 @@ idem_free_trigger_name(Oid relid, const char *prefix, List *parts)
 	return name;
 }
 
-/* 'a=b','c=d' as the arguments of a trigger */
+/*
+ * 'a=b','c=d' as the arguments of a trigger: 54000 for what its function would
+ * not read, such as a list of more elements than a list may have.
+ */
 static char *
-trigger_arguments(List *settings)
+trigger_arguments(const char *function, List *settings)
 {
+	char	   *problem = idem_settings_problem(settings,
+											   idem_known_settings(function));
 	StringInfoData buf;
 	ListCell   *lc;
 
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the trigger of the guard %s", problem)));
 	initStringInfo(&buf);
 	foreach(lc, settings)
 	{
@@ -388,7 +397,8 @@ idem_create_row_trigger(Oid relid, const char *trigger, const char *events,
 	/* what a moved row is to such a trigger: guard.h */
 	Assert(strstr(events, "INSERT") == NULL || strstr(events, "DELETE") != NULL);
 	idem_execute("CREATE TRIGGER %s AFTER %s ON %s FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
-				 name, events, table, function, trigger_arguments(settings));
+				 name, events, table, function,
+				 trigger_arguments(function, settings));
 	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
 }
 
@@ -407,7 +417,7 @@ idem_create_bound_trigger(Oid relid, Oid other, const char *trigger,
 
 	idem_execute("CREATE CONSTRAINT TRIGGER %s AFTER %s ON %s FROM %s NOT DEFERRABLE FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
 				 name, events, table, idem_qualified_name_of(other), function,
-				 trigger_arguments(settings));
+				 trigger_arguments(function, settings));
 	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
 }
 
@@ -466,7 +476,8 @@ idem_create_truncate_triggers(Oid relid, const char *guard)
 		name = quote_identifier(idem_free_trigger_name(member, guard,
 													   list_make1("truncate")));
 		idem_execute("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem." IDEM_TRUNCATE_FUNCTION "(%s)",
-					 name, table, trigger_arguments(settings));
+					 name, table,
+					 trigger_arguments(IDEM_TRUNCATE_FUNCTION, settings));
 		idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
 	}
 }

@@ -35,7 +35,7 @@
 static List *kinds = NIL;
 
 /* The arguments of a trigger that refuses TRUNCATE. */
-const IdemSetting idem_truncate_settings[] = {
+static const IdemSetting truncate_settings[] = {
 	{"guard", IDEM_WORD, IDEM_SETTING_REQUIRED | IDEM_SETTING_IDENTITY, NULL},
 	{NULL, IDEM_WORD, 0, NULL}
 };
@@ -55,6 +55,23 @@ List *
 idem_all_kinds(void)
 {
 	return kinds;
+}
+
+/* What a trigger function of that name knows; NULL: it is none of a guard. */
+const IdemSetting *
+idem_known_settings(const char *function)
+{
+	ListCell   *lc;
+
+	foreach(lc, kinds)
+	{
+		const IdemGuardKind *kind = lfirst(lc);
+
+		if (strcmp(kind->function, function) == 0)
+			return kind->settings;
+	}
+	return strcmp(function, IDEM_TRUNCATE_FUNCTION) == 0 ?
+		truncate_settings : NULL;
 }
 
 /* Does the function, if it still exists, live in schema idem? */

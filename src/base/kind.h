@@ -49,7 +49,6 @@ typedef struct IdemGuardKind
 {
 	const char *kind;			/* states, limit, fixed, kept */
 	const char *function;		/* its name in schema idem */
-	const char *prefix;			/* that the names of its triggers begin with */
 	bool		decides;		/* false: the counterpart on another table,
 								 * bound to the guarded one (tgconstrrelid) */
 	bool		needs_key;		/* the table must keep a primary key */
@@ -74,10 +73,10 @@ typedef struct IdemGuardKind
 
 /* of the trigger that refuses TRUNCATE for a guard */
 #define IDEM_TRUNCATE_FUNCTION "refuse_truncate"
-extern const IdemSetting idem_truncate_settings[];
 
 extern void idem_register_kind(const IdemGuardKind *kind);
 extern List *idem_all_kinds(void);
+extern const IdemSetting *idem_known_settings(const char *function);
 extern const IdemGuardKind *idem_kind_of_function(Oid function);
 extern const IdemGuardKind *idem_kind_named(const char *kind);
 extern bool idem_is_our_function(Oid function);

@@ -68,8 +68,8 @@ static void
 put_kind(ReturnSetInfo *rsinfo, const IdemGuardKind *kind)
 {
 	static const int16 truncate_types[] = {TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE, 0};
-	const IdemSetting *settings = kind ? kind->settings :
-		idem_truncate_settings;
+	const IdemSetting *settings =
+		idem_known_settings(kind ? kind->function : IDEM_TRUNCATE_FUNCTION);
 	Datum		values[10] = {0};
 	bool		nulls[10] = {0};
 
@@ -110,22 +110,10 @@ idem_guard_kinds(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* What a trigger function of that name knows; NULL: it is none of ours. */
 static const IdemSetting *
 settings_of_function(text *function)
 {
-	char	   *name = text_to_cstring(function);
-	ListCell   *lc;
-
-	foreach(lc, idem_all_kinds())
-	{
-		const IdemGuardKind *kind = lfirst(lc);
-
-		if (strcmp(kind->function, name) == 0)
-			return kind->settings;
-	}
-	return strcmp(name, IDEM_TRUNCATE_FUNCTION) == 0 ?
-		idem_truncate_settings : NULL;
+	return idem_known_settings(text_to_cstring(function));
 }
 
 /*

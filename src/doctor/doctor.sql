@@ -60,7 +60,8 @@ COMMENT ON COLUMN idem.guards_logged.at IS 'when, by the clock of the database';
 -- identity.  Of a temporary table no guard is made: nobody else could mend it.
 CREATE VIEW idem.guard_parts AS
 SELECT p.relation, p.kind, p.name, p.settings, p.part, p.bearer, p.trigger,
-       p.function, p.arguments, p.problem, l.relation IS NOT NULL AS declared
+       p.function, p.arguments, p.problem,
+       (p.relation, p.kind, p.name::text) IN (SELECT l.relation, l.kind, l.name FROM idem.guards_logged l) AS declared
 FROM (SELECT relation, kind, name, settings, part, relation AS bearer,
              name AS trigger, function, settings AS arguments, problem
       FROM idem.guard_triggers
@@ -72,8 +73,7 @@ FROM (SELECT relation, kind, name, settings, part, relation AS bearer,
       JOIN idem.guard_triggers t ON t.other = g.relation AND t.kind = g.kind AND t.identity = g.identity
       WHERE g.part = 'row' AND NOT g.is_clone
             AND t.part = 'total' AND NOT t.is_clone) p
-JOIN pg_catalog.pg_class c ON c.oid = p.relation AND c.relpersistence <> 't'
-LEFT JOIN idem.guards_logged l ON l.relation = p.relation AND l.kind = p.kind AND l.name = p.name;
+JOIN pg_catalog.pg_class c ON c.oid = p.relation AND c.relpersistence <> 't';
 COMMENT ON VIEW idem.guard_parts IS 'the triggers each guard is made of, but for those that refuse TRUNCATE';
 COMMENT ON COLUMN idem.guard_parts.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guard_parts.kind IS 'states, limit, fixed or kept';
@@ -118,8 +118,9 @@ COMMENT ON COLUMN idem.guard_tables.member IS 'the bearer itself, or a partition
 -- By these columns DDL is refused.  Whoever may create a trigger writes its
 -- arguments: those that are no settings of a guard name nothing.
 CREATE VIEW idem.guard_columns AS
+WITH parts AS MATERIALIZED (SELECT * FROM idem.guard_parts)
 SELECT g.relation, g.kind, g.name, g.part, g.bearer, g.trigger, c.setting, c."column", c.is_kept, g.declared
-FROM idem.guard_parts g,
+FROM parts g,
      LATERAL idem.setting_columns(g.function, g.arguments) c
 WHERE g.problem IS NULL;
 COMMENT ON VIEW idem.guard_columns IS 'the columns each guard names';
@@ -142,6 +143,7 @@ COMMENT ON COLUMN idem.guard_columns.declared IS 'whether a declaration, or idem
 -- partitions would take seconds.
 CREATE VIEW idem.guard_problems AS
 WITH parts AS MATERIALIZED (SELECT * FROM idem.guard_parts),
+columns AS MATERIALIZED (SELECT * FROM idem.guard_columns),
 tables AS MATERIALIZED (SELECT * FROM idem.guard_tables)
 -- the deciding trigger on each table
 SELECT m.relation, m.kind, m.name, p.problem, p.remedy, m.member, m.declared
@@ -205,7 +207,7 @@ SELECT m.relation, m.kind, m.name,
        CASE WHEN t.name IS NOT NULL
             THEN pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', m.member, t.name)
             ELSE pg_catalog.format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate(%L, %L); ALTER TABLE %2$s ENABLE ALWAYS TRIGGER %1$I',
-                                   idem.made_name(m.name, 'truncate'), m.member, 'idem=1', 'guard=' || m.name)
+                                   f.name, m.member, 'idem=1', 'guard=' || m.name)
        END,
        m.member, m.declared
 FROM tables m
@@ -213,6 +215,14 @@ JOIN pg_catalog.pg_class c ON c.oid = m.member AND c.relkind <> 'f'
      AND (c.relispartition OR m.member = m.relation)
 LEFT JOIN idem.guard_triggers t ON t.relation = m.member AND t.part = 'truncate'
      AND idem.setting(t.settings, 'guard') = m.name
+-- a name that no other trigger has, as a declaration chooses it
+LEFT JOIN LATERAL (SELECT n.name
+                   FROM pg_catalog.generate_series(1, 100) i,
+                        LATERAL (SELECT CASE i WHEN 1 THEN idem.made_name(m.name, 'truncate')
+                                        ELSE idem.made_name(m.name, 'truncate', i::text) END) n (name)
+                   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger o
+                                     WHERE o.tgrelid = m.member AND o.tgname = n.name::name)
+                   ORDER BY i LIMIT 1) f ON t.name IS NULL
 WHERE m.keeps_rows AND (t.mode = 'A' AND t.as_declared AND t.is_ours AND t.problem IS NULL) IS NOT TRUE
 UNION ALL
 -- what a limit needs on the parent: its counterpart ...
@@ -233,7 +243,7 @@ SELECT g.relation, g.kind, g.name,
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                          g.relation, g.kind, g.name),
        g.bearer, g.declared
-FROM idem.guard_columns g,
+FROM columns g,
      LATERAL (SELECT idem.made_name('idem', g.kind, g."column")) n (name)
 WHERE g.is_kept
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c
@@ -245,7 +255,7 @@ SELECT g.relation, g.kind, g.name,
        pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
                          g.relation, g.kind, g.name),
        g.bearer, g.declared
-FROM idem.guard_columns g
+FROM columns g
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
                   WHERE a.attrelid = g.bearer AND a.attname = g."column"::name AND NOT a.attisdropped)
 UNION ALL
@@ -438,6 +448,6 @@ CREATE FUNCTION idem.check_rows()
     AS 'MODULE_PATHNAME', 'idem_check_rows'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.check_rows() IS
-    'rows that do not follow their rule, as findings of idem.doctor(): running totals that differ from the sums of their children, rows in undeclared states. Reads every such table as its owner, under one snapshot; locks ACCESS SHARE';
+    'rows that do not follow their rule, as findings of idem.doctor(): running totals that differ from the sums of their children, rows in undeclared states; as a warning, parents in excess. Reads the tables of each guard that was declared, as their owner, under a snapshot that is newer than its locks, at each isolation level; locks ACCESS SHARE, and waits five seconds for one: then that is a finding, and the others are not waited for';
 REVOKE ALL ON FUNCTION idem.check_rows() FROM PUBLIC;
 

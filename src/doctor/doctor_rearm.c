@@ -21,6 +21,7 @@
 
 #include "access/relation.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -42,7 +43,6 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/latest.h"
-#include "catalog/namespace.h"
 #include "doctor/doctor.h"
 
 /* How long all locks together may keep a call for all tables waiting. */
@@ -262,6 +262,26 @@ try_apply(const Remedy *remedy, TimestampTz deadline)
 	return cause;
 }
 
+/*
+ * Say as a comment what was not done: of one line, whatever names are in it,
+ * for somebody may run what rearm() returns.
+ */
+static void
+put_not_done(ReturnSetInfo *rsinfo, const Remedy *remedy, const char *cause)
+{
+	char	   *line = psprintf("-- not done, %s: %s", cause,
+								remedy->statement ? remedy->statement :
+								remedy->name);
+	char	   *c;
+
+	for (c = line; *c != '\0'; c++)
+	{
+		if (*c == '\n' || *c == '\r')
+			*c = ' ';
+	}
+	put_statement(rsinfo, line);
+}
+
 /* One of the remedies for all tables. */
 static void
 rearm_one_of_all(ReturnSetInfo *rsinfo, const Remedy *remedy,
@@ -278,9 +298,7 @@ rearm_one_of_all(ReturnSetInfo *rsinfo, const Remedy *remedy,
 	else
 		cause = try_apply(remedy, deadline);
 	if (cause != NULL)
-		put_statement(rsinfo, psprintf("-- not done, %s: %s", cause,
-									   remedy->statement ? remedy->statement :
-									   remedy->name));
+		put_not_done(rsinfo, remedy, cause);
 	else if (remedy->statement != NULL)
 		put_statement(rsinfo, remedy->statement);
 }

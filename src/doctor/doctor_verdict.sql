@@ -148,5 +148,5 @@ WHERE s.setconfig @> '{synchronous_commit=off}'
 ORDER BY severity COLLATE "C", object COLLATE "C", finding COLLATE "C"
 $doctor$;
 COMMENT ON FUNCTION idem.doctor() IS
-    'what is wrong with the guards of this database and with settings they rely on, a row each: severity (error, warning, notice), object, finding, remedy; no row: nothing. Reads every guarded table; locks nothing that writers need';
+    'what is wrong with the guards of this database and with settings they rely on, a row each: severity (error, warning, notice), object, finding, remedy; no row: nothing. Reads every guarded table; locks nothing that writers need. Guards that nobody declared are listed and not judged; of those, for each owner, and of the problems of one guard it shows 20';
 REVOKE ALL ON FUNCTION idem.doctor() FROM PUBLIC;

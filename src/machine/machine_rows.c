@@ -122,7 +122,6 @@ static const int16 states_types[] = {
 static const IdemGuardKind states_kind = {
 	.kind = "states",
 	.function = "keep_states",
-	.prefix = "idem_states",
 	.decides = true,
 	.needs_key = true,
 	.keeps_rows = true,
