@@ -348,7 +348,7 @@ idem_free_trigger_name(Oid relid, const char *prefix, List *parts)
 }
 
 /*
- * 'a=b','c=d' as the arguments of a trigger: 54000 for what its function would
+ * 'a=b','c=d' as the arguments of a trigger: 22023 for what its function would
  * not read, such as a list of more elements than a list may have.
  */
 static char *
@@ -361,8 +361,9 @@ trigger_arguments(const char *function, List *settings)
 
 	if (problem != NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("the trigger of the guard %s", problem)));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("guard cannot be declared: its trigger %s", problem),
+				 errhint("A list has a few thousand elements at most.")));
 	initStringInfo(&buf);
 	foreach(lc, settings)
 	{

@@ -237,15 +237,19 @@ idem_guard_require(const IdemGuard *guard)
 				 errhint("Put guards on a table with the idem.guard_... functions.")));
 }
 
+static List *
+identity_of(const IdemGuard *guard)
+{
+	return idem_settings_identity(guard->settings, guard->kind->settings);
+}
+
 /* Are they one guard by its identity, or the two sides of one? */
 bool
 idem_same_guard(const IdemGuard *a, const IdemGuard *b)
 {
-	if (a->kind == NULL || b->kind == NULL ||
-		strcmp(a->kind->kind, b->kind->kind) != 0)
-		return false;
-	return idem_same_strings(idem_settings_identity(a->settings, a->kind->settings),
-							 idem_settings_identity(b->settings, b->kind->settings));
+	return a->kind != NULL && b->kind != NULL &&
+		strcmp(a->kind->kind, b->kind->kind) == 0 &&
+		idem_same_strings(identity_of(a), identity_of(b));
 }
 
 /* Does a setting of the guard that is marked so name the column? */

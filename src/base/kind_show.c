@@ -67,7 +67,9 @@ types_datum(const int16 *types)
 static void
 put_kind(ReturnSetInfo *rsinfo, const IdemGuardKind *kind)
 {
-	static const int16 truncate_types[] = {TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE, 0};
+	static const int16 truncate_types[] = {
+		TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE, 0
+	};
 	const IdemSetting *settings =
 		idem_known_settings(kind ? kind->function : IDEM_TRUNCATE_FUNCTION);
 	Datum		values[10] = {0};
@@ -169,11 +171,11 @@ Datum
 idem_guard_identity(PG_FUNCTION_ARGS)
 {
 	const IdemSetting *known = settings_of_function(PG_GETARG_TEXT_PP(0));
+	List	   *settings = idem_settings_of_array(PG_GETARG_ARRAYTYPE_P(1));
 
 	if (known == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_DATUM(list_datum(idem_settings_identity(idem_settings_of_array(PG_GETARG_ARRAYTYPE_P(1)),
-													  known)));
+	PG_RETURN_DATUM(list_datum(idem_settings_identity(settings, known)));
 }
 
 /*
@@ -214,7 +216,7 @@ Datum
 idem_made_name_text(PG_FUNCTION_ARGS)
 {
 	char	   *prefix = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	List	   *parts = idem_settings_of_array(PG_GETARG_ARRAYTYPE_P(1));
 
-	PG_RETURN_TEXT_P(cstring_to_text(idem_made_name(prefix,
-													idem_settings_of_array(PG_GETARG_ARRAYTYPE_P(1)))));
+	PG_RETURN_TEXT_P(cstring_to_text(idem_made_name(prefix, parts)));
 }

@@ -422,7 +422,8 @@ idem_limit_is_readable(Trigger *trigger, const char *function)
 	if (!idem_limit_is_trigger(trigger, function))
 		return false;
 	guard = idem_guard_of_trigger(InvalidOid, trigger);
-	return idem_settings_problem(guard->settings, guard->kind->settings) == NULL;
+	return idem_settings_problem(guard->settings,
+								 guard->kind->settings) == NULL;
 }
 
 bool
