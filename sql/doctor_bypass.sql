@@ -197,7 +197,7 @@ SELECT refunded FROM payment WHERE id = 1;
 -- 32: synchronous_commit set by a function is undone before the commit: claim_crash (TAP)
 -- 33: the CHECK of a limit reads its own row only, so it is true of what is stored
 SELECT pg_get_constraintdef(oid) !~ 'SELECT|doctor_bypass' AS of_its_row FROM pg_constraint WHERE conname = 'idem_limit_refunded' AND conrelid = 'payment'::regclass;
--- 34: unique indexes that keep nothing unique: doctor_schema
+-- 34: unique indexes that keep nothing unique: audit_schema
 -- 35: when a key was claimed is the time of the claim, not of its transaction
 BEGIN;
 SELECT pg_sleep(0.02);

@@ -83,17 +83,17 @@ my @findings = (
 	[ 'doctor/doctor_roles.sql', 'foreign keys and the triggers of others sleep then', 'doctor_roles' ],
 	[ 'doctor/doctor_roles.sql', 'idem.allow_unguarded', 'doctor_roles', 'may set idem.allow_unguarded' ],
 	# columns that look like money
-	[ 'doctor/doctor_schema.sql', 'has no unique constraint', 'doctor_schema' ],
-	[ 'doctor/doctor_schema.sql', 'is unique only together with', 'doctor_schema' ],
-	[ 'doctor/doctor_schema.sql', 'is not valid: CREATE INDEX CONCURRENTLY failed', 'doctor_schema' ],
-	[ 'doctor/doctor_schema.sql', 'is deferrable', 'doctor_schema' ],
-	[ 'doctor/doctor_schema.sql', 'has a nondeterministic collation', 'doctor_schema' ],
-	[ 'doctor/doctor_schema.sql', 'has type money', 'doctor_schema' ],
-	[ 'doctor/doctor_schema.sql', 'it cannot hold 0.10 exactly', 'doctor_schema' ],
-	[ 'doctor/doctor_schema.sql', 'without a unit', 'doctor_schema' ],
-	[ 'doctor/doctor_schema.sql', 'looks like a status and has no guard', 'doctor_schema' ],
-	[ 'doctor/doctor_schema.sql', 'has no primary key', 'doctor_schema' ],
-	[ 'doctor/doctor_schema.sql', 'is unlogged: a crash empties it', 'doctor_schema' ]);
+	[ 'audit/audit.sql', 'has no unique constraint', 'audit_schema' ],
+	[ 'audit/audit.sql', 'is unique only together with', 'audit_schema' ],
+	[ 'audit/audit.sql', 'is not valid: CREATE INDEX CONCURRENTLY failed', 'audit_schema' ],
+	[ 'audit/audit.sql', 'is deferrable', 'audit_schema' ],
+	[ 'audit/audit.sql', 'has a nondeterministic collation', 'audit_schema' ],
+	[ 'audit/audit.sql', 'has type money', 'audit_schema' ],
+	[ 'audit/audit.sql', 'it cannot hold 0.10 exactly', 'audit_schema' ],
+	[ 'audit/audit.sql', 'without a unit', 'audit_schema' ],
+	[ 'audit/audit.sql', 'looks like a status and has no guard', 'audit_schema' ],
+	[ 'audit/audit.sql', 'has no primary key', 'audit_schema' ],
+	[ 'audit/audit.sql', 'is unlogged: a crash empties it', 'audit_schema' ]);
 
 foreach my $finding (@findings)
 {

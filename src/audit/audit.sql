@@ -1,6 +1,14 @@
 -- ---------------------------------------------------------------------------
--- doctor: columns that look like money
+-- audit: columns that look like money and are not kept as money
 -- ---------------------------------------------------------------------------
+
+-- What is wrong with a schema whether or not anything in it is guarded; the
+-- doctor shows it among its findings.  The promise: any table, whoever made
+-- it, is read by its names, types, indexes and comments alone, never by its
+-- rows, and nothing is locked.  Test: sql/audit_schema.sql.
+--
+-- Not promised: that every key or amount is recognized, or that everything
+-- that looks like one is.
 
 -- A schema says what it means by its names.  They are read as words, so that
 -- unitPrice, unit_price and unitprice are one name.
@@ -290,9 +298,11 @@ SELECT 'notice', c.object,
             ELSE pg_catalog.format('idem.define_machine, then SELECT idem.guard_states(%L, %L, ...)', c.relation, c.name) END
 FROM columns c
 WHERE c.is_status
-      AND NOT EXISTS (SELECT FROM idem.guard_triggers g
-                      WHERE g.relation = c.relation
-                            AND c.name IN (idem.setting(g.settings, 'column'), idem.setting(g.settings, 'state')))
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                      JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace,
+                           LATERAL (SELECT idem.trigger_settings(t.tgargs)) a (settings)
+                      WHERE t.tgrelid = c.relation
+                            AND c.name IN (idem.setting(a.settings, 'column'), idem.setting(a.settings, 'state')))
 UNION ALL
 -- rows that nobody could name
 SELECT DISTINCT 'warning', pg_catalog.format('table %s', c.relation), 'holds amounts and has no primary key: a row that is there twice cannot be told from two',

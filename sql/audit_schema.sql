@@ -2,10 +2,10 @@
 -- What the doctor says of tables that nobody guards: each finding planted, and
 -- beside each what looks alike and is none.
 --
-CREATE SCHEMA doctor_schema;
-SET search_path = doctor_schema;
+CREATE SCHEMA audit_schema;
+SET search_path = audit_schema;
 CREATE VIEW findings AS
-    SELECT severity, object, finding FROM idem.doctor() WHERE object ~ ' doctor_schema'
+    SELECT severity, object, finding FROM idem.doctor() WHERE object ~ ' audit_schema'
     ORDER BY severity COLLATE "C", object COLLATE "C", finding COLLATE "C";
 
 -- --------------------------------------------- the table of the incident
@@ -20,12 +20,12 @@ SELECT * FROM findings;
 -- As it should have been: nothing is left but the status.
 ALTER TABLE debit ADD UNIQUE (uuid), ADD UNIQUE (user_id, request_no), ALTER amount TYPE numeric(18,2);
 SELECT * FROM findings;
-SELECT 'defined' AS machine FROM idem.define_machine('doctor_schema', $$
+SELECT 'defined' AS machine FROM idem.define_machine('audit_schema', $$
 stateDiagram-v2
     [*] --> created
     created --> [*]
 $$) LIMIT 1;
-SELECT idem.guard_states('debit', 'status', 'doctor_schema');
+SELECT idem.guard_states('debit', 'status', 'audit_schema');
 SELECT * FROM findings;
 DROP TABLE debit;
 
@@ -142,4 +142,4 @@ CREATE TABLE invoice_line (id int PRIMARY KEY, serial_no text, qty int, amount n
 SELECT * FROM findings;
 
 SET client_min_messages = warning;
-DROP SCHEMA doctor_schema CASCADE;
+DROP SCHEMA audit_schema CASCADE;
