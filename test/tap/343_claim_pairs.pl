@@ -17,9 +17,10 @@
 #	40001	under REPEATABLE READ and SERIALIZABLE, if A changed the key, and B
 #			has changed nothing
 #
-# and wrong if anything else. (A retirement may leave a key that it does not see
-# to the next one: the key is known, and that is all that matters.) At the end is who waits, who is told at once,
-# and at which level 40001 comes. (C 4, C 8, C 14, C 17, C 19, C 20, C 22, C 29,
+# and wrong if anything else. (A retirement is administration and acts on what
+# is committed now, at every level; it may leave a key that somebody works on to
+# the next one.) At the end is who waits, who is told at once, and at which level
+# 40001 comes. (C 4, C 8, C 14, C 17, C 19, C 20, C 22, C 29,
 # C 43, C 69, C 73)
 #
 #	IDEM_PAIRS=all sh test/run.sh 343_claim_pairs
@@ -252,8 +253,9 @@ CREATE FUNCTION judge(c scene) RETURNS text LANGUAGE sql RETURN (
 	SELECT CASE
 		WHEN c.fate = 'rolled back' AND (c.answer, c.left_as) = (alone.answer, alone.left_as) THEN 'after'
 		WHEN c.fate <> 'rolled back' AND (c.answer, c.left_as) = (ab.answer, ab.left_as) THEN
-			-- (what is past the horizon is told as it is committed now, whatever the snapshot)
-			CASE WHEN c.level_b <> 'read committed' AND c.answer !~ '^expired' AND (c.waited OR c.fate = 'earlier') AND
+			-- (what is past the horizon is told as it is committed now, whatever the
+			-- snapshot, and a retirement acts on what is committed now)
+			CASE WHEN c.level_b <> 'read committed' AND c.answer !~ '^expired' AND c.b !~ 'retire' AND (c.waited OR c.fate = 'earlier') AND
 					split_part(only_a.left_as, 'late', 1) <> split_part(nothing.left_as, 'late', 1) AND
 					c.left_as <> only_a.left_as THEN NULL
 				ELSE 'after' END
