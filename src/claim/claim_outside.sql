@@ -217,11 +217,18 @@ CREATE VIEW idem.claim_problems AS
     FROM idem.reservation r JOIN idem.scope s ON s.id = r.scope
          LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = r.xmax AND p.database = pg_catalog.current_database()
     WHERE r.due_at < pg_catalog.clock_timestamp() - interval '1 hour'
-    GROUP BY s.id;
-COMMENT ON VIEW idem.claim_problems IS 'scopes of effects outside in which a key was due an hour ago and nobody has looked at it';
+    GROUP BY s.id
+    UNION ALL
+    SELECT 'notice', pg_catalog.format('scope %I', s.name),
+           'asks for no standby: when synchronous_standby_names is emptied, as a manager of standbys does that has lost one, effects go on without',
+           pg_catalog.format('SELECT idem.alter_scope(%L, standbys => 1)', s.name)
+    FROM idem.scope s
+    WHERE s.effect = 'outside' AND s.standbys = 0
+          AND pg_catalog.current_setting('synchronous_standby_names') <> '';
+COMMENT ON VIEW idem.claim_problems IS 'scopes of effects outside in which a key was due an hour ago and nobody has looked at it, and those that ask for no standby where the server has one that is waited for';
 COMMENT ON COLUMN idem.claim_problems.severity IS 'as in idem.doctor()';
 COMMENT ON COLUMN idem.claim_problems.object IS 'the scope';
-COMMENT ON COLUMN idem.claim_problems.finding IS 'how many keys, since when, and who holds them if that can be told';
+COMMENT ON COLUMN idem.claim_problems.finding IS 'how many keys, since when, and who holds them if that can be told; or what is not asked for';
 COMMENT ON COLUMN idem.claim_problems.remedy IS 'what to do';
 REVOKE ALL ON TABLE idem.claim_problems FROM PUBLIC;
 

@@ -84,20 +84,22 @@ survives(q{SELECT idem.claim('fast', 'c')}, q{SELECT outcome FROM idem.lookup('f
 # Who is told by a repeat that a key is settled forgets the message. So whatever
 # settled it is on disk then, whoever committed it, and whatever a hint says
 # (wounds 2, 9b): of each way to learn of an unflushed commit, is it flushed by
-# the answer?  If the WAL writer flushed it meanwhile, once more: # is the number
-# of the try.
+# the answer?  DONE marks where the commit is made that counts, if something comes
+# after it.  If the WAL writer flushed it meanwhile, once more: # is the number of
+# the try.
 sub told
 {
 	my ($name, $write, $question, $answer) = @_;
 	my ($out, $err) = ('f', '');
+	my $done = "SELECT pg_current_wal_insert_lsn() AS done \\gset\n";
 
+	$write =~ s/DONE/$done/ or $write .= "\n$done";
 	for (my $try = 1; $try < 10 && $out =~ /^f/; $try++)
 	{
 		$node->psql('postgres', qq{
 SET synchronous_commit = off;
 SELECT pg_switch_wal() \\g /dev/null
 $write
-SELECT pg_current_wal_insert_lsn() AS done \\gset
 SELECT pg_current_wal_flush_lsn() < :'done';
 SELECT answer FROM ($question) q(answer);
 SELECT pg_current_wal_flush_lsn() >= :'done';
@@ -112,12 +114,12 @@ ask(q{SELECT idem.create_scope('kept', 'inside', '{}', flush => false, keep => '
 told('just committed', q{SELECT idem.claim('fast', 'W#') \g /dev/null},
 	q{SELECT outcome || settled FROM idem.claim('fast', 'W#')}, 'replayedtrue');
 told('hinted, because the page was changed since (wound 2)',
-	qq{SELECT idem.claim('fast', 'M-0#') \\g /dev/null\n$page\nSELECT idem.claim('fast', 'M-1#') \\g /dev/null\nSELECT count(*) FROM idem.anchor \\g /dev/null},
+	qq{SELECT idem.claim('fast', 'M-0#') \\g /dev/null\nDONE$page\nSELECT idem.claim('fast', 'M-1#') \\g /dev/null\nSELECT count(*) FROM idem.anchor \\g /dev/null},
 	q{SELECT outcome || settled FROM idem.claim('fast', 'M-0#')}, 'replayedtrue');
 told('by a savepoint', q{BEGIN; SAVEPOINT s; SELECT idem.claim('fast', 'S#') \g /dev/null
 	RELEASE s; COMMIT;}, q{SELECT outcome || settled FROM idem.claim_many('fast', '{S#}')}, 'replayedtrue');
 told('frozen', q{SELECT idem.claim('fast', 'F#') \g /dev/null
-	VACUUM (FREEZE) idem.anchor;}, q{SELECT outcome || settled FROM idem.lookup('fast', 'F#')}, 'replayedtrue');
+	DONE VACUUM (FREEZE) idem.anchor;}, q{SELECT outcome || settled FROM idem.lookup('fast', 'F#')}, 'replayedtrue');
 told('its response dropped', q{BEGIN; SELECT idem.claim('kept', 'R#'), idem.complete('kept', 'R#', '1') \g /dev/null
 	COMMIT; SELECT pg_sleep(0.01), idem.retire('kept') \g /dev/null},
 	q{SELECT outcome || settled || response_dropped FROM idem.claim('kept', 'R#')}, 'replayedtruetrue');
@@ -154,6 +156,10 @@ survives(q{SELECT idem.resolve('pay', 'k', 'succeeded', '{"seen": "again"}')},
 # A standby that does not answer.
 $node->append_conf('postgresql.conf', q{synchronous_standby_names = 'nobody'});
 $node->reload;
+
+$node->poll_query_until('postgres', q{SELECT current_setting('synchronous_standby_names') = 'nobody'}) or die 'no reload';
+is(ask(q{SELECT string_agg(replace(object, '"', '') || ' ' || severity, ', ' ORDER BY object) FROM idem.doctor() WHERE finding ~ 'asks for no standby'}),
+	'scope old notice, scope pay notice', 'the doctor names scopes that would go on without it');
 
 sub waits
 {
