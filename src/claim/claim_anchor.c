@@ -401,10 +401,11 @@ keep_row(IdemAnchor *anchor, const IdemKey *key, TupleTableSlot *slot,
 	text	   *stored;
 
 	found->held = held;
+	memset(&found->commit, 0, sizeof(IdemCommit));
 	if (held == IDEM_HELD_COMMITTED)
 		idem_commit_of(slot, &found->commit);
-	else
-		memset(&found->commit, 0, sizeof(IdemCommit));
+	else if (held == IDEM_HELD_OWN)
+		found->commit.kind = IDEM_COMMIT_OURS;
 	found->tuple = ExecCopySlotHeapTuple(slot);
 	deform_row(anchor, found->tuple, found->values, found->nulls);
 	stored = DatumGetTextPP(found->values[Anum_anchor_key - 1]);

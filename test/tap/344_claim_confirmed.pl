@@ -119,6 +119,11 @@ is(answered('', q{CALL idem.dispatch('payout', 'dropped', 1)}, sub { require_sta
 	'40003', 'the standby was dropped in the wait: not confirmed');
 require_standbys('*');
 
+# A token that is given again rests on a commit, too.
+my $reserve = q{SELECT outcome, coalesce(token, 0) FROM idem.reserve('payout', 'again', nonce => 'n')};
+is(answered('', $reserve, sub { ask("SELECT pg_cancel_backend($_[0])") }), 'reserved|1', 'a reservation cannot know how its commit ends');
+is(answered('', $reserve), 'in_progress|0', 'its token is not given again before the standby has it');
+
 # Of what a session knows that the standby has it, it goes on to say so.
 is(in_session(q{SELECT outcome, settled FROM idem.claim('fast', 'local')}), 'replayed|t', 'what was confirmed stays confirmed');
 ask(q{SET synchronous_commit = local; SELECT idem.claim('fast', 'later')});
