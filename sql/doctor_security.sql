@@ -209,6 +209,7 @@ RESET ROLE;
 -- stops it, until somebody with a say declares it.
 CREATE ROLE regress_idem_sec_owner;
 GRANT USAGE, CREATE ON SCHEMA doctor_security TO regress_idem_sec_owner;
+SELECT FROM idem.grant_admin('regress_idem_sec_owner');
 SET ROLE regress_idem_sec_owner;
 CREATE FUNCTION next_version(states text) RETURNS text LANGUAGE sql AS $$
     SELECT doctor_security.say(format('SELECT idem.define_machine(''doctor_security_own'', %L, loosen => ''more'')',

@@ -5,6 +5,7 @@
 SET idem.allow_unguarded = 'a test of what is not refused';
 CREATE ROLE regress_idem_owner;
 CREATE ROLE regress_idem_other;
+SELECT FROM idem.grant_admin('regress_idem_owner');
 CREATE SCHEMA machine_declare;
 GRANT ALL ON SCHEMA machine_declare TO regress_idem_owner, regress_idem_other;
 SET search_path = machine_declare;
@@ -172,4 +173,5 @@ INSERT INTO machine_declared.ours VALUES (1, 'Done');
 
 DROP SCHEMA machine_declared CASCADE;
 DELETE FROM idem.machine WHERE name LIKE 'declare\_%';
+DROP OWNED BY regress_idem_owner;
 DROP ROLE regress_idem_owner, regress_idem_other;

@@ -9,6 +9,13 @@ SET search_path = machine_define;
 SET ROLE regress_idem_maker;
 
 -- ------------------------------------------------------------ first version
+-- names are given by admins, so that nobody takes the one that others need
+-- (first day 3); what is wrong with a diagram is told to everybody
+SELECT idem.define_machine('define_payment', E'stateDiagram-v2\n[*] --> a\na --> [*]');
+RESET ROLE;
+SELECT FROM idem.grant_admin('regress_idem_maker');
+REVOKE SELECT ON ALL TABLES IN SCHEMA idem FROM regress_idem_maker;
+SET ROLE regress_idem_maker;
 SELECT * FROM idem.define_machine('define_payment', $$
 stateDiagram-v2
     [*] --> created
@@ -109,6 +116,11 @@ stateDiagram-v2
     packed --> open : unpack
     sent --> [*]
 $$);
+-- from here on without the right: next versions are the owner's
+RESET ROLE;
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA idem FROM regress_idem_maker;
+SET ROLE regress_idem_maker;
+SELECT idem.define_machine('define_squatted', E'stateDiagram-v2\n[*] --> a\na --> [*]');
 CREATE TYPE order_state AS ENUM ('open', 'packed', 'sent', 'returned');
 CREATE TABLE orders (id int PRIMARY KEY, state text);
 CREATE TABLE "Old Orders" (id int PRIMARY KEY, "St ate" order_state);
@@ -160,6 +172,7 @@ ALTER TABLE orders OWNER TO regress_idem_maker;
 -- wound 13: a trigger that somebody made by hand gives no say in the machine, also
 -- where another machine guards the table in good order.
 GRANT CREATE, USAGE ON SCHEMA machine_define TO regress_idem_other;
+SELECT FROM idem.grant_admin('regress_idem_other');
 SET ROLE regress_idem_other;
 CREATE TABLE own (id int PRIMARY KEY, state text, kind text);
 SELECT FROM idem.define_machine('define_own', E'stateDiagram-v2\n[*] --> open\nopen --> [*]');
@@ -205,5 +218,5 @@ RESET statement_timeout;
 
 DROP SCHEMA machine_define CASCADE;
 DELETE FROM idem.machine WHERE name LIKE 'define\_%';
-DROP OWNED BY regress_idem_other;
+DROP OWNED BY regress_idem_maker, regress_idem_other;
 DROP ROLE regress_idem_maker, regress_idem_other, regress_idem_ops;

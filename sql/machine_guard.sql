@@ -18,6 +18,7 @@ SET idem.allow_unguarded = 'a test of what is not refused';
 CREATE ROLE regress_idem_owner;
 CREATE ROLE regress_idem_app;
 CREATE ROLE regress_idem_risk;
+SELECT FROM idem.grant_admin('regress_idem_owner');
 CREATE SCHEMA machine_guard AUTHORIZATION regress_idem_owner;
 GRANT USAGE ON SCHEMA machine_guard TO regress_idem_app, regress_idem_risk;
 SET search_path = machine_guard;
@@ -311,4 +312,5 @@ DROP TABLE byhand;
 
 DROP SCHEMA machine_guard CASCADE;
 DELETE FROM idem.machine WHERE name LIKE 'guard\_%';
+DROP OWNED BY regress_idem_owner;
 DROP ROLE regress_idem_owner, regress_idem_app, regress_idem_risk;

@@ -4,6 +4,8 @@
 CREATE ROLE regress_idem_owner;
 CREATE ROLE regress_idem_app;
 CREATE ROLE regress_idem_risk;
+SELECT FROM idem.grant_admin('regress_idem_owner');
+REVOKE SELECT ON ALL TABLES IN SCHEMA idem FROM regress_idem_owner;
 CREATE SCHEMA machine_transition AUTHORIZATION regress_idem_owner;
 GRANT USAGE ON SCHEMA machine_transition TO regress_idem_app, regress_idem_risk;
 GRANT EXECUTE ON FUNCTION idem.transition, idem.history TO regress_idem_app, regress_idem_risk;
@@ -383,5 +385,5 @@ SELECT idem.guard_states('quick', 'status', 'transition_m', actor => 'user');
 
 DROP SCHEMA machine_transition CASCADE;
 DELETE FROM idem.machine WHERE name LIKE 'transition\_%';
-DROP OWNED BY regress_idem_app, regress_idem_risk;
+DROP OWNED BY regress_idem_owner, regress_idem_app, regress_idem_risk;
 DROP ROLE regress_idem_owner, regress_idem_app, regress_idem_risk;

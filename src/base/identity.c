@@ -12,15 +12,20 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/syscache.h"
 
 #include "base/idem_compat.h"
 #include "base/identity.h"
@@ -128,6 +133,34 @@ idem_may_read(Relation rel)
 {
 	return role_may_read(rel, GetUserId()) &&
 		role_may_read(rel, GetOuterUserId());
+}
+
+/*
+ * May the current user call a function of schema idem, in one of its forms?
+ * The rights to what is not a call of its own are had in this way: who may
+ * call one function of an audience (idem.rights) belongs to it.
+ */
+bool
+idem_may_call(const char *function)
+{
+	Oid			schema = get_namespace_oid("idem", false);
+	CatCList   *forms = SearchSysCacheList1(PROCNAMEARGSNSP,
+											CStringGetDatum(function));
+	bool		may_call = false;
+	int			i;
+
+	for (i = 0; i < forms->n_members; i++)
+	{
+		Form_pg_proc form =
+			(Form_pg_proc) GETSTRUCT(&forms->members[i]->tuple);
+
+		if (form->pronamespace == schema &&
+			object_aclcheck(ProcedureRelationId, form->oid, GetUserId(),
+							ACL_EXECUTE) == ACLCHECK_OK)
+			may_call = true;
+	}
+	ReleaseSysCacheList(forms);
+	return may_call;
 }
 
 /*

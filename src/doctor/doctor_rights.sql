@@ -3,8 +3,9 @@
 -- ---------------------------------------------------------------------------
 
 -- The one place that says it.  runtime: applications, by grant_runtime.
--- admin: scopes and the doctor, by grant_admin.  owner: open to PUBLIC,
--- demands ownership of the table or the machine.  public: reads or computes
+-- admin: scopes and the doctor, by grant_admin, and the names of machines: who
+-- may create scopes may define new ones.  owner: open to PUBLIC, demands
+-- ownership of the table or the machine.  public: reads or computes
 -- as the caller, harms nobody.  A function that is not here belongs to the owner of the extension;
 -- trigger functions are PUBLIC (base.sql).
 CREATE VIEW idem.rights (function, audience) AS VALUES
@@ -69,5 +70,5 @@ CREATE FUNCTION idem.grant_admin(role regrole) RETURNS void
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION idem.grant_admin(regrole) IS
-    'lets a role make scopes, call the doctor, read the change log, what is open and every table of idem that pg_dump reads, claims and their responses included, so that the owner of a database can dump it, and name roles with grant_runtime; kept in idem.change_log. For the owner of the extension';
+    'lets a role make scopes, define state machines of a new name, call the doctor, read the change log, what is open and every table of idem that pg_dump reads, claims and their responses included, so that the owner of a database can dump it, and name roles with grant_runtime; kept in idem.change_log. For the owner of the extension';
 REVOKE ALL ON FUNCTION idem.grant_admin(regrole) FROM PUBLIC;

@@ -7,12 +7,14 @@
  * EXCLUSIVE, which waits for every transaction that was judged by the old
  * version; what such a transaction left is then counted with a snapshot of
  * now.  While it waits, writers wait behind it: so a stranger is refused, and
- * a text that is in force already answered, before the lock is asked for.  Rows never lose the state they stand in, and lose a way out of it
- * only for a reason that is kept.
+ * a text that is in force already answered, before the lock is asked for.  Rows
+ * never lose the state they stand in, and lose a way out of it only for a
+ * reason that is kept.
  *
- * Whoever defined version 1 owns the machine.  The next needs a member of
- * that role who also owns every table the machine guards, because it decides
- * what may happen to their rows.
+ * A new name needs an admin (grant_admin), so that nobody takes it who has
+ * nothing to do with it.  Whoever defined version 1 owns the machine.  The
+ * next needs a member of that role who also owns every table the machine
+ * guards, because it decides what may happen to their rows.
  */
 #include "postgres.h"
 
@@ -378,6 +380,21 @@ make_change(IdemEffect effect, char *text)
 }
 
 /*
+ * Names are shared by all: only an admin gives one, or anybody could take
+ * "payment" before those who need it.
+ */
+static void
+check_may_name(const char *name)
+{
+	if (!idem_may_call("create_scope"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to define a new state machine \"%s\"",
+						name),
+				 errhint("idem.grant_admin lets a role define new machines; the owner of a machine defines its next versions without it.")));
+}
+
+/*
  * The first version of a name: its definer is its owner.  NIL if somebody else
  * was faster, for whose commit this waits.  The primary key decides; there is
  * nothing to lock, since no guard can have been judged by the name before.
@@ -385,6 +402,7 @@ make_change(IdemEffect effect, char *text)
 static List *
 define_first(const char *name, text *source, const IdemDiagram *diagram)
 {
+	check_may_name(name);
 	idem_machine_check_lock(name);
 	if (!insert_version(name, 1, source,
 						GetUserNameFromId(GetUserId(), false), NULL, NULL))

@@ -21,6 +21,7 @@ $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION idem;
 CREATE ROLE keeper;
 GRANT CREATE ON SCHEMA public TO keeper;
+SELECT idem.grant_admin('keeper');
 SET ROLE keeper;
 SELECT idem.define_machine('m', E'stateDiagram-v2\n[*] --> a\na --> c : go\nc --> [*]');
 SELECT idem.define_machine('m', E'stateDiagram-v2\n[*] --> a\na --> b : go\nb --> c : go\nc --> [*]', loosen => 'two steps');

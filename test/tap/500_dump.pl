@@ -91,6 +91,7 @@ $node->safe_psql('postgres', 'CREATE ROLE shop_owner');
 $node->safe_psql('postgres', 'CREATE DATABASE origin');
 $node->safe_psql('origin', q{
 	CREATE EXTENSION idem;
+	SELECT idem.grant_admin('shop_owner');
 	CREATE SCHEMA shop AUTHORIZATION shop_owner;
 	SET ROLE shop_owner;
 	CREATE TABLE shop.payment (id int PRIMARY KEY, amount numeric, bank_no text);

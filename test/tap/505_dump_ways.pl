@@ -242,7 +242,7 @@ like($err, qr/permission denied for table machine/, 'he cannot write what belong
 unlike($err, qr/relation "?(public\.)?(payment|refund)/, 'but all of his own');
 is($node->safe_psql('owned', q{SELECT DISTINCT tableowner FROM pg_tables WHERE tablename IN ('payment', 'refund')}), 'shop', 'it is his');
 like(findings('owned'), qr/was not declared in this database/, 'the doctor says what he could not write');
-$node->safe_psql('owned', "SET ROLE shop; $machine; SELECT idem.rearm()");
+$node->safe_psql('owned', "SELECT idem.grant_admin('shop'); SET ROLE shop; $machine; SELECT idem.rearm()");
 quiet('owned', 'restored by the owner, who defined and wrote down');
 
 $node->stop;

@@ -32,8 +32,10 @@ $node->safe_psql('shop', q{
 	CREATE SCHEMA app AUTHORIZATION shop_owner;
 	SET ROLE shop_owner;
 	CREATE TABLE app.payment (id int PRIMARY KEY, status text, amount int);
+	RESET ROLE;
 	SELECT idem.define_machine('m', E'stateDiagram-v2\n[*] --> a\na --> b\nb --> [*]');
 	SELECT idem.guard_states('app.payment', 'status', 'm');
+	SET ROLE shop_owner;
 	SELECT idem.guard_fixed('app.payment', '{amount}');
 	INSERT INTO app.payment VALUES (1, 'a', 10);
 	UPDATE app.payment SET status = 'b';
