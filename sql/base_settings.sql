@@ -98,7 +98,15 @@ SELECT t.* FROM (VALUES
     ('keep_states', $$'idem=1', 'column=status', 'machine=m', 'repeat=refuse', 'delete=never', 'history=true', 'within={paying,"2 h"}'$$),
     ('keep_total', $$'idem=1', 'used=id'$$)) v (f, a),
     LATERAL try_hand(f, a) t (trigger text, code text, told text, at text, doctor text);
+-- A guard that was declared and says something else now: its rows cannot be looked at.
+UPDATE hand SET status = 'a';
+SELECT version FROM idem.define_machine('base_settings', E'stateDiagram-v2\n[*] --> a\na --> [*]');
+SELECT idem.guard_states('hand', 'status', 'base_settings');
+DROP TRIGGER idem_states_status ON hand;
+CREATE TRIGGER idem_states_status AFTER INSERT OR UPDATE OR DELETE ON hand FOR EACH ROW EXECUTE FUNCTION idem.keep_states('idem=1', 'column=status');
+ALTER TABLE hand ENABLE ALWAYS TRIGGER idem_states_status;
 RESET idem.allow_unguarded;
+SELECT severity, finding FROM idem.doctor() WHERE object ~ 'base_settings.hand' AND severity = 'error';
 
 SET client_min_messages = warning;
 DROP SCHEMA base_settings CASCADE;
