@@ -326,28 +326,37 @@ full_xid(TransactionId xid)
 	return FullTransactionIdFromU64(U64FromFullTransactionId(next) - age);
 }
 
-/* Do the standbys have the commit, which is on disk? */
+/*
+ * Do the standbys have the commit, which is on disk?  An old transaction that
+ * stays open keeps those after it from being remembered as a whole; so the last
+ * one is remembered by itself, since many keys may come from one.
+ */
 static bool
 is_with_standbys(const IdemCommit *commit, long timeout_ms)
 {
-	/* all transactions before these are over, and confirmed */
-	static FullTransactionId confirmed_before[NUM_SYNC_REP_WAIT_MODE];
+	/* by mode: all transactions before the first are over, and confirmed */
+	static FullTransactionId before[NUM_SYNC_REP_WAIT_MODE];
+	static FullTransactionId last[NUM_SYNC_REP_WAIT_MODE];
 	int			mode = wanted_mode();
+	bool		of_row = commit->kind == IDEM_COMMIT_ROW;
+	FullTransactionId xid = InvalidFullTransactionId;
 	FullTransactionId oldest;
 	XLogRecPtr	lsn;
 
-	if (commit->kind == IDEM_COMMIT_ROW && commit->xid == FrozenTransactionId)
+	if (of_row && commit->xid == FrozenTransactionId)
 		return wait_confirmed(mode, commit->lsn, timeout_ms);
-	if (commit->kind == IDEM_COMMIT_ROW &&
-		FullTransactionIdPrecedes(full_xid(commit->xid),
-								  confirmed_before[mode]))
+	if (of_row)
+		xid = full_xid(commit->xid);
+	if (of_row && (FullTransactionIdPrecedes(xid, before[mode]) ||
+				   FullTransactionIdEquals(xid, last[mode])))
 		return true;
 	oldest = full_xid(GetLatestSnapshot()->xmin);
 	lsn = inserted_end();
 	XLogFlush(lsn);
 	if (!wait_confirmed(mode, lsn, timeout_ms))
 		return false;
-	confirmed_before[mode] = oldest;
+	before[mode] = oldest;
+	last[mode] = xid;
 	return true;
 }
 
