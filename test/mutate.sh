@@ -188,17 +188,25 @@ run_tests()
 	isolation=
 	tap=
 	for test in $1; do
-		if [ -e "$here/sql/$test.sql" ]; then
+		known=no
+		# one name may stand for a regress test and a spec: both are meant
+		[ ! -e "$here/sql/$test.sql" ] || {
 			regress="$regress $test"
-		elif [ -e "$here/test/isolation/specs/$test.spec" ]; then
+			known=yes
+		}
+		[ ! -e "$here/test/isolation/specs/$test.spec" ] || {
 			isolation="$isolation $test"
-		elif [ -e "$here/test/tap/$test.pl" ]; then
+			known=yes
+		}
+		[ ! -e "$here/test/tap/$test.pl" ] || {
 			tap="$tap $test"
-		else
+			known=yes
+		}
+		[ "$known" = yes ] || {
 			say "STALE     no test is called $test"
 			stale=$((stale + 1))
 			failing="$failing $test"
-		fi
+		}
 	done
 	[ -z "$regress" ] || run_suite regress "$regress" REGRESS="$regress" ISOLATION= TAP_TESTS=
 	[ -z "$isolation" ] || run_suite isolation "$isolation" REGRESS= ISOLATION="$isolation" TAP_TESTS=
