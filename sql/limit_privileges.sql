@@ -128,7 +128,8 @@ CREATE TRIGGER "IDEM_limit_payment_id" AFTER INSERT OR UPDATE OR DELETE ON limit
     EXECUTE FUNCTION idem.keep_limit('idem=1', 'fk={payment_id}', 'amount=amount', 'cap=amount', 'used=refunded', 'same={currency,currency}', 'children=editable');
 ALTER TABLE limit_thief.refund ENABLE ALWAYS TRIGGER "IDEM_limit_payment_id";
 INSERT INTO limit_thief.refund VALUES (2, 40, 'CNY');
-SELECT idem.guard_limit('limit_thief.refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded2', released => NULL);
+CREATE TABLE limit_thief.other (payment_id int NOT NULL REFERENCES payment, amount numeric);
+SELECT idem.guard_limit('limit_thief.other', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded2', released => NULL);
 CREATE CONSTRAINT TRIGGER mine AFTER INSERT ON limit_priv.payment FROM limit_thief.refund FOR EACH ROW
     EXECUTE FUNCTION idem.keep_total('idem=1', 'fk={payment_id}', 'amount=amount', 'key={id}', 'cap=amount', 'used=refunded', 'same_parent={currency}', 'cap_grows=false');
 RESET ROLE;
