@@ -45,7 +45,7 @@ INSERT INTO refund (payment_id, amount, currency) VALUES (4711, 20, 'CNY');
 SELECT id, amount, refunded FROM payment ORDER BY id;
 
 -- what could still be refunded
-SELECT idem.remaining('refund', '4711');
+SELECT idem.remaining('refund', '4711'), idem.remaining('refund', 4711), idem.remaining('refund', 4711.0), idem.remaining('refund', 4711::smallint);
 
 -- one cent too much is refused, the rest to the cent is not [5, 9]
 INSERT INTO refund (payment_id, amount, currency) VALUES (4711, 60, 'CNY');

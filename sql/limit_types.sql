@@ -116,10 +116,14 @@ INSERT INTO use VALUES (1, 'a', 1);
 INSERT INTO use VALUES (2, 'a', 6);
 INSERT INTO use VALUES (2, 'a', 5);
 SELECT * FROM account ORDER BY 1, 2;
-SELECT idem.remaining('use', 'b', '1'), idem.remaining('use', 'x', '1');
+-- the key is that of the parent, by its own names (first day 12)
+SELECT idem.remaining('use', '{"no": "b", "tenant": 1}'), idem.remaining('use', jsonb_build_object('tenant', 1, 'no', 'x')::text);
 SELECT idem.remaining('use', 'b');
-SELECT idem.remaining('use', 'b', 'x');
-SELECT idem.remaining('use', 'b', NULL);
+SELECT idem.remaining('use', '{"no": "b"}');
+SELECT idem.remaining('use', '{"no": "b", "line": 1}');
+SELECT idem.remaining('use', '{"no": "b", "tenant": "x"}');
+SELECT idem.remaining('use', '{"no": "b", "tenant": null}');
+SELECT idem.remaining('use', NULL) IS NULL AS unknown;
 SELECT idem.remaining('account', 'b');
 DROP TABLE use;
 CREATE TABLE use (tenant int NOT NULL, no varchar(10) NOT NULL, amount numeric,
@@ -133,6 +137,6 @@ SELECT idem.guard_limit('use', 'code', amount => 'amount', cap => 'amount', used
 INSERT INTO voucher VALUES ('abc', 10);
 INSERT INTO use VALUES ('abc', 7);
 INSERT INTO use VALUES ('abc  ', 4);
-SELECT idem.remaining('use', 'abc');
+SELECT idem.remaining('use', 'abc'), idem.remaining('use', 'abc'::char(8));
 
 DROP SCHEMA limit_types CASCADE;

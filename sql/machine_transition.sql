@@ -8,7 +8,7 @@ SELECT FROM idem.grant_admin('regress_idem_owner');
 REVOKE SELECT ON ALL TABLES IN SCHEMA idem FROM regress_idem_owner;
 CREATE SCHEMA machine_transition AUTHORIZATION regress_idem_owner;
 GRANT USAGE ON SCHEMA machine_transition TO regress_idem_app, regress_idem_risk;
-GRANT EXECUTE ON FUNCTION idem.transition, idem.history TO regress_idem_app, regress_idem_risk;
+GRANT EXECUTE ON FUNCTION idem.transition(regclass, text, text, text, text[], jsonb, name), idem.history(regclass, text, name) TO regress_idem_app, regress_idem_risk;
 SET search_path = machine_transition;
 SET SESSION AUTHORIZATION regress_idem_owner;
 

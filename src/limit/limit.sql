@@ -54,8 +54,14 @@ CREATE FUNCTION idem.validate_guard(relation regclass, name text DEFAULT NULL)
 COMMENT ON FUNCTION idem.validate_guard(regclass, text) IS
     'validates the CHECKs that the limits of a child table brought to its parents, which are NOT VALID where the parent had rows. name: of the guard, NULL: all of the table. Owner of the parent only (42501); 42704 without such a limit, 23514 if a row breaks the CHECK; reads the parent under SHARE UPDATE EXCLUSIVE, while others write';
 
-CREATE FUNCTION idem.remaining(child regclass, VARIADIC key text[]) RETURNS numeric
+CREATE FUNCTION idem.remaining(child regclass, key text) RETURNS numeric
     AS 'MODULE_PATHNAME', 'idem_remaining'
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
-COMMENT ON FUNCTION idem.remaining(regclass, text[]) IS
-    'what could still be taken from a parent: cap minus running total and excess, below 0 where facts went beyond the cap. In: child table, key of the parent, a value for each column of the foreign key. Runs as the caller: NULL if he sees no such parent, 42501 if he may not read it; 42704, 42P08, 22023, 22004. Locks nothing: only the guard decides';
+COMMENT ON FUNCTION idem.remaining(regclass, text) IS
+    'what could still be taken from a parent: cap minus running total and excess, below 0 where facts went beyond the cap. In: child table, key of the parent that its foreign key references, as text; of several columns a JSON object of their names in the parent. Runs as the caller: NULL if he sees no such parent, 42501 if he may not read it; 42704, 42P08, 22023. Locks nothing: only the guard decides';
+
+CREATE FUNCTION idem.remaining(child regclass, key anyelement) RETURNS numeric
+    AS 'MODULE_PATHNAME', 'idem_remaining'
+    LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION idem.remaining(regclass, anyelement) IS
+    'the same with the key as a number, a uuid, an enum or a boolean; 42804 for another type';

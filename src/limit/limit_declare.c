@@ -283,6 +283,7 @@ limit_stands(Relation child, void *declaration)
 	idem_limit_find_key(RelationGetRelid(child), d->fk,
 						ERRCODE_INVALID_OBJECT_DEFINITION, &d->key);
 	d->fk = idem_limit_child_columns(&d->key);
+	idem_check_owned(d->key.parent);
 	parent = table_open(d->key.parent, AccessShareLock);
 	stands = idem_guard_stands(child, "limit", limit_settings(d), parent,
 							   total_settings(d));

@@ -20,6 +20,7 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/keytext.h"
 #include "base/moved.h"
 #include "limit/limit.h"
 
@@ -90,34 +91,26 @@ remaining_sql(Relation parent, const IdemLimitKey *key, Trigger *limit)
 	return sql.data;
 }
 
-/* The elements of the key, one for each column of the foreign key. */
+/* The texts of the key, one for each column of the foreign key. */
 static Datum *
-key_values(ArrayType *array, const IdemLimitKey *key)
+key_values(Relation parent, const IdemLimitKey *key, char *text)
 {
-	Datum	   *values;
-	bool	   *nulls;
-	int			n;
+	Datum	   *values = palloc(sizeof(Datum) * key->n);
+	const char **names = palloc(sizeof(char *) * key->n);
+	char	  **texts;
 	int			i;
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
-					  &values, &nulls, &n);
-	if (n != key->n)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("key of %d columns given where table \"%s\" has one of %d",
-						n, get_rel_name(key->parent), key->n)));
-	for (i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument \"key\" of idem.remaining must not be null")));
-	}
+	for (i = 0; i < key->n; i++)
+		names[i] = NameStr(TupleDescAttr(RelationGetDescr(parent),
+										 key->parent_column[i] - 1)->attname);
+	texts = idem_key_texts(parent, names, key->n, text);
+	for (i = 0; i < key->n; i++)
+		values[i] = CStringGetTextDatum(texts[i]);
 	return values;
 }
 
 /*
- * remaining(child regclass, VARIADIC key text[]) -> numeric
+ * remaining(child regclass, key text | anyelement) -> numeric
  *
  * NULL if the caller sees no such parent.
  */
@@ -138,10 +131,10 @@ idem_remaining(PG_FUNCTION_ARGS)
 	idem_limit_find_key(idem_root_relid(child),
 						idem_trigger_setting_list(limit, "fk"),
 						ERRCODE_INVALID_OBJECT_DEFINITION, &key);
-	values = key_values(PG_GETARG_ARRAYTYPE_P(1), &key);
 	for (i = 0; i < key.n; i++)
 		types[i] = TEXTOID;
 	parent = table_open(key.parent, AccessShareLock);
+	values = key_values(parent, &key, idem_key_argument(fcinfo, 1, "key"));
 
 	SPI_connect();
 	if (SPI_execute_with_args(remaining_sql(parent, &key, limit), key.n, types,

@@ -157,7 +157,20 @@ CREATE FUNCTION idem.transition(relation regclass, key text, to_state text,
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION idem.transition(regclass, text, text, text, text[], jsonb, name) FROM PUBLIC;
 COMMENT ON FUNCTION idem.transition(regclass, text, text, text, text[], jsonb, name) IS
-    'locks the row, checks and changes it, with the rights of the caller. outcome: applied; already (in that state, set agrees); conflict (in that state, set disagrees); passed (it was there and moved on); refused (it never was and cannot get there from state); missing. Raises 22023 for misuse, 42501 without the rights or the role of the edge, and what the table''s own rules raise';
+    'locks the row, checks and changes it, with the rights of the caller. key: of the row, as text; of several columns a JSON object of their names. outcome: applied; already (in that state, set agrees); conflict (in that state, set disagrees); passed (it was there and moved on); refused (it never was and cannot get there from state); missing. Raises 22023 for misuse, 42501 without the rights or the role of the edge, and what the table''s own rules raise';
+
+CREATE FUNCTION idem.transition(relation regclass, key anyelement, to_state text,
+                                event text DEFAULT NULL,
+                                from_states text[] DEFAULT NULL,
+                                set jsonb DEFAULT NULL,
+                                state_column name DEFAULT NULL,
+                                OUT outcome text, OUT state text,
+                                OUT next_states text[])
+    AS 'MODULE_PATHNAME', 'idem_transition'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION idem.transition(regclass, anyelement, text, text, text[], jsonb, name) FROM PUBLIC;
+COMMENT ON FUNCTION idem.transition(regclass, anyelement, text, text, text[], jsonb, name) IS
+    'the same with the key as a number, a uuid, an enum or a boolean; 42804 for another type';
 
 CREATE FUNCTION idem.history(relation regclass, key text,
                              state_column name DEFAULT NULL)
@@ -168,4 +181,15 @@ CREATE FUNCTION idem.history(relation regclass, key text,
     LANGUAGE C STABLE PARALLEL SAFE;
 REVOKE ALL ON FUNCTION idem.history(regclass, text, name) FROM PUBLIC;
 COMMENT ON FUNCTION idem.history(regclass, text, name) IS
-    'the transitions of one row, oldest first. Raises 42501 unless the caller may read every row of the table';
+    'the transitions of one row, oldest first. key: as for idem.transition. Raises 42501 unless the caller may read every row of the table';
+
+CREATE FUNCTION idem.history(relation regclass, key anyelement,
+                             state_column name DEFAULT NULL)
+    RETURNS TABLE (at timestamptz, from_state text, to_state text, event text,
+                   transaction xid8, session_role text, role text, actor text,
+                   application text)
+    AS 'MODULE_PATHNAME', 'idem_history'
+    LANGUAGE C STABLE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION idem.history(regclass, anyelement, name) FROM PUBLIC;
+COMMENT ON FUNCTION idem.history(regclass, anyelement, name) IS
+    'the same with the key as a number, a uuid, an enum or a boolean; 42804 for another type';

@@ -15,14 +15,13 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/json.h"
-#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "base/guard.h"
+#include "base/keytext.h"
 #include "machine/machine.h"
 
 /* Does the text of this type depend on no setting? */
@@ -179,87 +178,18 @@ idem_key_of_row(const IdemKey *key, TupleTableSlot *slot)
 
 /* ---------- reading ---------- */
 
-static int
-find_column(const IdemKey *key, const char *name)
-{
-	int			i;
-
-	for (i = 0; i < key->count; i++)
-		if (strcmp(key->columns[i].name, name) == 0)
-			return i;
-	return -1;
-}
-
-static void
-refuse_key(Relation rel, const IdemKey *key)
-{
-	StringInfoData names;
-	int			i;
-
-	initStringInfo(&names);
-	for (i = 0; i < key->count; i++)
-		appendStringInfo(&names, "%s\"%s\"", i > 0 ? ", " : "",
-						 key->columns[i].name);
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("key of table \"%s\" is not a JSON object of %s",
-					RelationGetRelationName(rel), names.data)));
-}
-
-/* A scalar of the object as text, NULL if it is something else */
-static char *
-scalar_text(const JsonbValue *value)
-{
-	switch (value->type)
-	{
-		case jbvString:
-			return pnstrdup(value->val.string.val, value->val.string.len);
-		case jbvNumeric:
-			return DatumGetCString(DirectFunctionCall1(numeric_out,
-													   NumericGetDatum(value->val.numeric)));
-		case jbvBool:
-			return pstrdup(value->val.boolean ? "true" : "false");
-		default:
-			return NULL;
-	}
-}
-
-/* The texts of the columns from a JSON object that has each of them once */
-static char **
-split_object(Relation rel, const IdemKey *key, const char *text)
-{
-	char	  **texts = palloc0(sizeof(char *) * key->count);
-	Jsonb	   *object = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-															CStringGetDatum(text)));
-	JsonbIterator *it;
-	JsonbIteratorToken token;
-	JsonbValue	value;
-	int			column = -1;
-
-	if (!JB_ROOT_IS_OBJECT(object) || JB_ROOT_COUNT(object) != key->count)
-		refuse_key(rel, key);
-	it = JsonbIteratorInit(&object->root);
-	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
-	{
-		if (token == WJB_KEY)
-			column = find_column(key, scalar_text(&value));
-		else if (token == WJB_VALUE)
-		{
-			if (column < 0 || (texts[column] = scalar_text(&value)) == NULL)
-				refuse_key(rel, key);
-		}
-	}
-	return texts;
-}
-
 /* The values of a key that somebody wrote as text: 22P02 if they are none. */
 Datum *
 idem_key_read(Relation rel, const IdemKey *key, char *text)
 {
 	Datum	   *values = palloc(sizeof(Datum) * Max(key->count, 1));
-	char	  **texts = key->count == 1 ? &text : split_object(rel, key, text);
+	const char **names = palloc(sizeof(char *) * Max(key->count, 1));
+	char	  **texts;
 	int			i;
 
+	for (i = 0; i < key->count; i++)
+		names[i] = key->columns[i].name;
+	texts = idem_key_texts(rel, names, key->count, text);
 	for (i = 0; i < key->count; i++)
 	{
 		Oid			input;

@@ -51,6 +51,7 @@
 #include "base/declare.h"
 #include "base/durable.h"
 #include "base/idem_compat.h"
+#include "base/keytext.h"
 #include "machine/machine.h"
 
 /* One call */
@@ -306,7 +307,7 @@ static void
 read_arguments(FunctionCallInfo fcinfo, Transition *t)
 {
 	const IdemDiagram *diagram = &t->guard->machine->diagram;
-	char	   *key = idem_required_text(fcinfo, 1, "key");
+	char	   *key = idem_key_argument(fcinfo, 1, "key");
 	char	   *to = idem_required_text(fcinfo, 2, "to_state");
 
 	t->table = idem_qualified_name(t->rel);
@@ -806,7 +807,7 @@ idem_history(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Transition	t = {0};
-	char	   *key = idem_required_text(fcinfo, 1, "key");
+	char	   *key = idem_key_argument(fcinfo, 1, "key");
 
 	InitMaterializedSRF(fcinfo, 0);
 	idem_require_argument(fcinfo, 0, "relation");
