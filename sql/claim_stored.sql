@@ -53,10 +53,13 @@ SELECT e.key, e.n, e.token, e.attempt, e.outcome, e.response, e.state, e.newest
 UPDATE idem.reservation r SET state = 'r', token = 2, attempt = 2, dispatched_at = NULL, finished_at = NULL, concern = NULL, due_at = now()
     FROM idem.scope s WHERE r.scope = s.id AND s.name = 'stored pay' AND key = 'k';
 CALL idem.dispatch('stored pay', 'k', 2);
+SELECT severity, object, finding FROM idem.claim_problems WHERE object LIKE '%stored%';
+UPDATE idem.reservation r SET state = 'u', dispatched_at = now(), attempt = 3 FROM idem.scope s WHERE r.scope = s.id AND s.name = 'stored pay' AND key = 'k';
+SELECT severity, object, finding FROM idem.claim_problems WHERE object LIKE '%stored%';
 
 -- A scope of the same name that is declared anew has the same id, and knows
 -- neither the old keys nor what was kept of them; the numbers go on.
-UPDATE idem.reservation r SET state = 's', due_at = NULL, finished_at = now() FROM idem.scope s WHERE r.scope = s.id AND s.name = 'stored pay';
+UPDATE idem.reservation r SET state = 's', attempt = 2, due_at = NULL, finished_at = now() FROM idem.scope s WHERE r.scope = s.id AND s.name = 'stored pay';
 SELECT idem.drop_scope('stored pay', 'test');
 SELECT count(*) FROM idem.attempt WHERE scope = ('x' || left(encode(sha256('stored pay'), 'hex'), 8))::bit(32)::bigint >> 1;
 SELECT idem.create_scope('stored pay', 'outside', '{amount}');

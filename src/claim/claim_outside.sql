@@ -219,16 +219,27 @@ CREATE VIEW idem.claim_problems AS
     WHERE r.due_at < pg_catalog.clock_timestamp() - interval '1 hour'
     GROUP BY s.id
     UNION ALL
+    SELECT 'error', pg_catalog.format('scope %I', s.name),
+           CASE WHEN r.state = 'r'
+                THEN pg_catalog.format('keys that are reserved for an attempt that was dispatched before: %s; idem.reservation is older than idem.attempt', pg_catalog.count(*))
+                ELSE pg_catalog.format('keys that were dispatched, and have no row in idem.attempt: %s', pg_catalog.count(*)) END,
+           'carry the tables of claims together, from one moment; look at the keys in idem.open_claims, and ask the provider about each'
+    FROM idem.reservation r JOIN idem.scope s ON s.id = r.scope
+    WHERE r.due_at IS NOT NULL
+          AND CASE WHEN r.state = 'r' THEN true WHEN r.state IN ('d', 'u') AND r.dispatched_at IS NOT NULL THEN false END
+              = EXISTS (SELECT FROM idem.attempt a WHERE (a.scope, a.key, a.attempt) = (r.scope, r.key, r.attempt))
+    GROUP BY s.id, r.state
+    UNION ALL
     SELECT 'notice', pg_catalog.format('scope %I', s.name),
            'asks for no standby: when synchronous_standby_names is emptied, as a manager of standbys does that has lost one, effects go on without',
            pg_catalog.format('SELECT idem.alter_scope(%L, standbys => 1)', s.name)
     FROM idem.scope s
     WHERE s.effect = 'outside' AND s.standbys = 0
           AND pg_catalog.current_setting('synchronous_standby_names') <> '';
-COMMENT ON VIEW idem.claim_problems IS 'scopes of effects outside in which a key was due an hour ago and nobody has looked at it, and those that ask for no standby where the server has one that is waited for';
+COMMENT ON VIEW idem.claim_problems IS 'scopes of effects outside in which a key was due an hour ago and nobody has looked at it, those whose rows of keys and of attempts are not of one moment, and those that ask for no standby where the server has one that is waited for';
 COMMENT ON COLUMN idem.claim_problems.severity IS 'as in idem.doctor()';
 COMMENT ON COLUMN idem.claim_problems.object IS 'the scope';
-COMMENT ON COLUMN idem.claim_problems.finding IS 'how many keys, since when, and who holds them if that can be told; or what is not asked for';
+COMMENT ON COLUMN idem.claim_problems.finding IS 'how many keys, since when, and who holds them if that can be told; what is missing; or what is not asked for';
 COMMENT ON COLUMN idem.claim_problems.remedy IS 'what to do';
 REVOKE ALL ON TABLE idem.claim_problems FROM PUBLIC;
 

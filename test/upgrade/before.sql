@@ -86,6 +86,8 @@ CREATE VIEW kept.now AS
     UNION ALL SELECT 'scope', s::text FROM idem.scope s
     UNION ALL SELECT 'anchor', a::text FROM idem.anchor a
     UNION ALL SELECT 'reservation', r::text FROM idem.reservation r
+    UNION ALL SELECT 'attempt', a::text FROM idem.attempt a
+    UNION ALL SELECT 'evidence', e::text FROM idem.evidence e
     UNION ALL SELECT 'payment', p::text FROM payment p
     UNION ALL SELECT 'price', p::text FROM price p;
 CREATE TABLE kept.before AS SELECT * FROM kept.now;
