@@ -109,6 +109,15 @@ SELECT (SELECT array_agg(format('%s %s', a.name, t.type::regtype) ORDER BY a.n) 
         JOIN unnest(p.proallargtypes) WITH ORDINALITY t (type, n) USING (n) WHERE n > 3)
        = (SELECT array_agg(c ORDER BY n) FROM unnest(s.columns) WITH ORDINALITY u (c, n) WHERE c NOT IN ('key text', 'token bigint')) AS dispatch_in_its_order
     FROM pg_proc p, stored_columns s WHERE p.proname = 'dispatch' AND pronargs > 4 AND s.type = 'idem.send_result';
+-- The row of a claim as an item of FROM, wherever it stands there.
+SELECT outcome, ordinality FROM idem.claim('stored in', 'from-1') WITH ORDINALITY;
+SELECT outcome, generate_series FROM ROWS FROM (idem.claim('stored in', 'from-2'), generate_series(1, 2));
+BEGIN;
+DECLARE stored_cursor SCROLL CURSOR FOR SELECT k, outcome FROM unnest('{from-2,from-3}'::text[]) k, idem.claim('stored in', k);
+FETCH FORWARD 2 FROM stored_cursor;
+FETCH BACKWARD 1 FROM stored_cursor;
+COMMIT;
+SELECT (idem.claim('stored in', 'from-3')).outcome, (SELECT c IS NULL FROM idem.claim('stored in', 'from-3') c) AS no_row;
 -- No scope has channels, so none is taken.
 CALL idem.dispatch('stored pay', 'n', 1, channel => 'bankA');
 \echo :LAST_ERROR_SQLSTATE
