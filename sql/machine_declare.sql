@@ -84,13 +84,28 @@ SELECT idem.guard_states('kinds', 'a', 'declare_n');
 
 -- two states of which one is part of the primary key: it could never change,
 -- because the guard of the other keeps the key
-CREATE TABLE two (id int, a text, b text, c text, PRIMARY KEY (id, a));
+CREATE TABLE two (id int, a text, b text, c text, PRIMARY KEY (id, a)) PARTITION BY LIST (a);
 SELECT idem.guard_states('two', 'a', 'declare_m');
 SELECT idem.guard_states('two', 'b', 'declare_m');
-CREATE TABLE two_b (LIKE two INCLUDING ALL);
+CREATE TABLE two_b (id int, a text, b text, c text, PRIMARY KEY (id, a)) PARTITION BY LIST (a);
 SELECT idem.guard_states('two_b', 'b', 'declare_m');
 SELECT idem.guard_states('two_b', 'a', 'declare_m');
 SELECT idem.guard_states('two_b', 'c', 'declare_m');
+
+-- a primary key with the state in it lets several rows of one key stand, each in
+-- a state of its own (first day 20); the server wants it there only where the
+-- table is partitioned by the state, on any level
+CREATE TABLE in_key (id int, a text, b text, PRIMARY KEY (id, a));
+SELECT idem.guard_states('in_key', 'a', 'declare_m');
+SELECT idem.guard_states('in_key', 'b', 'declare_m');
+CREATE TABLE by_id (id int, a text, PRIMARY KEY (a, id)) PARTITION BY HASH (id);
+CREATE TABLE by_id_0 PARTITION OF by_id FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+SELECT idem.guard_states('by_id', 'a', 'declare_m');
+CREATE TABLE below (id int, a text, PRIMARY KEY (a, id)) PARTITION BY HASH (id);
+CREATE TABLE below_0 PARTITION OF below FOR VALUES WITH (MODULUS 1, REMAINDER 0) PARTITION BY LIST (a);
+SELECT idem.guard_states('below', 'a', 'declare_m');
+CREATE TABLE alone (a text PRIMARY KEY) PARTITION BY LIST (a);
+SELECT idem.guard_states('alone', 'a', 'declare_m');
 
 -- ------------------------------------------------------------------- arguments
 CREATE TABLE plain (id int PRIMARY KEY, status text);

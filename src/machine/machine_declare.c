@@ -17,6 +17,7 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
@@ -27,6 +28,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
 #include "utils/snapmgr.h"
@@ -156,16 +158,63 @@ check_column(Relation rel, AttrNumber attnum)
 				 errtablecol(rel, attnum)));
 }
 
-/* Without a key beside the state nobody could say which row is in it. */
-static void
-check_key(Relation rel, AttrNumber column)
+/* Is the column one by which the table is partitioned, itself? */
+static bool
+is_partition_column(Relation rel, const char *column)
 {
-	if (bms_is_empty(bms_del_member(idem_key_columns(rel), column)))
+	PartitionKey key = RelationGetPartitionKey(rel);
+	AttrNumber	number = idem_column_number(rel, column);
+	int			i;
+
+	for (i = 0; key != NULL && i < key->partnatts; i++)
+		if (key->partattrs[i] == number)
+			return true;
+	return false;
+}
+
+/* The same of the table and all its partitions. */
+static bool
+is_partitioned_by(Relation rel, const char *column)
+{
+	bool		found = false;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(RelationGetRelid(rel), NoLock, NULL))
+	{
+		Relation	member = table_open(lfirst_oid(lc), NoLock);
+
+		found = found || is_partition_column(member, column);
+		table_close(member, NoLock);
+	}
+	return found;
+}
+
+/*
+ * Without a key beside the state nobody could say which row is in it.  With the
+ * state inside the key one payment could stand in several rows, each with a
+ * lawful life of its own; where the table is partitioned by the state the
+ * server wants it in there.
+ */
+static void
+check_key(Relation rel, const char *column)
+{
+	AttrNumber	number = idem_column_number(rel, column);
+	Bitmapset  *key = idem_key_columns(rel);
+
+	if (bms_is_empty(bms_del_member(bms_copy(key), number)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 				 errmsg("table \"%s\" has no primary key beside its state",
 						RelationGetRelationName(rel)),
 				 errtable(rel)));
+	if (bms_is_member(number, key) && !is_partitioned_by(rel, column))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("primary key of table \"%s\" contains its state \"%s\"",
+						RelationGetRelationName(rel), column),
+				 errdetail("Rows of one key could stand in several states at once."),
+				 errhint("Take the state out of the primary key."),
+				 errtablecol(rel, number)));
 }
 
 /*
@@ -384,7 +433,7 @@ idem_guard_states(PG_FUNCTION_ARGS)
 	if (rel == NULL)
 		PG_RETURN_VOID();
 	check_column(rel, idem_column_number(rel, args.column));
-	check_key(rel, idem_column_number(rel, args.column));
+	check_key(rel, args.column);
 	machine = open_machine(args.machine);
 	SPI_connect();
 	create_guard(rel, &args, machine);

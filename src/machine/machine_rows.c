@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 
 #include "base/declare.h"
+#include "base/guard.h"
 #include "base/kind.h"
 #include "machine/machine.h"
 #include "machine/machine_rows.h"
@@ -102,6 +103,54 @@ check_final(const IdemGuard *guard, Oid rows)
 	return rows_in_other_states(guard, rows, true);
 }
 
+/* The columns of the key of a row, less its state: t.a, t.b; NULL: the same */
+static char *
+key_beside_state(Relation rel, const char *column)
+{
+	AttrNumber	state = get_attnum(RelationGetRelid(rel), column);
+	Bitmapset  *key = idem_key_columns(rel);
+	StringInfoData list;
+	int			i = -1;
+
+	if (state == InvalidAttrNumber || !bms_is_member(state, key))
+		return NULL;
+	initStringInfo(&list);
+	key = bms_del_member(key, state);
+	while ((i = bms_next_member(key, i)) >= 0)
+		appendStringInfo(&list, "%st.%s", list.len > 0 ? ", " : "",
+						 quote_identifier(NameStr(TupleDescAttr(RelationGetDescr(rel),
+																i - 1)->attname)));
+	return list.data;
+}
+
+/*
+ * Rows that share a key with others, where the state is part of the primary
+ * key because the table is partitioned by it.
+ *
+ * SELECT coalesce(sum(n), 0)::bigint, min(k) FROM
+ *	(SELECT count(*) AS n, format('%L', concat_ws(', ', t.id)) COLLATE "C" AS k
+ *		FROM schema.table t GROUP BY t.id HAVING count(*) > 1) s
+ */
+static char *
+check_one_row(const IdemGuard *guard, Oid rows)
+{
+	Relation	rel = relation_open(rows, AccessShareLock);
+	char	   *key = key_beside_state(rel, idem_setting(guard->settings,
+														  "column"));
+	char	   *finding = NULL;
+
+	if (key != NULL)
+		finding = idem_count_offenders(rel,
+									   psprintf("SELECT coalesce(sum(n), 0)::bigint, min(k) FROM"
+												" (SELECT count(*) AS n, format('%%L', concat_ws(', ', %s)) COLLATE \"C\" AS k"
+												" FROM %s t GROUP BY %s HAVING count(*) > 1) s",
+												key, idem_qualified_name(rel), key),
+									   (Datum) 0,
+									   "with a key that other rows have, too: the primary key contains the state");
+	relation_close(rel, AccessShareLock);
+	return finding;
+}
+
 static const IdemSetting states_settings[] = {
 	{"column", IDEM_WORD, IDEM_SETTING_REQUIRED | IDEM_SETTING_COLUMN |
 	IDEM_SETTING_IDENTITY, NULL},
@@ -130,6 +179,8 @@ static const IdemGuardKind states_kind = {
 	.types = states_types,
 	.check_rows = check_declared,
 	.remedy = "find out who wrote past the guard; then declare the state, or bring the rows into a declared one while the guard is off",
+	.check_open = check_one_row,
+	.open_remedy = "find out which row is the payment; keep another from being made by inserting through a table of keys that is not partitioned",
 	.check_attached = check_attached,
 	.check_detached = check_final
 };
