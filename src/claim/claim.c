@@ -42,7 +42,7 @@
 
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "claim/claim_outside.h"
+#include "send/send.h"
 
 /*
  * How long an answer waits for the standbys that have to confirm a commit of

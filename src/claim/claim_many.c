@@ -21,7 +21,7 @@
 #include "utils/tuplestore.h"
 
 #include "base/idem_compat.h"
-#include "claim/claim.h"
+#include "key/key.h"
 
 typedef struct Wanted
 {

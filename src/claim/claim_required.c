@@ -21,7 +21,7 @@
 
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "claim/claim.h"
+#include "key/key.h"
 
 /* A claim to look at: a copy that outlives the call and the scope cache. */
 typedef struct Required

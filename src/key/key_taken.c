@@ -1,5 +1,5 @@
 /*
- * claim_taken.c
+ * key_taken.c
  *		Which keys this transaction has taken.
  *
  * A row that this transaction wrote need not be of a key that it took: it may
@@ -19,7 +19,7 @@
 #include "utils/memutils.h"
 
 #include "base/idem_compat.h"
-#include "claim/claim.h"
+#include "key/key.h"
 
 typedef struct TakenKey
 {

@@ -1,5 +1,5 @@
 /*
- * claim_key.c
+ * key.c
  *		Which idempotency keys are accepted, the digest of a key, and the id of
  *		a scope.
  *
@@ -31,7 +31,7 @@
 
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "claim/claim.h"
+#include "key/key.h"
 
 /* how much of the end of a key does not say where it lies in the index */
 #define COUNTED_BYTES	3

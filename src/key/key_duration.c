@@ -1,5 +1,5 @@
 /*
- * claim_duration.c
+ * key_duration.c
  *		Lengths of time that a scope or a call declares.
  *
  * A lease of a day is 24 hours, whatever time zone the session is in: two
@@ -10,7 +10,7 @@
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
 
-#include "claim/claim.h"
+#include "key/key.h"
 
 /* A hundred years: nothing that is added to the time of day overflows. */
 #define DURATION_MAX	(INT64CONST(36500) * USECS_PER_DAY)

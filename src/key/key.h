@@ -1,23 +1,23 @@
 /*
- * claim.h
+ * key.h
  *		What the files of the room share.
  *
  *		claim.c				the SQL functions: which answer a call gets
- *		claim_anchor.c		the table: probe, insert, complete
- *		claim_scope.c		declared scopes, remembered per session
- *		claim_key.c			which keys are accepted; the digest of a key
- *		claim_sha256.c		SHA-256
- *		claim_horizon.c		keys that carry their own time, and may be forgotten
- *		claim_declare.c		declaring, altering and dropping scopes
- *		claim_retire.c		dropping bodies, forgetting keys
+ *		key_anchor.c		the table: probe, insert, complete
+ *		key_scope.c		declared scopes, remembered per session
+ *		key.c			which keys are accepted; the digest of a key
+ *		key_sha256.c		SHA-256
+ *		key_horizon.c		keys that carry their own time, and may be forgotten
+ *		key_declare.c		declaring, altering and dropping scopes
+ *		key_retire.c		dropping bodies, forgetting keys
  *		claim_many.c		many keys in one call
- *		claim_fingerprint.c	what of a request must agree on a repeat
- *		claim_taken.c		which keys this transaction has taken
+ *		key_fingerprint.c	what of a request must agree on a repeat
+ *		key_taken.c		which keys this transaction has taken
  *		claim_required.c	no commit with a claim that was not completed
- *		claim_duration.c	leases, quiet intervals, ladders
+ *		key_duration.c	leases, quiet intervals, ladders
  */
-#ifndef IDEM_CLAIM_H
-#define IDEM_CLAIM_H
+#ifndef IDEM_KEY_H
+#define IDEM_KEY_H
 
 #include "access/genam.h"
 #include "access/htup.h"
@@ -256,7 +256,7 @@ extern Datum idem_send_row(const IdemKey *key, IdemAnswer *answer);
 extern void idem_anchor_describe(const IdemFound *found, IdemAnswer *answer);
 extern const char *idem_rival_detail(TransactionId rival);
 
-/* claim_anchor.c */
+/* key_anchor.c */
 extern void idem_anchor_open(IdemAnchor *anchor, LOCKMODE lockmode);
 extern void idem_reservation_open(IdemAnchor *anchor, LOCKMODE lockmode);
 extern void idem_anchor_close(IdemAnchor *anchor);
@@ -281,7 +281,7 @@ extern void idem_anchor_check_visible(IdemAnchor *anchor, const IdemKey *key,
 extern void idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
 								 Datum response, bool no_response);
 
-/* claim_scope.c */
+/* key_scope.c */
 extern Oid	idem_scope_relid(void);
 extern Oid	idem_anchor_relid(void);
 extern Oid	idem_reservation_relid(void);
@@ -297,10 +297,10 @@ extern void idem_scope_check_standbys(const IdemScope *scope);
 extern TimestampTz idem_scope_horizon(const IdemScope *scope,
 									  IdemCommit *commit);
 
-/* claim_sha256.c */
+/* key_sha256.c */
 extern void idem_digest16(const void *data, size_t len, uint8 *digest);
 
-/* claim_key.c */
+/* key.c */
 extern int32 idem_scope_id(const char *name);
 extern void idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest);
 extern void idem_key_check_size(const IdemScope *scope, const text *key);
@@ -309,28 +309,28 @@ extern void idem_key_check(const IdemScope *scope, const text *key);
 extern const char *idem_key_first_part(const char *key, int *len);
 extern bool idem_name_is_clean(const char *name, int len);
 
-/* claim_horizon.c */
+/* key_horizon.c */
 extern IdemKeyTime idem_key_time_named(const char *name);
 extern bool idem_key_judge(IdemKey *key);
 extern bool idem_key_expired(const IdemKey *key);
 
-/* claim_fingerprint.c */
+/* key_fingerprint.c */
 extern int	idem_member_cmp(const void *a, const void *b);
 extern bytea *idem_fingerprint(const IdemScope *scope, Jsonb *request,
 							   bytea *first);
 extern ArrayType *idem_request_diff(const IdemScope *scope, Jsonb *request,
 									bytea *first);
 
-/* claim_duration.c */
+/* key_duration.c */
 extern int64 idem_duration(const char *argument, const Interval *interval,
 						   bool zero);
 extern int64 *idem_ladder(ArrayType *array, int *count);
 
-/* claim_taken.c */
+/* key_taken.c */
 extern void idem_taken_note(const pg_uuid_t *digest);
 extern bool idem_taken_here(const pg_uuid_t *digest);
 
 /* claim_required.c */
 extern void idem_require_completion(const IdemKey *key);
 
-#endif							/* IDEM_CLAIM_H */
+#endif							/* IDEM_KEY_H */

@@ -1,5 +1,5 @@
 /*
- * claim_settle.c
+ * send_settle.c
  *		What became of an effect outside: complete, resolve, late results.
  *
  * The holder of the newest token completes, whatever his lease says; everybody
@@ -24,7 +24,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/reason.h"
-#include "claim/claim_outside.h"
+#include "send/send.h"
 
 /* What a call says became of the effect. */
 typedef struct Word

@@ -1,5 +1,5 @@
 /*
- * claim_declare.c
+ * key_declare.c
  *		Declaring scopes of keys, altering and dropping them.
  *
  * A declaration is a row of idem.scope.  What is altered is checked as a whole,
@@ -47,7 +47,7 @@
 #include "base/identity.h"
 #include "base/latest.h"
 #include "base/reason.h"
-#include "claim/claim.h"
+#include "key/key.h"
 
 /* What a scope is declared with: arguments of create_scope, after the name. */
 enum

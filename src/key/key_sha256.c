@@ -1,5 +1,5 @@
 /*
- * claim_sha256.c
+ * key_sha256.c
  *		SHA-256 (FIPS 180-4) of a short text.
  *
  * The server's own goes through a cryptographic library that is set up anew
@@ -17,7 +17,7 @@
 #include "port/pg_bitutils.h"
 #include "port/pg_bswap.h"
 
-#include "claim/claim.h"
+#include "key/key.h"
 
 #define BLOCK_BYTES		64
 #define ROUNDS			64

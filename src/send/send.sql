@@ -1,5 +1,5 @@
 -- ---------------------------------------------------------------------------
--- claim: effects outside of the database, sent at most once
+-- send: effects outside of the database, sent at most once
 -- ---------------------------------------------------------------------------
 
 -- The first seven columns are those of idem.anchor, in its order.  Never
@@ -95,7 +95,7 @@ REVOKE ALL ON TABLE idem.attempt FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('idem.attempt', '');
 
 -- The two logs number the rows of a key from 1 on, without a sequence: who
--- writes holds a lock on the key in the log (see claim_log.c).  A scope of the
+-- writes holds a lock on the key in the log (see key_log.c).  A scope of the
 -- same name that is declared anew has the same id and another created_at.
 CREATE TABLE idem.late_result (
     scope    integer NOT NULL,
@@ -419,3 +419,14 @@ Two sessions are not handed the same row (SKIP LOCKED). Never a leave to send.
 Errors: 22004 argument null; 22023 batch below 1; 42704 unknown scope; 55I02 scope for effects inside; 25006 on a standby or in a read-only transaction.
 Locks: ROW EXCLUSIVE on idem.reservation; the rows handed out, until the transaction ends.';
 REVOKE ALL ON FUNCTION idem.due(text, integer) FROM PUBLIC;
+
+CREATE FUNCTION idem.lookup(scope text, key text)
+    RETURNS idem.send_result
+    AS 'MODULE_PATHNAME', 'idem_lookup'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.lookup(text, text) IS
+    'reads what is known of a key and changes nothing.
+Out: outcome unseen, replayed (done: the response), in_progress (held by another transaction that has not ended, or under a lease), duplicate (claimed in this transaction), fenced; of effects outside also unknown, released; granted is always false.
+Errors: 22004 scope null; 42704 unknown scope; 22I01 a key that is null, empty or longer than 255 bytes, or is not there and does not have the form that the scope asks for; 25006 on a standby, whose answer could be old; 40001 as claim.
+Locks: ACCESS SHARE on idem.anchor, or on idem.reservation and idem.attempt.';
+REVOKE ALL ON FUNCTION idem.lookup(text, text) FROM PUBLIC;

@@ -1,5 +1,5 @@
 /*
- * claim_reservation.c
+ * send.c
  *		A row of idem.reservation: read, described, written.
  *
  * A row is changed only under its lock, and only as its newest version says.
@@ -22,7 +22,7 @@
 
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "claim/claim_outside.h"
+#include "send/send.h"
 
 /* 55I02 with a message about the key. */
 void

@@ -1,5 +1,5 @@
 /*
- * claim_anchor.c
+ * key_anchor.c
  *		The tables of anchors: one row a key, for ever.
  *
  * idem.anchor holds the keys of effects inside, idem.reservation those of
@@ -47,7 +47,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/idem_compat.h"
-#include "claim/claim.h"
+#include "key/key.h"
 
 /* A plain unique btree on the digest: ours, or its copy during REINDEX? */
 static bool

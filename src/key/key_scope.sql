@@ -1,5 +1,5 @@
 -- ---------------------------------------------------------------------------
--- claim: altering and dropping scopes, forgetting what is old
+-- key: altering and dropping scopes, forgetting what is old
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION idem.alter_scope(

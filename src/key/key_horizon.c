@@ -1,5 +1,5 @@
 /*
- * claim_horizon.c
+ * key_horizon.c
  *		How a scope may forget keys without ever running one again.
  *
  * Only a key that carries its own time can be forgotten: a UUID of version 7,
@@ -26,7 +26,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "claim/claim.h"
+#include "key/key.h"
 
 #define UUID_TEXT_LEN		36
 #define UNIX_EPOCH_USECS \

@@ -1,5 +1,5 @@
 /*
- * claim_reserve.c
+ * send_reserve.c
  *		A key is mine for a lease, and nothing has left yet.
  *
  * The first of two committed points before an effect outside.  Whoever
@@ -20,7 +20,7 @@
 #include "utils/builtins.h"
 
 #include "base/idem_compat.h"
-#include "claim/claim_outside.h"
+#include "send/send.h"
 
 #define NONCE_BYTES_MAX			255
 

@@ -1,5 +1,5 @@
 /*
- * claim_log.c
+ * key_log.c
  *		What is only ever added for a key: its attempts, evidence and late
  *		results.
  *
@@ -48,7 +48,7 @@
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/identity.h"
-#include "claim/claim_outside.h"
+#include "send/send.h"
 
 /* The columns with which the primary key of each of the logs begins. */
 #define Anum_log_scope				1

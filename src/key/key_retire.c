@@ -1,5 +1,5 @@
 /*
- * claim_retire.c
+ * key_retire.c
  *		What may be forgotten, and what never is.
  *
  * Bodies: of a claim that has been final for the keep of its scope, request
@@ -8,7 +8,7 @@
  *
  * Keys: in a scope whose keys carry their own time, the horizon moves forward
  * and final anchors of older keys are removed, in one transaction; from then
- * on such a key is expired (claim_horizon.c).  What is reserved, dispatched,
+ * on such a key is expired (key_horizon.c).  What is reserved, dispatched,
  * unknown, released or fenced, or waits for a person, is never removed, nor is
  * anything of a transaction that has not committed.
  *
@@ -39,7 +39,7 @@
 #include "base/idem_compat.h"
 #include "base/identity.h"
 #include "base/latest.h"
-#include "claim/claim.h"
+#include "key/key.h"
 
 /* What the statements are given, from $1 on. */
 enum

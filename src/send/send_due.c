@@ -1,5 +1,5 @@
 /*
- * claim_due.c
+ * send_due.c
  *		What somebody has to look at now.
  *
  * Every key that is not final has a time at which somebody has to look at it,
@@ -29,7 +29,7 @@
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
-#include "claim/claim_outside.h"
+#include "send/send.h"
 
 /*
  * $1 scope, $2 now, $3 batch, $4 rungs in microseconds.  step counts from 0:

@@ -1,5 +1,5 @@
 /*
- * claim_fence.c
+ * send_fence.c
  *		What has not run will never run.
  *
  * A reversal or a cancellation may overtake its original.  Then it is the
@@ -21,7 +21,7 @@
 
 #include "base/idem_compat.h"
 #include "base/reason.h"
-#include "claim/claim_outside.h"
+#include "send/send.h"
 
 /* Keep why a key was fenced. */
 static void

@@ -1,5 +1,5 @@
 /*
- * claim_fingerprint.c
+ * key_fingerprint.c
  *		What of a request must agree on a repeat, without keeping the request.
  *
  * A fingerprint is a sequence of entries, one a member: a length byte, the
@@ -25,7 +25,7 @@
 #include "utils/builtins.h"
 
 #include "base/idem_compat.h"
-#include "claim/claim.h"
+#include "key/key.h"
 
 /* of a JSON number, written out */
 #define NUMBER_DIGITS_MAX	1000

@@ -1,5 +1,5 @@
 /*
- * claim_dispatch.c
+ * send_dispatch.c
  *		What the holder of a token does before the effect: dispatch, heartbeat,
  *		release.
  *
@@ -29,7 +29,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "claim/claim_outside.h"
+#include "send/send.h"
 
 /* Columns of idem.send_result that the caller of dispatch gives, not gets. */
 static bool

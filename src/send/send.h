@@ -1,21 +1,21 @@
 /*
- * claim_outside.h
+ * send.h
  *		What the files of effects outside share.
  *
- *		claim_reservation.c	a row of idem.reservation: read, described, written
- *		claim_reserve.c		reserve: a key is mine for a lease
- *		claim_dispatch.c	what the holder of a token does next
- *		claim_settle.c		complete, resolve, and what comes too late
- *		claim_fence.c		fence: what has not run will never run
- *		claim_due.c			what somebody has to look at now
- *		claim_log.c			attempts, evidence and late results
+ *		send.c	a row of idem.reservation: read, described, written
+ *		send_reserve.c		reserve: a key is mine for a lease
+ *		send_dispatch.c	what the holder of a token does next
+ *		send_settle.c		complete, resolve, and what comes too late
+ *		send_fence.c		fence: what has not run will never run
+ *		send_due.c			what somebody has to look at now
+ *		key_log.c			attempts, evidence and late results
  */
-#ifndef IDEM_CLAIM_OUTSIDE_H
-#define IDEM_CLAIM_OUTSIDE_H
+#ifndef IDEM_SEND_H
+#define IDEM_SEND_H
 
 #include "utils/date.h"
 
-#include "claim/claim.h"
+#include "key/key.h"
 
 /* States of a reservation; the letters are what is stored. */
 #define IDEM_STATE_RESERVED			'r'
@@ -101,7 +101,7 @@ typedef struct IdemLateResult
 	int64		newest;			/* token of the key at that time */
 } IdemLateResult;
 
-/* claim_reservation.c */
+/* send.c */
 extern void idem_call_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode,
 							IdemCall *call);
 extern void idem_call_begin_write(FunctionCallInfo fcinfo,
@@ -124,7 +124,7 @@ extern void idem_reservation_describe(const IdemCall *call,
 pg_noreturn extern void idem_call_refuse(const IdemCall *call, const char *message,
 										 const char *hint);
 
-/* claim_log.c */
+/* key_log.c */
 extern void idem_keep_evidence(const IdemKey *key,
 							   const IdemEvidence *evidence);
 extern void idem_keep_late_result(const IdemKey *key,
@@ -134,4 +134,4 @@ extern void idem_keep_attempt(const IdemCall *call,
 extern void idem_read_attempt(const IdemKey *key, int32 number,
 							  IdemAttempt *attempt);
 
-#endif							/* IDEM_CLAIM_OUTSIDE_H */
+#endif							/* IDEM_SEND_H */

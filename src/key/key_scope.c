@@ -1,5 +1,5 @@
 /*
- * claim_scope.c
+ * key_scope.c
  *		What a session remembers of declared scopes.
  *
  * Scopes live in idem.scope.  A session reads one at its first use and keeps
@@ -39,7 +39,7 @@
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/latest.h"
-#include "claim/claim.h"
+#include "key/key.h"
 
 #define Anum_scope_id			1
 #define Anum_scope_name			2
