@@ -308,7 +308,7 @@ idem_column_number(Relation rel, const char *name)
  * guard that judges one of the columns itself, a state, takes it out.
  */
 Bitmapset *
-idem_key_columns(Relation rel)
+idem_row_key_columns(Relation rel)
 {
 	Bitmapset  *offset;
 	Bitmapset  *key = NULL;
@@ -393,8 +393,8 @@ idem_readable_key(Relation rel, TupleTableSlot *slot)
 }
 
 /*
- * A guarded row keeps its primary key; key comes from idem_key_columns, less
- * the column whose changes the guard itself judges.
+ * A guarded row keeps its primary key; key comes from idem_row_key_columns,
+ * less the column whose changes the guard itself judges.
  */
 void
 idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key)

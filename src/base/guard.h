@@ -55,7 +55,7 @@ extern bool idem_in_apply_worker(void);
 extern bool idem_rows_arrive(Oid relid);
 
 extern AttrNumber idem_column_number(Relation rel, const char *name);
-extern Bitmapset *idem_key_columns(Relation rel);
+extern Bitmapset *idem_row_key_columns(Relation rel);
 extern bool idem_same_image(Relation rel, AttrNumber attnum,
 							TupleTableSlot *a, TupleTableSlot *b);
 extern char *idem_row_key(Relation rel, TupleTableSlot *slot);

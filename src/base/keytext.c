@@ -56,7 +56,7 @@ has_one_text(Oid type)
  * clients bind a number, is 4711 to a column of integers, too.
  */
 char *
-idem_key_argument(FunctionCallInfo fcinfo, int n, const char *argument)
+idem_row_key_argument(FunctionCallInfo fcinfo, int n, const char *argument)
 {
 	Oid			given = get_fn_expr_argtype(fcinfo->flinfo, n);
 	Oid			type = OidIsValid(given) ? getBaseType(given) : TEXTOID;
@@ -130,7 +130,7 @@ find_name(const char *const *names, int n, const char *name)
  * nothing else (22023, 22P02).  rel is the table whose key it is.
  */
 char **
-idem_key_texts(Relation rel, const char *const *names, int n, char *text)
+idem_row_key_texts(Relation rel, const char *const *names, int n, char *text)
 {
 	char	  **texts = palloc0(sizeof(char *) * Max(n, 1));
 	JsonbIterator *it;

@@ -8,9 +8,9 @@
 #include "fmgr.h"
 #include "utils/relcache.h"
 
-extern char *idem_key_argument(FunctionCallInfo fcinfo, int n,
-							   const char *argument);
-extern char **idem_key_texts(Relation rel, const char *const *names, int n,
-							 char *text);
+extern char *idem_row_key_argument(FunctionCallInfo fcinfo, int n,
+								   const char *argument);
+extern char **idem_row_key_texts(Relation rel, const char *const *names, int n,
+								 char *text);
 
 #endif							/* IDEM_KEYTEXT_H */

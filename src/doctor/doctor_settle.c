@@ -238,7 +238,7 @@ shape_problem(Relation rel, const IdemGuardKind *kind, IdemGuard *guard,
 			  char contype)
 {
 	if (contype == CONSTRAINT_PRIMARY && kind->needs_key &&
-		bms_is_empty(idem_key_columns(rel)))
+		bms_is_empty(idem_row_key_columns(rel)))
 		return "Its rows have no primary key.";
 	if (contype != CONSTRAINT_PRIMARY && kind->check_shape != NULL)
 		return idem_ask_rows(kind->check_shape, guard, InvalidOid, 0);

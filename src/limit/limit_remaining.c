@@ -103,7 +103,7 @@ key_values(Relation parent, const IdemLimitKey *key, char *text)
 	for (i = 0; i < key->n; i++)
 		names[i] = NameStr(TupleDescAttr(RelationGetDescr(parent),
 										 key->parent_column[i] - 1)->attname);
-	texts = idem_key_texts(parent, names, key->n, text);
+	texts = idem_row_key_texts(parent, names, key->n, text);
 	for (i = 0; i < key->n; i++)
 		values[i] = CStringGetTextDatum(texts[i]);
 	return values;
@@ -134,7 +134,7 @@ idem_remaining(PG_FUNCTION_ARGS)
 	for (i = 0; i < key.n; i++)
 		types[i] = TEXTOID;
 	parent = table_open(key.parent, AccessShareLock);
-	values = key_values(parent, &key, idem_key_argument(fcinfo, 1, "key"));
+	values = key_values(parent, &key, idem_row_key_argument(fcinfo, 1, "key"));
 
 	SPI_connect();
 	if (SPI_execute_with_args(remaining_sql(parent, &key, limit), key.n, types,

@@ -227,7 +227,7 @@ idem_limit_compile(Relation rel, Trigger *trigger, Oid *also)
 	check_other_types(parent, s);
 	compile_states(rel, trigger, parent, s);
 	compile_options(trigger, s);
-	s->row_key = bms_del_member(idem_key_columns(rel), s->released.column);
+	s->row_key = bms_del_member(idem_row_key_columns(rel), s->released.column);
 	s->direct = idem_direct_compile(parent, s);
 	table_close(parent, AccessShareLock);
 

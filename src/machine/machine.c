@@ -113,9 +113,9 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 	guard->machine = idem_machine_load(machine, 0);
 	guard->column = idem_column_number(rel, column);
 	guard->column_name = pstrdup(column);
-	guard->key = bms_del_member(idem_key_columns(rel), guard->column);
+	guard->key = bms_del_member(idem_row_key_columns(rel), guard->column);
 	guard->last_column = Max(guard->column, bms_prev_member(guard->key, -1));
-	guard->row_key = idem_key_of(rel, guard->column);
+	guard->row_key = idem_machine_key_of(rel, guard->column);
 	/* history is of the row, not of its place */
 	guard->root = idem_root_relid(rel);
 	guard->history = strcmp(idem_trigger_setting(trigger, "history"),
@@ -610,7 +610,8 @@ is_announced(const IdemGuardCall *call, const IdemStatesGuard *guard,
 		strcmp(announced->column, guard->column_name) == 0 &&
 		strcmp(announced->from, states[from].name) == 0 &&
 		strcmp(announced->to, states[to].name) == 0 &&
-		strcmp(announced->key, idem_key_of_row(guard->row_key, call->before)) == 0;
+		strcmp(announced->key,
+			   idem_machine_key_of_row(guard->row_key, call->before)) == 0;
 }
 
 /* The announced event decides which edge it is, and who may take it. */
@@ -681,8 +682,8 @@ record(const IdemGuardCall *call, const IdemStatesGuard *guard,
 	if (!guard->history)
 		return;
 	idem_log_transition(guard->root, guard->column_name,
-						idem_key_of_row(guard->row_key,
-										call->after ? call->after : call->before),
+						idem_machine_key_of_row(guard->row_key,
+												call->after ? call->after : call->before),
 						command_of(call), state_name(guard, from),
 						state_name(guard, to), event, guard->actor);
 }

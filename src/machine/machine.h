@@ -41,22 +41,22 @@ typedef struct IdemMachine
 	  ((to) % 64)) & 1)
 
 /* The columns that say which row it is */
-typedef struct IdemKeyColumn
+typedef struct IdemRowKeyColumn
 {
 	AttrNumber	number;
 	Oid			type;
 	int32		typmod;
 	char	   *name;
 	FmgrInfo	output;
-} IdemKeyColumn;
+} IdemRowKeyColumn;
 
-typedef struct IdemKey
+typedef struct IdemRowKey
 {
 	int			count;
-	IdemKeyColumn *columns;		/* by name */
+	IdemRowKeyColumn *columns;	/* by name */
 	bool		plain;			/* no setting changes their text */
 	bool		exact;			/* equal values have one text */
-} IdemKey;
+} IdemRowKey;
 
 typedef enum IdemRepeatPolicy
 {
@@ -95,8 +95,8 @@ typedef struct IdemStatesGuard
 	bool		counts;			/* for the machine: it is to be locked */
 	AttrNumber	column;
 	char	   *column_name;
-	Bitmapset  *key;			/* as idem_key_columns, without the column */
-	IdemKey    *row_key;		/* the same for history */
+	Bitmapset  *key;			/* as idem_row_key_columns, without the column */
+	IdemRowKey *row_key;		/* the same for history */
 	char	   *where;			/* of a statement for one row, or NULL */
 	AttrNumber	last_column;	/* of state and key, the one furthest right */
 	IdemLastState last_before;
@@ -182,10 +182,12 @@ extern List *idem_machine_guarded(const char *name);
 extern ArrayType *idem_machine_state_names(const IdemDiagram *diagram);
 
 /* machine_key.c */
-extern IdemKey *idem_key_of(Relation rel, AttrNumber state);
-extern char *idem_key_text(const IdemKey *key, const Datum *values);
-extern char *idem_key_of_row(const IdemKey *key, TupleTableSlot *slot);
-extern Datum *idem_key_read(Relation rel, const IdemKey *key, char *text);
+extern IdemRowKey *idem_machine_key_of(Relation rel, AttrNumber state);
+extern char *idem_machine_key_text(const IdemRowKey *key, const Datum *values);
+extern char *idem_machine_key_of_row(const IdemRowKey *key,
+									 TupleTableSlot *slot);
+extern Datum *idem_machine_key_read(Relation rel, const IdemRowKey *key,
+									char *text);
 
 /* machine_save.c */
 extern List *idem_saved_names(Relation rel, AttrNumber state);

@@ -199,7 +199,7 @@ static void
 check_key(Relation rel, const char *column)
 {
 	AttrNumber	number = idem_column_number(rel, column);
-	Bitmapset  *key = idem_key_columns(rel);
+	Bitmapset  *key = idem_row_key_columns(rel);
 
 	if (bms_is_empty(bms_del_member(bms_copy(key), number)))
 		ereport(ERROR,
@@ -224,7 +224,7 @@ check_key(Relation rel, const char *column)
 static void
 check_beside(Relation rel, const char *column, const char *guarded)
 {
-	Bitmapset  *key = idem_key_columns(rel);
+	Bitmapset  *key = idem_row_key_columns(rel);
 	bool		in_key = bms_is_member(idem_column_number(rel, column), key);
 
 	if (!in_key && !bms_is_member(idem_column_number(rel, guarded), key))

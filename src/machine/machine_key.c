@@ -8,7 +8,7 @@
  * dates are ISO, times UTC.
  *
  * What belongs to the key is what stays when a row moves between partitions
- * (idem_key_columns), without the state itself.
+ * (idem_row_key_columns), without the state itself.
  */
 #include "postgres.h"
 
@@ -75,7 +75,7 @@ is_exact(Form_pg_attribute att)
 
 /* Add one column, keeping the names in order. */
 static void
-add_column(IdemKey *key, Form_pg_attribute att)
+add_column(IdemRowKey *key, Form_pg_attribute att)
 {
 	int			i = key->count++;
 	bool		varlena;
@@ -94,14 +94,15 @@ add_column(IdemKey *key, Form_pg_attribute att)
 }
 
 /* The key of a table, in the current memory context */
-IdemKey *
-idem_key_of(Relation rel, AttrNumber state)
+IdemRowKey *
+idem_machine_key_of(Relation rel, AttrNumber state)
 {
-	Bitmapset  *columns = bms_del_member(idem_key_columns(rel), state);
-	IdemKey    *key = palloc0(sizeof(IdemKey));
+	Bitmapset  *columns = bms_del_member(idem_row_key_columns(rel), state);
+	IdemRowKey *key = palloc0(sizeof(IdemRowKey));
 	int			i = -1;
 
-	key->columns = palloc0(sizeof(IdemKeyColumn) * Max(bms_num_members(columns), 1));
+	key->columns = palloc0(sizeof(IdemRowKeyColumn) *
+						   Max(bms_num_members(columns), 1));
 	key->plain = key->exact = true;
 	while ((i = bms_next_member(columns, i)) >= 0)
 		add_column(key, TupleDescAttr(RelationGetDescr(rel), i - 1));
@@ -129,7 +130,7 @@ pin_settings(void)
 }
 
 static char *
-join_values(const IdemKey *key, char **texts)
+join_values(const IdemRowKey *key, char **texts)
 {
 	StringInfoData buf;
 	int			i;
@@ -150,7 +151,7 @@ join_values(const IdemKey *key, char **texts)
 
 /* The key as text; a primary key holds no null. */
 char *
-idem_key_text(const IdemKey *key, const Datum *values)
+idem_machine_key_text(const IdemRowKey *key, const Datum *values)
 {
 	int			level = key->plain ? 0 : pin_settings();
 	char	  **texts = palloc(sizeof(char *) * Max(key->count, 1));
@@ -165,7 +166,7 @@ idem_key_text(const IdemKey *key, const Datum *values)
 
 /* The same of a row */
 char *
-idem_key_of_row(const IdemKey *key, TupleTableSlot *slot)
+idem_machine_key_of_row(const IdemRowKey *key, TupleTableSlot *slot)
 {
 	Datum	   *values = palloc(sizeof(Datum) * Max(key->count, 1));
 	bool		isnull;
@@ -173,14 +174,14 @@ idem_key_of_row(const IdemKey *key, TupleTableSlot *slot)
 
 	for (i = 0; i < key->count; i++)
 		values[i] = slot_getattr(slot, key->columns[i].number, &isnull);
-	return idem_key_text(key, values);
+	return idem_machine_key_text(key, values);
 }
 
 /* ---------- reading ---------- */
 
 /* The values of a key that somebody wrote as text: 22P02 if they are none. */
 Datum *
-idem_key_read(Relation rel, const IdemKey *key, char *text)
+idem_machine_key_read(Relation rel, const IdemRowKey *key, char *text)
 {
 	Datum	   *values = palloc(sizeof(Datum) * Max(key->count, 1));
 	const char **names = palloc(sizeof(char *) * Max(key->count, 1));
@@ -189,7 +190,7 @@ idem_key_read(Relation rel, const IdemKey *key, char *text)
 
 	for (i = 0; i < key->count; i++)
 		names[i] = key->columns[i].name;
-	texts = idem_key_texts(rel, names, key->count, text);
+	texts = idem_row_key_texts(rel, names, key->count, text);
 	for (i = 0; i < key->count; i++)
 	{
 		Oid			input;

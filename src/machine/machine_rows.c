@@ -108,7 +108,7 @@ static char *
 key_beside_state(Relation rel, const char *column)
 {
 	AttrNumber	state = get_attnum(RelationGetRelid(rel), column);
-	Bitmapset  *key = idem_key_columns(rel);
+	Bitmapset  *key = idem_row_key_columns(rel);
 	StringInfoData list;
 	int			i = -1;
 

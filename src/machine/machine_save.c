@@ -58,7 +58,7 @@ static Bitmapset *
 columns_to_save(Relation rel, AttrNumber state)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
-	Bitmapset  *key = idem_key_columns(rel);
+	Bitmapset  *key = idem_row_key_columns(rel);
 	List	   *triggers = idem_guard_triggers(rel);
 	Bitmapset  *columns = NULL;
 	int			i;

@@ -307,12 +307,12 @@ static void
 read_arguments(FunctionCallInfo fcinfo, Transition *t)
 {
 	const IdemDiagram *diagram = &t->guard->machine->diagram;
-	char	   *key = idem_key_argument(fcinfo, 1, "key");
+	char	   *key = idem_row_key_argument(fcinfo, 1, "key");
 	char	   *to = idem_required_text(fcinfo, 2, "to_state");
 
 	t->table = idem_qualified_name(t->rel);
-	t->key = idem_key_read(t->rel, t->guard->row_key, key);
-	t->key_text = idem_key_text(t->guard->row_key, t->key);
+	t->key = idem_machine_key_read(t->rel, t->guard->row_key, key);
+	t->key_text = idem_machine_key_text(t->guard->row_key, t->key);
 	t->to = declared(t->guard, &diagram->state_names, to, "state");
 	t->event = PG_ARGISNULL(3) ? -1 :
 		declared(t->guard, &diagram->events,
@@ -330,7 +330,7 @@ read_arguments(FunctionCallInfo fcinfo, Transition *t)
 static void
 parameters(const Transition *t, Oid **types, Datum **values, char **nulls)
 {
-	const IdemKey *key = t->guard->row_key;
+	const IdemRowKey *key = t->guard->row_key;
 	int			i;
 
 	*types = palloc(sizeof(Oid) * (key->count + 2));
@@ -352,7 +352,7 @@ parameters(const Transition *t, Oid **types, Datum **values, char **nulls)
 
 /* WHERE t.id = $1 ..., with the equality operator written in full */
 static char *
-where_clause(const IdemKey *key)
+where_clause(const IdemRowKey *key)
 {
 	StringInfoData sql;
 	int			i;
@@ -360,7 +360,7 @@ where_clause(const IdemKey *key)
 	initStringInfo(&sql);
 	for (i = 0; i < key->count; i++)
 	{
-		const IdemKeyColumn *column = &key->columns[i];
+		const IdemRowKeyColumn *column = &key->columns[i];
 		TypeCacheEntry *type = lookup_type_cache(getBaseType(column->type),
 												 TYPECACHE_EQ_OPR);
 
@@ -546,7 +546,7 @@ stored_key_text(const Transition *t, int field)
 	for (i = 0; i < n; i++)
 		values[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
 								  field + i, &isnull);
-	return idem_key_text(t->guard->row_key, values);
+	return idem_machine_key_text(t->guard->row_key, values);
 }
 
 /* Lock the row and see where it is; false if there is none. */
@@ -785,8 +785,8 @@ history_key(Transition *t, char *asked)
 {
 	MemoryContext context = CurrentMemoryContext;
 
-	t->key = idem_key_read(t->rel, t->guard->row_key, asked);
-	t->key_text = idem_key_text(t->guard->row_key, t->key);
+	t->key = idem_machine_key_read(t->rel, t->guard->row_key, asked);
+	t->key_text = idem_machine_key_text(t->guard->row_key, t->key);
 	if (t->guard->row_key->exact)
 		return t->key_text;
 	t->table = idem_qualified_name(t->rel);
@@ -807,7 +807,7 @@ idem_history(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Transition	t = {0};
-	char	   *key = idem_key_argument(fcinfo, 1, "key");
+	char	   *key = idem_row_key_argument(fcinfo, 1, "key");
 
 	InitMaterializedSRF(fcinfo, 0);
 	idem_require_argument(fcinfo, 0, "relation");
