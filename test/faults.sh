@@ -23,12 +23,13 @@
 #	           with the same, all the time; then SIGKILL of the whole server
 #
 # in turn, or always KIND.  Then every key that was tried is tried again, and
-# an oracle that uses nothing of idem compares the tables with the files
+# an oracle that calls nothing of idem compares the tables with the files
 # (faults/oracle.sql): no effect twice, none lost that was acknowledged, none
 # of what was rolled back; totals equal sums and stay below the cap; no row
 # past a final state; and every answer is one that its isolation level allows.
 # What idem said to be settled, to have been sent or to be fenced is held
-# against the tables whatever synchronous_commit says, also after a promotion.
+# against the tables whatever synchronous_commit says, also after a promotion,
+# and so is the commit of a claim, unless its scope is made with flush => false.
 #
 # The seed of the run is printed; round N of it is made anew by the same seed
 # and --from N --rounds 1 --kind KIND (the scripts and moments, not how the
@@ -271,6 +272,7 @@ one_round()
 	faults=$((faults + 1))
 	end_workers
 	"after_$kind"
+	end_prepared
 	read_files
 	judge
 }
@@ -512,6 +514,13 @@ crashes()
 			if (!(substr($0, RSTART + 4, RLENGTH - 4) in full))
 				print
 		}' "$@"
+}
+
+# What the fault left prepared is committed, as its client would.
+end_prepared()
+{
+	ask -c "SELECT format('COMMIT PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = 'faults'" |
+		ask -f - >/dev/null || die "what is prepared cannot be ended"
 }
 
 # The files, as rows of "said".

@@ -1,11 +1,20 @@
 -- oracle.sql - is what the tables and the workers' files say possible?
 --
--- Uses nothing of idem: tables of the user, and "said", what the workers read
--- from the server, with the times between which it happened.  Each query names
--- what must not be; all of them together return no row.  "Durable" rounds are
--- those whose acknowledged commits must be there after the fault.
+-- Calls nothing of idem: it reads tables of the user, and "said", what the
+-- workers read from the server, with the times between which it happened; and
+-- idem's tables only to see that what somebody was told is kept is there.  Each
+-- query names what must not be; all of them together return no row.
+--
+-- "Durable" rounds are those whose acknowledged commits must be there after the
+-- fault.  What idem forces to disk and to the standbys must be there in the
+-- others, too, but for "cancel", where the server says COMMIT although it has
+-- not waited.
 
 CREATE SCHEMA oracle;
+
+-- Is an acknowledged commit with a claim of the key there after the fault?
+CREATE FUNCTION oracle.kept(durable boolean, kind text, k text) RETURNS boolean IMMUTABLE LANGUAGE sql
+    RETURN durable OR kind <> 'cancel' AND public.scope_of(k) <> 'loose';
 
 -- ---------------------------------------------------------------------------
 -- State: what the tables hold after the fault
@@ -42,6 +51,12 @@ SELECT 'moved along no edge', payment::text || ': ' || COALESCE(before, '') || '
         ('paying', 'succeeded'), ('paying', 'failed'), ('paying', 'checking'),
         ('checking', 'succeeded'), ('checking', 'failed'))
 UNION ALL
+SELECT 'history is not what happened', COALESCE(m.payment::text, l.key)
+    FROM (SELECT payment, array_agg(after ORDER BY n) AS moves FROM public.moved GROUP BY payment) m
+    FULL JOIN (SELECT key, array_agg(to_state ORDER BY n) AS moves, max(n) AS last FROM idem.transition_log GROUP BY key) l
+        ON l.key = m.payment::text
+    WHERE m.moves IS DISTINCT FROM l.moves OR l.last <> cardinality(l.moves)
+UNION ALL
 SELECT 'moves are no chain', payment::text
     FROM (SELECT payment, before, lag(after) OVER (PARTITION BY payment ORDER BY n) AS stood FROM public.moved) m
     WHERE before IS DISTINCT FROM stood
@@ -52,6 +67,16 @@ SELECT 'state is not the last move', p.id::text
 UNION ALL
 SELECT 'a fixed column changed', id::text FROM public.payment
     WHERE amount <> 80 + id % 50 OR currency <> 'EUR'
+UNION ALL
+SELECT 'key without its effect', a.key
+    FROM idem.anchor a JOIN idem.scope s ON s.id = a.scope
+    WHERE s.name IN ('work', 'loose') AND a.key NOT IN (SELECT key FROM public.effect)
+UNION ALL
+SELECT 'effect without its key', e.key
+    FROM public.effect e
+    WHERE e.key NOT IN (SELECT a.key FROM idem.anchor a JOIN idem.scope s ON s.id = a.scope WHERE s.name = public.scope_of(e.key))
+UNION ALL
+SELECT 'effect twice, of a key that carries a day', key FROM public.dated_effect GROUP BY key HAVING count(*) > 1
 UNION ALL
 SELECT 'effect twice in one life of its scope', key FROM public.mayfly_effect GROUP BY key, generation HAVING count(*) > 1
 UNION ALL
@@ -75,7 +100,8 @@ CREATE VIEW oracle.answer AS
 CREATE VIEW oracle.acknowledged (wrong, what) AS
 SELECT 'acknowledged effect is lost', s.w1
     FROM oracle.answer s
-    WHERE s.what = 'claim' AND s.w3 = 't' AND NOT s.undone AND s.ended = 'COMMIT' AND s.durable
+    WHERE s.what = 'claim' AND s.w3 = 't' AND NOT s.undone AND s.ended = 'COMMIT'
+        AND oracle.kept(s.durable, s.kind, s.w1)
         AND NOT EXISTS (SELECT FROM public.effect e WHERE e.key = s.w1 AND e.tag = s.tag)
 UNION ALL
 SELECT 'effect of what was rolled back', e.key
@@ -118,13 +144,68 @@ SELECT 'was said to be there already, and is lost', s.w1 || ' -> ' || s.w2
         AND NOT EXISTS (SELECT FROM public.said o WHERE o.what = 'move' AND o.w1 = s.w1 AND o.w3 = 'applied'
             AND (o.round, o.worker, o.tx) = (s.round, s.worker, s.tx))
 UNION ALL
+SELECT 'was refused as a repeat, and is lost', t.w2 || ' -> ' || t.w4
+    FROM public.said s JOIN public.said t
+        ON (t.round, t.worker, t.tx, t.seq) = (s.round, s.worker, s.tx, s.seq - 1) AND t.what = 'try' AND t.w1 = 'move'
+    WHERE s.what = 'code' AND s.w1 = '23I04'
+        AND NOT EXISTS (SELECT FROM public.moved m WHERE m.payment::text = t.w2 AND m.after = t.w4)
+        AND NOT EXISTS (SELECT FROM public.said o WHERE o.what = 'move' AND o.w1 = t.w2 AND o.w3 = 'applied'
+            AND (o.round, o.worker, o.tx) = (s.round, s.worker, s.tx))
+UNION ALL
 -- a fence is flushed like what is sent; only where the server was made to say
--- COMMIT without its standby may it be gone
+-- COMMIT without its standby may our own be gone; somebody else's may not
 SELECT 'sent after it was fenced', f.w1
     FROM oracle.answer f JOIN public.said s ON s.what = 'sent' AND s.w1 = f.w1 AND s.began > f.ended_at
-    WHERE f.what = 'fence' AND f.w2 = 'fenced' AND f.ended = 'COMMIT' AND f.kind <> 'cancel'
+    WHERE f.what = 'fence' AND f.w2 = 'fenced' AND f.w3 = 't' AND f.ended = 'COMMIT'
+        AND (f.kind <> 'cancel' OR EXISTS (SELECT FROM public.said w
+            WHERE (w.round, w.worker, w.tx, w.seq) = (f.round, f.worker, f.tx, f.seq + 2) AND w.what = 'wrote' AND w.w2 = 'f'))
 UNION ALL
-SELECT 'a fence was prepared', w1 FROM public.said WHERE what = 'prepared';
+SELECT 'sent after a reservation was refused as fenced', f.w1
+    FROM public.said f JOIN public.said s ON s.what = 'sent' AND s.w1 = f.w1 AND s.began > f.ended_at
+    WHERE f.what = 'reserve' AND f.w2 = 'fenced' AND f.w3 = 't'
+UNION ALL
+SELECT 'a fence was prepared', w1 FROM public.said WHERE what = 'prepared' AND w2 = 't'
+UNION ALL
+-- what was said to be kept of a key outside is there, each time it was said
+SELECT 'a late result is lost', s.w1
+    FROM (SELECT w1, count(*) AS times FROM oracle.answer
+          WHERE what IN ('complete', 'resolve') AND w2 = 'late' AND w3 = 't' AND kind <> 'cancel' GROUP BY w1) s
+    WHERE s.times > (SELECT count(*) FROM idem.late_result l WHERE l.key = s.w1)
+UNION ALL
+SELECT 'evidence is lost', s.w1
+    FROM (SELECT w1, count(*) AS times FROM oracle.answer
+          WHERE what = 'resolve' AND w2 = 'succeeded' AND w3 = 't' AND kind <> 'cancel' GROUP BY w1) s
+    WHERE s.times > (SELECT count(*) FROM idem.evidence e WHERE e.key = s.w1 AND e.action = 'resolve')
+UNION ALL
+SELECT 'evidence is not numbered from 1 on', key
+    FROM idem.evidence GROUP BY scope, key HAVING min(n) <> 1 OR max(n) <> count(*)
+UNION ALL
+SELECT 'late results are not numbered from 1 on', key
+    FROM idem.late_result GROUP BY scope, key HAVING min(n) <> 1 OR max(n) <> count(*)
+UNION ALL
+SELECT 'sent without its attempt', s.w1
+    FROM public.said s
+    WHERE s.what = 'sent' AND NOT EXISTS (SELECT FROM idem.attempt a WHERE a.key = s.w1)
+UNION ALL
+-- keys that carry a day, beside who forgets old days
+SELECT 'acknowledged effect is lost, of a key that carries a day', s.w1
+    FROM oracle.answer s
+    WHERE s.what = 'dated' AND s.w3 = 't' AND NOT s.undone AND s.ended = 'COMMIT' AND s.kind <> 'cancel'
+        AND NOT EXISTS (SELECT FROM public.dated_effect e WHERE e.key = s.w1 AND e.tag = s.tag)
+UNION ALL
+SELECT 'effect of what was rolled back, of a key that carries a day', e.key
+    FROM public.dated_effect e JOIN public.said t ON t.what = 'try' AND t.w3 = e.tag
+    WHERE t.ended = 'ROLLBACK' OR t.undone
+UNION ALL
+SELECT 'was said to be settled, and is lost, of a key that carries a day', s.w1
+    FROM oracle.answer s
+    WHERE s.what = 'dated' AND s.w2 = 'replayed' AND s.w4 = 't'
+        AND NOT EXISTS (SELECT FROM public.dated_effect e WHERE e.key = s.w1)
+UNION ALL
+SELECT 'acknowledged effect of mayfly is lost', s.w1
+    FROM oracle.answer s
+    WHERE s.what = 'mayfly' AND s.w2 = 'granted' AND s.w3 = 't' AND NOT s.undone AND s.ended = 'COMMIT' AND s.durable
+        AND NOT EXISTS (SELECT FROM public.mayfly_effect e WHERE e.key = s.w1 AND e.tag = s.tag);
 
 -- ---------------------------------------------------------------------------
 -- History: what the isolation levels allow
@@ -139,14 +220,36 @@ CREATE VIEW oracle.history (wrong, what) AS
 -- every level: one committed grant a key
 SELECT 'granted and committed twice', min(w1)
     FROM oracle.grant_ WHERE NOT undone AND ended = 'COMMIT'
-    GROUP BY w1, CASE WHEN durable THEN 0 ELSE round END HAVING count(*) > 1
+    GROUP BY w1, CASE WHEN oracle.kept(durable, kind, w1) THEN 0 ELSE round END HAVING count(*) > 1
 UNION ALL
 -- every level: who begins after a grant was acknowledged is told so
 SELECT 'claimed after it was acknowledged: ' || s.w2, s.w1
     FROM oracle.grant_ g JOIN oracle.answer s ON s.what = 'claim' AND s.w1 = g.w1
     WHERE NOT g.undone AND g.ended = 'COMMIT' AND s.began > g.ended_at
-        AND (g.durable OR g.round = s.round AND NOT s.durable)
-        AND s.w2 NOT IN ('replayed', 'mismatch')
+        AND (oracle.kept(g.durable, g.kind, g.w1) OR g.round = s.round AND NOT s.durable)
+        AND s.w2 NOT IN ('replayed', 'mismatch', 'unconfirmed')
+UNION ALL
+SELECT 'unconfirmed without a standby', w1 FROM oracle.answer
+    WHERE what = 'claim' AND w2 = 'unconfirmed' AND kind NOT IN ('promote', 'local', 'cancel')
+UNION ALL
+-- every level: what was said to be expired never runs, nor what is older than
+-- a horizon that was acknowledged; without one nothing is expired
+SELECT 'ran after it was expired', g.w1
+    FROM oracle.answer g JOIN oracle.answer s ON s.what = 'dated' AND s.w1 = g.w1
+        AND s.w2 = 'expired' AND s.w4 = 't' AND g.began > s.ended_at
+    WHERE g.what = 'dated' AND g.w3 = 't'
+UNION ALL
+SELECT 'ran after its day was retired', g.w1
+    FROM oracle.answer g JOIN oracle.answer r ON r.what = 'retire' AND r.w1::int > g.w5::int AND g.began > r.ended_at
+    WHERE g.what = 'dated' AND g.w3 = 't' AND r.ended = 'COMMIT' AND NOT r.undone
+        AND (r.durable OR r.round = g.round AND NOT g.durable)
+UNION ALL
+SELECT 'expired without a horizon', s.w1
+    FROM oracle.answer s
+    WHERE s.what = 'dated' AND s.w2 = 'expired'
+        AND NOT EXISTS (SELECT FROM public.said t WHERE t.what = 'try' AND t.w1 = 'retire' AND t.w4::int > s.w5::int
+            AND (t.ended <> 'ROLLBACK' AND NOT t.undone OR (t.round, t.worker, t.tx) = (s.round, s.worker, s.tx))
+            AND t.began < s.w6::timestamptz)
 UNION ALL
 -- every level: settled only if a grant has committed, or may have
 SELECT 'settled without a grant', s.w1
@@ -208,7 +311,8 @@ UNION ALL
 -- its end is final: a repeat replays
 SELECT 'not replayed after its end: ' || r.w2, r.w1
     FROM public.said r JOIN public.said s
-        ON s.what = 'complete' AND s.w2 = 'succeeded' AND s.w1 = r.w1 AND s.ended_at < r.began AND s.durable
+        ON s.what IN ('complete', 'resolve') AND s.w2 = 'succeeded' AND s.w3 = 't' AND s.w1 = r.w1 AND s.ended_at < r.began
+            AND s.kind <> 'cancel'
     WHERE r.what = 'reserve' AND r.w2 NOT IN ('replayed', 'mismatch')
         AND EXISTS (SELECT FROM public.said c
             WHERE (c.round, c.worker, c.tx, c.seq) = (r.round, r.worker, r.tx, r.seq - 1)
@@ -220,6 +324,11 @@ SELECT 'never sent', w2
     WHERE NOT EXISTS (SELECT FROM public.said s WHERE s.what = 'sent' AND s.w1 = t.w2)
         AND NOT EXISTS (SELECT FROM public.said s WHERE s.what IN ('reserve', 'unsent') AND s.w1 = t.w2
             AND s.w2 IN ('unknown', 'in_progress', 'replayed', 'fenced'))
+UNION ALL
+-- and who hears that it is settled is not sent to it any more
+SELECT 'reserved after it was said to be settled', r.w1
+    FROM public.said r JOIN public.said s ON s.what = 'reserve' AND s.w3 = 't' AND s.w1 = r.w1 AND s.ended_at < r.began
+    WHERE r.what = 'reserve' AND r.w2 = 'reserved'
 UNION ALL
 -- errors are those that a client must expect
 SELECT 'SQLSTATE ' || w1, count(*)::text

@@ -60,14 +60,14 @@ $1 == "back" {
 	next
 }
 
-$0 == "COMMIT" || $0 == "ROLLBACK" {
+$0 == "COMMIT" || $0 == "ROLLBACK" || $0 == "COMMIT PREPARED" {
 	# between "save" and "back" it is the tag of ROLLBACK TO
 	if (!inside)
-		ended = $0
+		ended = ($0 == "ROLLBACK" ? $0 : "COMMIT")
 	next
 }
 
-/^(try|code|claim|move|refund|release|see|reserve|sent|unsent|complete|fence|prepared|mayfly)\|/ {
+/^(try|code|claim|move|refund|release|see|reserve|sent|unsent|complete|resolve|fence|wrote|prepared|mayfly|dated|retire)\|/ {
 	undone[++rows] = 0
 	gsub(/[\\\t]/, " ")
 	line = $1

@@ -4,8 +4,9 @@
 #	awk -v seed=N -v round=N -v worker=N -v again=1 -f work.awk <KEYS
 #
 # Every transaction says "tx|number|level", before each statement "try|what|on
-# what|tag", after it "code|SQLSTATE", and after its end "end|time"; psql itself
-# says COMMIT or ROLLBACK.  One line each, so that said.awk can read the history.
+# what|tag|to what", after it "code|SQLSTATE", and after its end "end|time"; psql
+# itself says COMMIT or ROLLBACK.  One line each, so that said.awk can read the
+# history.
 
 function pick(n)
 {
@@ -32,11 +33,17 @@ function payment(	nth)
 	return 1 + nth * 20 + pick(nth ? 40 : 20) - (nth ? 20 : 0)
 }
 
-function try(what, on, sql)
+# Days of this round: keys that carry one may be retired once it is over.
+function day(back)
+{
+	return (round - 1) % generation * 20 + int(tx * 18 / count) + pick(3) - back
+}
+
+function try(what, on, sql, to)
 {
 	tag = round "." worker "." tx "." ++statement
 	gsub(/TAG/, "'" tag "'", sql)
-	print "\\echo try|" what "|" on "|" tag
+	print "\\echo try|" what "|" on "|" tag "|" to
 	print sql (sql ~ /gset/ ? "" : ";")
 	print "\\echo code|:SQLSTATE|:LAST_ERROR_MESSAGE"
 }
@@ -54,10 +61,10 @@ function move(	p, state)
 	p = payment()
 	state = one_of("paying|succeeded|failed|checking|paying|succeeded")
 	if (pick(2))
-		try("move", p, "SELECT concat_ws('|', 'move', " p ", '" state "', outcome, state) FROM idem.transition('payment', '" p "', '" state "')")
+		try("move", p, "SELECT concat_ws('|', 'move', " p ", '" state "', outcome, state) FROM idem.transition('payment', '" p "', '" state "')", state)
 	else
 		try("move", p, "UPDATE payment SET status = '" state "' WHERE id = " p \
-			" RETURNING concat_ws('|', 'move', id, status, 'applied', status)")
+			" RETURNING concat_ws('|', 'move', id, status, 'applied', status)", state)
 }
 
 function refund(	p)
@@ -87,11 +94,15 @@ function forbidden(	p)
 }
 
 # A reversal that may come before its original.  A third of them would be
-# prepared, which must be refused: whoever commits it cannot be made to wait.
+# prepared, which must be refused to a call that wrote: whoever commits it
+# cannot be made to wait.  One that was told what others wrote may be.
 function fence(k,	gid)
 {
+	print "\\set wrote f"
 	print "BEGIN;"
 	try("fence", k, "SELECT concat_ws('|', 'fence', '" k "', outcome, settled, clock_timestamp()) FROM idem.fence('sent', '" k "', 'the customer changed their mind')")
+	print "SELECT count(*) > 0 AS wrote FROM idem.reservation WHERE key = '" k "' AND xmin::text = pg_current_xact_id_if_assigned()::xid::text \\gset"
+	print "\\echo wrote|" k "|:wrote"
 	if (pick(3))
 	{
 		print "COMMIT;"
@@ -100,11 +111,27 @@ function fence(k,	gid)
 	gid = "f" round "." worker "." tx
 	try("prepare", k, "PREPARE TRANSACTION '" gid "'")
 	print "\\if :ERROR"
+	print "ROLLBACK;"
 	print "\\else"
-	print "\\echo prepared|" k
+	print "\\echo prepared|" k "|:wrote"
 	print "COMMIT PREPARED '" gid "';"
 	print "\\endif"
-	print "ROLLBACK;"
+}
+
+# A claim of a key that carries a day, beside one who forgets old days.
+function dated(	n, m)
+{
+	if (pick(4))
+	{
+		n = day(pick(4))
+		m = pick(6)
+		try("dated", n, "SELECT pay_dated(" n ", " m ", TAG)")
+	}
+	else
+	{
+		n = day(2)
+		try("retire", n, "SELECT concat_ws('|', 'retire', " n ", removed) FROM idem.retire('dated', before => day_of(" n "))", n)
+	}
 }
 
 # Claims, reservations and fences in a scope that is dropped meanwhile.
@@ -129,10 +156,11 @@ function outside(k)
 	print "\\set mine f"
 	print "\\set sent_granted f"
 	print "\\set reserved"
+	print "\\set reserved_settled"
 	print "BEGIN ISOLATION LEVEL " level ";"
-	try("reserve", k, "SELECT outcome AS reserved, token, outcome = 'reserved' AS mine FROM idem.reserve('sent', '" k \
+	try("reserve", k, "SELECT outcome AS reserved, settled AS reserved_settled, token, outcome = 'reserved' AS mine FROM idem.reserve('sent', '" k \
 		"', '{\"amount\": 5}', lease => '50 ms') \\gset")
-	print "\\echo reserve|" k "|:reserved"
+	print "\\echo reserve|" k "|:reserved|:reserved_settled"
 	print "COMMIT;"
 	if (pick(4) == 0)
 		print "SELECT FROM pg_sleep(0.02);"
@@ -145,8 +173,12 @@ function outside(k)
 	print "\\endif"
 	print "\\endif"
 	print "\\if :sent_granted"
-	try("complete", k, "SELECT concat_ws('|', 'complete', key, outcome) FROM idem.complete('sent', '" k "', :token, '" \
+	try("complete", k, "SELECT concat_ws('|', 'complete', key, outcome, settled) FROM idem.complete('sent', '" k "', :token, '" \
 		one_of("succeeded|succeeded|unknown") "', '{\"ok\": true}')")
+	if (pick(4) == 0)
+		try("resolve", k, "SELECT concat_ws('|', 'resolve', key, outcome, settled) FROM idem.resolve('sent', '" k "', 'succeeded', '{\"notice\": true}', '{\"ok\": true}')")
+	if (pick(4) == 0)
+		try("complete", k, "SELECT concat_ws('|', 'complete', key, outcome, settled) FROM idem.complete('sent', '" k "', :token, 'failed', '{\"no\": true}')")
 	print "\\endif"
 	print "\\echo COMMIT"
 }
@@ -164,6 +196,8 @@ function any(	dice)
 		release()
 	else if (dice < 16)
 		forbidden()
+	else if (dice < 17 && pick(3) == 0)
+		dated()
 	else if (dice < 17 && pick(2))
 		print "SELECT FROM pg_sleep(0.003);"
 	else if (dice < 17)
