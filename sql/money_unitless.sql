@@ -167,6 +167,8 @@ CREATE TABLE money_default_of (amount money_micro DEFAULT 5);
 CREATE TABLE money_default_of (amount money_price DEFAULT 5);
 CREATE TABLE money_default_of (amount money_micro[] DEFAULT ARRAY[0,5]);
 CREATE TABLE money_default_of (amount money_micro DEFAULT (random() * 100)::int);
+CREATE TABLE money_default_of (amount money_micro DEFAULT CASE WHEN random() < 2 THEN '5' ELSE 1.5 END + 0, fen int8 DEFAULT 5);
+DROP TABLE money_default_of;
 CREATE TABLE money_default_of (fen int8, amount money_micro GENERATED ALWAYS AS (fen) STORED);
 CREATE TABLE money_default_of (fen int8, amount money_micro GENERATED ALWAYS AS (idem.from_scaled(fen, 2)) STORED);
 ALTER TABLE money_default ADD COLUMN j money_micro DEFAULT 5;
@@ -177,6 +179,13 @@ ALTER TABLE money_default ALTER i TYPE money_micro USING NULL;
 SELECT attname, pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
  WHERE adrelid = 'money_default'::regclass ORDER BY attnum;
 DROP TABLE money_default, money_default_like, money_default_of;
+-- Nothing that a user wrote is called by the way.
+CREATE FUNCTION money_called() RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'called'; RETURN 0; END $$;
+CREATE TABLE money_default_of (amount money_micro DEFAULT money_called());
+CREATE TABLE money_default_of (amount money_micro DEFAULT CASE WHEN money_called() = 1 THEN '5' ELSE 0::money_micro END);
+INSERT INTO money_default_of DEFAULT VALUES RETURNING amount;
+DROP TABLE money_default_of;
+DROP FUNCTION money_called;
 -- The default of a domain, or of an argument, raises where it is used.
 CREATE DOMAIN money_five AS money_micro DEFAULT 5;
 CREATE TABLE money_fives (amount money_five);

@@ -15,6 +15,9 @@
  * loss) is noted and judged when the command is complete (doctor_settle.c).
  * Notes live in the transaction; those of a failed subtransaction go with it.
  *
+ * Of column defaults only room money is told, which refuses those that would
+ * make amounts of numbers without a unit.
+ *
  * In the hook the catalog still shows what was before, SnapshotSelf what is
  * new.
  */

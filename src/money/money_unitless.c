@@ -21,6 +21,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_type.h"
@@ -153,6 +154,40 @@ contains_cast(Node *node, void *context)
 	return expression_tree_walker(node, contains_cast, context);
 }
 
+static bool
+is_foreign(Oid function, void *context)
+{
+	return function >= FirstNormalObjectId && !is_cast(function);
+}
+
+/* Is a function called that is neither the server's nor a cast of ours? */
+static bool
+calls_foreign(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, is_foreign, context) ||
+		expression_tree_walker(node, calls_foreign, context);
+}
+
+/*
+ * Is a number cast that need not be zero?  A constant one is computed here, and
+ * refused by the cast itself.  Functions of users are not called: the command
+ * may be a superuser's, and the table somebody else's.
+ */
+static bool
+casts_any_number(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if ((IsA(node, FuncExpr) && is_cast(((FuncExpr *) node)->funcid)) ||
+		(IsA(node, ArrayCoerceExpr) &&
+		 contains_cast((Node *) ((ArrayCoerceExpr *) node)->elemexpr, NULL)))
+		return calls_foreign(node, NULL) ||
+			contains_cast(eval_const_expressions(NULL, node), NULL);
+	return expression_tree_walker(node, casts_any_number, context);
+}
+
 /* The default of a column as the command in progress leaves it, or NULL. */
 static Node *
 new_default(Oid relid, AttrNumber attnum)
@@ -186,18 +221,12 @@ new_default(Oid relid, AttrNumber attnum)
 
 /*
  * 22023 if the default or the expression of a column makes amounts of numbers
- * without a unit.  What is constant is computed here, so that a constant other
- * than zero is refused by the cast itself; what is not may be any number.
+ * without a unit.
  */
 void
 idem_money_check_default(Oid relid, AttrNumber attnum)
 {
-	Node	   *expression = new_default(relid, attnum);
-
-	if (!contains_cast(expression, NULL))
-		return;
-	expression = eval_const_expressions(NULL, expression);
-	if (contains_cast(expression, NULL))
+	if (casts_any_number(new_default(relid, attnum), NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column \"%s\" of table \"%s\" would be filled with numbers without a unit of money",
