@@ -1,5 +1,6 @@
 -- A claim says who may have the effect of a key: the first, once.
--- This is the life of a key in one session; races are in test/isolation.
+-- This is the life of a key in one session; races are in test/isolation.  What
+-- an administrator does to idem.anchor: wound 11a.
 CREATE TABLE claim_debit (key text, amount int);
 CREATE FUNCTION claim_short(idem.claim_result) RETURNS text LANGUAGE sql
     AS $$ SELECT concat_ws(' ', $1.outcome, CASE WHEN $1.granted THEN 'GRANTED' END,

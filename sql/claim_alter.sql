@@ -1,5 +1,6 @@
 -- A scope becomes stricter without asking, looser only for a reason, and is
--- never dropped while something of it is open.
+-- never dropped while something of it is open.  A key that is there is served
+-- whatever is asked of new ones (wound 5).
 CREATE FUNCTION claim_request(VARIADIC members text[]) RETURNS jsonb LANGUAGE sql AS $$ SELECT jsonb_object(members) $$;
 SELECT idem.create_scope('claim alter', 'inside', '{amount}', keep => '1 year');
 SELECT outcome FROM idem.claim('claim alter', 'old', claim_request('amount', '1', 'payer', 'a'));

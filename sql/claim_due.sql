@@ -1,5 +1,5 @@
 --
--- What somebody has to look at, and when.
+-- What somebody has to look at, and when (wound 8b).
 --
 SET client_min_messages = warning;
 SELECT idem.create_scope('due pay', 'outside', '{}', lease => '1 min', ladder => '{10s,20s,1h}');

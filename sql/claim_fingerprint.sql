@@ -1,5 +1,5 @@
 -- What of a request must agree on a repeat: the declared members, compared by
--- type and value.
+-- type and value. Wound 12: what a number may cost.
 SELECT idem.create_scope('claim fp', 'inside', '{v}');
 SELECT idem.create_scope('claim two', 'inside', '{payer,amount}');
 SELECT idem.create_scope('claim all', 'inside', '{*}');

@@ -1,5 +1,6 @@
 --
--- Effects outside of the database: reserve, dispatch, complete.
+-- Effects outside of the database: reserve, dispatch, complete; and dispatch
+-- from PL/pgSQL (wound 28).
 --
 -- CALL idem.dispatch answers with an ordinary row, whose columns \gset takes.
 SET client_min_messages = warning;

@@ -1,5 +1,5 @@
 -- What may be forgotten, and what never is. Keys that carry their own time can
--- be removed, because from then on they are too old to be new.
+-- be removed, because from then on they are too old to be new. Wounds 8b, 27.
 SET TIME ZONE 'UTC';
 CREATE FUNCTION claim_short(idem.claim_result) RETURNS text LANGUAGE sql
     AS $$ SELECT concat_ws(' ', $1.outcome, CASE WHEN $1.granted THEN 'GRANTED' END, CASE WHEN $1.settled THEN 'SETTLED' END,

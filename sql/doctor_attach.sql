@@ -1,6 +1,7 @@
 --
 -- Partitions that come and go: rows that are attached follow the guards, rows
 -- that are guarded history do not leave, and every partition refuses TRUNCATE.
+-- As whom the rows are read: wound 17.
 --
 CREATE SCHEMA doctor_attach;
 SET search_path = doctor_attach;

@@ -2,7 +2,7 @@
 -- Findings that no other test plants: each is planted, shown with its severity
 -- and remedy, and gone when the remedy was done.  Which test plants which
 -- finding is written in test/tap/530_doctor_findings.pl, which compares
--- that list with what the doctor can say.
+-- that list with what the doctor can say.  (An excess of a limit: wound 19b.)
 --
 SET idem.allow_unguarded = 'a test of what is not refused';
 CREATE SCHEMA doctor_findings;

@@ -1,6 +1,6 @@
 --
 -- Guards of partitioned tables as the doctor sees them: one guard, however many
--- tables hold its rows, on both sides of a limit.
+-- tables hold its rows, on both sides of a limit, and found as fast (wound 26).
 --
 -- What weakens a guard is refused (doctor_ddl); here it is done on purpose.
 SET idem.allow_unguarded = 'a test of what is not refused';

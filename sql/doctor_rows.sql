@@ -1,6 +1,6 @@
 --
 -- Rows that came in while a guard was off: totals and states that no longer
--- say what they should.
+-- say what they should.  What is told of their values: wound 17.
 --
 -- What weakens a guard is refused (doctor_ddl); here it is done on purpose.
 SET idem.allow_unguarded = 'a test of what is not refused';

@@ -1,6 +1,6 @@
 --
 -- What a hostile role can do with the objects of the extension: nothing that it
--- could not do without them.
+-- could not do without them (wounds 14 and 15).
 --
 CREATE SCHEMA doctor_security;
 SET search_path = doctor_security;

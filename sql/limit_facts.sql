@@ -1,5 +1,6 @@
 -- Requests and facts: what a bank has already moved is recorded whatever the
 -- limit is.  Numbers in brackets are the cases of the failure list.
+-- Wound 9; and what the doctor says of an excess, wound 19b.
 \set SHOW_CONTEXT never
 CREATE SCHEMA limit_facts;
 SET search_path = limit_facts;

@@ -1,5 +1,6 @@
 --
--- machine_define: a definition is kept for good, and never strands a row
+-- machine_define: a definition is kept for good, and never strands a row; who
+-- may give one (wound 13)
 --
 CREATE ROLE regress_idem_maker;
 CREATE ROLE regress_idem_other;

@@ -1,6 +1,6 @@
 # What the outside world acts on is on disk, and with the standbys, whatever
 # synchronous_commit says; a prepared transaction that would go around this is
-# refused. (C 47, C 65)
+# refused. (C 47, C 65; wounds 2, 9a, 9b, 9c)
 #
 # The server is cut off (immediate stop) after each step, with the WAL writer
 # put to sleep, so that a commit that was not flushed is gone: an ordinary row
