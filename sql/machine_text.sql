@@ -24,7 +24,7 @@ stateDiagram-v2
     paid --> refunded : refund [late]
     paid --> failed : bank_return [late] [role pg_monitor]
     %% an indented comment with --> inside
-    note right of paid : words with --> and : and [*]
+    note right of paid : words with --> and [*]
     note left of lost
         stateDiagram-v2 [*] --> nowhere
         %% not even this is read
@@ -36,9 +36,9 @@ stateDiagram-v2
 $$);
 
 -- names are bytes: case matters, letters beyond ASCII and leading digits are
--- letters, and a name may look like a keyword
+-- letters; what is a keyword of Mermaid is no name (first day 7: machine_mermaid)
 SELECT * FROM idem.check_machine(
-    E'stateDiagram-v2\r\n[*] --> état\r\nétat --> État : 付款\r\nÉtat --> 20\r\n20 --> state\r\nstate --> note:::sent\r\nnote --> [*]\r\n');
+    E'stateDiagram-v2\r\n[*] --> état\r\nétat --> État : 付款\r\nÉtat --> 20\r\n20 --> stateful\r\nstateful --> notes:::sent\r\nnotes --> [*]\r\n');
 
 -- the text "as s" is drawn, the name s is stored; a value that is no bare
 -- name cannot be a state

@@ -12,7 +12,8 @@
  *		state s   state "words" as s		s exists; the words are for the eye
  *		note left of s : words				and "note ... of s" to "end note"
  *		direction LR						and TB, BT, RL
- *		%% words							a comment
+ *		%% words							a comment, also behind a statement
+ *											that has no label
  *
  * The name of a state is the value that the guarded column holds, byte for
  * byte: 1 to 63 bytes, ASCII letters, digits, underscore and any character
@@ -21,8 +22,9 @@
  * 'state "words" as s' are only drawn, never stored.  An event may also hold
  * hyphens and dots.
  *
- * Whatever is not in this list is an error with its line: a diagram is read
- * as a whole or not at all.  The text is hostile: it is bounded first, every
+ * Whatever is not in this list is an error with its line, and so is what
+ * Mermaid would read otherwise (machine_mermaid.c): a diagram is read as a whole
+ * or not at all.  The text is hostile: it is bounded first, every
  * byte is read through the cursor's end, nothing recurses, and all memory is
  * taken in a few pieces whose sizes follow from the length of the text.
  *
@@ -49,6 +51,7 @@ typedef struct Reader
 	char	   *pool_end;
 	bool		headed;			/* the header has been seen */
 	int			note_line;		/* where an open note block began, or 0 */
+	bool		direction_open; /* the line before ended with "direction" */
 } Reader;
 
 /* A word of the text, not yet copied */
@@ -308,11 +311,11 @@ enter(Reader *reader, IdemNames *names, Word word, const char *what)
 
 /* ---------- statements ---------- */
 
-/* The rest of the line has to be empty. */
+/* The rest of the line has to be empty, or a comment. */
 static bool
 expect_end(Reader *reader, Cursor *cursor)
 {
-	if (at_end(cursor))
+	if (at_end(cursor) || take(cursor, "%%"))
 		return true;
 	return fail_near(reader, cursor, "unexpected text");
 }
@@ -337,18 +340,25 @@ read_class(Reader *reader, Cursor *cursor, IdemState *state)
 	return true;
 }
 
-/* A state, with its class if one follows; its index, or -1 after fail(). */
+/* The name of a state; its index, or -1 after fail(). */
 static int
-read_state(Reader *reader, Cursor *cursor)
+read_state_name(Reader *reader, Cursor *cursor)
 {
 	IdemDiagram *diagram = reader->diagram;
 	Word		word = take_while(cursor, is_name_byte);
+	const char *problem = idem_mermaid_name_problem(word.at, word.length);
 	IdemState  *state;
 	int			index;
 
 	if (word.length == 0)
 	{
 		fail_near(reader, cursor, "expected the name of a state");
+		return -1;
+	}
+	if (word.length <= IDEM_NAME_BYTES_MAX && problem != NULL)
+	{
+		fail(reader, "the name of state \"%.*s\" %s", (int) word.length, word.at,
+			 problem);
 		return -1;
 	}
 	index = enter(reader, &diagram->state_names, word, "state");
@@ -360,7 +370,19 @@ read_state(Reader *reader, Cursor *cursor)
 		state->name = diagram->state_names.names[index];
 		state->line = reader->line;
 	}
-	return read_class(reader, cursor, state) ? index : -1;
+	return index;
+}
+
+/* The same, with its class if one follows */
+static int
+read_state(Reader *reader, Cursor *cursor)
+{
+	int			index = read_state_name(reader, cursor);
+
+	if (index < 0 ||
+		!read_class(reader, cursor, &reader->diagram->states[index]))
+		return -1;
+	return index;
 }
 
 static bool
@@ -375,6 +397,17 @@ read_end(Reader *reader, Cursor *cursor, End *end)
 		end->state = read_state(reader, cursor);
 	skip_blanks(cursor);
 	return end->star || end->state >= 0;
+}
+
+static bool
+has_double_colon(Word word)
+{
+	size_t		i;
+
+	for (i = 1; i < word.length; i++)
+		if (word.at[i - 1] == ':' && word.at[i] == ':')
+			return true;
+	return false;
 }
 
 /* "role NAME]": the bracket is open, "role" is read. */
@@ -394,6 +427,8 @@ read_role(Reader *reader, Cursor *cursor, IdemEdge *edge)
 		return fail(reader, "a role has 1 to %d bytes", IDEM_NAME_BYTES_MAX);
 	if (!take(cursor, "]"))
 		return fail_near(reader, cursor, "expected \"]\"");
+	if (memchr(word.at, ';', word.length) != NULL || has_double_colon(word))
+		return fail(reader, "a role whose name holds \";\" or \"::\" cannot be drawn");
 	if (edge->role != NULL)
 		return fail(reader, "an edge has at most one role");
 	edge->role = keep(reader, word);
@@ -431,6 +466,8 @@ read_label(Reader *reader, Cursor *cursor, IdemEdge *edge)
 	if (at_end(cursor))
 		return fail(reader, "label is empty");
 	word = take_while(cursor, is_event_byte);
+	if (idem_mermaid_unseen(word.at, word.length))
+		return fail(reader, "an event holds a blank or a character that is not seen");
 	if (word.length > 0)
 	{
 		edge->event = enter(reader, &reader->diagram->events, word, "event");
@@ -498,10 +535,32 @@ read_state_line(Reader *reader, Cursor *cursor)
 	return fail_near(reader, cursor, "expected \"-->\"");
 }
 
+/* Does the rest of the line hold this text? */
+static bool
+holds(const Cursor *cursor, const char *text)
+{
+	Cursor		ahead = *cursor;
+
+	for (; ahead.at < ahead.end; ahead.at++)
+	{
+		Cursor		here = ahead;
+
+		if (take(&here, text))
+			return true;
+	}
+	return false;
+}
+
 /* "state s", "state "words" as s" */
 static bool
 read_state_statement(Reader *reader, Cursor *cursor)
 {
+	if (holds(cursor, "<<") || holds(cursor, "[["))
+		return fail(reader, "forks, joins and choices are not supported");
+	if (holds(cursor, "{"))
+		return fail(reader, "composite states are not supported");
+	if (take(cursor, "\"\""))
+		return fail(reader, "words of a state are empty");
 	if (take(cursor, "\""))
 	{
 		while (cursor->at < cursor->end && *cursor->at != '"')
@@ -514,11 +573,6 @@ read_state_statement(Reader *reader, Cursor *cursor)
 	}
 	if (read_state(reader, cursor) < 0)
 		return false;
-	skip_blanks(cursor);
-	if (take(cursor, "{"))
-		return fail(reader, "composite states are not supported");
-	if (take(cursor, "<<"))
-		return fail(reader, "forks, joins and choices are not supported");
 	return expect_end(reader, cursor);
 }
 
@@ -526,16 +580,35 @@ read_state_statement(Reader *reader, Cursor *cursor)
 static bool
 read_note(Reader *reader, Cursor *cursor)
 {
-	if (!take_word(cursor, "left") && !take_word(cursor, "right"))
+	if (!take_word(cursor, "left of") && !take_word(cursor, "right of"))
 		return fail_near(reader, cursor, "expected \"left of\" or \"right of\"");
-	if (!take_word(cursor, "of"))
-		return fail_near(reader, cursor, "expected \"of\"");
-	if (read_state(reader, cursor) < 0)
+	if (read_state_name(reader, cursor) < 0)
 		return false;
-	skip_blanks(cursor);
-	if (take(cursor, ":"))
+	if (at_end(cursor))
+	{
+		reader->note_line = reader->line;
 		return true;
-	reader->note_line = reader->line;
+	}
+	if (!take(cursor, ":"))
+		return fail_near(reader, cursor, "unexpected text");
+	if (at_end(cursor))
+		return fail(reader, "note is empty");
+	if (holds(cursor, ":") || holds(cursor, ";"))
+		return fail(reader, "a note in one line holds no \":\" and no \";\"");
+	return true;
+}
+
+/* A line of a note: is it the last one? */
+static bool
+read_note_line(Reader *reader, Cursor *cursor)
+{
+	bool		unclear;
+
+	if (!idem_mermaid_end_note(&cursor->at, cursor->end, &unclear))
+		return true;
+	if (unclear)
+		return fail(reader, "unexpected text in front of \"end note\"");
+	reader->note_line = 0;
 	return expect_end(reader, cursor);
 }
 
@@ -549,8 +622,8 @@ read_direction(Reader *reader, Cursor *cursor)
 }
 
 /*
- * True if a keyword opens a statement.  Mermaid lets a state bear the name of
- * a keyword; so do we, where an arrow or a class follows.
+ * True if a keyword opens a statement.  Where an arrow or a class follows it
+ * stands for a state, whose name is refused then.
  */
 static bool
 take_keyword(Cursor *cursor, const char *word)
@@ -580,7 +653,7 @@ read_statement(Reader *reader, Cursor *cursor)
 	if (take_keyword(cursor, "note"))
 		return read_note(reader, cursor);
 	if (take_keyword(cursor, "direction"))
-		return read_direction(reader, cursor);
+		return fail_near(reader, cursor, "direction is not LR, RL, TB or BT");
 	for (i = 0; refused[i] != NULL; i++)
 		if (take_keyword(cursor, refused[i]))
 			return fail(reader, "\"%s\" is not supported", refused[i]);
@@ -619,19 +692,29 @@ check_controls(Reader *reader, const Cursor *cursor)
 static bool
 read_line(Reader *reader, Cursor *cursor)
 {
+	bool		was_open = reader->direction_open;
+
 	if (cursor->end > cursor->at && cursor->end[-1] == '\r')
 		cursor->end--;
 	if (!check_controls(reader, cursor))
 		return false;
+	if (holds(cursor, "%%{"))
+		return fail(reader, "directives are not supported");
 	if (at_end(cursor) || (reader->note_line == 0 && take(cursor, "%%")))
 		return true;
-	if (reader->note_line > 0)
+	reader->direction_open = false;
+	if (reader->note_line > 0 && !was_open)
+		return read_note_line(reader, cursor);
+	reader->direction_open = was_open;
+	if (idem_mermaid_direction(cursor->at, cursor->end,
+							   &reader->direction_open))
 	{
-		if (take_word(cursor, "end") && take_word(cursor, "note") &&
-			at_end(cursor))
-			reader->note_line = 0;
-		return true;
+		if (was_open || !take_word(cursor, "direction"))
+			return fail(reader, "Mermaid takes the line for one that gives the direction");
+		return read_direction(reader, cursor);
 	}
+	if (reader->note_line > 0)
+		return read_note_line(reader, cursor);
 	if (!reader->headed)
 		return read_header(reader, cursor);
 	return read_statement(reader, cursor);
@@ -680,6 +763,8 @@ idem_diagram_read(IdemDiagram *diagram, const char *text, size_t length)
 		return fail(&reader, "diagram is longer than %d bytes",
 					IDEM_DIAGRAM_BYTES_MAX);
 	make_room(&reader, length, count_lines(text, length));
+	if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+		text += 3;				/* a byte order mark */
 
 	for (;; reader.line++)
 	{

@@ -93,6 +93,13 @@ extern bool idem_state_name_fits(const char *name, size_t length);
 extern int	idem_names_find(const IdemNames *names, const char *name,
 							size_t length);
 
+/* machine_mermaid.c */
+extern bool idem_mermaid_unseen(const char *at, size_t length);
+extern const char *idem_mermaid_name_problem(const char *at, size_t length);
+extern bool idem_mermaid_direction(const char *at, const char *end, bool *open);
+extern bool idem_mermaid_end_note(const char **at, const char *end,
+								  bool *unclear);
+
 /* machine_check.c */
 extern int	idem_diagram_check(const IdemDiagram *diagram, IdemFault *faults,
 							   int max);

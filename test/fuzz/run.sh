@@ -56,14 +56,14 @@ prepare_money()
 # memory from the harness, which gives it back.
 prepare_machine_text()
 {
-	for source in machine_text machine_check; do
+	for source in machine_text machine_mermaid machine_check; do
 		compile -DIDEM_STANDALONE -Dcalloc=fuzz_alloc0 \
 			-fsanitize=fuzzer-no-link,undefined,address -c \
 			-o "$tmp/$source.o" "$here/src/machine/$source.c"
 	done
 	compile -DIDEM_STANDALONE -fsanitize=fuzzer,undefined,address \
 		-o "$tmp/machine_text" "$here/test/fuzz/machine_text.c" \
-		"$tmp/machine_text.o" "$tmp/machine_check.o"
+		"$tmp/machine_text.o" "$tmp/machine_mermaid.o" "$tmp/machine_check.o"
 	cp "$here"/test/machines/*.mmd "$here"/test/machines/invalid/*.mmd "$1"
 }
 
