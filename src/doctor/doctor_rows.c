@@ -60,18 +60,22 @@ put_finding(ReturnSetInfo *rsinfo, const IdemGuardKind *kind,
 
 /*
  * Ask one question about the rows of a guard; false if another session holds
- * a lock on a table that has to be read.
+ * a lock on a table that has to be read.  *said is what the question before
+ * found: two that fail for one reason are one finding.
  */
 static bool
 ask(ReturnSetInfo *rsinfo, const IdemGuardKind *kind, const IdemGuard *guard,
-	IdemRowsCheck check, const char *severity, const char *remedy, int wait_ms)
+	IdemRowsCheck check, const char *severity, const char *remedy, int wait_ms,
+	char **said)
 {
 	char	   *finding = idem_ask_rows(check, guard, guard->relid, wait_ms);
 
 	/* a table that was dropped meanwhile is nobody's finding */
 	if (finding == NULL ||
-		!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(guard->relid)))
+		!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(guard->relid)) ||
+		(*said != NULL && strcmp(*said, finding) == 0))
 		return true;
+	*said = finding;
 	if (idem_rows_locked(finding))
 	{
 		put_finding(rsinfo, kind, guard, "warning", finding,
@@ -91,15 +95,17 @@ static bool
 ask_guard(ReturnSetInfo *rsinfo, const IdemGuardKind *kind,
 		  const IdemGuard *guard, int wait_ms)
 {
+	char	   *said = NULL;
+
 	if (kind == NULL)
 		return true;
 	if (kind->check_rows != NULL &&
 		!ask(rsinfo, kind, guard, kind->check_rows, "error", kind->remedy,
-			 wait_ms))
+			 wait_ms, &said))
 		return false;
 	return kind->check_open == NULL ||
 		ask(rsinfo, kind, guard, kind->check_open, "warning",
-			kind->open_remedy, wait_ms);
+			kind->open_remedy, wait_ms, &said);
 }
 
 static IdemGuard *
