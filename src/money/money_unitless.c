@@ -52,9 +52,9 @@ refuse(Datum number, Oid type)
 {
 	bool		is_float = (type == FLOAT4OID || type == FLOAT8OID);
 	Oid			output;
-	bool		varlena;
+	bool		is_varlena;
 
-	getTypeOutputInfo(type, &output, &varlena);
+	getTypeOutputInfo(type, &output, &is_varlena);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("value %s of type %s has no unit of money",
