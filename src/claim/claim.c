@@ -17,179 +17,26 @@
  * A fingerprint that differs is reported before anything else is looked at.
  *
  * What a caller is told to act on is on disk and with the standbys that are
- * required: see vouch(), which every answer passes, and base/durable.c.
+ * required: see vouch() (key/key_answer.c), which every answer passes.
  *
  * Not promised: which of several rivals wins; that a key reported in progress
  * still is so when the caller reads it.
  *
- * Locks: ROW EXCLUSIVE on idem.anchor; a lookup ACCESS SHARE.  A repeat writes
- * nothing and takes no transaction id.
+ * Locks: ROW EXCLUSIVE on idem.anchor.  A repeat writes nothing and takes no
+ * transaction id.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "access/subtrans.h"
-#include "access/transam.h"
-#include "access/xact.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/tuplestore.h"
-#include "utils/typcache.h"
 
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "send/send.h"
-
-/*
- * How long an answer waits for the standbys that have to confirm a commit of
- * another session, in milliseconds; longer than it takes them when all is
- * well.
- */
-#define STANDBYS_WAIT_MS		1000
-
-static void
-set_string(Datum *values, bool *nulls, int column, const char *value)
-{
-	nulls[column] = value == NULL;
-	if (value != NULL)
-		values[column] = CStringGetTextDatum(value);
-}
-
-static void
-set_pointer(Datum *values, bool *nulls, int column, const void *value)
-{
-	values[column] = PointerGetDatum(value);
-	nulls[column] = value == NULL;
-}
-
-static void
-set_value(Datum *values, bool *nulls, int column, Datum value, bool given)
-{
-	values[column] = value;
-	nulls[column] = !given;
-}
-
-static void
-set_time(Datum *values, bool *nulls, int column, TimestampTz value)
-{
-	set_value(values, nulls, column, TimestampTzGetDatum(value), value != 0);
-}
-
-/*
- * Take back what the answer says of a commit that the standbys may not have.
- * Of our own only that the message may be acknowledged: what this call did it
- * has done.
- */
-static void
-withhold(IdemAnswer *answer)
-{
-	answer->settled = false;
-	answer->detail = "the standbys that are required have not confirmed it";
-	if (answer->commit.kind == IDEM_COMMIT_OURS)
-		return;
-	answer->outcome = "in_progress";
-	answer->reentrant = false;
-	answer->token = 0;
-	answer->has_response = false;
-	answer->response_dropped = false;
-}
-
-/*
- * The one place that every answer passes which lets the caller act: settled,
- * granted, or a token given again.  What it rests on is on disk, and with the
- * standbys that are required, or the answer does not say so.  A grant rests on
- * a commit that is still to come; idem.dispatch looks again after it.
- */
-static void
-vouch(const IdemKey *key, IdemAnswer *answer)
-{
-	if (answer->granted && key->scope->flush)
-		idem_flush_effect();
-	if ((answer->settled || (answer->reentrant && answer->token != 0)) &&
-		!idem_commit_is_durable(&answer->commit, key->scope->standbys,
-								STANDBYS_WAIT_MS))
-		withhold(answer);
-}
-
-/* The answer as the columns of idem.claim_result. */
-void
-idem_claim_values(const IdemKey *key, IdemAnswer *answer,
-				  Datum *values, bool *nulls)
-{
-	vouch(key, answer);
-	set_string(values, nulls, RESULT_OUTCOME, answer->outcome);
-	set_value(values, nulls, RESULT_GRANTED, BoolGetDatum(answer->granted),
-			  true);
-	set_value(values, nulls, RESULT_SETTLED, BoolGetDatum(answer->settled),
-			  true);
-	set_value(values, nulls, RESULT_REENTRANT, BoolGetDatum(answer->reentrant),
-			  !answer->never_reentrant);
-	set_pointer(values, nulls, RESULT_KEY, key->text);
-	set_string(values, nulls, RESULT_STATE, answer->state);
-	set_value(values, nulls, RESULT_RESPONSE, answer->response,
-			  answer->has_response);
-	set_value(values, nulls, RESULT_RESPONSE_DROPPED, BoolGetDatum(true),
-			  answer->response_dropped);
-	set_pointer(values, nulls, RESULT_MISMATCH, answer->mismatch);
-	set_time(values, nulls, RESULT_FIRST_SEEN, answer->first_seen);
-	set_string(values, nulls, RESULT_DETAIL, answer->detail);
-}
-
-/* The answer as the columns of idem.send_result. */
-void
-idem_send_values(const IdemKey *key, IdemAnswer *answer,
-				 Datum *values, bool *nulls)
-{
-	idem_claim_values(key, answer, values, nulls);
-	set_value(values, nulls, RESULT_TOKEN, Int64GetDatum(answer->token),
-			  answer->token != 0);
-	set_value(values, nulls, RESULT_ATTEMPT, Int32GetDatum(answer->attempt),
-			  answer->attempt != 0);
-	set_pointer(values, nulls, RESULT_SERIAL, answer->serial);
-	set_pointer(values, nulls, RESULT_CHANNEL, answer->channel);
-	set_value(values, nulls, RESULT_BUSINESS_DATE,
-			  DateADTGetDatum(answer->business_date), answer->has_date);
-	set_value(values, nulls, RESULT_OTHER_DATE,
-			  DateADTGetDatum(answer->other_date), answer->has_other_date);
-	set_time(values, nulls, RESULT_DISPATCHED_AT, answer->dispatched_at);
-	set_time(values, nulls, RESULT_FINISHED_AT, answer->finished_at);
-	set_time(values, nulls, RESULT_LEASE_UNTIL, answer->lease_until);
-	set_time(values, nulls, RESULT_RETRY_AT, answer->retry_at);
-	set_value(values, nulls, RESULT_SETTLED_AMOUNT, answer->settled_amount,
-			  answer->has_settled_amount);
-	set_pointer(values, nulls, RESULT_MARKS, answer->marks);
-}
-
-/* Columns of an answer as a row of its type. */
-static Datum
-form_row(Oid type, int columns, Datum *values, bool *nulls)
-{
-	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
-	HeapTuple	tuple;
-
-	if (desc->natts != columns)
-		elog(ERROR, "type %s has %d columns", format_type_be(type),
-			 desc->natts);
-	tuple = heap_form_tuple(desc, values, nulls);
-	ReleaseTupleDesc(desc);
-	return HeapTupleGetDatum(tuple);
-}
-
-/* The answer as a row of idem.claim_result. */
-Datum
-idem_claim_row(const IdemKey *key, IdemAnswer *answer)
-{
-	Datum		values[CLAIM_RESULT_COLUMNS];
-	bool		nulls[CLAIM_RESULT_COLUMNS];
-
-	idem_claim_values(key, answer, values, nulls);
-	return form_row(idem_claim_result_type(), CLAIM_RESULT_COLUMNS, values,
-					nulls);
-}
+#include "claim/claim.h"
 
 /* Is a call an item of FROM, with the columns of its type expected? */
 static bool
@@ -221,8 +68,8 @@ return_claim(FunctionCallInfo fcinfo, const IdemKey *key, IdemAnswer *answer)
 	bool		nulls[CLAIM_RESULT_COLUMNS];
 
 	if (!is_from_item(fcinfo, CLAIM_RESULT_COLUMNS))
-		return idem_claim_row(key, answer);
-	idem_claim_values(key, answer, values, nulls);
+		return idem_key_claim_row(key, answer);
+	idem_key_claim_values(key, answer, values, nulls);
 	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
 	random = (rsinfo->allowedModes & SFRM_Materialize_Random) != 0;
 	rsinfo->setResult = tuplestore_begin_heap(random, false, work_mem);
@@ -233,35 +80,9 @@ return_claim(FunctionCallInfo fcinfo, const IdemKey *key, IdemAnswer *answer)
 	PG_RETURN_NULL();
 }
 
-/* The answer as a row of idem.send_result. */
-Datum
-idem_send_row(const IdemKey *key, IdemAnswer *answer)
-{
-	Datum		values[SEND_RESULT_COLUMNS];
-	bool		nulls[SEND_RESULT_COLUMNS];
-
-	idem_send_values(key, answer, values, nulls);
-	return form_row(idem_send_result_type(), SEND_RESULT_COLUMNS, values,
-					nulls);
-}
-
-/*
- * The key of a call: 22I01 for what is none in any scope.  Its form is judged
- * only if it is not there (idem_key_judge).
- */
-void
-idem_claim_key_read(const IdemScope *scope, text *text, IdemKey *key)
-{
-	key->scope = scope;
-	key->text = text;
-	key->time = 0;
-	idem_key_check_size(scope, text);
-	idem_key_digest(scope->id, text, &key->digest);
-}
-
 /* 55I02 for a scope of the other use. */
 void
-idem_scope_check_inside(const IdemScope *scope)
+idem_claim_check_scope(const IdemScope *scope)
 {
 	if (scope->outside)
 		ereport(ERROR,
@@ -280,69 +101,11 @@ begin_inside_call(FunctionCallInfo fcinfo, const char *function,
 
 	PreventCommandIfReadOnly(function);
 	PreventCommandIfParallelMode(function);
-	scope = idem_scope_open(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
-							RowExclusiveLock, anchor);
-	idem_scope_check_inside(scope);
-	idem_claim_key_read(scope, PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
-						key);
-}
-
-/* Whom a caller who meets a key in progress can look up. */
-const char *
-idem_rival_detail(TransactionId rival)
-{
-	TransactionId top = SubTransGetTopmostTransaction(rival);
-	int			pid = BackendXidGetPid(top);
-
-	if (pid != 0)
-		return psprintf("held by an open transaction of process %d", pid);
-	if (TransactionIdIsInProgress(top))
-		return "held by a prepared transaction";
-	return "held by a transaction that has just ended";
-}
-
-/* What is known of a held key: state, response, times. */
-void
-idem_anchor_describe(const IdemFound *found, IdemAnswer *answer)
-{
-	char		state = DatumGetChar(found->values[Anum_anchor_state - 1]);
-
-	answer->commit = found->commit;
-	answer->first_seen =
-		DatumGetTimestampTz(found->values[Anum_anchor_first_seen - 1]);
-	answer->state = state == IDEM_STATE_SUCCEEDED ||
-		found->held == IDEM_HELD_COMMITTED ? "succeeded" : "claimed";
-	if (state == IDEM_STATE_FENCED && found->held != IDEM_HELD_RIVAL)
-	{
-		answer->outcome = "fenced";
-		answer->state = "fenced";
-		answer->settled = true;
-		return;
-	}
-	if (state == IDEM_STATE_ADOPTED)
-		answer->state = "adopted";
-	switch (found->held)
-	{
-		case IDEM_HELD_NOT:
-			Assert(false);
-			break;
-		case IDEM_HELD_RIVAL:
-			/* of a row not committed, only what is stored in line is read */
-			answer->outcome = "in_progress";
-			answer->state = "claimed";
-			answer->detail = idem_rival_detail(found->rival);
-			return;
-		case IDEM_HELD_OWN:
-			answer->outcome = "duplicate";
-			break;
-		case IDEM_HELD_COMMITTED:
-			answer->outcome = "replayed";
-			answer->settled = true;
-			break;
-	}
-	answer->response = found->values[Anum_anchor_response - 1];
-	answer->has_response = !found->nulls[Anum_anchor_response - 1];
-	answer->response_dropped = state == IDEM_STATE_DROPPED;
+	scope = idem_key_open(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
+						  RowExclusiveLock, anchor);
+	idem_claim_check_scope(scope);
+	idem_key_init(scope, PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
+				  key);
 }
 
 /* The answer for a key that is held, to this request. */
@@ -352,27 +115,17 @@ answer_held(const IdemKey *key, const IdemFound *found, Jsonb *request,
 {
 	bytea	   *first = DatumGetByteaPP(found->values[Anum_anchor_fingerprint - 1]);
 
-	idem_anchor_describe(found, answer);
+	idem_key_describe(found, answer);
 	/* fenced before it was ever claimed: there is no first request */
 	if (DatumGetChar(found->values[Anum_anchor_state - 1]) == IDEM_STATE_FENCED)
 		return;
-	answer->mismatch = idem_request_diff(key->scope, request, first);
+	answer->mismatch = idem_key_request_diff(key->scope, request, first);
 	if (answer->mismatch == NULL)
 		return;
 	answer->outcome = "mismatch";
 	answer->settled = false;
 	answer->has_response = false;
 	answer->response_dropped = false;
-}
-
-/* A key that is too old to be known: never run again, so it is settled. */
-void
-idem_answer_expired(const IdemKey *key, IdemAnswer *answer)
-{
-	answer->outcome = "expired";
-	answer->settled = true;
-	(void) idem_scope_horizon(key->scope, &answer->commit);
-	answer->detail = "the key's own time lies before the horizon of the scope";
 }
 
 typedef enum Taken
@@ -395,16 +148,16 @@ take_key(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 
 	for (;;)
 	{
-		idem_anchor_probe(anchor, key, found);
+		idem_key_probe(anchor, key, found);
 		if (found->held != IDEM_HELD_NOT)
 			return TAKEN_HELD;
 		if (idem_key_judge(key))
 			return TAKEN_EXPIRED;
 		if (fingerprint == NULL)
-			fingerprint = idem_fingerprint(key->scope, request, NULL);
+			fingerprint = idem_key_fingerprint(key->scope, request, NULL);
 		*first_seen = GetCurrentTimestamp();
-		if (idem_anchor_insert(anchor, key, fingerprint, *first_seen,
-							   IDEM_STATE_CLAIMED))
+		if (idem_key_insert_anchor(anchor, key, fingerprint, *first_seen,
+								   IDEM_STATE_CLAIMED))
 			return TAKEN;
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -426,14 +179,14 @@ idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 			answer->granted = true;
 			answer->state = "claimed";
 			if (key->scope->required)
-				idem_require_completion(key);
+				idem_claim_require_completion(key);
 			break;
 		case TAKEN_HELD:
-			idem_anchor_check_visible(anchor, key, &found);
+			idem_key_check_visible(anchor, key, &found);
 			answer_held(key, &found, request, answer);
 			break;
 		case TAKEN_EXPIRED:
-			idem_answer_expired(key, answer);
+			idem_key_answer_expired(key, answer);
 			break;
 	}
 }
@@ -450,10 +203,10 @@ idem_claim(PG_FUNCTION_ARGS)
 	IdemKey		key;
 
 	begin_inside_call(fcinfo, "idem.claim()", &key, &anchor);
-	idem_scope_check_here(key.scope);
+	idem_key_check_here(key.scope);
 	idem_claim_one(&anchor, &key, PG_ARGISNULL(2) ? NULL :
 				   PG_GETARG_JSONB_P(2), &answer);
-	idem_anchor_close(&anchor);
+	idem_key_close(&anchor);
 	return return_claim(fcinfo, &key, &answer);
 }
 
@@ -504,6 +257,22 @@ same_response(const IdemFound *found, Jsonb *response)
 								  &response->root) == 0;
 }
 
+/* Complete the claim of an effect inside, which this transaction wrote. */
+static void
+keep_response(IdemAnchor *anchor, const IdemFound *found, Datum response,
+			  bool no_response)
+{
+	Datum		values[Natts_anchor];
+	bool		nulls[Natts_anchor];
+
+	memcpy(values, found->values, sizeof(values));
+	memcpy(nulls, found->nulls, sizeof(nulls));
+	values[Anum_anchor_state - 1] = CharGetDatum(IDEM_STATE_SUCCEEDED);
+	values[Anum_anchor_response - 1] = response;
+	nulls[Anum_anchor_response - 1] = no_response;
+	idem_key_update(anchor, found, values, nulls);
+}
+
 /*
  * complete(scope, key, response) -> claim_result
  */
@@ -518,19 +287,19 @@ idem_complete(PG_FUNCTION_ARGS)
 	Jsonb	   *response = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
 
 	begin_inside_call(fcinfo, "idem.complete()", &key, &anchor);
-	idem_anchor_probe(&anchor, &key, &found);
+	idem_key_probe(&anchor, &key, &found);
 	if (found.held == IDEM_HELD_NOT)
 		(void) idem_key_judge(&key);
 	check_own(&key, &found);
 	if (DatumGetChar(found.values[Anum_anchor_state - 1]) == IDEM_STATE_CLAIMED)
-		idem_anchor_complete(&anchor, &found, JsonbPGetDatum(response),
-							 response == NULL);
+		keep_response(&anchor, &found, JsonbPGetDatum(response),
+					  response == NULL);
 	else if (same_response(&found, response))
 		answer.reentrant = true;
 	else
 		refuse_complete(&key, "is already completed with another response",
 						"A response is given once and never changes.");
-	idem_anchor_close(&anchor);
+	idem_key_close(&anchor);
 
 	answer.outcome = "succeeded";
 	answer.state = "succeeded";
@@ -539,43 +308,5 @@ idem_complete(PG_FUNCTION_ARGS)
 	answer.response = answer.reentrant ?
 		found.values[Anum_anchor_response - 1] : JsonbPGetDatum(response);
 	answer.has_response = response != NULL;
-	PG_RETURN_DATUM(idem_claim_row(&key, &answer));
-}
-
-/*
- * lookup(scope, key) -> send_result
- */
-PG_FUNCTION_INFO_V1(idem_lookup);
-Datum
-idem_lookup(PG_FUNCTION_ARGS)
-{
-	IdemAnswer	answer = {0};
-	IdemCall	call;
-	IdemFound  *found = &call.row.found;
-
-	PreventCommandDuringRecovery("idem.lookup()");
-	PreventCommandIfParallelMode("idem.lookup()");
-	idem_call_begin(fcinfo, AccessShareLock, &call);
-	idem_anchor_find(&call.table, &call.key, found);
-	idem_anchor_check_visible(&call.table, &call.key, found);
-	if (found->held == IDEM_HELD_NOT)
-	{
-		/* that there was nothing is something SERIALIZABLE has to know */
-		if (IsolationIsSerializable())
-			(void) idem_anchor_read(&call.table, &call.key, found);
-		if (idem_key_judge(&call.key))
-			idem_answer_expired(&call.key, &answer);
-		else
-			answer.outcome = "unseen";
-	}
-	else if (call.key.scope->outside)
-	{
-		idem_reservation_decode(&call.row);
-		call.now = GetCurrentTimestamp();
-		idem_reservation_describe(&call, &answer);
-	}
-	else
-		idem_anchor_describe(found, &answer);
-	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
+	PG_RETURN_DATUM(idem_key_claim_row(&key, &answer));
 }

@@ -21,7 +21,7 @@
 #include "utils/tuplestore.h"
 
 #include "base/idem_compat.h"
-#include "key/key.h"
+#include "claim/claim.h"
 
 typedef struct Wanted
 {
@@ -84,8 +84,8 @@ read_wanted(FunctionCallInfo fcinfo, const IdemScope *scope, int *count)
 	for (i = 0; i < *count; i++)
 	{
 		wanted[i].position = i;
-		idem_claim_key_read(scope, key_nulls[i] ? NULL :
-							DatumGetTextPP(keys[i]), &wanted[i].key);
+		idem_key_init(scope, key_nulls[i] ? NULL :
+					  DatumGetTextPP(keys[i]), &wanted[i].key);
 		wanted[i].no_request = requests == NULL || request_nulls[i];
 		wanted[i].request = wanted[i].no_request ? (Datum) 0 : requests[i];
 	}
@@ -130,7 +130,7 @@ claim_wanted(IdemAnchor *anchor, TupleDesc desc, Wanted *wanted,
 	if (first != NULL && strcmp(answer.outcome, "duplicate") == 0)
 		answer.detail = psprintf("same key as number %d of this call",
 								 first->position + 1);
-	idem_claim_values(&wanted->key, &answer, values, nulls);
+	idem_key_claim_values(&wanted->key, &answer, values, nulls);
 	MemoryContextSwitchTo(result);
 	return heap_form_minimal_tuple(desc, values, nulls, 0);
 }
@@ -219,13 +219,13 @@ idem_claim_many(PG_FUNCTION_ARGS)
 	if (rsinfo->setDesc->natts != CLAIM_RESULT_COLUMNS)
 		elog(ERROR, "type idem.claim_result has %d columns",
 			 rsinfo->setDesc->natts);
-	scope = idem_scope_open(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
-							RowExclusiveLock, &anchor);
-	idem_scope_check_inside(scope);
-	idem_scope_check_here(scope);
+	scope = idem_key_open(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
+						  RowExclusiveLock, &anchor);
+	idem_claim_check_scope(scope);
+	idem_key_check_here(scope);
 	wanted = read_wanted(fcinfo, scope, &count);
 	answers = claim_all(&anchor, rsinfo->setDesc, wanted, count);
-	idem_anchor_close(&anchor);
+	idem_key_close(&anchor);
 	return_answers(rsinfo, answers, count);
 	PG_RETURN_NULL();
 }

@@ -21,7 +21,7 @@
 
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "key/key.h"
+#include "claim/claim.h"
 
 /* A claim to look at: a copy that outlives the call and the scope cache. */
 typedef struct Required
@@ -39,7 +39,7 @@ check_completed(IdemAnchor *anchor, const IdemKey *key)
 {
 	IdemFound	found;
 
-	idem_anchor_probe(anchor, key, &found);
+	idem_key_probe(anchor, key, &found);
 	if (found.held == IDEM_HELD_OWN &&
 		DatumGetChar(found.values[Anum_anchor_state - 1]) == IDEM_STATE_CLAIMED)
 		ereport(ERROR,
@@ -57,10 +57,10 @@ check_required(void)
 	ListCell   *lc;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	idem_anchor_open(&anchor, AccessShareLock);
+	idem_key_open_anchors(&anchor, AccessShareLock);
 	foreach(lc, required)
 		check_completed(&anchor, &((Required *) lfirst(lc))->key);
-	idem_anchor_close(&anchor);
+	idem_key_close(&anchor);
 	PopActiveSnapshot();
 }
 
@@ -77,7 +77,7 @@ required_at_xact_event(XactEvent event, void *arg)
 
 /* This claim was just granted: do not let it be committed half-way. */
 void
-idem_require_completion(const IdemKey *key)
+idem_claim_require_completion(const IdemKey *key)
 {
 	static bool registered = false;
 	MemoryContext old;

@@ -31,7 +31,7 @@
 
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "key/key.h"
+#include "key/key_inner.h"
 
 /* how much of the end of a key does not say where it lies in the index */
 #define COUNTED_BYTES	3
@@ -45,12 +45,12 @@
  * found there, whatever was declared in which order.  0 is none.
  */
 int32
-idem_scope_id(const char *name)
+idem_key_scope_id(const char *name)
 {
 	uint8		hash[IDEM_DIGEST_BYTES];
 	uint32		head;
 
-	idem_digest16(name, strlen(name), hash);
+	idem_key_digest16(name, strlen(name), hash);
 	memcpy(&head, hash, sizeof(head));
 	return (int32) (pg_ntoh32(head) >> 1);
 }
@@ -83,7 +83,7 @@ idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest)
 	Assert(len <= IDEM_KEY_BYTES_MAX);
 	memcpy(buf, &id, sizeof(id));
 	memcpy(buf + sizeof(id), VARDATA_ANY(key), len);
-	idem_digest16(buf, sizeof(id) + len, hash);
+	idem_key_digest16(buf, sizeof(id) + len, hash);
 	INIT_CRC32C(place);
 	COMP_CRC32C(place, buf, sizeof(id) + Max(len - COUNTED_BYTES, 0));
 	FIN_CRC32C(place);
@@ -233,8 +233,8 @@ refuse_key(const IdemScope *scope, const char *flaw)
 }
 
 /* 22I01 for what is a key in no scope: null, empty or too long. */
-void
-idem_key_check_size(const IdemScope *scope, const text *key)
+static void
+check_size(const IdemScope *scope, const text *key)
 {
 	int			len = key ? (int) VARSIZE_ANY_EXHDR(key) : 0;
 
@@ -244,6 +244,20 @@ idem_key_check_size(const IdemScope *scope, const text *key)
 		refuse_key(scope, "is empty");
 	if (len > IDEM_KEY_BYTES_MAX)
 		refuse_key(scope, "is longer than 255 bytes");
+}
+
+/*
+ * The key of a call: 22I01 for what is none in any scope.  Its form is judged
+ * only if it is not there (idem_key_judge).
+ */
+void
+idem_key_init(const IdemScope *scope, text *text, IdemKey *key)
+{
+	key->scope = scope;
+	key->text = text;
+	key->time = 0;
+	check_size(scope, text);
+	idem_key_digest(scope->id, text, &key->digest);
 }
 
 /* Is the key made of as many parts as the scope asks for? */
@@ -280,7 +294,7 @@ idem_key_check(const IdemScope *scope, const text *key)
 {
 	const char *flaw;
 
-	idem_key_check_size(scope, key);
+	check_size(scope, key);
 	flaw = charset_flaw(scope, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
 	if (flaw != NULL)
 		refuse_key(scope, flaw);
@@ -294,7 +308,7 @@ idem_key_check(const IdemScope *scope, const text *key)
 
 /* Is it a name that cannot be mistaken for another: for scopes. */
 bool
-idem_name_is_clean(const char *name, int len)
+idem_key_is_clean_name(const char *name, int len)
 {
 	return len > 0 && len <= IDEM_SCOPE_NAME_BYTES_MAX &&
 		text_flaw(name, len) == NULL;

@@ -1,20 +1,10 @@
 /*
  * key.h
- *		What the files of the room share.
+ *		Idempotency keys: their scopes, the tables they are kept in, and what a
+ *		call for a key is answered.
  *
- *		claim.c				the SQL functions: which answer a call gets
- *		key_anchor.c		the table: probe, insert, complete
- *		key_scope.c		declared scopes, remembered per session
- *		key.c			which keys are accepted; the digest of a key
- *		key_sha256.c		SHA-256
- *		key_horizon.c		keys that carry their own time, and may be forgotten
- *		key_declare.c		declaring, altering and dropping scopes
- *		key_retire.c		dropping bodies, forgetting keys
- *		claim_many.c		many keys in one call
- *		key_fingerprint.c	what of a request must agree on a repeat
- *		key_taken.c		which keys this transaction has taken
- *		claim_required.c	no commit with a claim that was not completed
- *		key_duration.c	leases, quiet intervals, ladders
+ * What other rooms know of keys stands here; what only the files of this room
+ * share, in key_inner.h.
  */
 #ifndef IDEM_KEY_H
 #define IDEM_KEY_H
@@ -36,17 +26,12 @@
 #include "base/durable.h"
 
 #define IDEM_KEY_BYTES_MAX			255
-#define IDEM_KEY_PARTS_MAX			64	/* each takes 4 bytes at least */
-#define IDEM_SCOPE_NAME_BYTES_MAX	(NAMEDATALEN - 1)
-#define IDEM_MEMBER_BYTES_MAX		255
-#define IDEM_FINGERPRINT_BYTES_MAX	2000
-#define IDEM_DIGEST_BYTES			UUID_LEN
 
 /* A member of the request that has to agree on a repeat. */
 typedef struct IdemMember
 {
 	const char *name;			/* not terminated */
-	int			len;			/* 1 to IDEM_MEMBER_BYTES_MAX */
+	int			len;			/* 1 to 255 */
 } IdemMember;
 
 /* Where a key carries its own time. */
@@ -106,28 +91,11 @@ typedef struct IdemKey
 } IdemKey;
 
 /*
- * Columns of idem.reservation: those of idem.anchor come first, so that both
+ * Of idem.reservation: the columns of idem.anchor come first, so that both
  * tables are probed and written alike.
  */
-#define Anum_reservation_request		8
-#define Anum_reservation_nonce			9
-#define Anum_reservation_token			10
-#define Anum_reservation_attempt		11
-#define Anum_reservation_step			12
-#define Anum_reservation_lease_until	13
-#define Anum_reservation_dispatched_at	14
-#define Anum_reservation_finished_at	15
-#define Anum_reservation_due_at			16
-#define Anum_reservation_fenced_at		17
-#define Anum_reservation_concern		18
-#define Anum_reservation_dropped		19
-#define Anum_reservation_serial			20
-#define Anum_reservation_settled_amount	21
-#define Anum_reservation_presumed_at	22
-#define Anum_reservation_corrected_at	23
-#define Anum_reservation_returned_on	24
-#define Anum_reservation_returned_amount 25
-#define Natts_reservation				25
+#define Anum_reservation_due_at		16
+#define Natts_reservation			25
 
 /*
  * A scan of the unique index with a dirty snapshot, made by the first probe
@@ -241,96 +209,116 @@ enum
 	SEND_RESULT_COLUMNS
 };
 
-/* claim.c */
-extern void idem_claim_key_read(const IdemScope *scope, text *text, IdemKey *key);
-extern void idem_scope_check_inside(const IdemScope *scope);
-extern void idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
-						   IdemAnswer *answer);
-extern void idem_answer_expired(const IdemKey *key, IdemAnswer *answer);
-extern void idem_claim_values(const IdemKey *key, IdemAnswer *answer,
-							  Datum *values, bool *nulls);
-extern void idem_send_values(const IdemKey *key, IdemAnswer *answer,
-							 Datum *values, bool *nulls);
-extern Datum idem_claim_row(const IdemKey *key, IdemAnswer *answer);
-extern Datum idem_send_row(const IdemKey *key, IdemAnswer *answer);
-extern void idem_anchor_describe(const IdemFound *found, IdemAnswer *answer);
-extern const char *idem_rival_detail(TransactionId rival);
+/* A row of idem.evidence; what is NULL or 0 is not known. */
+typedef struct IdemEvidence
+{
+	const char *action;
+	const char *outcome;
+	int32		attempt;
+	Jsonb	   *evidence;
+	Jsonb	   *response;
+	const char *reason;
+	TimestampTz asked_at;
+} IdemEvidence;
 
-/* key_anchor.c */
-extern void idem_anchor_open(IdemAnchor *anchor, LOCKMODE lockmode);
-extern void idem_reservation_open(IdemAnchor *anchor, LOCKMODE lockmode);
-extern void idem_anchor_close(IdemAnchor *anchor);
-extern void idem_anchor_unlock(IdemAnchor *anchor, LOCKMODE lockmode);
-extern void idem_anchor_probe(IdemAnchor *anchor, const IdemKey *key,
-							  IdemFound *found);
-extern void idem_anchor_find(IdemAnchor *anchor, const IdemKey *key,
-							 IdemFound *found);
-extern bool idem_anchor_lock(IdemAnchor *anchor, const IdemKey *key, bool wait,
-							 IdemFound *found);
-extern bool idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
-							   bytea *fingerprint, TimestampTz first_seen,
-							   char state);
-extern bool idem_anchor_insert_row(IdemAnchor *anchor, const IdemKey *key,
-								   Datum *values, bool *nulls);
-extern void idem_anchor_update_row(IdemAnchor *anchor, const IdemFound *found,
-								   Datum *values, bool *nulls);
-extern bool idem_anchor_read(IdemAnchor *anchor, const IdemKey *key,
-							 IdemFound *found);
-extern void idem_anchor_check_visible(IdemAnchor *anchor, const IdemKey *key,
-									  IdemFound *found);
-extern void idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
-								 Datum response, bool no_response);
+/* A row of idem.late_result; what is NULL or 0 is not known. */
+typedef struct IdemLateResult
+{
+	int64		token;
+	int32		attempt;
+	const char *outcome;
+	Jsonb	   *response;
+	Jsonb	   *evidence;
+	TimestampTz asked_at;
+	const char *state;			/* that it met */
+	int64		newest;			/* token of the key at that time */
+} IdemLateResult;
 
-/* key_scope.c */
-extern Oid	idem_scope_relid(void);
-extern Oid	idem_anchor_relid(void);
-extern Oid	idem_reservation_relid(void);
-extern Oid	idem_claim_result_type(void);
-extern Oid	idem_send_result_type(void);
-extern bool idem_scope_exists(const char *name);
-extern char *idem_scope_named(int32 id);
-extern const IdemScope *idem_scope_get(text *name);
-extern const IdemScope *idem_scope_open(text *name, LOCKMODE lockmode,
-										IdemAnchor *keys);
-extern void idem_scope_check_here(const IdemScope *scope);
-extern void idem_scope_check_standbys(const IdemScope *scope);
-extern TimestampTz idem_scope_horizon(const IdemScope *scope,
-									  IdemCommit *commit);
+/* A row of a log of keys, about to be written. */
+typedef struct IdemKeyLogRow
+{
+	Relation	log;
+	Datum	   *values;			/* as many as the log has columns */
+	bool	   *nulls;
+} IdemKeyLogRow;
 
-/* key_sha256.c */
-extern void idem_digest16(const void *data, size_t len, uint8 *digest);
+/* The columns with which each log of keys, and its primary key, begins. */
+#define Anum_key_log_scope			1
+#define Anum_key_log_key			2
+#define Anum_key_log_number			3	/* n, or attempt */
 
 /* key.c */
-extern int32 idem_scope_id(const char *name);
-extern void idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest);
-extern void idem_key_check_size(const IdemScope *scope, const text *key);
-extern bool idem_key_has_form(const IdemScope *scope, const text *key);
-extern void idem_key_check(const IdemScope *scope, const text *key);
-extern const char *idem_key_first_part(const char *key, int *len);
-extern bool idem_name_is_clean(const char *name, int len);
+extern void idem_key_init(const IdemScope *scope, text *text, IdemKey *key);
+
+/* key_table.c */
+extern const IdemScope *idem_key_open(text *name, LOCKMODE lockmode,
+									  IdemAnchor *keys);
+extern void idem_key_open_anchors(IdemAnchor *anchor, LOCKMODE lockmode);
+extern void idem_key_close(IdemAnchor *anchor);
+
+/* key_anchor.c */
+extern void idem_key_probe(IdemAnchor *anchor, const IdemKey *key,
+						   IdemFound *found);
+extern void idem_key_find(IdemAnchor *anchor, const IdemKey *key,
+						  IdemFound *found);
+extern bool idem_key_lock(IdemAnchor *anchor, const IdemKey *key, bool wait,
+						  IdemFound *found);
+extern bool idem_key_insert_anchor(IdemAnchor *anchor, const IdemKey *key,
+								   bytea *fingerprint, TimestampTz first_seen,
+								   char state);
+extern bool idem_key_insert(IdemAnchor *anchor, const IdemKey *key,
+							Datum *values, bool *nulls);
+extern void idem_key_update(IdemAnchor *anchor, const IdemFound *found,
+							Datum *values, bool *nulls);
+extern bool idem_key_read(IdemAnchor *anchor, const IdemKey *key,
+						  IdemFound *found);
+extern void idem_key_check_visible(IdemAnchor *anchor, const IdemKey *key,
+								   IdemFound *found);
+
+/* key_scope.c */
+extern void idem_key_check_here(const IdemScope *scope);
 
 /* key_horizon.c */
-extern IdemKeyTime idem_key_time_named(const char *name);
 extern bool idem_key_judge(IdemKey *key);
-extern bool idem_key_expired(const IdemKey *key);
-
-/* key_fingerprint.c */
-extern int	idem_member_cmp(const void *a, const void *b);
-extern bytea *idem_fingerprint(const IdemScope *scope, Jsonb *request,
-							   bytea *first);
-extern ArrayType *idem_request_diff(const IdemScope *scope, Jsonb *request,
-									bytea *first);
-
-/* key_duration.c */
-extern int64 idem_duration(const char *argument, const Interval *interval,
-						   bool zero);
-extern int64 *idem_ladder(ArrayType *array, int *count);
 
 /* key_taken.c */
-extern void idem_taken_note(const pg_uuid_t *digest);
-extern bool idem_taken_here(const pg_uuid_t *digest);
+extern void idem_key_note_taken(const pg_uuid_t *digest);
 
-/* claim_required.c */
-extern void idem_require_completion(const IdemKey *key);
+/* key_fingerprint.c */
+extern bytea *idem_key_fingerprint(const IdemScope *scope, Jsonb *request,
+								   bytea *first);
+extern ArrayType *idem_key_request_diff(const IdemScope *scope, Jsonb *request,
+										bytea *first);
+
+/* key_duration.c */
+extern int64 idem_key_duration(const char *argument, const Interval *interval,
+							   bool zero);
+
+/* key_answer.c */
+extern void idem_key_describe(const IdemFound *found, IdemAnswer *answer);
+extern void idem_key_answer_expired(const IdemKey *key, IdemAnswer *answer);
+extern const char *idem_key_rival_detail(TransactionId rival);
+extern void idem_key_claim_values(const IdemKey *key, IdemAnswer *answer,
+								  Datum *values, bool *nulls);
+extern void idem_key_send_values(const IdemKey *key, IdemAnswer *answer,
+								 Datum *values, bool *nulls);
+extern Datum idem_key_claim_row(const IdemKey *key, IdemAnswer *answer);
+extern Datum idem_key_send_row(const IdemKey *key, IdemAnswer *answer);
+
+/* key_log.c */
+extern void idem_key_keep_evidence(const IdemKey *key,
+								   const IdemEvidence *evidence);
+extern void idem_key_keep_late_result(const IdemKey *key,
+									  const IdemLateResult *late);
+extern void idem_key_log_begin(IdemKeyLogRow *row, const char *name, int natts,
+							   const IdemKey *key);
+extern void idem_key_log_put(IdemKeyLogRow *row, int attnum, Datum value);
+extern void idem_key_log_put_pointer(IdemKeyLogRow *row, int attnum,
+									 const void *value);
+extern void idem_key_log_insert(IdemKeyLogRow *row);
+extern Relation idem_key_log_open(const char *name, int natts,
+								  LOCKMODE lockmode);
+extern HeapTuple idem_key_log_find(Relation log, const IdemKey *key,
+								   int32 number);
 
 #endif							/* IDEM_KEY_H */

@@ -1,9 +1,6 @@
 /*
  * key_anchor.c
- *		The tables of anchors: one row a key, for ever.
- *
- * idem.anchor holds the keys of effects inside, idem.reservation those of
- * effects outside; a scope uses one of them.
+ *		Rows of keys: one a key, for ever.
  *
  * What decides is the unique index on the digest.  A probe of that index with
  * a dirty snapshot answers early, and sees rivals that have not committed, so
@@ -16,12 +13,8 @@
  * SHARE where it is only read.  The only wait is for a rival in the middle of
  * its own insert, between its row and its index entry.
  *
- * Straight on the table and index access methods: no plan, no executor.  An
- * administrator may add plain indexes of any kind, which are kept here, and
- * columns, which are null in the rows that are written here and keep their
- * value in those that are changed.  What only an executor would see to (a
- * trigger on rows, a unique index, a column that must not be null or has a
- * default) is refused by the doctor, and such a table here.
+ * Straight on the table and index access methods: no plan, no executor.  Which
+ * tables that is right for says key_table.c, where they are opened.
  */
 #include "postgres.h"
 
@@ -30,273 +23,20 @@
 #include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/stratnum.h"
-#include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_trigger.h"
 #include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "base/idem_compat.h"
-#include "key/key.h"
-
-/* A plain unique btree on the digest: ours, or its copy during REINDEX? */
-static bool
-is_digest_index(Relation index)
-{
-	return index->rd_rel->relam == BTREE_AM_OID &&
-		index->rd_index->indisunique && index->rd_index->indimmediate &&
-		index->rd_index->indnatts == 1 &&
-		index->rd_index->indkey.values[0] == Anum_anchor_digest &&
-		heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
-}
-
-/* The index of what is due: reservations only.  Not unique. */
-static bool
-is_due_index(Relation index)
-{
-	return index->rd_rel->relam == BTREE_AM_OID &&
-		!index->rd_index->indisunique &&
-		index->rd_index->indnatts == 2 &&
-		index->rd_index->indkey.values[0] == Anum_anchor_scope &&
-		index->rd_index->indkey.values[1] == Anum_reservation_due_at;
-}
-
-static void
-refuse_table(Relation table, const char *what)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("table \"%s\" has %s, and cannot take claims",
-					RelationGetRelationName(table), what),
-			 errhint("idem.doctor() tells what has to be undone.")));
-}
-
-/* 55000 for columns with which rows cannot be written here. */
-static void
-check_columns(Relation table, int natts)
-{
-	TupleDesc	desc = RelationGetDescr(table);
-	int			i;
-
-	if (desc->natts < natts)
-		refuse_table(table, "lost columns");
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (i < natts ? att->attisdropped :
-			(att->attnotnull || att->atthasdef || att->attidentity != '\0') &&
-			!att->attisdropped)
-			refuse_table(table, i < natts ? "lost columns" :
-						 "a column that is not null or has a default");
-	}
-}
-
-/* 55000 for a trigger that does not fire for what is written here. */
-static void
-check_triggers(Relation table)
-{
-	int			i;
-
-	for (i = 0; i < table->trigdesc->numtriggers; i++)
-	{
-		if (table->trigdesc->triggers[i].tgtype &
-			(TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE))
-			refuse_table(table, "a trigger");
-	}
-}
-
-/*
- * What a session knows of a table of keys: that claims can be kept in it, and
- * the valid unique index that decides.  Forgotten when the table changes.
- */
-typedef struct Judged
-{
-	Oid			relid;			/* InvalidOid: nothing is known */
-	Oid			arbiter;
-} Judged;
-
-static Judged judged[2];		/* idem.anchor, idem.reservation */
-static uint64 news = 0;			/* counts what was told of tables */
-
-static void
-forget_judged(Datum arg, Oid relid)
-{
-	int			i;
-
-	news++;
-	for (i = 0; i < (int) lengthof(judged); i++)
-	{
-		if (!OidIsValid(relid) || relid == judged[i].relid ||
-			relid == judged[i].arbiter)
-			judged[i].relid = InvalidOid;
-	}
-}
-
-/* An index that is not ours: 55000 if it could refuse a row. */
-static void
-check_other_index(Relation table, Relation index)
-{
-	if (index->rd_index->indisunique || index->rd_index->indisexclusion)
-		refuse_table(table, "another unique index");
-}
-
-/* Is an index ours, or its copy during REINDEX? */
-static bool
-is_ours(const IdemAnchor *anchor, Relation index)
-{
-	return is_digest_index(index) ||
-		(anchor->natts == Natts_reservation && is_due_index(index));
-}
-
-/*
- * Look whether claims can be kept in a table that is open: 55000 if not.  What
- * is found is remembered, unless something was told of tables meanwhile.
- */
-static void
-judge_table(IdemAnchor *anchor, Judged *known)
-{
-	static bool registered = false;
-	uint64		before = news;
-	List	   *oids;
-	ListCell   *lc;
-
-	if (!registered)
-		CacheRegisterRelcacheCallback(forget_judged, (Datum) 0);
-	registered = true;
-	check_columns(anchor->table, anchor->natts);
-	if (anchor->table->trigdesc != NULL)
-		check_triggers(anchor->table);
-	known->arbiter = InvalidOid;
-	oids = RelationGetIndexList(anchor->table);
-	foreach(lc, oids)
-	{
-		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-
-		if (!is_ours(anchor, index))
-			check_other_index(anchor->table, index);
-		else if (index->rd_index->indisvalid && is_digest_index(index))
-			known->arbiter = RelationGetRelid(index);
-		index_close(index, AccessShareLock);
-	}
-	list_free(oids);
-	if (!OidIsValid(known->arbiter))
-		refuse_table(anchor->table, "no valid unique index");
-	known->relid = news != before ? InvalidOid :
-		RelationGetRelid(anchor->table);
-}
-
-/*
- * Open a table and its arbiter, to write or only to read; 55000 if they are
- * not so that claims can be kept in them.
- */
-static void
-open_table(IdemAnchor *anchor, Oid relid, int natts, LOCKMODE lockmode)
-{
-	Judged	   *known = &judged[natts == Natts_reservation];
-
-	anchor->table = table_open(relid, lockmode);
-	anchor->lockmode = lockmode;
-	anchor->indexes = NIL;
-	anchor->others = NIL;
-	anchor->natts = natts;
-	anchor->probe.context = CurrentMemoryContext;
-	anchor->probe.scan = NULL;
-	if (known->relid != relid)
-		judge_table(anchor, known);
-	anchor->arbiter = index_open(known->arbiter, lockmode);
-}
-
-/*
- * Open all indexes, unless they are: a call that finds its key needs only the
- * arbiter.
- */
-static void
-open_indexes(IdemAnchor *anchor)
-{
-	MemoryContext old;
-	List	   *oids;
-	ListCell   *lc;
-
-	if (anchor->indexes != NIL)
-		return;
-	old = MemoryContextSwitchTo(anchor->probe.context);
-	oids = RelationGetIndexList(anchor->table);
-	foreach(lc, oids)
-	{
-		Oid			relid = lfirst_oid(lc);
-		Relation	index = relid == RelationGetRelid(anchor->arbiter) ?
-			anchor->arbiter : index_open(relid, anchor->lockmode);
-
-		if (is_ours(anchor, index))
-			anchor->indexes = lappend(anchor->indexes, index);
-		else
-			anchor->others = lappend(anchor->others, index);
-	}
-	list_free(oids);
-	MemoryContextSwitchTo(old);
-}
-
-/* The table of claims whose effect is inside. */
-void
-idem_anchor_open(IdemAnchor *anchor, LOCKMODE lockmode)
-{
-	open_table(anchor, idem_anchor_relid(), Natts_anchor, lockmode);
-}
-
-/* The table of claims whose effect is outside. */
-void
-idem_reservation_open(IdemAnchor *anchor, LOCKMODE lockmode)
-{
-	open_table(anchor, idem_reservation_relid(), Natts_reservation, lockmode);
-}
-
-/* Locks stay until the end of the transaction. */
-void
-idem_anchor_close(IdemAnchor *anchor)
-{
-	IdemProbe  *probe = &anchor->probe;
-	ListCell   *lc;
-
-	if (probe->scan != NULL)
-	{
-		index_endscan(probe->scan);
-		ExecDropSingleTupleTableSlot(probe->slot);
-	}
-	foreach(lc, anchor->indexes)
-	{
-		if (lfirst(lc) != anchor->arbiter)
-			index_close((Relation) lfirst(lc), NoLock);
-	}
-	foreach(lc, anchor->others)
-		index_close((Relation) lfirst(lc), NoLock);
-	index_close(anchor->arbiter, NoLock);
-	list_free(anchor->indexes);
-	list_free(anchor->others);
-	table_close(anchor->table, NoLock);
-}
-
-/* Close what nothing was done to, and give the locks back. */
-void
-idem_anchor_unlock(IdemAnchor *anchor, LOCKMODE lockmode)
-{
-	Oid			relid = RelationGetRelid(anchor->table);
-
-	Assert(anchor->probe.scan == NULL && anchor->indexes == NIL);
-	UnlockRelationOid(RelationGetRelid(anchor->arbiter), lockmode);
-	idem_anchor_close(anchor);
-	UnlockRelationOid(relid, lockmode);
-}
+#include "key/key_inner.h"
 
 /* Let a scan begin at the key. */
 static void
@@ -439,7 +179,7 @@ who_holds(TupleTableSlot *slot, Snapshot dirty, const IdemKey *key,
 	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row)))
 	{
 		found->written = true;
-		return idem_taken_here(&key->digest) ? IDEM_HELD_OWN :
+		return idem_key_taken_here(&key->digest) ? IDEM_HELD_OWN :
 			IDEM_HELD_COMMITTED;
 	}
 	found->rival = dirty->xmax;
@@ -492,7 +232,7 @@ probe_once(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 
 /* Who has the key at this moment, committed or not. */
 void
-idem_anchor_probe(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
+idem_key_probe(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 {
 	IdemProbe  *probe = &anchor->probe;
 
@@ -513,7 +253,7 @@ idem_anchor_probe(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
  * ordinary read, so that SERIALIZABLE knows of it, also of finding nothing.
  */
 bool
-idem_anchor_read(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
+idem_key_read(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 {
 	TupleTableSlot *slot = table_slot_create(anchor->table, NULL);
 	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
@@ -548,11 +288,11 @@ is_committed(IdemAnchor *anchor, const IdemKey *key)
  * the probe missed: a row that was updated while it looked.
  */
 void
-idem_anchor_find(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
+idem_key_find(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 {
 	for (;;)
 	{
-		idem_anchor_probe(anchor, key, found);
+		idem_key_probe(anchor, key, found);
 		if (found->held != IDEM_HELD_NOT || !is_committed(anchor, key))
 			return;
 		CHECK_FOR_INTERRUPTS();
@@ -565,13 +305,13 @@ idem_anchor_find(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
  * not be told, nor told to be new.
  */
 void
-idem_anchor_check_visible(IdemAnchor *anchor, const IdemKey *key,
-						  IdemFound *found)
+idem_key_check_visible(IdemAnchor *anchor, const IdemKey *key,
+					   IdemFound *found)
 {
 	if (!IsolationUsesXactSnapshot() || found->held != IDEM_HELD_COMMITTED ||
 		found->written)
 		return;
-	if (!idem_anchor_read(anchor, key, found))
+	if (!idem_key_read(anchor, key, found))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not serialize access due to a concurrent claim of key \"%s\" in scope \"%s\"",
@@ -588,7 +328,7 @@ check_version(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 {
 	ItemPointerData locked = found->tuple->t_self;
 
-	idem_anchor_check_visible(anchor, key, found);
+	idem_key_check_visible(anchor, key, found);
 	if (!ItemPointerEquals(&locked, &found->tuple->t_self))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -604,8 +344,8 @@ check_version(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
  * committed then.
  */
 bool
-idem_anchor_lock(IdemAnchor *anchor, const IdemKey *key, bool wait,
-				 IdemFound *found)
+idem_key_lock(IdemAnchor *anchor, const IdemKey *key, bool wait,
+			  IdemFound *found)
 {
 	TupleTableSlot *slot = table_slot_create(anchor->table, NULL);
 	TM_Result	result = TM_Invisible;
@@ -617,7 +357,7 @@ idem_anchor_lock(IdemAnchor *anchor, const IdemKey *key, bool wait,
 	{
 		ItemPointerData tid;
 
-		idem_anchor_find(anchor, key, found);
+		idem_key_find(anchor, key, found);
 		if (found->held != IDEM_HELD_OWN && found->held != IDEM_HELD_COMMITTED)
 			break;
 		tid = found->tuple->t_self;
@@ -656,7 +396,7 @@ insert_index_entries(IdemAnchor *anchor, TupleTableSlot *slot,
 	bool		unique = true;
 	ListCell   *lc;
 
-	open_indexes(anchor);
+	idem_key_open_indexes(anchor);
 	foreach(lc, anchor->indexes)
 	{
 		Relation	index = lfirst(lc);
@@ -689,7 +429,7 @@ insert_other_entries(IdemAnchor *anchor, TupleTableSlot *slot,
 	EState	   *estate;
 	ListCell   *lc;
 
-	open_indexes(anchor);
+	idem_key_open_indexes(anchor);
 	if (anchor->others == NIL)
 		return;
 	estate = CreateExecutorState();
@@ -722,8 +462,8 @@ insert_other_entries(IdemAnchor *anchor, TupleTableSlot *slot,
  * and the caller probes again.
  */
 bool
-idem_anchor_insert_row(IdemAnchor *anchor, const IdemKey *key,
-					   Datum *values, bool *nulls)
+idem_key_insert(IdemAnchor *anchor, const IdemKey *key,
+				Datum *values, bool *nulls)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(anchor->table),
 													&TTSOpsHeapTuple);
@@ -731,7 +471,7 @@ idem_anchor_insert_row(IdemAnchor *anchor, const IdemKey *key,
 	uint32		token;
 	bool		unique;
 
-	open_indexes(anchor);
+	idem_key_open_indexes(anchor);
 	ExecStoreHeapTuple(form_row(anchor, NULL, values, nulls), slot, true);
 	token = SpeculativeInsertionLockAcquire(xid);
 	table_tuple_insert_speculative(anchor->table, slot,
@@ -744,7 +484,7 @@ idem_anchor_insert_row(IdemAnchor *anchor, const IdemKey *key,
 	if (unique)
 	{
 		insert_other_entries(anchor, slot, false);
-		idem_taken_note(&key->digest);
+		idem_key_note_taken(&key->digest);
 	}
 	table_tuple_complete_speculative(anchor->table, slot, token, unique);
 	SpeculativeInsertionLockRelease(xid);
@@ -752,10 +492,10 @@ idem_anchor_insert_row(IdemAnchor *anchor, const IdemKey *key,
 	return unique;
 }
 
-/* The anchor of a claim whose effect is inside, as idem_anchor_insert_row. */
+/* The anchor of a claim whose effect is inside, as idem_key_insert. */
 bool
-idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
-				   bytea *fingerprint, TimestampTz first_seen, char state)
+idem_key_insert_anchor(IdemAnchor *anchor, const IdemKey *key,
+					   bytea *fingerprint, TimestampTz first_seen, char state)
 {
 	Datum		values[Natts_anchor];
 	bool		nulls[Natts_anchor] = {false};
@@ -768,17 +508,17 @@ idem_anchor_insert(IdemAnchor *anchor, const IdemKey *key,
 	values[Anum_anchor_fingerprint - 1] = PointerGetDatum(fingerprint);
 	values[Anum_anchor_response - 1] = (Datum) 0;
 	nulls[Anum_anchor_response - 1] = true;
-	return idem_anchor_insert_row(anchor, key, values, nulls);
+	return idem_key_insert(anchor, key, values, nulls);
 }
 
 /*
  * Write a new version of a row that is ours to change: locked by
- * idem_anchor_lock, or written by this transaction, so that there is nothing
+ * idem_key_lock, or written by this transaction, so that there is nothing
  * to wait for.  Digest, scope and key stay.
  */
 void
-idem_anchor_update_row(IdemAnchor *anchor, const IdemFound *found,
-					   Datum *values, bool *nulls)
+idem_key_update(IdemAnchor *anchor, const IdemFound *found,
+				Datum *values, bool *nulls)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(anchor->table),
 													&TTSOpsHeapTuple);
@@ -805,20 +545,4 @@ idem_anchor_update_row(IdemAnchor *anchor, const IdemFound *found,
 		insert_other_entries(anchor, slot,
 							 !idem_updates_all_indexes(update_indexes));
 	ExecDropSingleTupleTableSlot(slot);
-}
-
-/* Complete the claim of an effect inside, which this transaction wrote. */
-void
-idem_anchor_complete(IdemAnchor *anchor, const IdemFound *found,
-					 Datum response, bool no_response)
-{
-	Datum		values[Natts_anchor];
-	bool		nulls[Natts_anchor];
-
-	memcpy(values, found->values, sizeof(values));
-	memcpy(nulls, found->nulls, sizeof(nulls));
-	values[Anum_anchor_state - 1] = CharGetDatum(IDEM_STATE_SUCCEEDED);
-	values[Anum_anchor_response - 1] = response;
-	nulls[Anum_anchor_response - 1] = no_response;
-	idem_anchor_update_row(anchor, found, values, nulls);
 }

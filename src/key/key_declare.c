@@ -47,7 +47,7 @@
 #include "base/identity.h"
 #include "base/latest.h"
 #include "base/reason.h"
-#include "key/key.h"
+#include "key/key_inner.h"
 
 /* What a scope is declared with: arguments of create_scope, after the name. */
 enum
@@ -140,13 +140,13 @@ check_word(const Declaration *decl, int n,
 static void
 check_name(const char *name)
 {
-	if (!idem_name_is_clean(name, strlen(name)))
+	if (!idem_key_is_clean_name(name, strlen(name)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid name of a scope"),
 				 errhint("A name is 1 to %d bytes of text without control characters and without a blank at either end.",
 						 IDEM_SCOPE_NAME_BYTES_MAX)));
-	if (idem_scope_exists(name))
+	if (idem_key_scope_exists(name))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("scope \"%s\" already exists", name)));
@@ -156,8 +156,8 @@ check_name(const char *name)
 static int32
 new_scope_id(const char *name)
 {
-	int32		id = idem_scope_id(name);
-	char	   *other = id == 0 ? NULL : idem_scope_named(id);
+	int32		id = idem_key_scope_id(name);
+	char	   *other = id == 0 ? NULL : idem_key_scope_named(id);
 
 	if (other != NULL)
 		ereport(ERROR,
@@ -284,11 +284,11 @@ check_declaration(const Declaration *decl)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("completion 'required' is for scopes with effect 'inside'"),
 				 errdetail("An effect outside is completed in a later transaction; idem.due keeps what was not.")));
-	(void) idem_duration("lease", DatumGetIntervalP(decl->values[LEASE]),
-						 false);
-	(void) idem_duration("quiet", DatumGetIntervalP(decl->values[QUIET]),
-						 true);
-	(void) idem_ladder(DatumGetArrayTypeP(decl->values[LADDER]), &rungs);
+	(void) idem_key_duration("lease", DatumGetIntervalP(decl->values[LEASE]),
+							 false);
+	(void) idem_key_duration("quiet", DatumGetIntervalP(decl->values[QUIET]),
+							 true);
+	(void) idem_key_ladder(DatumGetArrayTypeP(decl->values[LADDER]), &rungs);
 	if (!decl->nulls[KEEP])
 		check_keep(DatumGetIntervalP(decl->values[KEEP]));
 	if (!decl->nulls[KEY_TIME])
@@ -496,7 +496,7 @@ idem_create_scope(PG_FUNCTION_ARGS)
 	}
 	check_declaration(&decl);
 	/* one declaration at a time, so that the second one of a name finds it */
-	rel = table_open(idem_scope_relid(), ShareRowExclusiveLock);
+	rel = table_open(idem_key_scope_relid(), ShareRowExclusiveLock);
 	check_name(name);
 	SPI_connect();
 	write_settings(rel, psprintf(sql, new_scope_id(name),
@@ -572,8 +572,8 @@ idem_alter_scope(PG_FUNCTION_ARGS)
 	List	   *changes;
 
 	PreventCommandIfReadOnly("idem.alter_scope()");
-	rel = table_open(idem_scope_relid(), ShareRowExclusiveLock);
-	id = idem_scope_get(cstring_to_text(name))->id;
+	rel = table_open(idem_key_scope_relid(), ShareRowExclusiveLock);
+	id = idem_key_scope_get(cstring_to_text(name))->id;
 	SPI_connect();
 	read_settings(rel, id, &decl);
 	changes = merge_changes(fcinfo, name, force, &decl);
@@ -602,9 +602,9 @@ is_open_claim(Relation table, HeapTuple tuple, TransactionId rival)
 		return true;
 	if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
 		return false;
-	return idem_taken_here(DatumGetUUIDP(heap_getattr(tuple, Anum_anchor_digest,
-													  RelationGetDescr(table),
-													  &isnull)));
+	return idem_key_taken_here(DatumGetUUIDP(heap_getattr(tuple, Anum_anchor_digest,
+														  RelationGetDescr(table),
+														  &isnull)));
 }
 
 /* 55I02 if a transaction that has not ended, ours too, claimed a key. */
@@ -726,10 +726,10 @@ idem_drop_scope(PG_FUNCTION_ARGS)
 	int64		keys;
 
 	PreventCommandIfReadOnly("idem.drop_scope()");
-	rel = table_open(idem_scope_relid(), ShareRowExclusiveLock);
-	id = idem_scope_get(cstring_to_text(name))->id;
-	anchor = lock_keys(idem_anchor_relid(), name, id);
-	reservation = lock_keys(idem_reservation_relid(), name, id);
+	rel = table_open(idem_key_scope_relid(), ShareRowExclusiveLock);
+	id = idem_key_scope_get(cstring_to_text(name))->id;
+	anchor = lock_keys(idem_key_anchor_relid(), name, id);
+	reservation = lock_keys(idem_key_reservation_relid(), name, id);
 	SPI_connect();
 	refuse_unfinished(reservation, name, id);
 	read_settings(rel, id, &decl);

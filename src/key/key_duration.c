@@ -10,7 +10,7 @@
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
 
-#include "key/key.h"
+#include "key/key_inner.h"
 
 /* A hundred years: nothing that is added to the time of day overflows. */
 #define DURATION_MAX	(INT64CONST(36500) * USECS_PER_DAY)
@@ -20,7 +20,7 @@
  * longer than a hundred years, or is zero where it must not be.
  */
 int64
-idem_duration(const char *argument, const Interval *interval, bool zero)
+idem_key_duration(const char *argument, const Interval *interval, bool zero)
 {
 	int64		duration;
 
@@ -47,7 +47,7 @@ idem_duration(const char *argument, const Interval *interval, bool zero)
  * list of at least one.
  */
 int64 *
-idem_ladder(ArrayType *array, int *count)
+idem_key_ladder(ArrayType *array, int *count)
 {
 	Datum	   *items;
 	bool	   *nulls;
@@ -67,8 +67,8 @@ idem_ladder(ArrayType *array, int *count)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("argument \"%s\" contains a null", "ladder")));
-		rungs[i] = idem_duration("step of the ladder",
-								 DatumGetIntervalP(items[i]), false);
+		rungs[i] = idem_key_duration("step of the ladder",
+									 DatumGetIntervalP(items[i]), false);
 	}
 	return rungs;
 }

@@ -25,14 +25,14 @@
 #include "utils/builtins.h"
 
 #include "base/idem_compat.h"
-#include "key/key.h"
+#include "key/key_inner.h"
 
 /* of a JSON number, written out */
 #define NUMBER_DIGITS_MAX	1000
 
 /* Names sort by length first, as the members of a jsonb object do. */
 int
-idem_member_cmp(const void *a, const void *b)
+idem_key_member_cmp(const void *a, const void *b)
 {
 	const IdemMember *m = a;
 	const IdemMember *n = b;
@@ -216,7 +216,7 @@ append_entry(StringInfo fingerprint, StringInfo canonical,
 		append_container(canonical, value->val.binary.data);
 	else
 		append_scalar(canonical, value);
-	idem_digest16(canonical->data, canonical->len, digest);
+	idem_key_digest16(canonical->data, canonical->len, digest);
 	appendStringInfoChar(fingerprint, (char) len);
 	appendBinaryStringInfo(fingerprint, name, len);
 	appendBinaryStringInfo(fingerprint, (char *) digest, sizeof(digest));
@@ -334,7 +334,7 @@ append_declared(StringInfo fingerprint, StringInfo canonical,
  * new key.
  */
 bytea *
-idem_fingerprint(const IdemScope *scope, Jsonb *request, bytea *first)
+idem_key_fingerprint(const IdemScope *scope, Jsonb *request, bytea *first)
 {
 	StringInfoData fingerprint;
 	StringInfoData canonical;
@@ -409,14 +409,14 @@ fingerprint_diff(const IdemScope *scope, bytea *first, bytea *repeat)
 
 /*
  * The members in which a request differs from the first one, of which the
- * fingerprint is given; NULL: none.  Errors are those of idem_fingerprint.
+ * fingerprint is given; NULL: none.  Errors are those of idem_key_fingerprint.
  */
 ArrayType *
-idem_request_diff(const IdemScope *scope, Jsonb *request, bytea *first)
+idem_key_request_diff(const IdemScope *scope, Jsonb *request, bytea *first)
 {
 	/* then there is no member that both could have */
 	if (needs_nothing(scope, first))
 		return NULL;
 	return fingerprint_diff(scope, first,
-							idem_fingerprint(scope, request, first));
+							idem_key_fingerprint(scope, request, first));
 }

@@ -39,7 +39,7 @@
 #include "base/idem_compat.h"
 #include "base/identity.h"
 #include "base/latest.h"
-#include "key/key.h"
+#include "key/key_inner.h"
 
 /* What the statements are given, from $1 on. */
 enum
@@ -189,7 +189,7 @@ static uint64
 remove_keys(Retirement *retirement, Relation rel)
 {
 	TimestampTz before = DatumGetTimestampTz(retirement->values[BEFORE]);
-	TimestampTz horizon = idem_scope_horizon(retirement->scope, NULL);
+	TimestampTz horizon = idem_key_scope_horizon(retirement->scope, NULL);
 
 	set(retirement, BEFORE, TimestampTzGetDatum(Max(before, horizon)));
 	(void) run(retirement, rel, horizon_sql);
@@ -230,16 +230,16 @@ idem_retire(PG_FUNCTION_ARGS)
 	TimestampTz horizon;
 
 	PreventCommandIfReadOnly("idem.retire()");
-	rel = table_open(idem_scope_relid(), ShareRowExclusiveLock);
+	rel = table_open(idem_key_scope_relid(), ShareRowExclusiveLock);
 	idem_require_argument(fcinfo, 2, "batch");
 	if (PG_GETARG_INT32(2) < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("batch must be at least 1")));
-	retirement.scope = idem_scope_get(PG_ARGISNULL(0) ? NULL :
-									  PG_GETARG_TEXT_PP(0));
+	retirement.scope = idem_key_scope_get(PG_ARGISNULL(0) ? NULL :
+										  PG_GETARG_TEXT_PP(0));
 	retirement.table = table_open(retirement.scope->outside ?
-								  idem_reservation_relid() : idem_anchor_relid(),
+								  idem_key_reservation_relid() : idem_key_anchor_relid(),
 								  RowExclusiveLock);
 	memset(retirement.values, 0, sizeof(retirement.values));
 	memset(retirement.nulls, 'n', PARAMETERS);
@@ -256,7 +256,7 @@ idem_retire(PG_FUNCTION_ARGS)
 					  drop_outside_sql : drop_inside_sql);
 	if (has(&retirement, BEFORE))
 		removed = remove_keys(&retirement, rel);
-	horizon = idem_scope_horizon(retirement.scope, NULL);
+	horizon = idem_key_scope_horizon(retirement.scope, NULL);
 	if (dropped > 0 || removed > 0)
 		idem_log_change("retired", "scope", InvalidOid, retirement.scope->name,
 						list_make2(psprintf("dropped=" UINT64_FORMAT, dropped),

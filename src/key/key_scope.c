@@ -9,14 +9,6 @@
  * after an old REPEATABLE READ snapshot is as good as any.
  *
  * That a name is unknown is not remembered.
- *
- * A call opens its scope and the table of its keys together, here: the scope
- * that is returned is the one whose table is open.  What keeps it so is the
- * lock on the table.  A scope is dropped under SHARE ROW EXCLUSIVE on both
- * tables of keys, and its effect is never altered; so once ROW EXCLUSIVE on
- * one of them is ours, and news has been read since, a scope that belongs to
- * that table stays until our transaction ends.  Under ACCESS SHARE it may be
- * dropped meanwhile, and the answer is one of the time when it was opened.
  */
 #include "postgres.h"
 
@@ -31,15 +23,12 @@
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "base/citus.h"
-#include "base/guard.h"
 #include "base/idem_compat.h"
-#include "base/latest.h"
-#include "key/key.h"
+#include "key/key_inner.h"
 
 #define Anum_scope_id			1
 #define Anum_scope_name			2
@@ -58,17 +47,10 @@
 #define Anum_scope_flush		16
 #define Anum_scope_standbys		17
 
-/*
- * OIDs of the room's tables and of the types of answers; InvalidOid: to be
- * looked up.
- */
-static Oid	anchor_relid = InvalidOid;
-static Oid	reservation_relid = InvalidOid;
+/* InvalidOid: nothing is remembered. */
 static Oid	scope_relid = InvalidOid;
 static Oid	scope_index = InvalidOid;	/* checked before each use */
 static Oid	citus_nodes = InvalidOid;	/* InvalidOid: no Citus */
-static Oid	claim_result_type = InvalidOid;
-static Oid	send_result_type = InvalidOid;
 
 static HTAB *scopes = NULL;
 static MemoryContext scopes_context = NULL;
@@ -76,76 +58,13 @@ static bool scopes_valid = false;
 static const IdemScope *latest = NULL;	/* the one asked for last */
 
 static void
-scope_invalidate(Datum arg, Oid relid)
+forget_scopes(Datum arg, Oid relid)
 {
-	if (OidIsValid(relid) && relid != scope_relid && relid != anchor_relid &&
-		relid != reservation_relid && relid != citus_nodes)
-		return;
-	scopes_valid = false;
-	anchor_relid = InvalidOid;
+	if (!OidIsValid(relid) || relid == scope_relid || relid == citus_nodes)
+		scopes_valid = false;
 }
 
-/* Look up the OIDs, once until one of the tables changes. */
-static void
-find_relations(void)
-{
-	static bool registered = false;
-
-	if (OidIsValid(anchor_relid))
-		return;
-	if (!registered)
-		CacheRegisterRelcacheCallback(scope_invalidate, (Datum) 0);
-	registered = true;
-	scope_relid = idem_extension_relation("scope");
-	reservation_relid = idem_extension_relation("reservation");
-	citus_nodes = idem_citus_nodes_relid();
-	claim_result_type = get_rel_type_id(idem_extension_relation("claim_result"));
-	send_result_type = get_rel_type_id(idem_extension_relation("send_result"));
-	anchor_relid = idem_extension_relation("anchor");
-}
-
-Oid
-idem_scope_relid(void)
-{
-	find_relations();
-	return scope_relid;
-}
-
-Oid
-idem_anchor_relid(void)
-{
-	find_relations();
-	return anchor_relid;
-}
-
-Oid
-idem_reservation_relid(void)
-{
-	find_relations();
-	return reservation_relid;
-}
-
-/* idem.claim_result */
-Oid
-idem_claim_result_type(void)
-{
-	find_relations();
-	return claim_result_type;
-}
-
-/* idem.send_result */
-Oid
-idem_send_result_type(void)
-{
-	find_relations();
-	return send_result_type;
-}
-
-/*
- * Forget every scope, and make room for new ones.  What was remembered stays
- * readable until the end of the transaction, as settings of guards do: a call
- * under way, or one around it, may still use it.
- */
+/* Forget every scope, and make room for new ones. */
 static void
 reset_scopes(void)
 {
@@ -164,6 +83,27 @@ reset_scopes(void)
 	scopes = hash_create("idem scopes", 16, &ctl,
 						 HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	scopes_valid = true;
+}
+
+/*
+ * See that what is remembered is of now, as far as this session has heard.
+ * What was remembered before stays readable until the end of the transaction,
+ * as settings of guards do: a call under way, or one around it, may still use
+ * it.
+ */
+static void
+renew_scopes(void)
+{
+	static bool registered = false;
+
+	if (likely(scopes_valid))
+		return;
+	if (!registered)
+		CacheRegisterRelcacheCallback(forget_scopes, (Datum) 0);
+	registered = true;
+	scope_relid = idem_key_scope_relid();
+	citus_nodes = idem_citus_nodes_relid();
+	reset_scopes();
 }
 
 /* The declared fields, sorted as a fingerprint is. */
@@ -186,7 +126,7 @@ read_fields(IdemScope *scope, ArrayType *fields)
 	if (scope->all_members)
 		scope->nmembers = 0;
 	qsort(scope->members, scope->nmembers, sizeof(IdemMember),
-		  idem_member_cmp);
+		  idem_key_member_cmp);
 }
 
 static bool
@@ -206,12 +146,12 @@ read_durations(IdemScope *scope, Relation rel, HeapTuple tuple)
 	TupleDesc	desc = RelationGetDescr(rel);
 	bool		isnull;
 
-	scope->lease = idem_duration("lease", DatumGetIntervalP(heap_getattr(tuple, Anum_scope_lease, desc, &isnull)),
-								 false);
-	scope->quiet = idem_duration("quiet", DatumGetIntervalP(heap_getattr(tuple, Anum_scope_quiet, desc, &isnull)),
-								 true);
-	scope->ladder = idem_ladder(DatumGetArrayTypePCopy(heap_getattr(tuple, Anum_scope_ladder, desc, &isnull)),
-								&scope->nrungs);
+	scope->lease = idem_key_duration("lease", DatumGetIntervalP(heap_getattr(tuple, Anum_scope_lease, desc, &isnull)),
+									 false);
+	scope->quiet = idem_key_duration("quiet", DatumGetIntervalP(heap_getattr(tuple, Anum_scope_quiet, desc, &isnull)),
+									 true);
+	scope->ladder = idem_key_ladder(DatumGetArrayTypePCopy(heap_getattr(tuple, Anum_scope_ladder, desc, &isnull)),
+									&scope->nrungs);
 }
 
 /* What the scope asks of a key. */
@@ -326,8 +266,7 @@ load_scope(text *name)
 	IdemScope  *scope = NULL;
 
 	/* opening the table may have brought news */
-	if (!scopes_valid)
-		reset_scopes();
+	renew_scopes();
 	if (HeapTupleIsValid(tuple))
 		scope = read_scope(rel, tuple, text_to_cstring(name));
 	systable_endscan(scan);
@@ -337,9 +276,9 @@ load_scope(text *name)
 
 /* The name of the scope with this id, or NULL; the table is locked. */
 char *
-idem_scope_named(int32 id)
+idem_key_scope_named(int32 id)
 {
-	Relation	rel = table_open(idem_scope_relid(), AccessShareLock);
+	Relation	rel = table_open(idem_key_scope_relid(), AccessShareLock);
 	char	   *name = NULL;
 	ScanKeyData key;
 	SysScanDesc scan;
@@ -361,9 +300,9 @@ idem_scope_named(int32 id)
 
 /* Is there a scope of this name? */
 bool
-idem_scope_exists(const char *name)
+idem_key_scope_exists(const char *name)
 {
-	find_relations();
+	renew_scopes();
 	return load_scope(cstring_to_text(name)) != NULL;
 }
 
@@ -382,7 +321,7 @@ refuse_unknown(const char *name, int len)
  * readable until the end of the transaction, whatever is altered meanwhile.
  */
 const IdemScope *
-idem_scope_get(text *name)
+idem_key_scope_get(text *name)
 {
 	char		buf[NAMEDATALEN];
 	int			len = name ? (int) VARSIZE_ANY_EXHDR(name) : 0;
@@ -392,9 +331,7 @@ idem_scope_get(text *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("scope is null")));
-	find_relations();
-	if (!scopes_valid)
-		reset_scopes();
+	renew_scopes();
 	if (latest != NULL && strncmp(latest->name, VARDATA_ANY(name), len) == 0 &&
 		latest->name[len] == '\0')
 		return latest;
@@ -412,46 +349,12 @@ idem_scope_get(text *name)
 	return scope;
 }
 
-static void
-open_keys(IdemAnchor *keys, bool outside, LOCKMODE lockmode)
-{
-	if (outside)
-		idem_reservation_open(keys, lockmode);
-	else
-		idem_anchor_open(keys, lockmode);
-}
-
-/*
- * The scope of this name, and the table of its keys, open and locked: errors
- * as idem_scope_get.  What was the table of a scope that was dropped, and made
- * anew for the other effect, while we waited is unlocked again, so that two
- * calls cannot wait for each other.
- */
-const IdemScope *
-idem_scope_open(text *name, LOCKMODE lockmode, IdemAnchor *keys)
-{
-	for (;;)
-	{
-		const IdemScope *scope = idem_scope_get(name);
-		bool		outside = scope->outside;
-
-		open_keys(keys, outside, lockmode);
-		/* a lock that was held before has brought none */
-		idem_accept_news();
-		if (!scopes_valid)
-			scope = idem_scope_get(name);
-		if (likely(scope->outside == outside))
-			return scope;
-		idem_anchor_unlock(keys, lockmode);
-	}
-}
-
 /*
  * 0A000 where a key taken here would be free on the other nodes: for calls
  * that take keys.
  */
 void
-idem_scope_check_here(const IdemScope *scope)
+idem_key_check_here(const IdemScope *scope)
 {
 	if (unlikely(scope->spread))
 		ereport(ERROR,
@@ -463,33 +366,15 @@ idem_scope_check_here(const IdemScope *scope)
 }
 
 /*
- * 55000 unless the server waits for as many standbys as the scope asks for.
- * Before anything is written that leads to an effect outside: a manager of
- * standbys that empties synchronous_standby_names when one is lost makes it
- * stop, and not go on without.
- */
-void
-idem_scope_check_standbys(const IdemScope *scope)
-{
-	if (scope->standbys > idem_standbys())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("scope \"%s\" asks for %d synchronous standbys, and the server waits for %d",
-						scope->name, scope->standbys, idem_standbys()),
-				 errhint("Set synchronous_standby_names, for example to 'ANY %d (*)'.",
-						 scope->standbys)));
-}
-
-/*
  * The horizon of the scope as it is committed now, or changed in this
  * transaction; before all times if it has never moved.  Not from what the
  * session remembers, and leaves that alone.  If commit is not NULL it gets the
  * commit that said so.  42704 if the scope is gone.
  */
 TimestampTz
-idem_scope_horizon(const IdemScope *scope, IdemCommit *commit)
+idem_key_scope_horizon(const IdemScope *scope, IdemCommit *commit)
 {
-	Relation	rel = table_open(scope_relid, AccessShareLock);
+	Relation	rel = table_open(idem_key_scope_relid(), AccessShareLock);
 	SysScanDesc scan = begin_scope_scan(rel, cstring_to_text(scope->name));
 	HeapTuple	tuple = systable_getnext(scan);
 	TimestampTz horizon = DT_NOBEGIN;

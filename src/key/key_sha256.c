@@ -17,7 +17,7 @@
 #include "port/pg_bitutils.h"
 #include "port/pg_bswap.h"
 
-#include "key/key.h"
+#include "key/key_inner.h"
 
 #define BLOCK_BYTES		64
 #define ROUNDS			64
@@ -209,7 +209,7 @@ take_block_first(uint32 state[8], const uint8 *block)
  * The first 16 bytes of SHA-256: the only place of the room that hashes.
  */
 void
-idem_digest16(const void *data, size_t len, uint8 *digest)
+idem_key_digest16(const void *data, size_t len, uint8 *digest)
 {
 	uint32		state[8] = {
 		0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,

@@ -19,7 +19,7 @@
 #include "utils/memutils.h"
 
 #include "base/idem_compat.h"
-#include "key/key.h"
+#include "key/key_inner.h"
 
 typedef struct TakenKey
 {
@@ -62,7 +62,7 @@ taken_at_xact_event(XactEvent event, void *arg)
 
 /* The current (sub)transaction, which has an id, took the key. */
 void
-idem_taken_note(const pg_uuid_t *digest)
+idem_key_note_taken(const pg_uuid_t *digest)
 {
 	static bool registered = false;
 	TakenKey   *entry;
@@ -79,7 +79,7 @@ idem_taken_note(const pg_uuid_t *digest)
 
 /* Has this transaction taken the key, and not rolled that back? */
 bool
-idem_taken_here(const pg_uuid_t *digest)
+idem_key_taken_here(const pg_uuid_t *digest)
 {
 	TakenKey   *entry = taken ? taken_lookup(taken, *digest) : NULL;
 

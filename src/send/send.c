@@ -26,7 +26,7 @@
 
 /* 55I02 with a message about the key. */
 void
-idem_call_refuse(const IdemCall *call, const char *message, const char *hint)
+idem_send_refuse(const IdemCall *call, const char *message, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
@@ -38,24 +38,24 @@ idem_call_refuse(const IdemCall *call, const char *message, const char *hint)
 
 /* Read scope and key of a call, and open the table of its keys. */
 void
-idem_call_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode, IdemCall *call)
+idem_send_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode, IdemCall *call)
 {
-	const IdemScope *scope = idem_scope_open(PG_ARGISNULL(0) ? NULL :
-											 PG_GETARG_TEXT_PP(0),
-											 lockmode, &call->table);
+	const IdemScope *scope = idem_key_open(PG_ARGISNULL(0) ? NULL :
+										   PG_GETARG_TEXT_PP(0),
+										   lockmode, &call->table);
 
-	idem_claim_key_read(scope, PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
-						&call->key);
+	idem_key_init(scope, PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
+				  &call->key);
 }
 
 /* A call that writes, of an effect outside only: 25006 where it cannot. */
 void
-idem_call_begin_write(FunctionCallInfo fcinfo, const char *function,
+idem_send_begin_write(FunctionCallInfo fcinfo, const char *function,
 					  IdemCall *call)
 {
 	PreventCommandIfReadOnly(function);
 	PreventCommandIfParallelMode(function);
-	idem_call_begin(fcinfo, RowExclusiveLock, call);
+	idem_send_begin(fcinfo, RowExclusiveLock, call);
 	if (!call->key.scope->outside)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
@@ -65,24 +65,42 @@ idem_call_begin_write(FunctionCallInfo fcinfo, const char *function,
 }
 
 /*
- * Lock the row, and read it and the clock.  False as idem_anchor_lock says;
+ * 55000 unless the server waits for as many standbys as the scope asks for.
+ * Before anything is written that leads to an effect outside: a manager of
+ * standbys that empties synchronous_standby_names when one is lost makes it
+ * stop, and not go on without.
+ */
+void
+idem_send_check_standbys(const IdemScope *scope)
+{
+	if (scope->standbys > idem_standbys())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("scope \"%s\" asks for %d synchronous standbys, and the server waits for %d",
+						scope->name, scope->standbys, idem_standbys()),
+				 errhint("Set synchronous_standby_names, for example to 'ANY %d (*)'.",
+						 scope->standbys)));
+}
+
+/*
+ * Lock the row, and read it and the clock.  False as idem_key_lock says;
  * the row is what is known then.
  */
 bool
-idem_call_lock(IdemCall *call, bool wait)
+idem_send_lock(IdemCall *call, bool wait)
 {
-	bool		locked = idem_anchor_lock(&call->table, &call->key, wait,
-										  &call->row.found);
+	bool		locked = idem_key_lock(&call->table, &call->key, wait,
+									   &call->row.found);
 
 	if (call->row.found.held != IDEM_HELD_NOT)
-		idem_reservation_decode(&call->row);
+		idem_send_decode(&call->row);
 	call->now = GetCurrentTimestamp();
 	return locked;
 }
 
 /* Is there a row that counts: committed, or written by this transaction? */
 bool
-idem_call_has_row(const IdemCall *call)
+idem_send_has_row(const IdemCall *call)
 {
 	return call->row.found.held == IDEM_HELD_OWN ||
 		call->row.found.held == IDEM_HELD_COMMITTED;
@@ -96,14 +114,14 @@ idem_call_has_row(const IdemCall *call)
  * have been one that is retired.
  */
 int64
-idem_call_token(FunctionCallInfo fcinfo, IdemCall *call, const char *verb)
+idem_send_token(FunctionCallInfo fcinfo, IdemCall *call, const char *verb)
 {
 	int64		token = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
 
 	if (call->row.found.held == IDEM_HELD_NOT && !idem_key_judge(&call->key))
-		idem_call_refuse(call, psprintf("cannot be %s: it was never reserved", verb),
+		idem_send_refuse(call, psprintf("cannot be %s: it was never reserved", verb),
 						 "Call idem.reserve first, and commit it.");
-	if (!idem_call_has_row(call))
+	if (!idem_send_has_row(call))
 		return token;
 	if (PG_ARGISNULL(2))
 		return 0;
@@ -126,7 +144,7 @@ time_at(const IdemFound *found, int attnum)
 
 /* Read the columns of the row that was found. */
 void
-idem_reservation_decode(IdemReservation *row)
+idem_send_decode(IdemReservation *row)
 {
 	const IdemFound *found = &row->found;
 	const Datum *values = found->values;
@@ -199,7 +217,7 @@ encode(const IdemReservation *row, Datum *values, bool *nulls)
  * The fingerprint is empty for a key that is fenced unseen.
  */
 bool
-idem_reservation_insert(IdemCall *call, bytea *fingerprint, Jsonb *request)
+idem_send_insert(IdemCall *call, bytea *fingerprint, Jsonb *request)
 {
 	Datum		values[Natts_reservation];
 	bool		nulls[Natts_reservation] = {false};
@@ -214,7 +232,7 @@ idem_reservation_insert(IdemCall *call, bytea *fingerprint, Jsonb *request)
 	memset(nulls + Anum_reservation_serial - 1, true,
 		   Natts_reservation - Anum_reservation_serial + 1);
 	encode(&call->row, values, nulls);
-	if (!idem_anchor_insert_row(&call->table, &call->key, values, nulls))
+	if (!idem_key_insert(&call->table, &call->key, values, nulls))
 		return false;
 	call->row.found.commit.kind = IDEM_COMMIT_OURS;
 	idem_flush();
@@ -223,25 +241,25 @@ idem_reservation_insert(IdemCall *call, bytea *fingerprint, Jsonb *request)
 
 /* Write call->row over the row that is locked; it need not be flushed. */
 void
-idem_reservation_update(IdemCall *call)
+idem_send_update(IdemCall *call)
 {
 	IdemReservation *row = &call->row;
 	Datum		values[Natts_reservation];
 	bool		nulls[Natts_reservation];
 
-	Assert(row->due_at != 0 || idem_reservation_is_final(row));
+	Assert(row->due_at != 0 || idem_send_is_final(row));
 	memcpy(values, row->found.values, sizeof(values));
 	memcpy(nulls, row->found.nulls, sizeof(nulls));
 	encode(row, values, nulls);
-	idem_anchor_update_row(&call->table, &row->found, values, nulls);
+	idem_key_update(&call->table, &row->found, values, nulls);
 	row->found.commit.kind = IDEM_COMMIT_OURS;
 }
 
 /* Write call->row over the row that is locked: the world will act on it. */
 void
-idem_reservation_write(IdemCall *call)
+idem_send_write(IdemCall *call)
 {
-	idem_reservation_update(call);
+	idem_send_update(call);
 	idem_flush();
 }
 
@@ -251,7 +269,7 @@ idem_reservation_write(IdemCall *call)
  * unless there is an attempt to inquire about first.
  */
 void
-idem_reservation_watch(IdemCall *call, TimestampTz from)
+idem_send_watch(IdemCall *call, TimestampTz from)
 {
 	if (call->row.concern != IDEM_CONCERN_NONE &&
 		call->row.state != IDEM_STATE_DISPATCHED &&
@@ -262,7 +280,7 @@ idem_reservation_watch(IdemCall *call, TimestampTz from)
 }
 
 bool
-idem_reservation_is_final(const IdemReservation *row)
+idem_send_is_final(const IdemReservation *row)
 {
 	return row->state == IDEM_STATE_SUCCEEDED ||
 		row->state == IDEM_STATE_FAILED || row->state == IDEM_STATE_FENCED ||
@@ -274,7 +292,7 @@ idem_reservation_is_final(const IdemReservation *row)
  * an earlier attempt makes it one.
  */
 bool
-idem_reservation_may_have_run(const IdemReservation *row)
+idem_send_may_have_run(const IdemReservation *row)
 {
 	return row->state == IDEM_STATE_DISPATCHED ||
 		row->state == IDEM_STATE_UNKNOWN ||
@@ -282,7 +300,7 @@ idem_reservation_may_have_run(const IdemReservation *row)
 }
 
 const char *
-idem_reservation_state(const IdemReservation *row)
+idem_send_state_name(const IdemReservation *row)
 {
 	switch (row->state)
 	{
@@ -318,7 +336,7 @@ describe_open(const IdemCall *call, IdemAnswer *answer)
 	bool		held = row->lease_until > call->now;
 
 	answer->lease_until = row->lease_until;
-	if (idem_reservation_may_have_run(row) &&
+	if (idem_send_may_have_run(row) &&
 		!(row->state == IDEM_STATE_DISPATCHED && held))
 	{
 		answer->outcome = "unknown";
@@ -364,7 +382,7 @@ describe_attempt(const IdemCall *call, IdemAnswer *answer)
 	answer->dispatched_at = call->row.dispatched_at;
 	if (call->row.dispatched_at == 0)
 		return;
-	idem_read_attempt(&call->key, call->row.attempt, &attempt);
+	idem_send_read_attempt(&call->key, call->row.attempt, &attempt);
 	if (attempt.serial != NULL)
 		answer->serial = attempt.serial;
 	answer->channel = attempt.channel;
@@ -379,24 +397,24 @@ describe_attempt(const IdemCall *call, IdemAnswer *answer)
  * business and not told.
  */
 void
-idem_reservation_describe(const IdemCall *call, IdemAnswer *answer)
+idem_send_describe(const IdemCall *call, IdemAnswer *answer)
 {
 	const IdemReservation *row = &call->row;
 
 	if (row->found.held == IDEM_HELD_NOT)
 	{
-		idem_answer_expired(&call->key, answer);
+		idem_key_answer_expired(&call->key, answer);
 		return;
 	}
 	answer->commit = row->found.commit;
 	answer->first_seen =
 		DatumGetTimestampTz(row->found.values[Anum_anchor_first_seen - 1]);
-	answer->state = idem_reservation_state(row);
+	answer->state = idem_send_state_name(row);
 	answer->attempt = row->attempt;
 	if (row->found.held == IDEM_HELD_RIVAL)
 	{
 		answer->outcome = "in_progress";
-		answer->detail = idem_rival_detail(row->found.rival);
+		answer->detail = idem_key_rival_detail(row->found.rival);
 		return;
 	}
 	describe_attempt(call, answer);
@@ -407,7 +425,7 @@ idem_reservation_describe(const IdemCall *call, IdemAnswer *answer)
 	answer->response_dropped = row->dropped;
 	answer->response = PointerGetDatum(row->response);
 	answer->has_response = row->response != NULL;
-	if (!idem_reservation_is_final(row))
+	if (!idem_send_is_final(row))
 		describe_open(call, answer);
 	else
 	{

@@ -1,21 +1,39 @@
 /*
  * send.h
- *		What the files of effects outside share.
+ *		What the files of the room share.
  *
- *		send.c	a row of idem.reservation: read, described, written
+ *		send.c				a row of idem.reservation: read, described, written
+ *		send_attempt.c		the attempts that were dispatched
  *		send_reserve.c		reserve: a key is mine for a lease
- *		send_dispatch.c	what the holder of a token does next
+ *		send_dispatch.c		what the holder of a token does next
  *		send_settle.c		complete, resolve, and what comes too late
  *		send_fence.c		fence: what has not run will never run
+ *		send_lookup.c		what is known of a key
  *		send_due.c			what somebody has to look at now
- *		key_log.c			attempts, evidence and late results
  */
 #ifndef IDEM_SEND_H
 #define IDEM_SEND_H
 
-#include "utils/date.h"
-
 #include "key/key.h"
+
+/* Columns of idem.reservation after those of idem.anchor; 16 is due_at. */
+#define Anum_reservation_request		8
+#define Anum_reservation_nonce			9
+#define Anum_reservation_token			10
+#define Anum_reservation_attempt		11
+#define Anum_reservation_step			12
+#define Anum_reservation_lease_until	13
+#define Anum_reservation_dispatched_at	14
+#define Anum_reservation_finished_at	15
+#define Anum_reservation_fenced_at		17
+#define Anum_reservation_concern		18
+#define Anum_reservation_dropped		19
+#define Anum_reservation_serial			20
+#define Anum_reservation_settled_amount	21
+#define Anum_reservation_presumed_at	22
+#define Anum_reservation_corrected_at	23
+#define Anum_reservation_returned_on	24
+#define Anum_reservation_returned_amount 25
 
 /* States of a reservation; the letters are what is stored. */
 #define IDEM_STATE_RESERVED			'r'
@@ -76,62 +94,34 @@ typedef struct IdemAttempt
 	DateADT		other_date;
 } IdemAttempt;
 
-/* A row of idem.evidence; what is NULL or 0 is not known. */
-typedef struct IdemEvidence
-{
-	const char *action;
-	const char *outcome;
-	int32		attempt;
-	Jsonb	   *evidence;
-	Jsonb	   *response;
-	const char *reason;
-	TimestampTz asked_at;
-} IdemEvidence;
-
-/* A row of idem.late_result; what is NULL or 0 is not known. */
-typedef struct IdemLateResult
-{
-	int64		token;
-	int32		attempt;
-	const char *outcome;
-	Jsonb	   *response;
-	Jsonb	   *evidence;
-	TimestampTz asked_at;
-	const char *state;			/* that it met */
-	int64		newest;			/* token of the key at that time */
-} IdemLateResult;
-
 /* send.c */
-extern void idem_call_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode,
+extern void idem_send_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode,
 							IdemCall *call);
-extern void idem_call_begin_write(FunctionCallInfo fcinfo,
+extern void idem_send_begin_write(FunctionCallInfo fcinfo,
 								  const char *function, IdemCall *call);
-extern bool idem_call_lock(IdemCall *call, bool wait);
-extern bool idem_call_has_row(const IdemCall *call);
-extern int64 idem_call_token(FunctionCallInfo fcinfo, IdemCall *call,
+extern void idem_send_check_standbys(const IdemScope *scope);
+extern bool idem_send_lock(IdemCall *call, bool wait);
+extern bool idem_send_has_row(const IdemCall *call);
+extern int64 idem_send_token(FunctionCallInfo fcinfo, IdemCall *call,
 							 const char *verb);
-extern void idem_reservation_decode(IdemReservation *row);
-extern bool idem_reservation_insert(IdemCall *call, bytea *fingerprint,
-									Jsonb *request);
-extern void idem_reservation_update(IdemCall *call);
-extern void idem_reservation_write(IdemCall *call);
-extern void idem_reservation_watch(IdemCall *call, TimestampTz from);
-extern bool idem_reservation_is_final(const IdemReservation *row);
-extern bool idem_reservation_may_have_run(const IdemReservation *row);
-extern const char *idem_reservation_state(const IdemReservation *row);
-extern void idem_reservation_describe(const IdemCall *call,
-									  IdemAnswer *answer);
-pg_noreturn extern void idem_call_refuse(const IdemCall *call, const char *message,
+extern void idem_send_decode(IdemReservation *row);
+extern bool idem_send_insert(IdemCall *call, bytea *fingerprint,
+							 Jsonb *request);
+extern void idem_send_update(IdemCall *call);
+extern void idem_send_write(IdemCall *call);
+extern void idem_send_watch(IdemCall *call, TimestampTz from);
+extern bool idem_send_is_final(const IdemReservation *row);
+extern bool idem_send_may_have_run(const IdemReservation *row);
+extern const char *idem_send_state_name(const IdemReservation *row);
+extern void idem_send_describe(const IdemCall *call,
+							   IdemAnswer *answer);
+pg_noreturn extern void idem_send_refuse(const IdemCall *call, const char *message,
 										 const char *hint);
 
-/* key_log.c */
-extern void idem_keep_evidence(const IdemKey *key,
-							   const IdemEvidence *evidence);
-extern void idem_keep_late_result(const IdemKey *key,
-								  const IdemLateResult *late);
-extern void idem_keep_attempt(const IdemCall *call,
-							  const IdemAttempt *attempt);
-extern void idem_read_attempt(const IdemKey *key, int32 number,
-							  IdemAttempt *attempt);
+/* send_attempt.c */
+extern void idem_send_keep_attempt(const IdemCall *call,
+								   const IdemAttempt *attempt);
+extern void idem_send_read_attempt(const IdemKey *key, int32 number,
+								   IdemAttempt *attempt);
 
 #endif							/* IDEM_SEND_H */

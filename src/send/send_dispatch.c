@@ -59,16 +59,16 @@ static int64
 begin_holder(FunctionCallInfo fcinfo, const char *function, const char *verb,
 			 IdemCall *call)
 {
-	idem_call_begin_write(fcinfo, function, call);
-	(void) idem_call_lock(call, true);
-	return idem_call_token(fcinfo, call, verb);
+	idem_send_begin_write(fcinfo, function, call);
+	(void) idem_send_lock(call, true);
+	return idem_send_token(fcinfo, call, verb);
 }
 
 /* Does the caller hold a reservation that nothing speaks against? */
 static bool
 is_holder(const IdemCall *call, int64 token)
 {
-	return idem_call_has_row(call) &&
+	return idem_send_has_row(call) &&
 		call->row.token == token && call->row.state == IDEM_STATE_RESERVED;
 }
 
@@ -76,9 +76,9 @@ is_holder(const IdemCall *call, int64 token)
 static void
 answer_unchanged(const IdemCall *call, int64 token, IdemAnswer *answer)
 {
-	idem_reservation_describe(call, answer);
+	idem_send_describe(call, answer);
 	answer->token = token;
-	if (idem_call_has_row(call) &&
+	if (idem_send_has_row(call) &&
 		token < call->row.token && !answer->settled)
 		answer->detail = token == 0 ? "the caller holds no token" :
 			"the token was overtaken";
@@ -96,16 +96,16 @@ dispatch(IdemCall *call, int64 token, IdemAnswer *answer)
 		answer_unchanged(call, token, answer);
 		return;
 	}
-	idem_scope_check_standbys(call->key.scope);
+	idem_send_check_standbys(call->key.scope);
 	row->state = IDEM_STATE_DISPATCHED;
 	row->dispatched_at = call->now;
 	row->lease_until = Max(row->lease_until,
 						   call->now + call->key.scope->lease);
-	idem_reservation_watch(call, row->lease_until);
-	idem_reservation_write(call);
+	idem_send_watch(call, row->lease_until);
+	idem_send_write(call);
 	attempt.serial = row->serial;
-	idem_keep_attempt(call, &attempt);
-	idem_reservation_describe(call, answer);
+	idem_send_keep_attempt(call, &attempt);
+	idem_send_describe(call, answer);
 	answer->granted = true;
 	answer->outcome = "granted";
 	answer->retry_at = 0;
@@ -125,7 +125,7 @@ dispatch_row(FunctionCallInfo fcinfo, const IdemKey *key,
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
 		desc->natts != DISPATCH_COLUMNS)
 		elog(ERROR, "idem.dispatch has other columns");
-	idem_send_values(key, answer, values, nulls);
+	idem_key_send_values(key, answer, values, nulls);
 	for (column = 0; column < SEND_RESULT_COLUMNS; column++)
 	{
 		if (is_argument(column))
@@ -142,7 +142,7 @@ static Datum
 dispatch_answer_row(FunctionCallInfo fcinfo, const IdemKey *key,
 					IdemAnswer *answer)
 {
-	Datum		value = idem_send_row(key, answer);
+	Datum		value = idem_key_send_row(key, answer);
 	bool		isnull = false;
 	TupleDesc	desc;
 
@@ -205,7 +205,7 @@ dispatch_and_commit(FunctionCallInfo fcinfo, bool has_channel,
 	if (has_channel)
 		refuse_channel(&call);
 	dispatch(&call, token, &answer);
-	idem_anchor_close(&call.table);
+	idem_key_close(&call.table);
 	MemoryContextSwitchTo(caller);
 	row = form(fcinfo, &call.key, &answer);
 	scope = pstrdup(call.key.scope->name);
@@ -271,24 +271,24 @@ idem_heartbeat(PG_FUNCTION_ARGS)
 	IdemReservation *row = &call.row;
 	int64		token = begin_holder(fcinfo, "idem.heartbeat()", "held", &call);
 	int64		lease = PG_ARGISNULL(3) ? call.key.scope->lease :
-	idem_duration("lease", PG_GETARG_INTERVAL_P(3), false);
+	idem_key_duration("lease", PG_GETARG_INTERVAL_P(3), false);
 
-	if (idem_call_has_row(&call) && row->token == token &&
+	if (idem_send_has_row(&call) && row->token == token &&
 		(row->state == IDEM_STATE_RESERVED || row->state == IDEM_STATE_DISPATCHED))
 	{
 		row->lease_until = call.now + lease;
 		if (row->step == 0)
-			idem_reservation_watch(&call, row->lease_until);
-		idem_reservation_update(&call);
-		idem_reservation_describe(&call, &answer);
+			idem_send_watch(&call, row->lease_until);
+		idem_send_update(&call);
+		idem_send_describe(&call, &answer);
 		answer.outcome = answer.state;
 		answer.token = token;
 		answer.retry_at = 0;
 	}
 	else
 		answer_unchanged(&call, token, &answer);
-	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
+	idem_key_close(&call.table);
+	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));
 }
 
 /*
@@ -308,17 +308,17 @@ idem_release(PG_FUNCTION_ARGS)
 		row->state = IDEM_STATE_RELEASED;
 		row->lease_until = 0;
 		row->nonce = NULL;
-		idem_reservation_watch(&call, call.now + call.key.scope->lease);
-		idem_reservation_write(&call);
-		idem_reservation_describe(&call, &answer);
+		idem_send_watch(&call, call.now + call.key.scope->lease);
+		idem_send_write(&call);
+		idem_send_describe(&call, &answer);
 	}
-	else if (idem_call_has_row(&call) && row->token == token &&
-			 !idem_reservation_is_final(row) &&
+	else if (idem_send_has_row(&call) && row->token == token &&
+			 !idem_send_is_final(row) &&
 			 row->state != IDEM_STATE_RELEASED)
-		idem_call_refuse(&call, "cannot be released: it was dispatched, and may have been sent",
+		idem_send_refuse(&call, "cannot be released: it was dispatched, and may have been sent",
 						 "Complete it, or resolve it with evidence.");
 	else
 		answer_unchanged(&call, token, &answer);
-	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
+	idem_key_close(&call.table);
+	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));
 }

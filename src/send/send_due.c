@@ -135,12 +135,12 @@ put_row(ReturnSetInfo *result, IdemCall *call, HeapTuple tuple, TupleDesc desc)
 	memcpy(row->found.nulls, column_nulls, sizeof(row->found.nulls));
 	row->found.held = IDEM_HELD_COMMITTED;
 	memset(&row->found.commit, 0, sizeof(IdemCommit));	/* ours covers it */
-	idem_reservation_decode(row);
+	idem_send_decode(row);
 	call->key.text = DatumGetTextPP(columns[Anum_anchor_key - 1]);
-	idem_reservation_describe(call, &answer);
+	idem_send_describe(call, &answer);
 	answer.token = row->token;
 	answer.retry_at = row->due_at;
-	idem_send_values(&call->key, &answer, values, nulls);
+	idem_key_send_values(&call->key, &answer, values, nulls);
 	values[DUE_REQUEST] = columns[Anum_reservation_request - 1];
 	nulls[DUE_REQUEST] = column_nulls[Anum_reservation_request - 1];
 	values[DUE_STEP] = Int32GetDatum(row->step);
@@ -154,9 +154,9 @@ put_row(ReturnSetInfo *result, IdemCall *call, HeapTuple tuple, TupleDesc desc)
 static const IdemScope *
 scope_argument(FunctionCallInfo fcinfo, IdemAnchor *table)
 {
-	const IdemScope *scope = idem_scope_open(PG_ARGISNULL(0) ? NULL :
-											 PG_GETARG_TEXT_PP(0),
-											 RowExclusiveLock, table);
+	const IdemScope *scope = idem_key_open(PG_ARGISNULL(0) ? NULL :
+										   PG_GETARG_TEXT_PP(0),
+										   RowExclusiveLock, table);
 
 	if (!scope->outside)
 		ereport(ERROR,
@@ -195,6 +195,6 @@ idem_due(PG_FUNCTION_ARGS)
 		put_row((ReturnSetInfo *) fcinfo->resultinfo, &call,
 				SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 	SPI_finish();
-	idem_anchor_close(&call.table);
+	idem_key_close(&call.table);
 	return (Datum) 0;
 }

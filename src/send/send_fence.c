@@ -32,7 +32,7 @@ keep_reason(const IdemKey *key, const char *reason, const IdemAnswer *answer)
 	evidence.action = "fence";
 	evidence.outcome = answer->outcome;
 	evidence.reason = reason;
-	idem_keep_evidence(key, &evidence);
+	idem_key_keep_evidence(key, &evidence);
 }
 
 static bytea *
@@ -50,7 +50,7 @@ fence_unseen(IdemCall *call)
 {
 	for (;;)
 	{
-		idem_anchor_probe(&call->table, &call->key, &call->row.found);
+		idem_key_probe(&call->table, &call->key, &call->row.found);
 		if (call->row.found.held != IDEM_HELD_NOT ||
 			idem_key_judge(&call->key))
 			return false;
@@ -59,7 +59,7 @@ fence_unseen(IdemCall *call)
 		call->row.state = IDEM_STATE_FENCED;
 		call->row.finished_at = call->now;
 		call->row.fenced_at = call->now;
-		if (idem_reservation_insert(call, no_fingerprint(), NULL))
+		if (idem_send_insert(call, no_fingerprint(), NULL))
 			return true;
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -88,20 +88,20 @@ static bool
 fence_known(IdemCall *call, IdemAnswer *answer)
 {
 	IdemReservation *row = &call->row;
-	bool		open = !idem_reservation_is_final(row);
+	bool		open = !idem_send_is_final(row);
 
-	if (open && !idem_reservation_may_have_run(row))
+	if (open && !idem_send_may_have_run(row))
 	{
 		row->fenced_at = call->now;
 		fence_unsent(call);
-		idem_reservation_write(call);
+		idem_send_write(call);
 	}
 	else if (open && row->fenced_at == 0)
 	{
 		row->fenced_at = call->now;
-		idem_reservation_write(call);
+		idem_send_write(call);
 	}
-	idem_reservation_describe(call, answer);
+	idem_send_describe(call, answer);
 	if (open && !answer->settled)
 		answer->detail = "it may have been sent, and cannot be blocked; the fence is remembered";
 	return open;
@@ -123,12 +123,12 @@ fence_outside(IdemCall *call, const char *reason, IdemAnswer *answer)
 	else if (call->row.found.held == IDEM_HELD_NOT)
 	{
 		/* too old to be known: it may have run, and never will again */
-		idem_answer_expired(&call->key, answer);
+		idem_key_answer_expired(&call->key, answer);
 		return;
 	}
-	else if (!idem_call_lock(call, false))
+	else if (!idem_send_lock(call, false))
 	{
-		idem_reservation_describe(call, answer);
+		idem_send_describe(call, answer);
 		answer->outcome = "in_progress";
 		answer->settled = false;
 		answer->has_response = false;
@@ -150,21 +150,21 @@ fence_inside(IdemAnchor *anchor, IdemKey *key, const char *reason,
 
 	for (;;)
 	{
-		idem_anchor_probe(anchor, key, &found);
+		idem_key_probe(anchor, key, &found);
 		if (found.held != IDEM_HELD_NOT)
 		{
-			idem_anchor_check_visible(anchor, key, &found);
-			idem_anchor_describe(&found, answer);
+			idem_key_check_visible(anchor, key, &found);
+			idem_key_describe(&found, answer);
 			return;
 		}
 		if (idem_key_judge(key))
 		{
-			idem_answer_expired(key, answer);
+			idem_key_answer_expired(key, answer);
 			return;
 		}
 		answer->first_seen = GetCurrentTimestamp();
-		if (idem_anchor_insert(anchor, key, no_fingerprint(),
-							   answer->first_seen, IDEM_STATE_FENCED))
+		if (idem_key_insert_anchor(anchor, key, no_fingerprint(),
+								   answer->first_seen, IDEM_STATE_FENCED))
 			break;
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -189,11 +189,11 @@ idem_fence(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("idem.fence()");
 	PreventCommandIfParallelMode("idem.fence()");
-	idem_call_begin(fcinfo, RowExclusiveLock, &call);
+	idem_send_begin(fcinfo, RowExclusiveLock, &call);
 	if (call.key.scope->outside)
 		fence_outside(&call, reason, &answer);
 	else
 		fence_inside(&call.table, &call.key, reason, &answer);
-	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
+	idem_key_close(&call.table);
+	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));
 }

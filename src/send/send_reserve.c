@@ -51,7 +51,7 @@ is_nonce(const IdemReservation *row, const text *nonce)
 static void
 answer_reserved(const IdemCall *call, bool reentrant, IdemAnswer *answer)
 {
-	idem_reservation_describe(call, answer);
+	idem_send_describe(call, answer);
 	answer->outcome = "reserved";
 	answer->token = call->row.token;
 	answer->reentrant = reentrant;
@@ -74,7 +74,7 @@ take(IdemCall *call, text *nonce, int64 lease)
 	row->token++;
 	row->nonce = nonce;
 	row->lease_until = call->now + lease;
-	idem_reservation_watch(call, row->lease_until);
+	idem_send_watch(call, row->lease_until);
 }
 
 /* Reserve a key that nobody has seen, or find out who has it. */
@@ -85,18 +85,18 @@ reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease)
 
 	for (;;)
 	{
-		idem_anchor_probe(&call->table, &call->key, &call->row.found);
+		idem_key_probe(&call->table, &call->key, &call->row.found);
 		if (call->row.found.held != IDEM_HELD_NOT ||
 			idem_key_judge(&call->key))
 			return false;
-		idem_scope_check_standbys(call->key.scope);
+		idem_send_check_standbys(call->key.scope);
 		if (fingerprint == NULL)
-			fingerprint = idem_fingerprint(call->key.scope, request, NULL);
+			fingerprint = idem_key_fingerprint(call->key.scope, request, NULL);
 		call->now = GetCurrentTimestamp();
 		memset(&call->row, 0, sizeof(IdemReservation));
 		call->row.attempt = 1;
 		take(call, nonce, lease);
-		if (idem_reservation_insert(call, fingerprint, request))
+		if (idem_send_insert(call, fingerprint, request))
 			return true;
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -122,22 +122,22 @@ reserve_again(IdemCall *call, text *nonce, int64 lease, IdemAnswer *answer)
 {
 	bool		mine;
 
-	if (!idem_call_lock(call, false))
+	if (!idem_send_lock(call, false))
 	{
-		idem_reservation_describe(call, answer);
+		idem_send_describe(call, answer);
 		answer->outcome = "in_progress";
 		answer->detail = "another session is changing it";
 		return true;
 	}
 	if (!is_free(call, nonce))
 		return false;
-	idem_scope_check_standbys(call->key.scope);
+	idem_send_check_standbys(call->key.scope);
 	mine = call->row.state == IDEM_STATE_RESERVED && is_nonce(&call->row, nonce);
 	take(call, nonce, lease);
 	if (mine)
 		call->row.token--;
-	idem_reservation_write(call);
-	idem_taken_note(&call->key.digest);
+	idem_send_write(call);
+	idem_key_note_taken(&call->key.digest);
 	answer_reserved(call, mine, answer);
 	return true;
 }
@@ -149,7 +149,7 @@ answer_held(IdemCall *call, const text *nonce, IdemAnswer *answer)
 	const IdemReservation *row = &call->row;
 	bool		mine = row->found.held != IDEM_HELD_RIVAL && is_nonce(row, nonce);
 
-	idem_reservation_describe(call, answer);
+	idem_send_describe(call, answer);
 	if (row->state == IDEM_STATE_RESERVED && mine &&
 		row->concern != IDEM_CONCERN_RAN)
 		answer_reserved(call, true, answer);
@@ -159,7 +159,7 @@ answer_held(IdemCall *call, const text *nonce, IdemAnswer *answer)
 		answer->outcome = "duplicate";
 		answer->detail = "reserved before in this transaction";
 	}
-	else if (mine && !idem_reservation_is_final(row))
+	else if (mine && !idem_send_is_final(row))
 	{
 		/* sent or not, it is the holder who has to go on */
 		answer->reentrant = true;
@@ -176,7 +176,7 @@ mismatch(const IdemScope *scope, const IdemReservation *row, Jsonb *request)
 	/* fenced before it was ever seen: there is no first request */
 	if (row->attempt == 0)
 		return NULL;
-	return idem_request_diff(scope, request, first);
+	return idem_key_request_diff(scope, request, first);
 }
 
 /*
@@ -189,17 +189,17 @@ reserve_known(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 {
 	if (call->row.found.held == IDEM_HELD_NOT)
 	{
-		idem_answer_expired(&call->key, answer);
+		idem_key_answer_expired(&call->key, answer);
 		return;
 	}
-	idem_anchor_check_visible(&call->table, &call->key, &call->row.found);
-	idem_reservation_decode(&call->row);
+	idem_key_check_visible(&call->table, &call->key, &call->row.found);
+	idem_send_decode(&call->row);
 	call->now = GetCurrentTimestamp();
 	answer->mismatch = mismatch(call->key.scope, &call->row, request);
 	if (answer->mismatch != NULL)
 	{
 		answer->outcome = "mismatch";
-		answer->state = idem_reservation_state(&call->row);
+		answer->state = idem_send_state_name(&call->row);
 		answer->attempt = call->row.attempt;
 		answer->first_seen =
 			DatumGetTimestampTz(call->row.found.values[Anum_anchor_first_seen - 1]);
@@ -224,10 +224,10 @@ idem_reserve(PG_FUNCTION_ARGS)
 	text	   *nonce = nonce_argument(fcinfo, 3);
 	int64		lease;
 
-	idem_call_begin_write(fcinfo, "idem.reserve()", &call);
-	idem_scope_check_here(call.key.scope);
+	idem_send_begin_write(fcinfo, "idem.reserve()", &call);
+	idem_key_check_here(call.key.scope);
 	lease = PG_ARGISNULL(4) ? call.key.scope->lease :
-		idem_duration("lease", PG_GETARG_INTERVAL_P(4), false);
+		idem_key_duration("lease", PG_GETARG_INTERVAL_P(4), false);
 	if (reserve_new(&call, request, nonce, lease))
 	{
 		answer.first_seen = call.now;
@@ -239,6 +239,6 @@ idem_reserve(PG_FUNCTION_ARGS)
 	}
 	else
 		reserve_known(&call, request, nonce, lease, &answer);
-	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
+	idem_key_close(&call.table);
+	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));
 }

@@ -43,7 +43,7 @@ typedef struct Word
 static void
 keep_late_result(const IdemCall *call, const Word *word)
 {
-	bool		retired = !idem_call_has_row(call);
+	bool		retired = !idem_send_has_row(call);
 	IdemLateResult late = {0};
 
 	late.token = word->token;
@@ -55,9 +55,9 @@ keep_late_result(const IdemCall *call, const Word *word)
 	late.response = word->response;
 	late.evidence = word->evidence;
 	late.asked_at = word->asked_at;
-	late.state = retired ? "expired" : idem_reservation_state(&call->row);
+	late.state = retired ? "expired" : idem_send_state_name(&call->row);
 	late.newest = retired ? 0 : call->row.token;
-	idem_keep_late_result(&call->key, &late);
+	idem_key_keep_late_result(&call->key, &late);
 }
 
 /* Keep a word that was believed in idem.evidence. */
@@ -73,7 +73,7 @@ keep_evidence(const IdemCall *call, const Word *word, const IdemAnswer *answer)
 	evidence.response = word->response;
 	evidence.reason = word->force;
 	evidence.asked_at = word->asked_at;
-	idem_keep_evidence(&call->key, &evidence);
+	idem_key_keep_evidence(&call->key, &evidence);
 }
 
 /* Put the key before a person, at once; the graver concern stays. */
@@ -101,8 +101,8 @@ answer_late(IdemCall *call, const Word *word, IdemAnswer *answer)
 	keep_late_result(call, word);
 	raise_concern(call, word->state == IDEM_STATE_SUCCEEDED ?
 				  IDEM_CONCERN_RAN : IDEM_CONCERN_LATE);
-	idem_reservation_write(call);
-	idem_reservation_describe(call, answer);
+	idem_send_write(call);
+	idem_send_describe(call, answer);
 	answer->outcome = "late";
 	answer->settled = true;
 	answer->retry_at = 0;
@@ -120,14 +120,14 @@ answer_without_row(const IdemCall *call, const Word *word, IdemAnswer *answer)
 {
 	if (call->row.found.held == IDEM_HELD_NOT)
 		keep_late_result(call, word);
-	idem_reservation_describe(call, answer);
+	idem_send_describe(call, answer);
 }
 
 /* The word says what is known already. */
 static void
 answer_again(const IdemCall *call, IdemAnswer *answer)
 {
-	idem_reservation_describe(call, answer);
+	idem_send_describe(call, answer);
 	if (call->row.state != IDEM_STATE_RESERVED)
 		answer->outcome = answer->state;
 	answer->reentrant = true;
@@ -152,8 +152,8 @@ finish(IdemCall *call, const Word *word, IdemAnswer *answer)
 		raise_concern(call, row->concern);
 	else
 		row->due_at = 0;
-	idem_reservation_write(call);
-	idem_reservation_describe(call, answer);
+	idem_send_write(call);
+	idem_send_describe(call, answer);
 	answer->outcome = reverse ? "reverse_needed" : word->outcome;
 }
 
@@ -165,10 +165,10 @@ stay_unknown(IdemCall *call, IdemAnswer *answer)
 	{
 		call->row.state = IDEM_STATE_UNKNOWN;
 		call->row.lease_until = 0;
-		idem_reservation_watch(call, call->now);
-		idem_reservation_write(call);
+		idem_send_watch(call, call->now);
+		idem_send_write(call);
 	}
-	idem_reservation_describe(call, answer);
+	idem_send_describe(call, answer);
 }
 
 /* Are two responses one?  One that was not given, or dropped, agrees. */
@@ -187,7 +187,7 @@ responses_agree(const IdemReservation *row, Jsonb *response)
 static bool
 agrees(const IdemReservation *row, const Word *word)
 {
-	if (row->state == IDEM_STATE_FENCED || !idem_reservation_is_final(row))
+	if (row->state == IDEM_STATE_FENCED || !idem_send_is_final(row))
 		return word->state == IDEM_STATE_FAILED ||
 			word->state == IDEM_STATE_RELEASED;
 	return row->state == word->state && responses_agree(row, word->response);
@@ -206,7 +206,7 @@ complete_unsent(IdemCall *call, const Word *word, IdemAnswer *answer)
 	else if (word->state == IDEM_STATE_SUCCEEDED)
 		answer_late(call, word, answer);
 	else
-		idem_call_refuse(call, psprintf("cannot be completed as %s: it was never dispatched", word->outcome),
+		idem_send_refuse(call, psprintf("cannot be completed as %s: it was never dispatched", word->outcome),
 						 "CALL idem.dispatch before anything is sent; before it, only failed (never sent) or idem.release can follow.");
 }
 
@@ -231,7 +231,7 @@ complete(IdemCall *call, Word *word, IdemAnswer *answer)
 			finish(call, word, answer);
 	}
 	else if (word->state == IDEM_STATE_UNKNOWN)
-		idem_reservation_describe(call, answer);	/* says nothing new */
+		idem_send_describe(call, answer);	/* says nothing new */
 	else if (agrees(row, word))
 		answer_again(call, answer);
 	else
@@ -273,20 +273,20 @@ idem_complete_outside(PG_FUNCTION_ARGS)
 	word.outcome = outcome_argument(fcinfo, 3, "unknown", IDEM_STATE_UNKNOWN,
 									&word.state);
 	word.response = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
-	idem_call_begin_write(fcinfo, "idem.complete()", &call);
-	(void) idem_call_lock(&call, true);
-	word.token = idem_call_token(fcinfo, &call, "completed");
-	if (!idem_call_has_row(&call))
+	idem_send_begin_write(fcinfo, "idem.complete()", &call);
+	(void) idem_send_lock(&call, true);
+	word.token = idem_send_token(fcinfo, &call, "completed");
+	if (!idem_send_has_row(&call))
 		answer_without_row(&call, &word, &answer);
 	else if (word.token < call.row.token && word.state == IDEM_STATE_UNKNOWN)
-		idem_reservation_describe(&call, &answer);	/* says nothing */
+		idem_send_describe(&call, &answer);	/* says nothing */
 	else if (word.token < call.row.token)
 		answer_late(&call, &word, &answer);
 	else
 		complete(&call, &word, &answer);
 	answer.token = word.token;
-	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
+	idem_key_close(&call.table);
+	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));
 }
 
 /*
@@ -302,7 +302,7 @@ is_quiet(const IdemCall *call, const Word *word, IdemAnswer *answer)
 	if (word->state == IDEM_STATE_SUCCEEDED || word->force != NULL ||
 		word->asked_at >= until)
 		return false;
-	idem_reservation_describe(call, answer);
+	idem_send_describe(call, answer);
 	answer->retry_at = Max(until, call->now);
 	answer->detail = "too early: what was just sent may not have arrived yet; ask again after the quiet interval";
 	return true;
@@ -326,10 +326,10 @@ set_free(IdemCall *call, IdemAnswer *answer)
 	else
 	{
 		row->state = IDEM_STATE_RELEASED;
-		idem_reservation_watch(call, call->now + call->key.scope->lease);
+		idem_send_watch(call, call->now + call->key.scope->lease);
 	}
-	idem_reservation_write(call);
-	idem_reservation_describe(call, answer);
+	idem_send_write(call);
+	idem_send_describe(call, answer);
 }
 
 /* Believe the word. */
@@ -350,9 +350,9 @@ confirm(IdemCall *call, const Word *word, IdemAnswer *answer)
 	if (word->force != NULL && call->row.concern != IDEM_CONCERN_NONE)
 	{
 		close_concern(call, word);
-		if (idem_reservation_is_final(&call->row))
+		if (idem_send_is_final(&call->row))
 			call->row.due_at = 0;
-		idem_reservation_write(call);
+		idem_send_write(call);
 	}
 	answer_again(call, answer);
 }
@@ -369,7 +369,7 @@ resolve_former(IdemCall *call, const Word *word, IdemAnswer *answer)
 		answer_late(call, word, answer);
 		return false;
 	}
-	idem_reservation_describe(call, answer);
+	idem_send_describe(call, answer);
 	return true;
 }
 
@@ -393,11 +393,11 @@ resolve(IdemCall *call, const Word *word, IdemAnswer *answer)
 	}
 	if (row->state == IDEM_STATE_RESERVED && row->attempt == 1 &&
 		row->concern == IDEM_CONCERN_NONE)
-		idem_call_refuse(call, "cannot be resolved: it was never dispatched",
+		idem_send_refuse(call, "cannot be resolved: it was never dispatched",
 						 "A reservation is dispatched, released or fenced.");
 	if (agrees(row, word))
 		confirm(call, word, answer);
-	else if (!idem_reservation_is_final(row) && word->force != NULL &&
+	else if (!idem_send_is_final(row) && word->force != NULL &&
 			 row->concern != IDEM_CONCERN_NONE)
 		settle(call, word, answer); /* the late result was right */
 	else
@@ -432,7 +432,7 @@ attempt_argument(FunctionCallInfo fcinfo, int n, const IdemCall *call)
 {
 	int32		attempt = PG_ARGISNULL(n) ? 0 : PG_GETARG_INT32(n);
 
-	if (!PG_ARGISNULL(n) && idem_call_has_row(call) &&
+	if (!PG_ARGISNULL(n) && idem_send_has_row(call) &&
 		(attempt < 1 || attempt > call->row.attempt))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -459,19 +459,19 @@ idem_resolve(PG_FUNCTION_ARGS)
 	word.evidence = evidence_argument(fcinfo, 3);
 	word.response = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
 	word.force = idem_reason(fcinfo, 5, "force");
-	idem_call_begin_write(fcinfo, "idem.resolve()", &call);
-	(void) idem_call_lock(&call, true);
+	idem_send_begin_write(fcinfo, "idem.resolve()", &call);
+	(void) idem_send_lock(&call, true);
 	if (call.row.found.held == IDEM_HELD_NOT && !idem_key_judge(&call.key))
-		idem_call_refuse(&call, "cannot be resolved: it was never reserved",
+		idem_send_refuse(&call, "cannot be resolved: it was never reserved",
 						 "Fence it, if it must never run.");
 	word.attempt = attempt_argument(fcinfo, 6, &call);
 	/* nobody asks in the future, whatever his clock says */
 	word.asked_at = PG_ARGISNULL(7) ? call.now :
 		Min(PG_GETARG_TIMESTAMPTZ(7), call.now);
-	if (!idem_call_has_row(&call))
+	if (!idem_send_has_row(&call))
 		answer_without_row(&call, &word, &answer);
 	else if (resolve(&call, &word, &answer))
 		keep_evidence(&call, &word, &answer);
-	idem_anchor_close(&call.table);
-	PG_RETURN_DATUM(idem_send_row(&call.key, &answer));
+	idem_key_close(&call.table);
+	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));
 }

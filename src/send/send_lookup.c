@@ -1,0 +1,57 @@
+/*
+ * send_lookup.c
+ *		What is known of a key, in scopes of both kinds; nothing is changed.
+ *
+ * Stands here because what is known of a key of an effect outside is known
+ * here, and one of an effect inside is described by room key.
+ *
+ * Refused on a standby, whose answer could be old.  Under REPEATABLE READ and
+ * SERIALIZABLE a key that was committed since the snapshot is 40001.
+ *
+ * Locks: ACCESS SHARE on the table of keys and on idem.attempt.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+
+#include "base/idem_compat.h"
+#include "send/send.h"
+
+/*
+ * lookup(scope, key) -> send_result
+ */
+PG_FUNCTION_INFO_V1(idem_lookup);
+Datum
+idem_lookup(PG_FUNCTION_ARGS)
+{
+	IdemAnswer	answer = {0};
+	IdemCall	call;
+	IdemFound  *found = &call.row.found;
+
+	PreventCommandDuringRecovery("idem.lookup()");
+	PreventCommandIfParallelMode("idem.lookup()");
+	idem_send_begin(fcinfo, AccessShareLock, &call);
+	idem_key_find(&call.table, &call.key, found);
+	idem_key_check_visible(&call.table, &call.key, found);
+	if (found->held == IDEM_HELD_NOT)
+	{
+		/* that there was nothing is something SERIALIZABLE has to know */
+		if (IsolationIsSerializable())
+			(void) idem_key_read(&call.table, &call.key, found);
+		if (idem_key_judge(&call.key))
+			idem_key_answer_expired(&call.key, &answer);
+		else
+			answer.outcome = "unseen";
+	}
+	else if (call.key.scope->outside)
+	{
+		idem_send_decode(&call.row);
+		call.now = GetCurrentTimestamp();
+		idem_send_describe(&call, &answer);
+	}
+	else
+		idem_key_describe(found, &answer);
+	idem_key_close(&call.table);
+	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));
+}
