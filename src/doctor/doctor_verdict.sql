@@ -95,6 +95,9 @@ LEFT JOIN pg_event_trigger e ON e.evtname = n.name
                            AND p.pronamespace = 'idem'::regnamespace)
 WHERE e.evtenabled IS DISTINCT FROM 'A'
 UNION ALL
+-- machines in force that cannot be read, and edges that nobody can take
+SELECT * FROM idem.machine_problems
+UNION ALL
 -- roles that could weaken guards, or do it in passing
 SELECT * FROM idem.role_problems
 UNION ALL
