@@ -62,7 +62,7 @@ idem_row_key_argument(FunctionCallInfo fcinfo, int n, const char *argument)
 	Oid			type = OidIsValid(given) ? getBaseType(given) : TEXTOID;
 	Datum		value;
 	Oid			output;
-	bool		varlena;
+	bool		is_varlena;
 
 	idem_require_argument(fcinfo, n, argument);
 	value = PG_GETARG_DATUM(n);
@@ -76,7 +76,7 @@ idem_row_key_argument(FunctionCallInfo fcinfo, int n, const char *argument)
 		return text_to_cstring(DatumGetTextPP(value));
 	if (type == NUMERICOID)
 		value = DirectFunctionCall1(numeric_trim_scale, value);
-	getTypeOutputInfo(type, &output, &varlena);
+	getTypeOutputInfo(type, &output, &is_varlena);
 	return OidOutputFunctionCall(output, value);
 }
 
