@@ -5,6 +5,7 @@
 --
 CREATE SCHEMA doctor_maintenance;
 SET search_path = doctor_maintenance;
+\set SHOW_CONTEXT never
 -- One of each: granted, replayed and completed; reserved, due and resolved; a transition.
 SELECT idem.create_scope('maintenance', effect => 'inside', fields => '{}');
 SELECT idem.create_scope('maintenance out', effect => 'outside', fields => '{}', ladder => '{1us}', quiet => '0');

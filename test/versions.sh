@@ -1,7 +1,7 @@
 #!/bin/sh
 # versions.sh - every suite on every PostgreSQL that can be had
 #
-#	sh test/versions.sh [VERSION | PG_CONFIG]...
+#	sh test/versions.sh [--only TEST]... [VERSION | PG_CONFIG]...
 #
 # VERSION is 15, 17, 18 or 19, all unless told otherwise.  For each one a small
 # Debian of the release that carries it is made with debootstrap, from the
@@ -15,7 +15,7 @@
 #
 # A VERSION needs root, and about 1 GB and two minutes the first time: the
 # roots are kept in $IDEM_CACHE (see idem_cache in lib.sh) and used again.
-# PROVE_FLAGS and tests' names are not passed on: this is the whole.
+# --only names a suite or a test, to look at one thing on other versions.
 
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -26,9 +26,15 @@ all_warnings="-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare"
 
 main()
 {
-	case ${1:-} in
-		-h | --help)	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
-	esac
+	only=
+	while [ $# -gt 0 ]; do
+		case $1 in
+			--only)	only="$only ${2:?"--only needs a name"}"; shift ;;
+			-h | --help)	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+			*)	break ;;
+		esac
+		shift
+	done
 	[ $# -gt 0 ] || set -- 15 17 18 19
 	for version in "$@"; do
 		may_run "$version"
@@ -59,7 +65,7 @@ one_server()
 {
 	log=$cache/$("$1" --version | sed 's/[^0-9]*\([^ ]*\).*/server-\1/').log
 	idem_foreground env PG_CONFIG="$1" IDEM_CFLAGS="$all_warnings" \
-		sh "$here/test/run.sh" >"$log" 2>&1
+		sh "$here/test/run.sh" $only >"$log" 2>&1
 	conclude $? "this machine"
 }
 
@@ -95,7 +101,7 @@ run_suites()
 	# shellcheck disable=SC2016 # for the shell in the root
 	in_root env -u TMPDIR HOME=/root \
 		IDEM_CFLAGS="$all_warnings" \
-		sh /root/idem/test/run.sh
+		sh /root/idem/test/run.sh $only
 }
 
 main "$@"

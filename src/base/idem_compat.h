@@ -15,6 +15,7 @@
 #error "idem needs a server for 64-bit machines, and a compiler with 128-bit integers"
 #endif
 
+#include "access/amapi.h"
 #include "access/genam.h"
 #include "access/tableam.h"
 
