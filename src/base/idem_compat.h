@@ -91,6 +91,7 @@ object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 #define idem_updates_all_indexes(update_indexes) (update_indexes)
 #define idem_is_summarizing(index) ((void) (index), false)
 #else
+#include "access/amapi.h"
 #define idem_updates_all_indexes(update_indexes) ((update_indexes) == TU_All)
 #define idem_is_summarizing(index) ((index)->rd_indam->amsummarizing)
 #endif
