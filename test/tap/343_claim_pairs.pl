@@ -6,7 +6,7 @@
 # each pair of isolation levels.
 #
 # What must come out is not written down here line by line: it is what the
-# same calls give one after the other, which sql/claim_states.sql shows. A
+# same calls give one after the other, which sql/send_states.sql shows. A
 # scene is right if B was answered, and the key was left,
 #
 #	after	as if A had come first and B after it (or, when A rolled back,

@@ -46,9 +46,9 @@ CREATE ROLE regress_idem_looks;
 SELECT idem.grant_admin('regress_idem_looks');
 SET ROLE regress_idem_looks;
 SELECT count(*) FROM idem.open_claims WHERE scope = 'rights pay';
-SELECT count(*) FROM idem.late_result;
+SELECT count(*) FROM idem.late_result WHERE scope = (SELECT id FROM idem.scope WHERE name = 'rights pay');
 SELECT count(*) FROM idem.evidence WHERE scope = (SELECT id FROM idem.scope WHERE name = 'rights pay');
-SELECT count(*) FROM idem.reservation;
+SELECT count(*) FROM idem.reservation WHERE scope = (SELECT id FROM idem.scope WHERE name = 'rights pay');
 RESET ROLE;
 
 -- Row security and the search path blind nobody.

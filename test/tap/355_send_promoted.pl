@@ -1,7 +1,7 @@
 # A standby that is waited for takes over in the middle of payouts: what was
 # answered is there, though the session asked for less than to wait for it.
 # Whether it is waited for is seen while it receives nothing.
-# (C 84; dumps and a standby that copies later: 341_claim_outside_moved.pl)
+# (C 84; dumps and a standby that copies later: 341_send_moved.pl)
 
 use strict;
 use warnings;

@@ -7,7 +7,7 @@
 # what hangs, also so that the next attempt may run; a fence falls now and
 # then. Meanwhile nobody who looks a key up is told that it was never seen.
 #
-#	IDEM_SENT=100000 sh test/run.sh 342_claim_outside_stress
+#	IDEM_SENT=100000 sh test/run.sh 342_send_stress
 #
 # goes on with new keys until so much was sent, and meanwhile kills sessions and
 # the server.

@@ -10,7 +10,7 @@
 # An ordinary row, written after each step, shows that the kill costs what was
 # not flushed. (C 15, C 16, C 17, C 47, C 64, C 71)
 #
-#	IDEM_KILLS=all sh test/run.sh 345_claim_payout_kill
+#	IDEM_KILLS=all sh test/run.sh 345_send_payout_kill
 #
 # kills in every life, and within every step; without it in the first life, in
 # the second one with synchronous_commit off, and within reserve and complete.
