@@ -137,6 +137,11 @@ SELECT 'was said to be settled, and is lost', s.w1
     WHERE s.what = 'claim' AND s.w2 = 'replayed' AND s.w4 = 't'
         AND NOT EXISTS (SELECT FROM public.effect e WHERE e.key = s.w1)
 UNION ALL
+SELECT 'was looked up as settled, and is lost', s.w1
+    FROM oracle.answer s
+    WHERE s.what = 'look' AND s.w1 LIKE 'k%' AND s.w3 = 't'
+        AND NOT EXISTS (SELECT FROM public.effect e WHERE e.key = s.w1)
+UNION ALL
 SELECT 'was said to be there already, and is lost', s.w1 || ' -> ' || s.w2
     FROM oracle.answer s
     WHERE s.what = 'move' AND s.w3 = 'already'
@@ -232,13 +237,8 @@ UNION ALL
 SELECT 'unconfirmed without a standby', w1 FROM oracle.answer
     WHERE what = 'claim' AND w2 = 'unconfirmed' AND kind NOT IN ('promote', 'local', 'cancel')
 UNION ALL
--- every level: what was said to be expired never runs, nor what is older than
--- a horizon that was acknowledged; without one nothing is expired
-SELECT 'ran after it was expired', g.w1
-    FROM oracle.answer g JOIN oracle.answer s ON s.what = 'dated' AND s.w1 = g.w1
-        AND s.w2 = 'expired' AND s.w4 = 't' AND g.began > s.ended_at
-    WHERE g.what = 'dated' AND g.w3 = 't'
-UNION ALL
+-- every level: what is older than a horizon that was acknowledged never runs;
+-- without one nothing is expired
 SELECT 'ran after its day was retired', g.w1
     FROM oracle.answer g JOIN oracle.answer r ON r.what = 'retire' AND r.w1::int > g.w5::int AND g.began > r.ended_at
     WHERE g.what = 'dated' AND g.w3 = 't' AND r.ended = 'COMMIT' AND NOT r.undone
@@ -250,6 +250,19 @@ SELECT 'expired without a horizon', s.w1
         AND NOT EXISTS (SELECT FROM public.said t WHERE t.what = 'try' AND t.w1 = 'retire' AND t.w4::int > s.w5::int
             AND (t.ended <> 'ROLLBACK' AND NOT t.undone OR (t.round, t.worker, t.tx) = (s.round, s.worker, s.tx))
             AND t.began < s.w6::timestamptz)
+UNION ALL
+-- every level, after every fault: what was said to be settled is never granted
+-- again.  (That its effect is there would say nothing: the retry brings it back.)
+SELECT 'granted after it was said to be settled', g.w1
+    FROM oracle.grant_ g JOIN oracle.answer s ON s.what = 'claim' AND s.w4 = 't' AND s.w1 = g.w1
+        AND s.w6::timestamptz < g.w5::timestamptz
+UNION ALL
+SELECT 'granted after it was looked up as settled', g.w1
+    FROM oracle.grant_ g JOIN oracle.answer s ON s.what = 'look' AND s.w3 = 't' AND s.w1 = g.w1 AND s.w4::timestamptz < g.w5::timestamptz
+UNION ALL
+SELECT 'granted after it was said to be settled, of a key that carries a day', g.w1
+    FROM oracle.answer g JOIN oracle.answer s ON s.what = 'dated' AND s.w4 = 't' AND s.w1 = g.w1 AND s.w6::timestamptz < g.began
+    WHERE g.what = 'dated' AND g.w3 = 't'
 UNION ALL
 -- every level: settled only if a grant has committed, or may have
 SELECT 'settled without a grant', s.w1
@@ -327,7 +340,8 @@ SELECT 'never sent', w2
 UNION ALL
 -- and who hears that it is settled is not sent to it any more
 SELECT 'reserved after it was said to be settled', r.w1
-    FROM public.said r JOIN public.said s ON s.what = 'reserve' AND s.w3 = 't' AND s.w1 = r.w1 AND s.ended_at < r.began
+    FROM public.said r JOIN public.said s
+        ON s.what IN ('reserve', 'look') AND s.w3 = 't' AND s.w1 = r.w1 AND s.ended_at < r.began
     WHERE r.what = 'reserve' AND r.w2 = 'reserved'
 UNION ALL
 -- errors are those that a client must expect

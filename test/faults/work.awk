@@ -93,6 +93,30 @@ function forbidden(	p)
 		"|UPDATE refund SET amount = amount - 1 WHERE payment_id = " p))
 }
 
+# What is known of a key, which changes nothing.
+function look(k)
+{
+	if (pick(2))
+		try("look", k, "SELECT concat_ws('|', 'look', '" k "', outcome, settled, clock_timestamp()) FROM idem.lookup(scope_of('" k "'), '" k "')")
+	else
+	{
+		k = "o" substr(k, 2)
+		try("look", k, "SELECT concat_ws('|', 'look', '" k "', outcome, settled, clock_timestamp()) FROM idem.lookup('sent', '" k "')")
+	}
+}
+
+# Prepare what was done and commit that, as a coordinator does.
+function commit_prepared(	gid)
+{
+	gid = "p" round "." worker "." tx
+	print "PREPARE TRANSACTION '" gid "';"
+	print "\\if :ERROR"
+	print "ROLLBACK;"
+	print "\\else"
+	print "COMMIT PREPARED '" gid "';"
+	print "\\endif"
+}
+
 # A reversal that may come before its original.  A third of them would be
 # prepared, which must be refused to a call that wrote: whoever commits it
 # cannot be made to wait.  One that was told what others wrote may be.
@@ -165,6 +189,15 @@ function outside(k)
 	if (pick(4) == 0)
 		print "SELECT FROM pg_sleep(0.02);"
 	print "\\if :mine"
+	if (!again && pick(10) == 0)
+	{
+		try("give back", k, "SELECT outcome FROM idem.release('sent', '" k "', :token)")
+		print "\\set mine f"
+	}
+	if (!again && pick(10) == 0)
+		try("due", k, "SELECT count(*) FROM idem.due('sent', 3)")
+	print "\\endif"
+	print "\\if :mine"
 	try("dispatch", k, "CALL idem.dispatch('sent', '" k "', :token) \\gset sent_")
 	print "\\if :sent_granted"
 	print "\\echo sent|" k "|" tag
@@ -198,6 +231,8 @@ function any(	dice)
 		forbidden()
 	else if (dice < 17 && pick(3) == 0)
 		dated()
+	else if (dice < 17 && pick(3) == 0)
+		look(key())
 	else if (dice < 17 && pick(2))
 		print "SELECT FROM pg_sleep(0.003);"
 	else if (dice < 17)
@@ -267,7 +302,10 @@ BEGIN {
 		}
 		for (more = pick(3); more > 0; more--)
 			any()
-		print pick(10) ? "COMMIT;" : "ROLLBACK;"
+		if (pick(12) == 0)
+			commit_prepared()
+		else
+			print pick(10) ? "COMMIT;" : "ROLLBACK;"
 		print "SELECT 'end|' || clock_timestamp();"
 	}
 }
