@@ -23,7 +23,7 @@
 #include "base/reason.h"
 #include "send/send.h"
 
-/* Keep why a key was fenced. */
+/* Keep why a key was fenced, which has the commit flushed, too. */
 static void
 keep_reason(const IdemKey *key, const char *reason, const IdemAnswer *answer)
 {
@@ -172,7 +172,6 @@ fence_inside(IdemAnchor *anchor, IdemKey *key, const char *reason,
 	answer->state = "fenced";
 	answer->settled = true;
 	answer->commit.kind = IDEM_COMMIT_OURS;
-	idem_flush();
 	keep_reason(key, reason, answer);
 }
 
