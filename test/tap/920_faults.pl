@@ -1,6 +1,6 @@
 # Every kind of fault once, and what an oracle finds afterwards.
 #
-# Method: test/faults.sh runs on a server of its own with the idem under test;
+# Method: test/proof/faults.sh runs on a server of its own with the idem under test;
 # its head says what it does. A full disk needs a small file system, which only
 # root can mount: that round is skipped here, loudly.
 use strict;
@@ -13,7 +13,7 @@ use Test::More;
 # Short, because the path of a socket has to be.
 local $ENV{TMPDIR} = tempdir('XXXX', DIR => $ENV{TMPDIR} // '/tmp', CLEANUP => 1);
 my $seed = $ENV{IDEM_SEED} || time;
-my $said = qx(sh test/faults.sh --installed --rounds 9 --seed $seed 2>&1);
+my $said = qx(sh test/proof/faults.sh --installed --rounds 9 --seed $seed 2>&1);
 is($? >> 8, 0, 'nothing is wrong after any fault');
 note($said);
 like($said, qr/^9 rounds, [89] faults, .*, 0 wrong; seed $seed$/m, 'every fault came');

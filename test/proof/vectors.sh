@@ -1,7 +1,7 @@
 #!/bin/sh
 # vectors.sh - public test vectors for money_micro, and a second ISO 4217 list
 #
-#	sh test/vectors.sh FOLDER
+#	sh test/proof/vectors.sh FOLDER
 #
 # FOLDER holds, in whatever way they were got:
 #
@@ -22,7 +22,7 @@
 # and minor units, and amendments between their dates are shown.
 
 set -u
-here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$here/test/lib.sh"
 
 data=${1:-}
@@ -51,7 +51,7 @@ done
 idem_step "$tmp/vectors.log" "creating the extension" \
 	"$bin/psql" -X -q -h "$tmp" -U postgres -d postgres -c "CREATE EXTENSION idem"
 idem_step "$tmp/vectors.log" "asking" \
-	"$bin/psql" -X -q -h "$tmp" -U postgres -d postgres "$@" -f "$src/test/vectors/money.sql"
+	"$bin/psql" -X -q -h "$tmp" -U postgres -d postgres "$@" -f "$src/test/proof/vectors/money.sql"
 cat "$tmp/vectors.log"
 # the third column of the first table
 awk -F '|' 'NF == 3 && $3 ~ /^ *[0-9]+$/ { cases += $2; wrong += $3 }

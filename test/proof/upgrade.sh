@@ -1,14 +1,14 @@
 #!/bin/sh
 # upgrade.sh - pg_upgrade of a database full of guards
 #
-#	sh test/upgrade.sh [FROM] [TO]...
+#	sh test/proof/upgrade.sh [FROM] [TO]...
 #
 # FROM is 15, TO are 17, 18 and 19, unless told otherwise.  A cluster of the
-# old version gets every room in use (test/upgrade/before.sql): columns of
+# old version gets every room in use (test/proof/upgrade/before.sql): columns of
 # money under every kind of index, claims settled and open, machines with
 # history, limits, fixed and kept tables, partitions, an application's role.
 # pg_upgrade brings it to the new version, once by copying and once with
-# --link, and test/upgrade/checks.sql asks the same of the new cluster as it
+# --link, and test/proof/upgrade/checks.sql asks the same of the new cluster as it
 # did of the old one: the doctor is quiet, each guard refuses, old keys are
 # known, indexes find what a scan finds and pass amcheck.
 #
@@ -17,9 +17,9 @@
 # Needs root.  A line for each upgrade; the exit status is 1 if one failed.
 
 set -u
-here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$here/test/lib.sh"
-. "$here/test/roots.sh"
+. "$here/test/proof/roots.sh"
 
 main()
 {
@@ -98,7 +98,7 @@ upgrade_to()
 	copy_source && cp -a "$tmp/old" "$place/root/old" || return 1
 	drop_known_libraries
 	in_root env -u TMPDIR HOME=/root \
-		sh /root/idem/test/upgrade.sh --inside "$from" >"$log" 2>&1
+		sh /root/idem/test/proof/upgrade.sh --inside "$from" >"$log" 2>&1
 	status=$?
 	rm -rf "$place/root/old" "$place/root/idem"
 	sed -n 's/^=== //p' "$log"
@@ -168,7 +168,7 @@ stop()
 script()
 {
 	as_postgres "$bin/psql" -XqAt -h "$tmp" -U postgres -d shop \
-		-v ON_ERROR_STOP=1 -f "$src/test/upgrade/$1" 2>&1
+		-v ON_ERROR_STOP=1 -f "$src/test/proof/upgrade/$1" 2>&1
 }
 
 # What is wrong, by checks.sql; its count of checks in $asked.

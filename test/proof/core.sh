@@ -1,7 +1,7 @@
 #!/bin/sh
 # core.sh - the server's own regression suite, with and without idem
 #
-#	sh test/core.sh SOURCE [TEST]...
+#	sh test/proof/core.sh SOURCE [TEST]...
 #
 # SOURCE is the unpacked source of a PostgreSQL of the same major version as
 # the installed server; nothing in it is changed.  The suite runs twice, on a
@@ -19,7 +19,7 @@
 # status is 1 if one does.  It takes two to four minutes.
 
 set -u
-here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$here/test/lib.sh"
 
 source=${1:-}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # sqlsmith.sh - random SQL against a database with every room in use
 #
-#	sh test/sqlsmith.sh [--minutes N] [--seed N] [--keep]
+#	sh test/proof/sqlsmith.sh [--minutes N] [--seed N] [--keep]
 #
 # sqlsmith (the Debian package, installed if it is missing) makes queries of
 # everything that the catalog shows: tables, functions, operators, and ours
@@ -17,7 +17,7 @@
 # there are findings.
 
 set -u
-here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$here/test/lib.sh"
 
 minutes=1
@@ -44,7 +44,7 @@ idem_cluster "fsync = off" "statement_timeout = 2s" "lock_timeout = 1s" \
 	"log_error_verbosity = verbose" "log_line_prefix = '%e '" \
 	"log_min_error_statement = error" "restart_after_crash = on"
 idem_step "$tmp/tables.log" "making the tables" "$bin/psql" -X -q -h "$tmp" \
-	-U postgres -d postgres -v ON_ERROR_STOP=1 -f "$src/test/sqlsmith.sql"
+	-U postgres -d postgres -v ON_ERROR_STOP=1 -f "$src/test/proof/sqlsmith.sql"
 say "idem on PostgreSQL $version, $minutes minutes, seed $seed"
 
 queries=0
@@ -62,7 +62,7 @@ while [ "$(date +%s)" -lt "$until" ]; do
 done
 
 # Where the server has internal errors of its own, as "file:line"s.
-known=$("$bin/psql" -X -q -h "$tmp" -U postgres -d template1 -f "$src/test/sqlsmith_server.sql" 2>&1 |
+known=$("$bin/psql" -X -q -h "$tmp" -U postgres -d template1 -f "$src/test/proof/sqlsmith_server.sql" 2>&1 |
 	sed -n 's/^LOCATION:.*, //p' | tr '\n' ' ')
 
 # Internal errors with the statement that had them: ours, if raised in one of

@@ -1,7 +1,7 @@
 #!/bin/sh
 # versions.sh - every suite on every PostgreSQL that can be had
 #
-#	sh test/versions.sh [--only TEST]... [VERSION | PG_CONFIG]...
+#	sh test/proof/versions.sh [--only TEST]... [VERSION | PG_CONFIG]...
 #
 # VERSION is 15, 17, 18 or 19, all unless told otherwise.  For each one a small
 # Debian of the release that carries it is made with debootstrap, from the
@@ -18,9 +18,9 @@
 # --only names a suite or a test, to look at one thing on other versions.
 
 set -u
-here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$here/test/lib.sh"
-. "$here/test/roots.sh"
+. "$here/test/proof/roots.sh"
 
 all_warnings="-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare"
 

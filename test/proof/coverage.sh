@@ -1,7 +1,7 @@
 #!/bin/sh
 # coverage.sh - which lines of our C do the tests run?
 #
-#	sh test/coverage.sh [--bar PERCENT] [--lines] [TEST]...
+#	sh test/proof/coverage.sh [--bar PERCENT] [--lines] [TEST]...
 #
 # Builds with gcov's counters, runs all suites (or the TESTs, by name) through
 # test/run.sh (the test of the commands aside: they build copies of their own,
@@ -15,7 +15,7 @@
 # that is below the bar, which is 95, or if a test failed.
 
 set -u
-here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$here/test/lib.sh"
 
 bar=95

@@ -1,7 +1,7 @@
 #!/bin/sh
 # faults.sh - eight sessions at work, a fault, and what is left afterwards
 #
-#	sh test/faults.sh [--rounds N] [--jobs N] [--seed N] [--kind KIND] [--keep]
+#	sh test/proof/faults.sh [--rounds N] [--jobs N] [--seed N] [--kind KIND] [--keep]
 #	                  [--installed]
 #
 # Every round eight sessions claim keys for effects inside and outside, move
@@ -41,7 +41,7 @@
 # instead of building one.
 
 set -u
-here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$here/test/lib.sh"
 
 sessions=8
@@ -125,7 +125,7 @@ in_parts()
 		log=$tmp/part$part.log
 		: >"$log"
 		setsid env --default-signal=INT,QUIT PG_CONFIG="$bin/pg_config" \
-			sh "$src/test/faults.sh" --installed --seed "$seed" --from "$first" \
+			sh "$src/test/proof/faults.sh" --installed --seed "$seed" --from "$first" \
 			--rounds $((from + rounds * part / parts - first)) ${kind_wanted:+--kind "$kind_wanted"} \
 			>"$log" 2>&1 &
 		jobs="$jobs $!"
@@ -231,7 +231,7 @@ new_database()
 	ask -c "DROP DATABASE IF EXISTS faults WITH (FORCE)" -c "CREATE DATABASE faults" || die "no database"
 	database=faults
 	for file in tables oracle; do
-		ask -f "$src/test/faults/$file.sql" >"$tmp/tables.log" 2>&1 || {
+		ask -f "$src/test/proof/faults/$file.sql" >"$tmp/tables.log" 2>&1 || {
 			tail -n 5 "$tmp/tables.log"
 			die "faults/$file.sql failed"
 		}
@@ -288,7 +288,7 @@ start_workers()
 	esac
 	for worker in $(seq $sessions); do
 		awk -v seed=$((seed + round)) -v round="$round" -v worker="$worker" -v count=400 \
-			-v kind="$kind" -v generation=$generation -f "$src/test/faults/work.awk" | $as tee "$tmp/said/$worker.sql" >/dev/null
+			-v kind="$kind" -v generation=$generation -f "$src/test/proof/faults/work.awk" | $as tee "$tmp/said/$worker.sql" >/dev/null
 	done
 	for worker in $(seq $sessions); do
 		idem_start env PGOPTIONS="$options" "$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults \
@@ -499,7 +499,7 @@ judge()
 	[ "$bad" -eq 0 ] || {
 		sed 's/^/    /' "$tmp/wrong" | head -n 20
 		: >"$tmp/server.log"
-		say "    again: sh test/faults.sh --seed $seed --from $round --rounds 1 --kind $kind"
+		say "    again: sh test/proof/faults.sh --seed $seed --from $round --rounds 1 --kind $kind"
 	}
 }
 
@@ -537,7 +537,7 @@ read_files()
 rows_of()
 {
 	awk -v round="$round" -v durable="$durable" -v kind="$kind" \
-		-f "$src/test/faults/said.awk" "$@" >"$tmp/said/rows"
+		-f "$src/test/proof/faults/said.awk" "$@" >"$tmp/said/rows"
 	ask -c "\\copy said FROM '$tmp/said/rows'" || die "cannot read what the workers said"
 }
 
@@ -547,7 +547,7 @@ retry()
 	durable=t
 	ask -c "SELECT DISTINCT w2 FROM said WHERE round = $round AND what = 'try' AND w1 IN ('claim', 'reserve')" |
 		awk -v seed="$seed" -v round="$round" -v worker=9 -v again=1 \
-			-f "$src/test/faults/work.awk" >"$tmp/said/9.sql"
+			-f "$src/test/proof/faults/work.awk" >"$tmp/said/9.sql"
 	"$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults -f "$tmp/said/9.sql" \
 		>"$tmp/said/9.out" 2>"$tmp/said/9.err"
 	rows_of "$tmp/said/9.out"

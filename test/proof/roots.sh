@@ -1,6 +1,6 @@
 # roots.sh - small Debians that carry other versions; read with ".", never run
 #
-# What test/versions.sh and test/upgrade.sh share, after lib.sh: roots made
+# What test/proof/versions.sh and test/proof/upgrade.sh share, after lib.sh: roots made
 # with debootstrap, kept in $cache, entered with chroot.  $place is the root
 # that is meant.  Needs root.
 # shellcheck shell=sh

@@ -1,9 +1,9 @@
 #!/bin/sh
 # mutate.sh - break the lines that decide, and see a test fail for each
 #
-#	sh test/mutate.sh [--list] [WORD]...
+#	sh test/proof/mutate.sh [--list] [WORD]...
 #
-# test/mutations lists the lines: what is broken, where, how, and the tests
+# test/proof/mutations lists the lines: what is broken, where, how, and the tests
 # that guard it.  First those tests run on the code as it is and have to pass.
 # Then each line is broken alone, in a copy; idem is built and installed for a
 # private server and the tests named are run: a mutation that they all pass
@@ -15,10 +15,10 @@
 # were killed.
 
 set -u
-here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$here/test/lib.sh"
 
-list=$here/test/mutations
+list=$here/test/proof/mutations
 parted=$(printf '\001')
 killed=0
 survived=0

@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh - fuzz what reads text and counts, outside of any server
 #
-#	sh test/fuzz/run.sh [money|machine_text [EXECUTIONS]]
+#	sh test/proof/fuzz/run.sh [money|machine_text [EXECUTIONS]]
 #
 # money: amounts (text, arithmetic, rounding, sharing), 100,000,000 inputs
 # unless told.  machine_text: the reader and the checks of state machines,
@@ -16,7 +16,7 @@
 # $IDEM_FUZZ_DIR/NAME keeps the corpus from run to run.
 
 set -eu
-here=$(cd "$(dirname "$0")/../.." && pwd)
+here=$(cd "$(dirname "$0")/../../.." && pwd)
 cores=$(nproc)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -32,7 +32,7 @@ compile()
 prepare_money()
 {
 	compile -fsanitize=fuzzer,undefined -o "$tmp/money" \
-		"$here/test/fuzz/money.c" \
+		"$here/test/proof/fuzz/money.c" \
 		"$here/src/money/money_text.c" "$here/src/money/money_share.c"
 	i=0
 	for text in 0 -0.000001 ' +12.30 ' 2305843009213.693951 2305843009213.693952 \
@@ -62,7 +62,7 @@ prepare_machine_text()
 			-o "$tmp/$source.o" "$here/src/machine/$source.c"
 	done
 	compile -DIDEM_STANDALONE -fsanitize=fuzzer,undefined,address \
-		-o "$tmp/machine_text" "$here/test/fuzz/machine_text.c" \
+		-o "$tmp/machine_text" "$here/test/proof/fuzz/machine_text.c" \
 		"$tmp/machine_text.o" "$tmp/machine_mermaid.o" "$tmp/machine_check.o"
 	cp "$here"/test/machines/*.mmd "$here"/test/machines/invalid/*.mmd "$1"
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # replay.sh - real logs and a real billing system's machine, played against idem
 #
-#	sh test/replay.sh [--often N] [--keep] FOLDER
+#	sh test/proof/replay.sh [--often N] [--keep] FOLDER
 #
 # FOLDER holds event_logs/*.csv.gz, road_fines/events.csv.gz (case_id,
 # event_no, activity, ...) and state_machines/killbill_payment_states.*.tsv
@@ -21,7 +21,7 @@
 # own.  The exit status is 1 if any verdict differs or a machine is refused.
 
 set -u
-here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$here/test/lib.sh"
 
 often=10
@@ -80,7 +80,7 @@ play()
 	ask "COPY (SELECT kind, source, target FROM replay.machine WHERE log = '$1') TO stdout" >"$tmp/machine.tsv"
 	ask "COPY (SELECT row_id, number, state FROM replay.event WHERE log = '$1'
 		ORDER BY number, row_id) TO stdout" >"$tmp/events.tsv"
-	awk -f "$src/test/replay/oracle.awk" "$tmp/machine.tsv" "$tmp/events.tsv" |
+	awk -f "$src/test/proof/replay/oracle.awk" "$tmp/machine.tsv" "$tmp/events.tsv" |
 		sed "s/^/$1	/" | ask "COPY replay.forbidden FROM stdin"
 }
 
@@ -120,7 +120,7 @@ idem_build "$tmp/build.log" || die "building failed"
 idem_cluster "fsync = off" "synchronous_commit = off" "autovacuum = off" "jit = off"
 for part in replay killbill; do
 	idem_step "$tmp/replay.log" "preparing" "$bin/psql" -X -q -h "$tmp" -U postgres \
-		-d postgres -v ON_ERROR_STOP=1 -f "$src/test/replay/$part.sql"
+		-d postgres -v ON_ERROR_STOP=1 -f "$src/test/proof/replay/$part.sql"
 done
 
 log "$data/road_fines/events.csv.gz" road_fines 'Send for Credit Collection'

@@ -1,5 +1,5 @@
 --
--- Every room in use, for test/upgrade.sh: run on the old server.
+-- Every room in use, for test/proof/upgrade.sh: run on the old server.
 --
 CREATE EXTENSION idem;
 SET client_min_messages = warning;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # sanitize.sh - undefined behaviour, wrong memory, growing memory
 #
-#	sh test/sanitize.sh [undefined | assert | valgrind | growth | discard]...
+#	sh test/proof/sanitize.sh [undefined | assert | valgrind | growth | discard]...
 #		[--calls N] [--part K/N] [--test NAME]...
 #
 #	undefined  all regress and isolation tests with idem under gcc's sanitizer
@@ -39,7 +39,7 @@
 # unless both are 0.
 
 set -u
-here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$here/test/lib.sh"
 
 findings=0
@@ -263,7 +263,7 @@ in_parts()
 		: >"$log"
 		# shellcheck disable=SC2086 # words
 		setsid env --default-signal=INT,QUIT IDEM_CACHE="$cache" \
-			sh "$src/test/sanitize.sh" "$mode" --part "$k/$cores" $chosen \
+			sh "$src/test/proof/sanitize.sh" "$mode" --part "$k/$cores" $chosen \
 			>"$log" 2>&1 &
 		jobs="$jobs $!"
 		parts="$parts $!"
@@ -320,7 +320,7 @@ run_growth()
 	say "idem on PostgreSQL $version, $calls million calls of each kind in one backend"
 	idem_step "$tmp/growth.log" "the calls" "$bin/psql" -X -q -A -t -h "$tmp" -U postgres \
 		-d postgres -v ON_ERROR_STOP=1 -v calls="$((calls * 1000000))" \
-		-f "$src/test/growth.sql"
+		-f "$src/test/proof/growth.sql"
 	grep -E '^[a-z]' "$tmp/growth.log" | sed 's/^/    /'
 	grew=$(grep -c '^GREW' "$tmp/growth.log")
 	grep '^GREW' "$tmp/growth.log"
