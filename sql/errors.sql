@@ -43,9 +43,11 @@ SELECT idem.guard_limit('errors.refund', 'payment_id', amount => 'amount', cap =
                         used => 'refunded', released => NULL, same => '{"currency":"currency"}',
                         parent_state => 'status', open => '{succeeded}');
 SELECT idem.guard_fixed('errors.payment', '{currency}');
+CREATE TABLE errors.debit (message text NOT NULL);
 SELECT idem.create_scope('errors', effect => 'inside', fields => '{}');
 SELECT idem.create_scope('errors outside', effect => 'outside', fields => '{}');
 SELECT token FROM idem.reserve('errors outside', 'k');
+SELECT idem.guard_claimed('errors.debit', '{message}', 'errors');
 
 INSERT INTO errors.payment VALUES (1, 100.00, 'EUR', 'created'), (2, 100.00, 'EUR', 'created'), (3, 100.00, 'EUR', 'created');
 UPDATE errors.payment SET status = 'succeeded' WHERE id = 2;
@@ -77,7 +79,8 @@ FROM (VALUES
     (21, 'amount out of range', $$SELECT '2305843009213.693951'::money_micro + '0.000001'::money_micro$$),
     (22, 'division by zero', $$SELECT '1'::money_micro / 0::bigint$$),
     (23, 'unknown currency', $$SELECT idem.from_minor(1, 'cny')$$),
-    (24, 'stale_token', $$SELECT idem.complete('errors outside', 'k', 2, 'failed')$$)
+    (24, 'stale_token', $$SELECT idem.complete('errors outside', 'k', 2, 'failed')$$),
+    (25, 'unclaimed_effect', $$INSERT INTO errors.debit VALUES ('msg-1')$$)
 ) c (n, condition, statement), LATERAL errors.of(c.statement) e
 ORDER BY c.n;
 \pset null ''

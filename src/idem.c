@@ -7,6 +7,7 @@
 #include "fmgr.h"
 
 #include "base/moved.h"
+#include "bound/bound_rows.h"
 #include "doctor/doctor.h"
 #include "fixed/fixed_rows.h"
 #include "limit/limit_rows.h"
@@ -23,6 +24,7 @@ _PG_init(void)
 	idem_machine_rows_init();
 	idem_limit_rows_init();
 	idem_fixed_rows_init();
+	idem_bound_rows_init();
 	idem_doctor_refuse_init();
 	idem_doctor_watch_init();
 }

@@ -229,7 +229,18 @@ keys AS (
            pg_catalog.bool_and(nullable_columns <> '{}') FILTER (WHERE is_valid) AS held_if_not_null,
            pg_catalog.string_agg(DISTINCT pg_catalog.array_to_string(local_columns, ', '), '; ') FILTER (WHERE is_valid) AS local_columns,
            pg_catalog.string_agg(DISTINCT pg_catalog.array_to_string(nullable_columns, ', '), '; ') FILTER (WHERE is_valid) AS nullable_columns
-    FROM held GROUP BY relation, name, object),
+    FROM held h
+    -- a row for each claim of the key, and no more: what no index could keep better
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                      JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace
+                           AND p.proname = 'keep_claimed',
+                           LATERAL (SELECT idem.trigger_settings(t.tgargs)) a (settings),
+                           LATERAL idem.setting_columns(p.proname::text, a.settings) k
+                      WHERE t.tgrelid = h.relation AND t.tgenabled = 'A'
+                            AND idem.settings_problem(p.proname::text, a.settings) IS NULL
+                            AND idem.setting(a.settings, 'rows') = 'one'
+                            AND k.setting = 'key' AND k."column" = h.name)
+    GROUP BY relation, name, object),
 -- the amounts of each table; those with a unit in the name (precise_amount_cents) count in it
 mixed AS (
     SELECT relation,
@@ -241,12 +252,12 @@ mixed AS (
     FROM columns WHERE is_amount GROUP BY relation)
 -- a key that nothing keeps unique: the same request can take effect twice
 SELECT 'error' AS severity, object, 'looks like a key and has no unique constraint: the same request can be stored twice' AS finding,
-       pg_catalog.format('CREATE UNIQUE INDEX CONCURRENTLY ON %s (%I), or claim the key with idem.claim', relation, name) AS remedy
+       pg_catalog.format('CREATE UNIQUE INDEX CONCURRENTLY ON %s (%I), or claim the key and bind the rows to their claims with idem.guard_claimed', relation, name) AS remedy
 FROM keys WHERE NOT held
 UNION ALL
 SELECT 'error', object,
        pg_catalog.format('looks like a key and is unique only together with %s: the same request can be stored again under another one', local_columns),
-       'keep it unique in a table of its own that is not partitioned, or claim the key with idem.claim'
+       'keep it unique in a table of its own that is not partitioned, or claim the key and bind the rows to their claims with idem.guard_claimed'
 FROM keys WHERE held_locally
 UNION ALL
 SELECT 'warning', object,

@@ -9,7 +9,8 @@
  *
  * Which guard it is: its kind, and the columns by which guards of that kind
  * are told apart (IDEM_SETTING_IDENTITY).  What a declaration found by itself
- * (IDEM_SETTING_FOUND) is not compared, the order within a list neither.
+ * (IDEM_SETTING_FOUND) is not compared, nor is the order within a list, unless
+ * it says something (IDEM_SETTING_ORDERED).
  *
  * The table is looked at under ACCESS SHARE first, so that a declaration that
  * has nothing to do does not stop writers; and again under the lock that keeps
@@ -43,7 +44,7 @@ same_value(const IdemSetting *setting, List *a, List *b)
 
 	if (one == NULL || other == NULL)
 		return one == other;
-	if (setting->form != IDEM_LIST)
+	if (setting->form != IDEM_LIST || setting->flags & IDEM_SETTING_ORDERED)
 		return strcmp(one, other) == 0;
 	ones = idem_setting_list(a, setting->name);
 	others = idem_setting_list(b, setting->name);

@@ -29,6 +29,9 @@
 /* any guard: a row that must stay */
 #define ERRCODE_IDEM_KEPT_ROW					MAKE_SQLSTATE('2','3','I','0','8')
 
+/* bound */
+#define ERRCODE_IDEM_UNCLAIMED_EFFECT			MAKE_SQLSTATE('2','3','I','0','A')
+
 /* claim */
 #define ERRCODE_IDEM_STALE_TOKEN				MAKE_SQLSTATE('5','5','I','0','1')
 #define ERRCODE_IDEM_CLAIM_NOT_OPEN				MAKE_SQLSTATE('5','5','I','0','2')

@@ -47,7 +47,7 @@ typedef char *(*IdemRowsCheck) (const IdemGuard *guard, Oid rows);
 /* One trigger function, and the triggers that call it. */
 typedef struct IdemGuardKind
 {
-	const char *kind;			/* states, limit, fixed, kept */
+	const char *kind;			/* states, limit, fixed, ... */
 	const char *function;		/* its name in schema idem */
 	bool		decides;		/* false: the counterpart on another table,
 								 * bound to the guarded one (tgconstrrelid) */

@@ -139,7 +139,16 @@ read_list(const char *text, List **list)
 	return strcmp(at, "}") == 0 && strcmp(idem_list_text(*list), text) == 0;
 }
 
-/* The same for a map. */
+/* The elements of a list; NIL if the text is none. */
+List *
+idem_text_list(const char *text)
+{
+	List	   *list;
+
+	return read_list(text, &list) ? list : NIL;
+}
+
+/* The same as read_list for a map. */
 static bool
 read_map(const char *text, List **keys, List **values)
 {

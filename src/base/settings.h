@@ -30,6 +30,7 @@ typedef enum IdemSettingForm
 #define IDEM_SETTING_IDENTITY	0x10	/* tells guards of a kind apart */
 #define IDEM_SETTING_FOUND		0x20	/* found at the declaration, not asked
 										 * for by it */
+#define IDEM_SETTING_ORDERED	0x40	/* a list in another order is another */
 
 /* A setting that a trigger function knows. */
 typedef struct IdemSetting
@@ -67,6 +68,7 @@ extern List *idem_settings_add_list(List *settings, const char *name,
 extern List *idem_settings_add_map(List *settings, const char *name,
 								   List *keys, List *values);
 extern char *idem_list_text(List *strings);
+extern List *idem_text_list(const char *text);
 extern bool idem_same_strings(List *a, List *b);
 
 /* names of what a guard makes */

@@ -178,6 +178,7 @@ idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 			answer->outcome = "granted";
 			answer->granted = true;
 			answer->state = "claimed";
+			idem_key_note_granted(&key->digest);
 			if (key->scope->required)
 				idem_claim_require_completion(key);
 			break;

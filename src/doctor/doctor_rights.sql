@@ -35,6 +35,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('validate_guard', 'owner'),
     ('guard_fixed', 'owner'),
     ('guard_kept', 'owner'),
+    ('guard_claimed', 'owner'),
     ('drop_guard', 'owner'),
     ('rearm', 'owner'),
     ('check_machine', 'public'),

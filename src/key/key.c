@@ -314,12 +314,14 @@ idem_key_is_clean_name(const char *name, int len)
 		text_flaw(name, len) == NULL;
 }
 
-/* One part more of the key in buf; 22I01 for one that is not to be told. */
-static void
-append_part(StringInfo buf, int number, const text *part)
+/*
+ * One part more of the key in buf; 22I01 for one that could be taken for
+ * another.  NULL is none.
+ */
+void
+idem_key_append(StringInfo buf, int number, const char *part, int len)
 {
 	const char *flaw = NULL;
-	int			len = part ? (int) VARSIZE_ANY_EXHDR(part) : 0;
 
 	if (part == NULL)
 		flaw = "is null";
@@ -328,13 +330,23 @@ append_part(StringInfo buf, int number, const text *part)
 	else if (len > IDEM_KEY_BYTES_MAX)
 		flaw = "is longer than 255 bytes";
 	else
-		flaw = text_flaw(VARDATA_ANY(part), len);
+		flaw = text_flaw(part, len);
 	if (flaw != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_INVALID_KEY),
 				 errmsg("part %d of an idempotency key %s", number, flaw)));
 	appendStringInfo(buf, "%s%d:", number > 1 ? "," : "", len);
-	appendBinaryStringInfo(buf, VARDATA_ANY(part), len);
+	appendBinaryStringInfo(buf, part, len);
+}
+
+static void
+append_part(StringInfo buf, int number, const text *part)
+{
+	if (part == NULL)
+		idem_key_append(buf, number, NULL, 0);
+	else
+		idem_key_append(buf, number, VARDATA_ANY(part),
+						VARSIZE_ANY_EXHDR(part));
 }
 
 /*

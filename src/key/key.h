@@ -4,7 +4,8 @@
  *		call for a key is answered.
  *
  * What other rooms know of keys stands here; what only the files of this room
- * share, in key_inner.h.
+ * share, in key_inner.h; what a guard on a table of effects asks, in
+ * key_effect.h.
  */
 #ifndef IDEM_KEY_H
 #define IDEM_KEY_H
@@ -24,8 +25,7 @@
 #include "utils/uuid.h"
 
 #include "base/durable.h"
-
-#define IDEM_KEY_BYTES_MAX			255
+#include "key/key_effect.h"
 
 /* A member of the request that has to agree on a repeat. */
 typedef struct IdemMember
@@ -283,6 +283,7 @@ extern bool idem_key_judge(IdemKey *key);
 
 /* key_taken.c */
 extern void idem_key_note_taken(const pg_uuid_t *digest);
+extern void idem_key_note_granted(const pg_uuid_t *digest);
 
 /* key_fingerprint.c */
 extern bytea *idem_key_fingerprint(const IdemScope *scope, Jsonb *request,

@@ -42,3 +42,13 @@ idem_key_expired(const IdemKey *key)
 	return key->scope->key_time != IDEM_TIME_NONE &&
 		key->time < idem_key_scope_horizon(key->scope, NULL);
 }
+
+/* May the scope have forgotten the key?  Any key, also one of another form. */
+bool
+idem_key_forgotten(IdemKey *key)
+{
+	return key->scope->key_time != IDEM_TIME_NONE &&
+		idem_key_has_form(key->scope, key->text) &&
+		idem_key_read_time(key->scope, key->text, &key->time) &&
+		idem_key_expired(key);
+}

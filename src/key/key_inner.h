@@ -13,6 +13,7 @@
  *		key_taken.c			which keys this transaction has taken
  *		key_table.c			the table of a scope's keys, opened
  *		key_anchor.c		its rows: probe, insert, lock, change
+ *		key_effect.c		what a guard on a table of effects asks
  *		key_answer.c		what a call is answered
  *		key_log.c			attempts, evidence and late results of a key
  *		key_declare.c		declaring, altering and dropping scopes
@@ -35,8 +36,6 @@
 extern void idem_key_digest16(const void *data, size_t len, uint8 *digest);
 
 /* key.c */
-extern int32 idem_key_scope_id(const char *name);
-extern void idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest);
 extern bool idem_key_has_form(const IdemScope *scope, const text *key);
 extern void idem_key_check(const IdemScope *scope, const text *key);
 extern const char *idem_key_first_part(const char *key, int *len);
@@ -70,6 +69,7 @@ extern TimestampTz idem_key_scope_horizon(const IdemScope *scope,
 
 /* key_horizon.c */
 extern bool idem_key_expired(const IdemKey *key);
+extern bool idem_key_forgotten(IdemKey *key);
 
 /* key_taken.c */
 extern bool idem_key_taken_here(const pg_uuid_t *digest);

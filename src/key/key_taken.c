@@ -10,6 +10,10 @@
  * rolled back to a savepoint is no longer among those that are current, and
  * its keys are not ours any more: nothing is kept in step with savepoints.
  *
+ * A key is taken by a claim, by a reservation or by a fence.  Only a claim that
+ * was answered granted lets an effect inside happen, and so that is remembered
+ * beside it: a guard on the table of the effect asks (key_effect.h).
+ *
  * Costs an entry of 24 bytes for every key taken, and a look-up for every key
  * that is met again in the same transaction.
  */
@@ -26,6 +30,7 @@ typedef struct TakenKey
 	pg_uuid_t	digest;
 	TransactionId xid;			/* of the subtransaction that took it */
 	char		status;			/* the table's */
+	bool		granted;		/* by a claim whose effect is inside */
 } TakenKey;
 
 /* Any four bytes of a digest are as good as random, but for the first four. */
@@ -75,6 +80,17 @@ idem_key_note_taken(const pg_uuid_t *digest)
 		taken = taken_create(TopTransactionContext, 8, NULL);
 	entry = taken_insert(taken, *digest, &found);
 	entry->xid = GetCurrentTransactionId();
+	entry->granted = false;
+}
+
+/* The key that was just taken was taken by a claim: its caller is told so. */
+void
+idem_key_note_granted(const pg_uuid_t *digest)
+{
+	TakenKey   *entry = taken_lookup(taken, *digest);
+
+	Assert(entry != NULL);
+	entry->granted = true;
 }
 
 /* Has this transaction taken the key, and not rolled that back? */
@@ -84,4 +100,14 @@ idem_key_taken_here(const pg_uuid_t *digest)
 	TakenKey   *entry = taken ? taken_lookup(taken, *digest) : NULL;
 
 	return entry != NULL && TransactionIdIsCurrentTransactionId(entry->xid);
+}
+
+/* Was this transaction granted the key, and has not rolled that back? */
+bool
+idem_key_granted(const pg_uuid_t *digest)
+{
+	TakenKey   *entry = taken ? taken_lookup(taken, *digest) : NULL;
+
+	return entry != NULL && entry->granted &&
+		TransactionIdIsCurrentTransactionId(entry->xid);
 }

@@ -1,0 +1,226 @@
+/*
+ * bound_rows.c
+ *		Rows whose key nobody has claimed.
+ *
+ * The guard judges a row when it is inserted.  Rows from before its
+ * declaration, and what came in by other ways (a table that is attached, a
+ * trigger that was taken off and put back), are held here against the keys of
+ * the scope, as they are committed now.  Rows are read as the owner of their
+ * table, keys as nobody.
+ *
+ * A key that lies before the horizon of its scope counts as claimed: whether
+ * it was can no longer be known.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/declare.h"
+#include "base/guard.h"
+#include "base/idem_compat.h"
+#include "base/identity.h"
+#include "base/kind.h"
+#include "bound/bound.h"
+#include "bound/bound_rows.h"
+
+/* rows that are read at a time */
+#define ROWS_AT_A_TIME	1000
+
+/* What is known of the rows read so far */
+typedef struct Tally
+{
+	BoundKey	key;
+	struct IdemEffects *effects;
+	uint64		unclaimed;
+	char	   *example;		/* the smallest key, or NULL */
+} Tally;
+
+/* Hold one row against the claims. */
+static void
+judge_row(Tally *tally, HeapTuple row, TupleDesc desc, MemoryContext result)
+{
+	Datum	   *values = palloc(sizeof(Datum) * tally->key.ncolumns);
+	bool		isnull = false;
+	text	   *key;
+	char	   *shown;
+	int			i;
+
+	for (i = 0; i < tally->key.ncolumns && !isnull; i++)
+		values[i] = SPI_getbinval(row, desc, i + 1, &isnull);
+	key = isnull ? NULL : idem_bound_key_make(&tally->key, values);
+	if (key != NULL && idem_key_effects_know(tally->effects, key))
+		return;
+	tally->unclaimed++;
+	shown = key ? text_to_cstring(key) : pstrdup("null");
+	if (tally->example == NULL || strcmp(shown, tally->example) < 0)
+		tally->example = MemoryContextStrdup(result, shown);
+}
+
+/* Hold all rows that a query answers against the claims. */
+static void
+judge_rows(Tally *tally, const char *sql)
+{
+	MemoryContext result = CurrentMemoryContext;
+	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext,
+											   "idem rows",
+											   ALLOCSET_DEFAULT_SIZES);
+	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
+	Portal		portal;
+	uint64		i;
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare: %s", sql);
+	PushActiveSnapshot(GetLatestSnapshot());
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, ROWS_AT_A_TIME);
+		if (SPI_processed == 0)
+			break;
+		MemoryContextSwitchTo(each);
+		for (i = 0; i < SPI_processed; i++)
+			judge_row(tally, SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
+					  result);
+		MemoryContextSwitchTo(result);
+		MemoryContextReset(each);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	PopActiveSnapshot();
+	SPI_freeplan(plan);
+	MemoryContextDelete(each);
+}
+
+/* message, "serial no" */
+static char *
+columns_sql(List *columns)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, columns)
+		appendStringInfo(&sql, "%s%s", sql.len > 0 ? ", " : "",
+						 quote_identifier(lfirst(lc)));
+	return sql.data;
+}
+
+/*
+ * Rows of keys of which the guarded table has more than one, of those keys
+ * that a part of it has, for a guard by which a claim pays for one row.
+ */
+static char *
+find_repeated(const IdemGuard *guard, Oid part)
+{
+	char	   *columns = columns_sql(idem_setting_list(guard->settings, "key"));
+	Relation	rel;
+	char	   *sql;
+	char	   *finding;
+
+	if (strcmp(idem_setting(guard->settings, "rows"), "one") != 0)
+		return NULL;
+	rel = relation_open(guard->relid, AccessShareLock);
+	sql = psprintf("SELECT coalesce(sum(n), 0), min(k COLLATE \"C\")"
+				   " FROM (SELECT count(*) AS n, concat_ws(', ', %s) AS k"
+				   " FROM %s WHERE (%s) IN (SELECT %s FROM %s)"
+				   " GROUP BY %s HAVING count(*) > 1) r",
+				   columns, idem_qualified_name(rel), columns, columns,
+				   idem_qualified_name_of(part), columns);
+	if (part == guard->relid)
+		sql = psprintf("SELECT coalesce(sum(n), 0), min(k COLLATE \"C\")"
+					   " FROM (SELECT count(*) AS n, concat_ws(', ', %s) AS k"
+					   " FROM %s GROUP BY %s HAVING count(*) > 1) r",
+					   columns, idem_qualified_name(rel), columns);
+	finding = idem_count_offenders(rel, sql, (Datum) 0,
+								   "of a key that has more than one row");
+	relation_close(rel, AccessShareLock);
+	return finding;
+}
+
+/*
+ * Rows of a table, and of its partitions, without a claim: "3 rows without a
+ * claim in scope ..., for example of key ...", or NULL.
+ */
+static char *
+find_unclaimed(const IdemGuard *guard, Oid rows)
+{
+	Relation	rel = relation_open(rows, AccessShareLock);
+	List	   *columns = idem_setting_list(guard->settings, "key");
+	const char *scope = idem_setting(guard->settings, "scope");
+	bool		may_read = idem_may_read(rel);
+	Tally		tally = {0};
+	IdemIdentity saved;
+	char	   *finding;
+
+	idem_bound_key_compile(rel, columns, &tally.key);
+	tally.effects = idem_key_effects_open(scope);
+	idem_become_declarer(rel, &saved);
+	/* fail rather than overlook rows that row security would hide */
+	(void) set_config_option("row_security", "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	judge_rows(&tally, psprintf("SELECT %s FROM %s", columns_sql(columns),
+								idem_qualified_name(rel)));
+	idem_restore_identity(&saved);
+	idem_key_effects_close(tally.effects);
+	relation_close(rel, AccessShareLock);
+	if (tally.unclaimed == 0)
+		return NULL;
+	finding = psprintf(UINT64_FORMAT " %s without a claim in scope \"%s\"",
+					   tally.unclaimed, tally.unclaimed == 1 ? "row" : "rows",
+					   scope);
+	return may_read ? psprintf("%s, for example of key \"%s\"", finding,
+							   tally.example) : finding;
+}
+
+/* What is wrong with rows of a part of the table, or NULL. */
+static char *
+check_part(const IdemGuard *guard, Oid rows)
+{
+	char	   *finding = find_unclaimed(guard, rows);
+
+	return finding != NULL ? finding : find_repeated(guard, rows);
+}
+
+static char *
+check_claimed(const IdemGuard *guard, Oid rows)
+{
+	return check_part(guard, guard->relid);
+}
+
+static const IdemSetting claimed_settings[] = {
+	{"scope", IDEM_WORD, IDEM_SETTING_REQUIRED | IDEM_SETTING_IDENTITY, NULL},
+	{"key", IDEM_LIST, IDEM_SETTING_REQUIRED | IDEM_SETTING_COLUMN |
+	IDEM_SETTING_NOT_NULL | IDEM_SETTING_ORDERED, NULL},
+	{"rows", IDEM_CHOICE, IDEM_SETTING_REQUIRED, "one|many"},
+	{NULL, IDEM_WORD, 0, NULL}
+};
+
+static const int16 claimed_types[] = {
+	TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
+	TRIGGER_TYPE_DELETE, 0
+};
+
+static const IdemGuardKind claimed_kind = {
+	.kind = "claimed",
+	.function = "keep_claimed",
+	.decides = true,
+	.settings = claimed_settings,
+	.types = claimed_types,
+	.check_rows = check_claimed,
+	.remedy = "find out what these rows are; if they are the effects of their keys, CALL idem.adopt_keys",
+	.check_attached = check_part
+};
+
+void
+idem_bound_rows_init(void)
+{
+	idem_register_kind(&claimed_kind);
+}
