@@ -33,7 +33,7 @@ PROVE_TESTS = $(call found,test/tap/*.pl)
 EXTRA_CLEAN = $(OBJS:.o=.d) output_iso tmp_check tmp_check_iso log
 
 # These bring what they need, also where there is no server to build for.
-own = demo test bench
+own = demo test bench indent
 ifneq ($(filter-out $(own),$(or $(MAKECMDGOALS),all)),)
 
 PG_CONFIG ?= pg_config
@@ -78,3 +78,5 @@ test:
 	sh $(here)/test/run.sh
 bench:
 	sh $(here)/bench/run.sh
+indent:
+	sh $(here)/test/indent.sh
