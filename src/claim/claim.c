@@ -24,6 +24,8 @@
  *
  * Locks: ROW EXCLUSIVE on idem.anchor.  A repeat writes nothing and takes no
  * transaction id.
+ *
+ * Shown by sql/claim.sql and test/isolation/specs/claim_race.spec.
  */
 #include "postgres.h"
 

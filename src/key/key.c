@@ -1,7 +1,10 @@
 /*
  * key.c
- *		Which idempotency keys are accepted, the digest of a key, and the id of
- *		a scope.
+ *		What an idempotency key is: which keys are accepted, the digest of a
+ *		key, and the id of a scope.
+ *
+ * Each key has one row, for ever, and the unique index on its digest decides
+ * who has it (key_anchor.c).
  *
  * A key is bytes: compared as they are, never trimmed, folded or normalised,
  * so whatever could make two keys look alike to a person is refused instead.
@@ -17,6 +20,8 @@
  * What a scope asks of its keys may become stricter while keys of the former
  * kind are there, and those are served as before: only a key that is not there
  * is judged by its form.
+ *
+ * Shown by sql/key.sql and test/isolation/specs/key_retire.spec.
  */
 #include "postgres.h"
 

@@ -1,14 +1,29 @@
 /*
  * send.c
- *		A row of idem.reservation: read, described, written.
+ *		An effect outside of the database is sent at most once.
  *
- * A row is changed only under its lock, and only as its newest version says.
- * The end of a lease is computed, never written: it is compared with a clock
- * that was read after all waiting, and opens the door to a take-over, which
- * raises the token.
+ * Two commits come before it: a reservation, by which the caller has the key
+ * for a lease (send_reserve.c), and a dispatch, which is the only leave to send
+ * and is given once (send_dispatch.c).  After that the key moves only by what
+ * somebody says became of the effect (send_settle.c).  What has not run can be
+ * kept from ever running (send_fence.c), and what nobody has settled is handed
+ * out to be looked at (send_due.c).
+ *
+ * All of them work on one row of idem.reservation, which is read, described
+ * and written here.  A row is changed only under its lock, and only as its
+ * newest version says.  The end of a lease is computed, never written: it is
+ * compared with a clock that was read after all waiting, and opens the door to
+ * a take-over, which raises the token.
  *
  * While a key is not final, or a person has to look at it, due_at is set: no
  * reservation is forgotten.
+ *
+ * Locks: ROW EXCLUSIVE on idem.reservation and the row, until the end of the
+ * transaction.
+ *
+ * Not promised: that an effect that was dispatched has arrived.
+ *
+ * Shown by sql/send.sql and test/isolation/specs/send_dispatch.spec.
  */
 #include "postgres.h"
 
