@@ -19,8 +19,10 @@
 #include "access/xact.h"
 #include "executor/spi.h"
 #include "utils/inval.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/identity.h"
 #include "base/latest.h"
 
 /*
@@ -52,4 +54,24 @@ idem_execute_latest(const char *sql, int nargs, Oid *types, Datum *values,
 	CommandCounterIncrement();
 	return SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(),
 								InvalidSnapshot, false, true, count);
+}
+
+/*
+ * The same as the owner of rel, as a declaration runs: returns how many rows
+ * there were, and leaves them.  A statement that cannot be run is an error.
+ */
+uint64
+idem_run_as_owner(Relation rel, const char *sql, int nargs, Oid *types,
+				  Datum *values, const char *nulls)
+{
+	IdemIdentity saved;
+	int			code;
+
+	idem_become_declarer(rel, &saved);
+	code = idem_execute_latest(sql, nargs, types, values, nulls, 0);
+	if (code < 0)
+		elog(ERROR, "could not run a statement on \"%s\": %s",
+			 RelationGetRelationName(rel), SPI_result_code_string(code));
+	idem_restore_identity(&saved);
+	return SPI_processed;
 }

@@ -44,7 +44,6 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "base/identity.h"
 #include "base/latest.h"
 #include "base/reason.h"
 #include "key/key_inner.h"
@@ -75,22 +74,21 @@ static const struct
 	const char *name;
 	Oid			type;
 	bool		optional;		/* may be NULL */
-	const char *only;			/* effects it says something of; NULL: all */
 	int			arg;			/* of alter_scope; 0: cannot be altered */
 }			settings[SETTINGS] =
 {
-	[EFFECT] = {"effect", TEXTOID, false, NULL, 0},
-	[FIELDS] = {"fields", TEXTARRAYOID, false, NULL, 1},
-	[COMPLETION] = {"completion", TEXTOID, false, NULL, 2},
-	[LEASE] = {"lease", INTERVALOID, false, "outside", 3},
-	[QUIET] = {"quiet", INTERVALOID, false, "outside", 4},
-	[LADDER] = {"ladder", INTERVALARRAYOID, false, "outside", 5},
-	[KEEP] = {"keep", INTERVALOID, true, NULL, 6},
-	[KEY_TIME] = {"key_time", TEXTOID, true, NULL, 0},
-	[CHARSET] = {"charset", TEXTOID, false, NULL, 7},
-	[PARTS] = {"parts", INT4OID, true, NULL, 8},
-	[FLUSH] = {"flush", BOOLOID, false, "inside", 9},
-	[STANDBYS] = {"standbys", INT4OID, false, "outside", 10}
+	[EFFECT] = {"effect", TEXTOID, false, 0},
+	[FIELDS] = {"fields", TEXTARRAYOID, false, 1},
+	[COMPLETION] = {"completion", TEXTOID, false, 2},
+	[LEASE] = {"lease", INTERVALOID, false, 3},
+	[QUIET] = {"quiet", INTERVALOID, false, 4},
+	[LADDER] = {"ladder", INTERVALARRAYOID, false, 5},
+	[KEEP] = {"keep", INTERVALOID, true, 6},
+	[KEY_TIME] = {"key_time", TEXTOID, true, 0},
+	[CHARSET] = {"charset", TEXTOID, false, 7},
+	[PARTS] = {"parts", INT4OID, true, 8},
+	[FLUSH] = {"flush", BOOLOID, false, 9},
+	[STANDBYS] = {"standbys", INT4OID, false, 10}
 };
 
 #define ALTER_ARG_FORCE		11
@@ -300,171 +298,113 @@ check_declaration(const Declaration *decl)
 }
 
 /* ----------
- * What an alteration does to the promise
- * ----------
- */
-
-typedef enum Change
-{
-	SAME,
-	STRICTER,					/* or neither */
-	LOOSER
-} Change;
-
-static bool
-array_has_all(const Declaration *decl, const Declaration *of)
-{
-	ListCell   *lc;
-	List	   *mine = idem_array_list("fields", DatumGetArrayTypeP(decl->values[FIELDS]));
-
-	foreach(lc, idem_array_list("fields", DatumGetArrayTypeP(of->values[FIELDS])))
-	{
-		ListCell   *other;
-		bool		has = false;
-
-		foreach(other, mine)
-			has = has || strcmp(lfirst(lc), lfirst(other)) == 0;
-		if (!has)
-			return false;
-	}
-	return true;
-}
-
-static Change
-fields_change(const Declaration *was, const Declaration *is)
-{
-	if (setting_is(is, FIELDS, "{*}"))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("fields of a scope cannot become {*}"),
-				 errdetail("What is known of earlier requests are the fields declared then."),
-				 errhint("Name the fields, or declare a scope of another name.")));
-	return array_has_all(is, was) ? STRICTER : LOOSER;
-}
-
-static int
-compare_intervals(Datum a, Datum b)
-{
-	return DatumGetInt32(DirectFunctionCall2(interval_cmp, a, b));
-}
-
-/* Longer is stricter, and NULL, which nothing becomes, is longest. */
-static Change
-length_change(const Declaration *was, const Declaration *is, int n)
-{
-	return was->nulls[n] || compare_intervals(is->values[n], was->values[n]) < 0 ?
-		LOOSER : STRICTER;
-}
-
-/* What altering one setting does. */
-static Change
-setting_change(const Declaration *was, const Declaration *is, int n)
-{
-	if (strcmp(setting_text(was, n), setting_text(is, n)) == 0)
-		return SAME;
-	switch (n)
-	{
-		case FIELDS:
-			return fields_change(was, is);
-		case COMPLETION:
-			return setting_is(is, n, "required") ? STRICTER : LOOSER;
-		case QUIET:
-		case KEEP:
-			return length_change(was, is, n);
-		case CHARSET:
-			return setting_is(is, n, "ascii") ? STRICTER : LOOSER;
-		case PARTS:
-			return was->nulls[n] ? STRICTER : LOOSER;
-		case FLUSH:
-			return DatumGetBool(is->values[n]) ? STRICTER : LOOSER;
-		case STANDBYS:
-			return DatumGetInt32(is->values[n]) >
-				DatumGetInt32(was->values[n]) ? STRICTER : LOOSER;
-		default:				/* leases and ladders are neither */
-			return STRICTER;
-	}
-}
-
-/* ----------
  * Reading and writing the row; connected to SPI
  * ----------
  */
 
-/* Run a statement that changes one row, as the owner of the table. */
-static void
-write_row(Relation rel, const char *sql, int n, Oid *types, Datum *values,
-		  const bool *nulls)
-{
-	char	   *marks = palloc(n);
-	IdemIdentity saved;
-	int			i;
+/* What idem.change_log keeps of a declaration: of scope $1. */
+static const char logged_sql[] =
+"SELECT array_remove(ARRAY['effect=' || effect, 'fields=' || fields::text,"
+" 'completion=' || completion,"
+" CASE effect WHEN 'outside' THEN 'lease=' || lease::text END,"
+" CASE effect WHEN 'outside' THEN 'quiet=' || quiet::text END,"
+" CASE effect WHEN 'outside' THEN 'ladder=' || ladder::text END,"
+" 'keep=' || keep::text, 'key_time=' || key_time, 'charset=' || charset,"
+" 'parts=' || parts::text,"
+" CASE effect WHEN 'inside' THEN format('flush=%s', flush) END,"
+" CASE effect WHEN 'outside' THEN 'standbys=' || standbys::text END],"
+" NULL) FROM idem.scope WHERE id = $1";
 
-	for (i = 0; i < n; i++)
-		marks[i] = nulls[i] ? 'n' : ' ';
-	idem_become_declarer(rel, &saved);
-	if (idem_execute_latest(sql, n, types, values, marks, 0) < 0 ||
-		SPI_processed != 1)
-		elog(ERROR, "could not write idem.scope");
-	idem_restore_identity(&saved);
-}
+/*
+ * What the settings $1 to $12 change in scope $13, in the order of settings;
+ * and, where that makes the scope looser, how.  Leases and ladders do neither.
+ * A longer quiet or keep is stricter, and to keep for good, which nothing can
+ * become again, is strictest.
+ */
+static const char changes_sql[] =
+"SELECT v.name || '=' || v.now, CASE WHEN v.looser"
+" THEN format('%s %s, was %s', v.name, v.now, coalesce(v.was, 'null')) END"
+" FROM idem.scope s, LATERAL (VALUES"
+" (1, 'fields', s.fields::text, $2::text, NOT $2 @> s.fields COLLATE \"C\"),"
+" (2, 'completion', s.completion, $3, $3 = 'optional'),"
+" (3, 'lease', s.lease::text, $4::text, false),"
+" (4, 'quiet', s.quiet::text, $5::text, $5 < s.quiet),"
+" (5, 'ladder', s.ladder::text, $6::text, false),"
+" (6, 'keep', s.keep::text, $7::text, s.keep IS NULL OR $7 < s.keep),"
+" (7, 'charset', s.charset, $9, $9 = 'any'),"
+" (8, 'parts', s.parts::text, $10::text, s.parts IS NOT NULL),"
+" (9, 'flush', format('%s', s.flush), format('%s', $11), NOT $11),"
+" (10, 'standbys', s.standbys::text, $12::text, $12 < s.standbys)"
+") v (n, name, was, now, looser)"
+" WHERE s.id = $13 AND v.was IS DISTINCT FROM v.now COLLATE \"C\""
+" ORDER BY v.n";
 
-/* Write the settings, and one value more as $13: its name or its id. */
-static void
-write_settings(Relation rel, const char *sql, const Declaration *decl,
-			   Oid type, Datum value)
+/*
+ * Run a statement with the settings as $1 to $12, and one value more as $13:
+ * the scope's name or its id.  Returns how many rows there were.
+ */
+static uint64
+run_with_settings(Relation rel, const char *sql, const Declaration *decl,
+				  Oid type, Datum value)
 {
 	Oid			types[SETTINGS + 1];
 	Datum		values[SETTINGS + 1];
-	bool		nulls[SETTINGS + 1];
+	char		nulls[SETTINGS + 1];
 	int			i;
 
 	for (i = 0; i < SETTINGS; i++)
+	{
 		types[i] = settings[i].type;
-	memcpy(values, decl->values, sizeof(decl->values));
-	memcpy(nulls, decl->nulls, sizeof(decl->nulls));
+		values[i] = decl->values[i];
+		nulls[i] = decl->nulls[i] ? 'n' : ' ';
+	}
 	types[SETTINGS] = type;
 	values[SETTINGS] = value;
-	nulls[SETTINGS] = false;
-	write_row(rel, sql, SETTINGS + 1, types, values, nulls);
+	nulls[SETTINGS] = ' ';
+	return idem_run_as_owner(rel, sql, SETTINGS + 1, types, values, nulls);
+}
+
+/* Run a statement about the scope $1; returns how many rows there were. */
+static uint64
+run_with_scope(Relation rel, const char *sql, int32 scope)
+{
+	Oid			type = INT4OID;
+	Datum		id = Int32GetDatum(scope);
+
+	return idem_run_as_owner(rel, sql, 1, &type, &id, NULL);
+}
+
+/* A column of a row that a statement returned. */
+static Datum
+result(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+						 column, isnull);
 }
 
 /* The settings of a scope that is there, in the context of SPI. */
 static void
 read_settings(Relation rel, int32 scope, Declaration *decl)
 {
-	static const char *const sql =
-	"SELECT " SETTING_NAMES " FROM idem.scope WHERE id = $1";
-	Oid			type = INT4OID;
-	Datum		id = Int32GetDatum(scope);
-	IdemIdentity saved;
 	int			i;
 
-	idem_become_declarer(rel, &saved);
-	if (idem_execute_latest(sql, 1, &type, &id, NULL, 0) != SPI_OK_SELECT ||
-		SPI_processed != 1)
+	if (run_with_scope(rel, "SELECT " SETTING_NAMES " FROM idem.scope WHERE id = $1",
+					   scope) != 1)
 		elog(ERROR, "could not read idem.scope");
-	idem_restore_identity(&saved);
 	for (i = 0; i < SETTINGS; i++)
-		decl->values[i] = SPI_getbinval(SPI_tuptable->vals[0],
-										SPI_tuptable->tupdesc, i + 1,
-										&decl->nulls[i]);
+		decl->values[i] = result(0, i + 1, &decl->nulls[i]);
 }
 
-/* What idem.change_log keeps of a declaration. */
+/* What idem.change_log keeps of a scope that is there. */
 static List *
-logged_settings(const Declaration *decl)
+logged_settings(Relation rel, int32 scope)
 {
-	List	   *list = NIL;
-	int			i;
+	bool		isnull;
 
-	for (i = 0; i < SETTINGS; i++)
-	{
-		if (!decl->nulls[i] && (settings[i].only == NULL ||
-								setting_is(decl, EFFECT, settings[i].only)))
-			list = lappend(list, psprintf("%s=%s", settings[i].name,
-										  setting_text(decl, i)));
-	}
-	return list;
+	if (run_with_scope(rel, logged_sql, scope) != 1)
+		elog(ERROR, "could not read idem.scope");
+	return idem_array_list("settings",
+						   DatumGetArrayTypeP(result(0, 1, &isnull)));
 }
 
 /* ----------
@@ -486,6 +426,7 @@ idem_create_scope(PG_FUNCTION_ARGS)
 	char	   *name = idem_required_text(fcinfo, 0, "name");
 	Declaration decl;
 	Relation	rel;
+	int32		id;
 	int			i;
 
 	PreventCommandIfReadOnly("idem.create_scope()");
@@ -498,28 +439,22 @@ idem_create_scope(PG_FUNCTION_ARGS)
 	/* one declaration at a time, so that the second one of a name finds it */
 	rel = table_open(idem_key_scope_relid(), ShareRowExclusiveLock);
 	check_name(name);
+	id = new_scope_id(name);
 	SPI_connect();
-	write_settings(rel, psprintf(sql, new_scope_id(name),
-								 quote_literal_cstr(GetUserNameFromId(GetUserId(), false))),
-				   &decl, TEXTOID, CStringGetTextDatum(name));
+	(void) run_with_settings(rel, psprintf(sql, id,
+										   quote_literal_cstr(GetUserNameFromId(GetUserId(), false))),
+							 &decl, TEXTOID, CStringGetTextDatum(name));
 	idem_log_change("declared", "scope", InvalidOid, name,
-					logged_settings(&decl), NULL);
+					logged_settings(rel, id), NULL);
 	SPI_finish();
 	table_close(rel, NoLock);
 	PG_RETURN_VOID();
 }
 
-/*
- * Put what the call alters into decl.  Returns the changes, as the log has
- * them; 42P17 if one makes the scope looser and there is no reason for it.
- */
-static List *
-merge_changes(FunctionCallInfo fcinfo, const char *name, const char *force,
-			  Declaration *decl)
+/* Put what the call alters into decl, and check the whole. */
+static void
+merge_settings(FunctionCallInfo fcinfo, Declaration *decl)
 {
-	Declaration was = *decl;
-	List	   *changes = NIL;
-	List	   *looser = NIL;
 	int			i;
 
 	for (i = 0; i < SETTINGS; i++)
@@ -530,25 +465,48 @@ merge_changes(FunctionCallInfo fcinfo, const char *name, const char *force,
 		decl->nulls[i] = false;
 	}
 	check_declaration(decl);
-	for (i = 0; i < SETTINGS; i++)
-	{
-		Change		change = setting_change(&was, decl, i);
+}
 
-		if (change != SAME)
-			changes = lappend(changes, psprintf("%s=%s", settings[i].name,
-												setting_text(decl, i)));
-		if (change == LOOSER)
-			looser = lappend(looser, psprintf("%s %s, was %s",
-											  settings[i].name,
-											  setting_text(decl, i),
-											  setting_text(&was, i)));
+/* 42P17: nobody could tell whether an old request lacked a member. */
+static void
+refuse_all_fields(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("fields of a scope cannot become {*}"),
+			 errdetail("What is known of earlier requests are the fields declared then."),
+			 errhint("Name the fields, or declare a scope of another name.")));
+}
+
+/*
+ * What the settings change in a scope, as the log has it; 42P17 if something
+ * makes the scope looser and there is no reason for it.
+ */
+static List *
+changes_of(Relation rel, int32 scope, const char *name,
+		   const Declaration *decl, const char *force)
+{
+	uint64		n = run_with_settings(rel, changes_sql, decl, INT4OID,
+									  Int32GetDatum(scope));
+	List	   *changes = NIL;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull;
+		char	   *change = TextDatumGetCString(result(i, 1, &isnull));
+		Datum		looser = result(i, 2, &isnull);
+
+		if (strcmp(change, "fields={*}") == 0)
+			refuse_all_fields();
+		if (!isnull && force == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					 errmsg("scope \"%s\" would become looser: %s", name,
+							TextDatumGetCString(looser)),
+					 errhint("If that is meant, give force => 'reason'.")));
+		changes = lappend(changes, change);
 	}
-	if (looser != NIL && force == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("scope \"%s\" would become looser: %s", name,
-						(char *) linitial(looser)),
-				 errhint("If that is meant, give force => 'reason'.")));
 	return changes;
 }
 
@@ -576,10 +534,11 @@ idem_alter_scope(PG_FUNCTION_ARGS)
 	id = idem_key_scope_get(cstring_to_text(name))->id;
 	SPI_connect();
 	read_settings(rel, id, &decl);
-	changes = merge_changes(fcinfo, name, force, &decl);
+	merge_settings(fcinfo, &decl);
+	changes = changes_of(rel, id, name, &decl, force);
 	if (changes != NIL)
 	{
-		write_settings(rel, sql, &decl, INT4OID, Int32GetDatum(id));
+		(void) run_with_settings(rel, sql, &decl, INT4OID, Int32GetDatum(id));
 		idem_log_change("altered", "scope", InvalidOid, name, changes, force);
 	}
 	SPI_finish();
@@ -636,39 +595,20 @@ refuse_open_claim(Relation table, const char *name, int32 scope)
 	table_endscan(scan);
 }
 
-/* One number, by a query with the id of the scope as $1; as the owner. */
-static int64
-count_keys(Relation rel, const char *sql, int32 scope)
-{
-	Oid			type = INT4OID;
-	Datum		id = Int32GetDatum(scope);
-	IdemIdentity saved;
-	bool		isnull;
-
-	idem_become_declarer(rel, &saved);
-	if (idem_execute_latest(sql, 1, &type, &id, NULL, 0) < 0)
-		elog(ERROR, "could not read keys of a scope");
-	idem_restore_identity(&saved);
-	if (SPI_tuptable == NULL)
-		return SPI_processed;
-	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
-									   SPI_tuptable->tupdesc, 1, &isnull));
-}
-
 /* 55I02 if something of the scope has no known end. */
 static void
 refuse_unfinished(Relation table, const char *name, int32 scope)
 {
-	int64		unfinished = count_keys(table,
-										"SELECT count(*) FROM idem.reservation WHERE scope = $1"
-										" AND (state NOT IN ('s', 'f', 'a', 'n') OR due_at IS NOT NULL)",
-										scope);
+	static const char *const sql =
+	"SELECT FROM idem.reservation WHERE scope = $1"
+	" AND (state NOT IN ('s', 'f', 'a', 'n') OR due_at IS NOT NULL)";
+	uint64		unfinished = run_with_scope(table, sql, scope);
 
 	if (unfinished > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
 				 errmsg("scope \"%s\" has claims that are not final", name),
-				 errdetail("They are " INT64_FORMAT ", see idem.open_claims.",
+				 errdetail("They are " UINT64_FORMAT ", see idem.open_claims.",
 						   unfinished)));
 }
 
@@ -686,22 +626,24 @@ lock_keys(Oid relid, const char *name, int32 scope)
 	return table;
 }
 
-static int64
+/* Forget the keys of a scope; 42P17 if there are any, and no reason. */
+static uint64
 delete_keys(Relation anchor, Relation reservation, const char *name,
 			int32 scope, const char *force)
 {
-	int64		keys;
+	uint64		keys;
 
-	keys = count_keys(anchor, "DELETE FROM idem.anchor WHERE scope = $1",
-					  scope);
-	keys += count_keys(reservation,
-					   "DELETE FROM idem.reservation WHERE scope = $1", scope);
-	(void) count_keys(reservation,
-					  "DELETE FROM idem.attempt WHERE scope = $1", scope);
+	keys = run_with_scope(anchor, "DELETE FROM idem.anchor WHERE scope = $1",
+						  scope);
+	keys += run_with_scope(reservation,
+						   "DELETE FROM idem.reservation WHERE scope = $1",
+						   scope);
+	(void) run_with_scope(reservation,
+						  "DELETE FROM idem.attempt WHERE scope = $1", scope);
 	if (keys > 0 && force == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("scope \"%s\" has " INT64_FORMAT " keys that would be forgotten",
+				 errmsg("scope \"%s\" has " UINT64_FORMAT " keys that would be forgotten",
 						name, keys),
 				 errdetail("A request that comes again in another scope, also one of the same name, runs again."),
 				 errhint("If that is meant, give force => 'reason'.")));
@@ -721,9 +663,8 @@ idem_drop_scope(PG_FUNCTION_ARGS)
 	Relation	anchor;
 	Relation	reservation;
 	int32		id;
-	Declaration decl;
 	List	   *log;
-	int64		keys;
+	uint64		keys;
 
 	PreventCommandIfReadOnly("idem.drop_scope()");
 	rel = table_open(idem_key_scope_relid(), ShareRowExclusiveLock);
@@ -732,12 +673,11 @@ idem_drop_scope(PG_FUNCTION_ARGS)
 	reservation = lock_keys(idem_key_reservation_relid(), name, id);
 	SPI_connect();
 	refuse_unfinished(reservation, name, id);
-	read_settings(rel, id, &decl);
-	log = logged_settings(&decl);
+	log = logged_settings(rel, id);
 	keys = delete_keys(anchor, reservation, name, id, force);
-	(void) count_keys(rel, "DELETE FROM idem.scope WHERE id = $1", id);
+	(void) run_with_scope(rel, "DELETE FROM idem.scope WHERE id = $1", id);
 	idem_log_change("dropped", "scope", InvalidOid, name,
-					lappend(log, psprintf("keys=" INT64_FORMAT, keys)), force);
+					lappend(log, psprintf("keys=" UINT64_FORMAT, keys)), force);
 	SPI_finish();
 	table_close(reservation, NoLock);
 	table_close(anchor, NoLock);

@@ -37,7 +37,6 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
-#include "base/identity.h"
 #include "base/latest.h"
 #include "key/key_inner.h"
 
@@ -102,14 +101,8 @@ run(Retirement *retirement, Relation owner, const char *sql)
 {
 	static Oid	types[PARAMETERS] = {INT4OID, INT8OID, TIMESTAMPTZOID,
 		TEXTOID, INT4OID, TIMESTAMPTZOID};
-	IdemIdentity saved;
-
-	idem_become_declarer(owner, &saved);
-	if (idem_execute_latest(sql, PARAMETERS, types, retirement->values,
-							retirement->nulls, 0) < 0)
-		elog(ERROR, "could not retire claims of a scope");
-	idem_restore_identity(&saved);
-	return SPI_processed;
+	return idem_run_as_owner(owner, sql, PARAMETERS, types, retirement->values,
+							 retirement->nulls);
 }
 
 static bool
