@@ -74,7 +74,7 @@ SELECT 'key without its effect', a.key
 UNION ALL
 SELECT 'effect without its key', e.key
     FROM public.effect e
-    WHERE e.key NOT IN (SELECT a.key FROM idem.anchor a JOIN idem.scope s ON s.id = a.scope WHERE s.name = public.scope_of(e.key))
+    WHERE (e.key, public.scope_of(e.key)) NOT IN (SELECT a.key, s.name FROM idem.anchor a JOIN idem.scope s ON s.id = a.scope)
 UNION ALL
 SELECT 'effect twice, of a key that carries a day', key FROM public.dated_effect GROUP BY key HAVING count(*) > 1
 UNION ALL
