@@ -17,7 +17,7 @@
 #include "utils/relcache.h"
 
 #include "base/settings.h"
-#include "key/key_effect.h"
+#include "key/key.h"
 
 /* How the value of a column is written in a key. */
 typedef enum BoundForm

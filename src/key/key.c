@@ -260,6 +260,7 @@ idem_key_init(const IdemScope *scope, text *text, IdemKey *key)
 {
 	key->scope = scope;
 	key->text = text;
+
 	key->time = 0;
 	check_size(scope, text);
 	idem_key_digest(scope->id, text, &key->digest);

@@ -4,8 +4,7 @@
  *		call for a key is answered.
  *
  * What other rooms know of keys stands here; what only the files of this room
- * share, in key_inner.h; what a guard on a table of effects asks, in
- * key_effect.h.
+ * share, in key_inner.h.
  */
 #ifndef IDEM_KEY_H
 #define IDEM_KEY_H
@@ -14,6 +13,7 @@
 #include "access/htup.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 #include "utils/array.h"
@@ -25,7 +25,11 @@
 #include "utils/uuid.h"
 
 #include "base/durable.h"
-#include "key/key_effect.h"
+
+#define IDEM_KEY_BYTES_MAX			255
+
+/* The keys of a scope, open for a guard that asks; see key_effect.c */
+struct IdemEffects;
 
 /* A member of the request that has to agree on a repeat. */
 typedef struct IdemMember
@@ -87,7 +91,8 @@ typedef struct IdemKey
 	const IdemScope *scope;
 	text	   *text;
 	pg_uuid_t	digest;
-	TimestampTz time;			/* its own, in a scope with key_time; if judged */
+	TimestampTz time;			/* its own, in a scope with key_time; if
+								 * judged */
 } IdemKey;
 
 /*
@@ -248,6 +253,10 @@ typedef struct IdemKeyLogRow
 #define Anum_key_log_number			3	/* n, or attempt */
 
 /* key.c */
+extern int32 idem_key_scope_id(const char *name);
+extern void idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest);
+extern void idem_key_append(StringInfo buf, int number, const char *part,
+							int len);
 extern void idem_key_init(const IdemScope *scope, text *text, IdemKey *key);
 
 /* key_table.c */
@@ -284,6 +293,13 @@ extern bool idem_key_judge(IdemKey *key);
 /* key_taken.c */
 extern void idem_key_note_taken(const pg_uuid_t *digest);
 extern void idem_key_note_granted(const pg_uuid_t *digest);
+extern bool idem_key_granted(const pg_uuid_t *digest);
+
+/* key_effect.c */
+extern bool idem_key_effect_scope(const char *name, bool *outside);
+extern struct IdemEffects *idem_key_effects_open(const char *scope);
+extern void idem_key_effects_close(struct IdemEffects *effects);
+extern bool idem_key_effects_know(struct IdemEffects *effects, text *key);
 
 /* key_fingerprint.c */
 extern bytea *idem_key_fingerprint(const IdemScope *scope, Jsonb *request,

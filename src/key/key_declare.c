@@ -76,6 +76,7 @@ static const struct
 	bool		optional;		/* may be NULL */
 	int			arg;			/* of alter_scope; 0: cannot be altered */
 }			settings[SETTINGS] =
+
 {
 	[EFFECT] = {"effect", TEXTOID, false, 0},
 	[FIELDS] = {"fields", TEXTARRAYOID, false, 1},
@@ -421,8 +422,8 @@ Datum
 idem_create_scope(PG_FUNCTION_ARGS)
 {
 	static const char *const sql =
-	"INSERT INTO idem.scope (" SETTING_NAMES ", name, id, created_by)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, %d, %s)";
+		"INSERT INTO idem.scope (" SETTING_NAMES ", name, id, created_by)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, %d, %s)";
 	char	   *name = idem_required_text(fcinfo, 0, "name");
 	Declaration decl;
 	Relation	rel;
@@ -519,9 +520,9 @@ Datum
 idem_alter_scope(PG_FUNCTION_ARGS)
 {
 	static const char *const sql =
-	"UPDATE idem.scope SET (" SETTING_NAMES ")"
-	" = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-	" WHERE id = $13";
+		"UPDATE idem.scope SET (" SETTING_NAMES ")"
+		" = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+		" WHERE id = $13";
 	char	   *name = idem_required_text(fcinfo, 0, "name");
 	char	   *force = idem_reason(fcinfo, ALTER_ARG_FORCE, "force");
 	Relation	rel;
@@ -600,8 +601,8 @@ static void
 refuse_unfinished(Relation table, const char *name, int32 scope)
 {
 	static const char *const sql =
-	"SELECT FROM idem.reservation WHERE scope = $1"
-	" AND (state NOT IN ('s', 'f', 'a', 'n') OR due_at IS NOT NULL)";
+		"SELECT FROM idem.reservation WHERE scope = $1"
+		" AND (state NOT IN ('s', 'f', 'a', 'n') OR due_at IS NOT NULL)";
 	uint64		unfinished = run_with_scope(table, sql, scope);
 
 	if (unfinished > 0)

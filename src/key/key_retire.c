@@ -100,7 +100,8 @@ static uint64
 run(Retirement *retirement, Relation owner, const char *sql)
 {
 	static Oid	types[PARAMETERS] = {INT4OID, INT8OID, TIMESTAMPTZOID,
-		TEXTOID, INT4OID, TIMESTAMPTZOID};
+	TEXTOID, INT4OID, TIMESTAMPTZOID};
+
 	return idem_run_as_owner(owner, sql, PARAMETERS, types, retirement->values,
 							 retirement->nulls);
 }

@@ -143,12 +143,12 @@ spread_1(__m128i x)
 
 /* The four words after x, which are 16: the last two depend on the first. */
 static inline WIDE __m128i
-next_words(const __m128i *x)
+next_words(const __m128i * x)
 {
-	const __m128i low = _mm_setr_epi8(0, 1, 2, 3, 8, 9, 10, 11,
-									  -1, -1, -1, -1, -1, -1, -1, -1);
-	const __m128i high = _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1,
-									   0, 1, 2, 3, 8, 9, 10, 11);
+	const		__m128i low = _mm_setr_epi8(0, 1, 2, 3, 8, 9, 10, 11,
+											-1, -1, -1, -1, -1, -1, -1, -1);
+	const		__m128i high = _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1,
+											 0, 1, 2, 3, 8, 9, 10, 11);
 	__m128i		w;
 
 	w = _mm_add_epi32(_mm_add_epi32(x[0], _mm_alignr_epi8(x[3], x[2], 4)),
@@ -160,9 +160,9 @@ next_words(const __m128i *x)
 static WIDE void
 take_block_wide(uint32 state[8], const uint8 *block)
 {
-	const __m128i swap = _mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4,
-									   11, 10, 9, 8, 15, 14, 13, 12);
-	const __m128i *constant = (const __m128i *) round_constant;
+	const		__m128i swap = _mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4,
+											 11, 10, 9, 8, 15, 14, 13, 12);
+	const		__m128i *constant = (const __m128i *) round_constant;
 	__m128i		x[ROUNDS / 4];
 	__m128i		word[ROUNDS / 4];
 	int			i;

@@ -12,7 +12,7 @@
  *
  * A key is taken by a claim, by a reservation or by a fence.  Only a claim that
  * was answered granted lets an effect inside happen, and so that is remembered
- * beside it: a guard on the table of the effect asks (key_effect.h).
+ * beside it: a guard on the table of the effect asks (key_effect.c).
  *
  * Costs an entry of 24 bytes for every key taken, and a look-up for every key
  * that is met again in the same transaction.
@@ -55,7 +55,7 @@ digest_hash(pg_uuid_t digest)
 #include "lib/simplehash.h"
 
 /* In TopTransactionContext; NULL: nothing was taken yet. */
-static taken_hash *taken = NULL;
+static taken_hash * taken = NULL;
 
 static void
 taken_at_xact_event(XactEvent event, void *arg)

@@ -102,6 +102,7 @@ static const struct
 	const char *what;			/* for errors */
 	bool		(*read) (const char *s, int len, TimestampTz *time);
 }			key_times[] =
+
 {
 	[IDEM_TIME_UUIDV7] = {"uuidv7", "a UUID of version 7", read_uuidv7},
 	[IDEM_TIME_DATE] = {"YYYYMMDD", "a date as YYYYMMDD", read_date},

@@ -271,7 +271,7 @@ idem_heartbeat(PG_FUNCTION_ARGS)
 	IdemReservation *row = &call.row;
 	int64		token = begin_holder(fcinfo, "idem.heartbeat()", "held", &call);
 	int64		lease = PG_ARGISNULL(3) ? call.key.scope->lease :
-	idem_key_duration("lease", PG_GETARG_INTERVAL_P(3), false);
+		idem_key_duration("lease", PG_GETARG_INTERVAL_P(3), false);
 
 	if (idem_send_has_row(&call) && row->token == token &&
 		(row->state == IDEM_STATE_RESERVED || row->state == IDEM_STATE_DISPATCHED))

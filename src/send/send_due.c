@@ -124,6 +124,7 @@ put_row(ReturnSetInfo *result, IdemCall *call, HeapTuple tuple, TupleDesc desc)
 {
 	IdemReservation *row = &call->row;
 	IdemAnswer	answer = {0};
+
 	/* ours, perhaps columns that somebody added, and when it was due */
 	Datum	   *columns = palloc(sizeof(Datum) * desc->natts);
 	bool	   *column_nulls = palloc(sizeof(bool) * desc->natts);

@@ -139,7 +139,7 @@ finish(IdemCall *call, const Word *word, IdemAnswer *answer)
 {
 	IdemReservation *row = &call->row;
 	bool		reverse = word->state == IDEM_STATE_SUCCEEDED &&
-	row->fenced_at != 0;
+		row->fenced_at != 0;
 
 	row->state = word->state;
 	row->finished_at = call->now;
@@ -279,7 +279,7 @@ idem_complete_outside(PG_FUNCTION_ARGS)
 	if (!idem_send_has_row(&call))
 		answer_without_row(&call, &word, &answer);
 	else if (word.token < call.row.token && word.state == IDEM_STATE_UNKNOWN)
-		idem_send_describe(&call, &answer);	/* says nothing */
+		idem_send_describe(&call, &answer); /* says nothing */
 	else if (word.token < call.row.token)
 		answer_late(&call, &word, &answer);
 	else
