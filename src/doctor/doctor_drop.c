@@ -82,13 +82,8 @@ select_as_extension(const char *sql, int nargs, Oid *types, Datum *values,
 {
 	Relation	view = relation_openrv(makeRangeVar("idem", "guards", -1),
 									   AccessShareLock);
-	IdemIdentity saved;
 
-	idem_become_declarer(view, &saved);
-	if (idem_execute_latest(sql, nargs, types, values, nulls,
-							0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the views of the doctor");
-	idem_restore_identity(&saved);
+	(void) idem_run_as_owner(view, sql, nargs, types, values, nulls);
 	relation_close(view, AccessShareLock);
 }
 

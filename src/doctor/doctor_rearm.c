@@ -68,28 +68,25 @@ select_remedies(Oid relid)
 									   AccessShareLock);
 	Oid			types[1] = {REGCLASSOID};
 	Datum		values[1];
-	char		nulls[1] = {' '};
-	IdemIdentity saved;
+	char		nulls[1];
+	uint64		count;
 
 	values[0] = ObjectIdGetDatum(relid);
 	nulls[0] = OidIsValid(relid) ? ' ' : 'n';
-	idem_become_declarer(view, &saved);
-	if (idem_execute_latest("SELECT relation, kind, name, member, remedy, NULL::text[], NOT declared FROM idem.guard_problems"
-							" WHERE (remedy LIKE 'ALTER TABLE % ENABLE ALWAYS TRIGGER %'"
-							" OR remedy LIKE 'CREATE TRIGGER %')"
-							" AND ($1 IS NULL OR relation = $1)"
-							" UNION "
-							"SELECT relation, kind, name, NULL, NULL, NULL, false FROM idem.guards_weakened"
-							" WHERE $1 IS NULL OR relation = $1"
-							" UNION "
-							"SELECT relation, kind, name, NULL, NULL, settings, true FROM idem.guards_undeclared"
-							" WHERE $1 IS NULL OR relation = $1"
-							" ORDER BY 1, 2, 3, 4, 5",
-							1, types, values, nulls, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read idem.guard_problems");
-	idem_restore_identity(&saved);
+	count = idem_run_as_owner(view, "SELECT relation, kind, name, member, remedy, NULL::text[], NOT declared FROM idem.guard_problems"
+							  " WHERE (remedy LIKE 'ALTER TABLE % ENABLE ALWAYS TRIGGER %'"
+							  " OR remedy LIKE 'CREATE TRIGGER %')"
+							  " AND ($1 IS NULL OR relation = $1)"
+							  " UNION "
+							  "SELECT relation, kind, name, NULL, NULL, NULL, false FROM idem.guards_weakened"
+							  " WHERE $1 IS NULL OR relation = $1"
+							  " UNION "
+							  "SELECT relation, kind, name, NULL, NULL, settings, true FROM idem.guards_undeclared"
+							  " WHERE $1 IS NULL OR relation = $1"
+							  " ORDER BY 1, 2, 3, 4, 5",
+							  1, types, values, nulls);
 	relation_close(view, AccessShareLock);
-	return SPI_processed;
+	return count;
 }
 
 /*

@@ -73,13 +73,8 @@ select_as_extension(const char *sql, int nargs, Oid *types, Datum *values)
 {
 	Relation	view = relation_openrv(makeRangeVar("idem", "table_problems", -1),
 									   AccessShareLock);
-	IdemIdentity saved;
 
-	idem_become_declarer(view, &saved);
-	if (idem_execute_latest(sql, nargs, types, values, NULL,
-							0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the views of the doctor");
-	idem_restore_identity(&saved);
+	(void) idem_run_as_owner(view, sql, nargs, types, values, NULL);
 	relation_close(view, AccessShareLock);
 }
 

@@ -61,21 +61,16 @@ is_declared(Oid relid, const char *column, const char *machine)
 	Datum		values[3];
 	Relation	log = table_openrv(makeRangeVar("idem", "change_log", -1),
 								   AccessShareLock);
-	IdemIdentity saved;
 	bool		found;
 
 	values[0] = ObjectIdGetDatum(relid);
 	values[1] = CStringGetTextDatum(psprintf("column=%s", column));
 	values[2] = CStringGetTextDatum(psprintf("machine=%s", machine));
 	SPI_connect();
-	idem_become_declarer(log, &saved);
-	if (idem_execute_latest("SELECT FROM idem.change_log l"
-							" WHERE l.relation = $1 AND l.kind = 'states' AND l.action = 'declared'"
-							" AND l.arguments @> ARRAY[$2, $3]",
-							3, types, values, NULL, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read idem.change_log");
-	found = SPI_processed > 0;
-	idem_restore_identity(&saved);
+	found = idem_run_as_owner(log, "SELECT FROM idem.change_log l"
+							  " WHERE l.relation = $1 AND l.kind = 'states' AND l.action = 'declared'"
+							  " AND l.arguments @> ARRAY[$2, $3] LIMIT 1",
+							  3, types, values, NULL) > 0;
 	SPI_finish();
 	table_close(log, AccessShareLock);
 	return found;

@@ -27,7 +27,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
 #include "base/declare.h"
@@ -266,25 +265,18 @@ check_live_rows(const char *name, const IdemDiagram *diagram,
 	const char *column = quote_identifier(guarded->column);
 	Oid			types[1] = {TEXTARRAYOID};
 	Datum		values[1];
-	IdemIdentity saved;
-	SPIPlanPtr	plan;
+	char	   *sql;
+	uint64		count;
 	uint64		i;
 
 	values[0] = PointerGetDatum(concerned_names(diagram, concerned));
-	idem_become_declarer(rel, &saved);
-	plan = SPI_prepare(psprintf("SELECT t.%s::pg_catalog.text, pg_catalog.count(*) FROM %s t"
-								" WHERE t.%s::pg_catalog.text COLLATE pg_catalog.\"C\""
-								" OPERATOR(pg_catalog.=) ANY ($1)"
-								" GROUP BY 1 ORDER BY 2 DESC, 1",
-								column, idem_qualified_name(rel), column),
-					   1, types);
-	if (plan == NULL ||
-		SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
-							 InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not count the rows of table \"%s\"",
-			 RelationGetRelationName(rel));
-	idem_restore_identity(&saved);
-	for (i = 0; i < SPI_processed; i++)
+	sql = psprintf("SELECT t.%s::pg_catalog.text, pg_catalog.count(*) FROM %s t"
+				   " WHERE t.%s::pg_catalog.text COLLATE pg_catalog.\"C\""
+				   " OPERATOR(pg_catalog.=) ANY ($1)"
+				   " GROUP BY 1 ORDER BY 2 DESC, 1",
+				   column, idem_qualified_name(rel), column);
+	count = idem_run_as_owner(rel, sql, 1, types, values, NULL);
+	for (i = 0; i < count; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
@@ -376,6 +368,7 @@ make_change(IdemEffect effect, char *text)
 
 	change->effect = effect;
 	change->text = text;
+
 	return change;
 }
 
