@@ -61,19 +61,19 @@ is_declared(Oid relid, const char *column, const char *machine)
 	Datum		values[3];
 	Relation	log = table_openrv(makeRangeVar("idem", "change_log", -1),
 								   AccessShareLock);
-	bool		found;
+	uint64		count;
 
 	values[0] = ObjectIdGetDatum(relid);
 	values[1] = CStringGetTextDatum(psprintf("column=%s", column));
 	values[2] = CStringGetTextDatum(psprintf("machine=%s", machine));
 	SPI_connect();
-	found = idem_run_as_owner(log, "SELECT FROM idem.change_log l"
+	count = idem_run_as_owner(log, "SELECT FROM idem.change_log l"
 							  " WHERE l.relation = $1 AND l.kind = 'states' AND l.action = 'declared'"
 							  " AND l.arguments @> ARRAY[$2, $3] LIMIT 1",
-							  3, types, values, NULL) > 0;
+							  3, types, values, NULL);
 	SPI_finish();
 	table_close(log, AccessShareLock);
-	return found;
+	return count > 0;
 }
 
 /*
