@@ -264,6 +264,11 @@ SELECT idem.invalidate_definitions();
 SELECT '-999999999999.999999'::money_micro / -1;
 SELECT '-9223372036854.775808'::money_micro;
 -- 50: a standby that is promoted, or a backup, without the last commits is outside
+-- 51: the table is dropped with its rows
+SET idem.drop_reason = '';
+DROP TABLE payment CASCADE;
+DROP SCHEMA doctor_bypass CASCADE;
+RESET idem.drop_reason;
 
 -- the second list, where it says more --------------------------------------
 -- 3: the entry state of an upsert that updates is not asked for

@@ -332,10 +332,12 @@ idem_log_schema_renamed(Oid schema, const char *name_before)
 
 /*
  * A table was dropped: nobody has to look for its guards.  schema is the one
- * in which it was, and schema_name what that was called, if it is gone, too.
+ * in which it was, and schema_name what that was called, if it is gone, too;
+ * reason: why its rows were, or NULL.
  */
 void
-idem_log_table_dropped(Oid schema, const char *schema_name, const char *table)
+idem_log_table_dropped(Oid schema, const char *schema_name, const char *table,
+					   const char *reason)
 {
 	IdemIdentity saved;
 	Relation	log = open_log(&saved);
@@ -353,6 +355,7 @@ idem_log_table_dropped(Oid schema, const char *schema_name, const char *table)
 		write_entry("dropped", guard->kind, guard, name, table, guard->name,
 					guard->settings ? guard->settings :
 					PointerGetDatum(idem_list_array(NIL)),
+					reason ? psprintf("the table was dropped: %s", reason) :
 					"the table was dropped");
 	}
 	close_log(log, &saved);

@@ -64,7 +64,7 @@ extern void idem_log_renamed(Oid relid, Oid schema_before,
 							 const char *name_before);
 extern void idem_log_schema_renamed(Oid schema, const char *name_before);
 extern void idem_log_table_dropped(Oid schema, const char *schema_name,
-								   const char *table);
+								   const char *table, const char *reason);
 extern bool idem_log_knows(const char *schema, const char *table);
 
 #endif							/* IDEM_DECLARE_H */

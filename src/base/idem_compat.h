@@ -171,9 +171,6 @@ idem_not_null_validated(Oid relid, AttrNumber attnum)
 }
 #endif
 
-/* A NOT NULL is a constraint with a name of its own since 18. */
-#define IDEM_CONSTRAINT_NOTNULL	'n'
-
 /* A function that does not come back is marked in front since 18. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))

@@ -11,6 +11,7 @@
 #include "commands/trigger.h"
 #include "nodes/pg_list.h"
 #include "utils/relcache.h"
+#include "utils/snapshot.h"
 
 #include "base/settings.h"
 
@@ -44,6 +45,13 @@ typedef struct IdemGuardTrigger
  */
 typedef char *(*IdemRowsCheck) (const IdemGuard *guard, Oid rows);
 
+/*
+ * What is wrong with what a guard relies on, as the catalog has it at a
+ * snapshot, NULL the latest: a sentence without full stop, or NULL.  Opens and
+ * locks no table, reads no row.
+ */
+typedef char *(*IdemShapeCheck) (const IdemGuard *guard, Snapshot snapshot);
+
 /* One trigger function, and the triggers that call it. */
 typedef struct IdemGuardKind
 {
@@ -67,8 +75,15 @@ typedef struct IdemGuardKind
 									 * partition; or NULL */
 	IdemRowsCheck check_detached;	/* rows of a partition that leaves; or
 									 * NULL */
-	IdemRowsCheck check_shape;	/* what the guard relies on is still there;
-								 * or NULL */
+	IdemShapeCheck check_shape; /* what else the guard relies on is still
+								 * there; or NULL */
+	bool		(*takes_type) (const char *setting, Oid type);	/* can a column
+																 * that the
+																 * setting names
+																 * have this
+																 * type, below
+																 * domains? or
+																 * NULL */
 } IdemGuardKind;
 
 /* of the trigger that refuses TRUNCATE for a guard */

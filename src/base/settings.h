@@ -31,6 +31,8 @@ typedef enum IdemSettingForm
 #define IDEM_SETTING_FOUND		0x20	/* found at the declaration, not asked
 										 * for by it */
 #define IDEM_SETTING_ORDERED	0x40	/* a list in another order is another */
+#define IDEM_SETTING_STAYS		0x80	/* columns that the guard does not look
+										 * at, and that have to stay */
 
 /* A setting that a trigger function knows. */
 typedef struct IdemSetting

@@ -11,9 +11,8 @@
 /* What a DDL command did that can be judged only when it is complete. */
 typedef enum IdemNoteType
 {
-	IDEM_NOTE_TRIGGER,			/* a trigger of ours was dropped */
-	IDEM_NOTE_COLUMN,			/* so was a column that a guard names */
-	IDEM_NOTE_CONSTRAINT,		/* a constraint was dropped or changed */
+	IDEM_NOTE_TOUCHED,			/* what a guard relies on may have changed */
+	IDEM_NOTE_TRIGGER,			/* a trigger that decides was dropped */
 	IDEM_NOTE_INHERITS,			/* a table became a child, or stopped to be */
 	IDEM_NOTE_TABLE_RENAMED,
 	IDEM_NOTE_TABLE_DROPPED,
@@ -26,26 +25,29 @@ typedef struct IdemNote
 {
 	IdemNoteType type;
 	SubTransactionId subid;		/* who noted it */
+	CommandId	cid;			/* when: it is not visible to this command */
 	Oid			relid;			/* table or schema it happened to */
 	char	   *schema;			/* as it was called before */
 	char	   *table;
-	Oid			other;			/* parent trigger; parent; referenced table;
-								 * schema before */
-	Oid			bound;			/* tgconstrrelid of a dropped trigger */
-	char		contype;		/* of a constraint, as in pg_constraint */
-	const IdemGuardKind *kind;	/* of a dropped trigger, or NULL */
-	IdemGuard  *guard;			/* with its settings */
-	char	   *what;			/* "drop column "a" of table "b"" */
+	Oid			other;			/* parent trigger; parent; schema before */
+	const IdemGuardKind *kind;	/* of a dropped trigger */
+	char	   *name;			/* of the guard */
+	List	   *settings;		/* of a dropped trigger */
+	char	   *what;			/* was done, and let pass; why rows went */
 	char	   *guard_kind;		/* of what was passed */
 	List	   *before;			/* what was wrong with our tables before */
 } IdemNote;
 
 /* doctor_watch.c */
 extern void idem_doctor_watch_init(void);
-extern List *idem_take_notes(void);
+extern void idem_begin_notes(void);
+extern List *idem_take_notes(CommandId *cid);
 extern bool idem_has_triggers(Oid relid);
 
 extern void idem_note_own_table(Oid relid, List *before);
+
+/* doctor_ddl.c */
+extern void idem_check_type(Oid type, bool kept, const char *what);
 
 /* doctor_tables.c */
 extern bool idem_is_own_table(Oid relid);
@@ -55,10 +57,14 @@ extern void idem_settle_own_table(const List *before);
 
 /* doctor_refuse.c */
 extern char *idem_allow_unguarded;
+extern char *idem_drop_reason;
 extern void idem_doctor_refuse_init(void);
 extern bool idem_reason_given(void);
+extern const char *idem_reason_to_drop(Oid relid);
 extern void idem_refuse_change(Oid relid, const char *kind, const char *name,
 							   const char *what, const char *why);
+extern void idem_refuse_state(Oid relid, const char *kind, const char *name,
+							  const char *command, const char *problem);
 extern void idem_refuse_trigger(Oid relid, const IdemGuardKind *kind,
 								const IdemGuard *guard, Oid bound,
 								const char *what);
@@ -66,8 +72,11 @@ extern void idem_note_passed(Oid relid, const char *kind, const char *name,
 							 const char *what);
 
 /* doctor_settle.c */
-extern void idem_settle_notes(void);
+extern void idem_settle_notes(const char *command);
 extern void idem_judge_detached(Oid top, const IdemGuardKind *kind,
 								IdemGuard *guard, Oid partition);
+
+/* doctor_judge.c */
+extern void idem_judge(List *touched, CommandId cid, const char *command);
 
 #endif							/* IDEM_DOCTOR_H */

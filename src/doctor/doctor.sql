@@ -135,146 +135,23 @@ COMMENT ON COLUMN idem.guard_columns."column" IS 'the column';
 COMMENT ON COLUMN idem.guard_columns.is_kept IS 'idem writes it, under a CHECK of its name';
 COMMENT ON COLUMN idem.guard_columns.declared IS 'whether a declaration, or idem.rearm(), made the guard count';
 
+-- The one definition of intact: doctor_intact.c.  The event triggers ask it of
+-- the tables that a command touched.
+CREATE FUNCTION idem.problems_of(
+        relations regclass[],
+        OUT relation regclass, OUT kind text, OUT name text,
+        OUT problem text, OUT remedy text, OUT member regclass)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'idem_problems_of'
+    LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 100;
+COMMENT ON FUNCTION idem.problems_of(regclass[]) IS
+    'what keeps a guard from guarding, a row each: of the guards on these tables and on those they are part of, on these tables and on those below them; NULL: of all guards. Reads the catalog only; locks nothing';
+
 -- What keeps a guard from guarding, a row each.
--- The views of guards and tables are read once: flattened into every branch
--- they would take the planner longer than the reading takes.  Triggers are
--- looked for in the catalog, by table: nothing tells the planner how many rows
--- the views have, and with a loop over one for each row of the other 4000
--- partitions would take seconds.
 CREATE VIEW idem.guard_problems AS
-WITH parts AS MATERIALIZED (SELECT * FROM idem.guard_parts),
-columns AS MATERIALIZED (SELECT * FROM idem.guard_columns),
-tables AS MATERIALIZED (SELECT * FROM idem.guard_tables)
--- the deciding trigger on each table
-SELECT m.relation, m.kind, m.name, p.problem, p.remedy, m.member, m.declared
-FROM tables m
-JOIN pg_catalog.pg_class c ON c.oid = m.member
-LEFT JOIN idem.guard_triggers t
-     ON t.relation = m.member AND t.part = m.part AND t.kind = m.kind AND t.name = m.trigger,
-     LATERAL (SELECT
-         CASE
-             WHEN c.relkind = 'f' THEN
-                 pg_catalog.format('partition %s is a foreign table: what is written at its server is not judged', m.member)
-             WHEN t.oid IS NULL AND NOT c.relispartition THEN
-                 pg_catalog.format('table %s inherits without the trigger', m.member)
-             WHEN t.oid IS NULL THEN
-                 pg_catalog.format('trigger is missing on %s', m.member)
-             WHEN c.relispartition AND m.member = m.bearer THEN
-                 pg_catalog.format('table %s has become a partition: rows that move to another one are not judged', m.member)
-             WHEN t.mode = 'D' THEN
-                 pg_catalog.format('trigger is disabled on %s', m.member)
-             WHEN t.mode <> 'A' THEN
-                 pg_catalog.format('trigger does not fire always on %s', m.member)
-             WHEN NOT t.as_declared THEN
-                 pg_catalog.format('trigger on %s does not fire as it was declared', m.member)
-             WHEN NOT t.is_ours THEN
-                 'the trigger''s function was replaced'
-             WHEN c.relpersistence <> 'p' THEN
-                 pg_catalog.format('table %s is unlogged: a crash empties it', m.member)
-         END,
-         CASE
-             WHEN c.relkind = 'f' THEN
-                 pg_catalog.format('ALTER TABLE %s DETACH PARTITION %s', m.bearer, m.member)
-             WHEN t.oid IS NULL AND NOT c.relispartition THEN
-                 pg_catalog.format('ALTER TABLE %s NO INHERIT %s', m.member, m.bearer)
-             WHEN c.relispartition AND m.member = m.bearer THEN
-                 pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it on the partitioned table at the top',
-                                   m.relation, m.kind, m.name)
-             WHEN t.mode <> 'A' THEN
-                 pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', m.member, t.name)
-             WHEN NOT t.is_ours THEN
-                 'DROP EXTENSION idem CASCADE, create it and declare every guard anew'
-             WHEN t.as_declared AND c.relpersistence <> 'p' THEN
-                 pg_catalog.format('ALTER TABLE %s SET LOGGED', m.member)
-             ELSE
-                 pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
-                                   m.relation, m.kind, m.name)
-         END) p (problem, remedy)
-WHERE p.problem IS NOT NULL
-UNION ALL
--- its arguments, as well as those of the counterpart
-SELECT g.relation, g.kind, g.name,
-       pg_catalog.format('trigger on %s %s', g.bearer, g.problem),
-       pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
-                         g.relation, g.kind, g.name),
-       g.bearer, g.declared
-FROM parts g
-WHERE g.problem IS NOT NULL
-UNION ALL
--- the trigger that refuses TRUNCATE, of which the server makes no clones
-SELECT m.relation, m.kind, m.name,
-       pg_catalog.format('%s can be truncated', m.member),
-       CASE WHEN t.name IS NOT NULL
-            THEN pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', m.member, t.name)
-            ELSE pg_catalog.format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate(%L, %L); ALTER TABLE %2$s ENABLE ALWAYS TRIGGER %1$I',
-                                   f.name, m.member, 'idem=1', 'guard=' || m.name)
-       END,
-       m.member, m.declared
-FROM tables m
-JOIN pg_catalog.pg_class c ON c.oid = m.member AND c.relkind <> 'f'
-     AND (c.relispartition OR m.member = m.relation)
-LEFT JOIN idem.guard_triggers t ON t.relation = m.member AND t.part = 'truncate'
-     AND idem.setting(t.settings, 'guard') = m.name
--- a name that no other trigger has, as a declaration chooses it
-LEFT JOIN LATERAL (SELECT n.name
-                   FROM pg_catalog.generate_series(1, 100) i,
-                        LATERAL (SELECT CASE i WHEN 1 THEN idem.made_name(m.name, 'truncate')
-                                        ELSE idem.made_name(m.name, 'truncate', i::text) END) n (name)
-                   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger o
-                                     WHERE o.tgrelid = m.member AND o.tgname = n.name::name)
-                   ORDER BY i LIMIT 1) f ON t.name IS NULL
-WHERE m.keeps_rows AND (t.mode = 'A' AND t.as_declared AND t.is_ours AND t.problem IS NULL) IS NOT TRUE
-UNION ALL
--- what a limit needs on the parent: its counterpart ...
-SELECT g.relation, g.kind, g.name,
-       'the parent bears no trigger of this ' || g.kind,
-       pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
-                         g.relation, g.kind, g.name),
-       NULL, g.declared
-FROM parts g
-JOIN idem.guard_kinds() k ON k.kind = g.kind AND k.part = 'total'
-WHERE g.part = 'row'
-      AND NOT EXISTS (SELECT FROM parts p WHERE p.part = 'total' AND p.relation = g.relation
-                      AND p.kind = g.kind AND p.name = g.name)
-UNION ALL
--- ... and the CHECKs that the server keeps
-SELECT g.relation, g.kind, g.name,
-       pg_catalog.format('the parent %s has no CHECK %I', g.bearer, n.name),
-       pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
-                         g.relation, g.kind, g.name),
-       g.bearer, g.declared
-FROM columns g,
-     LATERAL (SELECT idem.made_name('idem', g.kind, g."column")) n (name)
-WHERE g.is_kept
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c
-                      WHERE c.conrelid = g.bearer AND c.contype = 'c' AND c.conname = n.name)
-UNION ALL
--- the columns a guard names
-SELECT g.relation, g.kind, g.name,
-       pg_catalog.format('column %I of %s is gone', coalesce(g."column", 'NULL'), g.bearer),
-       pg_catalog.format('take the guard off with idem.drop_guard(%L, %L, name => %L, reason => ...) and declare it anew',
-                         g.relation, g.kind, g.name),
-       g.bearer, g.declared
-FROM columns g
-WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
-                  WHERE a.attrelid = g.bearer AND a.attname = g."column"::name AND NOT a.attisdropped)
-UNION ALL
--- a rule that takes statements away from the triggers
-SELECT DISTINCT m.relation, m.kind, m.name,
-       pg_catalog.format('rule %I of %s can take statements away from the trigger', r.rulename, m.member),
-       pg_catalog.format('DROP RULE %I ON %s', r.rulename, m.member),
-       m.member, m.declared
-FROM tables m
-JOIN pg_catalog.pg_rewrite r ON r.ev_class = m.member AND r.ev_type <> '1'
-UNION ALL
--- the triggers of the extension's own tables, all of which fire always
-SELECT t.tgrelid::regclass, 'extension', t.tgname::text,
-       pg_catalog.format('trigger does not fire always on %s', t.tgrelid::regclass),
-       pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', t.tgrelid::regclass, t.tgname),
-       t.tgrelid::regclass, true
-FROM pg_catalog.pg_trigger t
-JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid AND c.relnamespace = 'idem'::regnamespace
-WHERE NOT t.tgisinternal AND t.tgenabled <> 'A';
+SELECT p.relation, p.kind, p.name, p.problem, p.remedy, p.member,
+       p.kind = 'extension' OR (p.relation, p.kind, p.name) IN (SELECT l.relation, l.kind, l.name FROM idem.guards_logged l) AS declared
+FROM idem.problems_of(NULL) p;
 COMMENT ON VIEW idem.guard_problems IS 'what keeps a guard from guarding, a row each';
 COMMENT ON COLUMN idem.guard_problems.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.guard_problems.kind IS 'states, limit, fixed, kept or claimed; extension for a trigger of a table of idem';
@@ -345,7 +222,7 @@ FROM (SELECT DISTINCT ON (schema_before, table_before, kind, name) *
             FROM idem.change l
             WHERE guard IS NOT NULL
             WINDOW w AS (PARTITION BY guard ORDER BY n)) l
-      WHERE action = 'renamed' OR action = 'dropped' AND reason IN ('the table was dropped', 'the parent table was dropped')
+      WHERE action = 'renamed' OR action = 'dropped' AND (reason = 'the parent table was dropped' OR reason ~ '^the table was dropped(:|$)')
       ORDER BY schema_before, table_before, kind, name, n DESC) e
 JOIN pg_catalog.pg_namespace s ON s.nspname = e.schema_before
 JOIN pg_catalog.pg_class c ON c.relname = e.table_before AND c.relnamespace = s.oid AND c.relkind IN ('r', 'p')

@@ -54,17 +54,28 @@
  * nothing is locked, read or told of the object.
  */
 
-/* Tables with a column of the type, or of a domain over it, added to a list. */
+/* A column of a table */
+typedef struct TypedColumn
+{
+	Oid			relid;
+	AttrNumber	attnum;
+} TypedColumn;
+
+/*
+ * Columns that hold values of the type, themselves or in a domain, an array or
+ * a composite, added to a list
+ */
 static List *
-tables_with_type(Oid type, List *tables)
+columns_with_type(Oid type, List *columns)
 {
 	Relation	catalog = table_open(DependRelationId, AccessShareLock);
-	List	   *domains = NIL;
+	List	   *types = NIL;
 	ScanKeyData key[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	ListCell   *lc;
 
+	check_stack_depth();
 	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
 				F_OIDEQ, ObjectIdGetDatum(TypeRelationId));
 	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
@@ -75,45 +86,35 @@ tables_with_type(Oid type, List *tables)
 	{
 		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
 
-		if (depend->classid == RelationRelationId && depend->objsubid > 0)
-			tables = list_append_unique_oid(tables, depend->objid);
-		else if (depend->classid == TypeRelationId &&
-				 get_typtype(depend->objid) == TYPTYPE_DOMAIN)
-			domains = lappend_oid(domains, depend->objid);
+		if (depend->classid == TypeRelationId)
+			types = lappend_oid(types, depend->objid);
+		else if (depend->classid == RelationRelationId && depend->objsubid > 0)
+		{
+			TypedColumn *column = palloc(sizeof(TypedColumn));
+
+			column->relid = depend->objid;
+			column->attnum = depend->objsubid;
+			columns = lappend(columns, column);
+			types = lappend_oid(types, get_rel_type_id(depend->objid));
+		}
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
-	foreach(lc, domains)
-		tables = tables_with_type(lfirst_oid(lc), tables);
-	return tables;
-}
-
-/* Is one of the columns that the guard names of this enum? */
-static bool
-names_column_of_type(Relation rel, const IdemGuard *guard, Oid type)
-{
-	int			i;
-
-	for (i = 0; i < RelationGetDescr(rel)->natts; i++)
+	foreach(lc, types)
 	{
-		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
-		Oid			atttypid = att->atttypid;
-
-		if (!att->attisdropped &&
-			idem_guard_names_column(guard, IDEM_SETTING_COLUMN,
-									NameStr(att->attname)) &&
-			getBaseType(atttypid) == type)
-			return true;
+		if (OidIsValid(lfirst_oid(lc)))
+			columns = columns_with_type(lfirst_oid(lc), columns);
 	}
-	return false;
+	return columns;
 }
 
-/* Does a guard of the table judge values of this enum? */
+/* Does a guard of the table judge or keep this column? */
 static void
-check_enum_of_table(Oid relid, Oid type, const char *value)
+check_typed_column(const TypedColumn *column, bool kept, const char *what)
 {
-	Relation	rel = idem_has_triggers(relid) ?
-		try_relation_open(relid, AccessShareLock) : NULL;
+	char	   *name = get_attname(column->relid, column->attnum, true);
+	Relation	rel = name != NULL && idem_has_triggers(column->relid) ?
+		try_relation_open(column->relid, AccessShareLock) : NULL;
 	ListCell   *lc;
 
 	if (rel == NULL)
@@ -123,25 +124,34 @@ check_enum_of_table(Oid relid, Oid type, const char *value)
 		IdemGuardTrigger *trigger = lfirst(lc);
 
 		if (!trigger->is_clone &&
-			names_column_of_type(rel, trigger->guard, type))
-			idem_refuse_trigger(relid, trigger->kind, trigger->guard,
-								trigger->bound,
-								psprintf("rename value \"%s\" of type %s",
-										 value, format_type_be(type)));
+			((kept && trigger->kind->keeps_all) ||
+			 idem_guard_names_column(trigger->guard, IDEM_SETTING_COLUMN,
+									 name)))
+			idem_refuse_trigger(column->relid, trigger->kind, trigger->guard,
+								trigger->bound, what);
 	}
 	relation_close(rel, NoLock);
 }
 
 /*
- * ALTER TYPE ... RENAME VALUE renames a state under the rows that stand in
- * it.  Only tables with a column of the type are opened, so that no lock on
- * another one keeps the command waiting.
+ * Values of a type get another meaning, or lose a part (kept: so a kept table
+ * minds, too).  Only tables with a column of the type are opened, so that no
+ * lock on another one keeps the command waiting.
  */
+void
+idem_check_type(Oid type, bool kept, const char *what)
+{
+	ListCell   *lc;
+
+	foreach(lc, columns_with_type(type, NIL))
+		check_typed_column(lfirst(lc), kept, what);
+}
+
+/* ALTER TYPE ... RENAME VALUE renames a state under the rows that stand in it. */
 static void
 check_enum_rename(AlterEnumStmt *stmt)
 {
 	Oid			type;
-	ListCell   *lc;
 
 	if (stmt->oldVal == NULL)
 		return;
@@ -149,8 +159,9 @@ check_enum_rename(AlterEnumStmt *stmt)
 	if (!OidIsValid(type) ||
 		!object_ownercheck(TypeRelationId, type, GetUserId()))
 		return;
-	foreach(lc, tables_with_type(type, NIL))
-		check_enum_of_table(lfirst_oid(lc), type, stmt->oldVal);
+	idem_check_type(type, false,
+					psprintf("rename value \"%s\" of type %s", stmt->oldVal,
+							 format_type_be(type)));
 }
 
 /* The partition that a command wants to detach, if the caller may; else none. */
@@ -206,6 +217,7 @@ at_start(Node *parsetree)
 {
 	ListCell   *lc;
 
+	idem_begin_notes();
 	idem_tables_at_start(parsetree);
 	if (IsA(parsetree, AlterEnumStmt))
 		check_enum_rename((AlterEnumStmt *) parsetree);
@@ -315,6 +327,6 @@ idem_watch_ddl(PG_FUNCTION_ARGS)
 	else if (strcmp(data->event, "table_rewrite") == 0)
 		at_rewrite(data->parsetree);
 	else if (strcmp(data->event, "ddl_command_end") == 0)
-		idem_settle_notes();
+		idem_settle_notes(GetCommandTagName(data->tag));
 	PG_RETURN_VOID();
 }

@@ -3,6 +3,9 @@
  *		Refusing a DDL command that would weaken a guard: 2BP01, with the guard
  *		and the way to do it properly.
  *
+ * idem.drop_reason is the way to drop a guarded table with its rows, for whoever
+ * owns it.
+ *
  * idem.allow_unguarded is the way around for whoever may set it (a superuser,
  * or a role with GRANT SET ON PARAMETER): a restore with --disable-triggers or
  * --clean has to do what nobody else may.  What it lets pass is kept in
@@ -14,21 +17,26 @@
 #include "access/relation.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "base/declare.h"
+#include "base/idem_compat.h"
 #include "base/moved.h"
 #include "base/reason.h"
 #include "doctor/doctor.h"
 
 char	   *idem_allow_unguarded = NULL;
+char	   *idem_drop_reason = NULL;
 
 /* A reason (reason.h), or empty. */
 static bool
-check_allow_unguarded(char **newval, void **extra, GucSource source)
+check_reason(char **newval, void **extra, GucSource source)
 {
 	const char *flaw = **newval == '\0' ? NULL : idem_reason_flaw(*newval);
 
@@ -51,7 +59,22 @@ idem_doctor_refuse_init(void)
 							   "",
 							   PGC_SUSET,
 							   GUC_NOT_IN_SAMPLE,
-							   check_allow_unguarded, NULL, NULL);
+							   check_reason, NULL, NULL);
+
+	/*
+	 * idem.drop_reason: why a table whose rows are guarded may be dropped with
+	 * them.  Any role may set it; it counts for the tables that its owner
+	 * drops, as idem.drop_guard does, and stays in the change log.  A database
+	 * for tests says it once, with ALTER DATABASE.
+	 */
+	DefineCustomStringVariable("idem.drop_reason",
+							   "Why a guarded table may be dropped with its rows; empty: it may not.",
+							   "Counts for tables of one's own. Kept in idem.change_log.",
+							   &idem_drop_reason,
+							   "",
+							   PGC_USERSET,
+							   GUC_NOT_IN_SAMPLE,
+							   check_reason, NULL, NULL);
 }
 
 /* Has somebody who may do so said why a guard may be weakened? */
@@ -61,8 +84,29 @@ idem_reason_given(void)
 	return idem_allow_unguarded != NULL && idem_allow_unguarded[0] != '\0';
 }
 
+/* Why rows of a guarded table may go with it, or NULL */
+const char *
+idem_reason_to_drop(Oid relid)
+{
+	if (idem_reason_given())
+		return idem_allow_unguarded;
+	if (idem_drop_reason != NULL && idem_drop_reason[0] != '\0' &&
+		object_ownercheck(RelationRelationId, relid, GetUserId()))
+		return idem_drop_reason;
+	return NULL;
+}
+
+/* How it is done properly */
+static int
+hint_drop_guard(Oid relid, const char *kind, const char *name)
+{
+	return errhint("Take the guard off first: SELECT idem.drop_guard(%s, '%s', name => %s, reason => '...'). Declare it anew afterwards.",
+				   quote_literal_cstr(idem_qualified_name_of(relid)), kind,
+				   quote_literal_cstr(name));
+}
+
 /*
- * 2BP01: what ("disable trigger ...") would weaken the guard of that kind and
+ * 2BP01: what ("rewrite column ...") would weaken the guard of that kind and
  * name on relid, a table at the top; why says more, or is NULL.  Returns if
  * it may pass.
  */
@@ -80,9 +124,35 @@ idem_refuse_change(Oid relid, const char *kind, const char *name,
 			 errmsg("cannot %s: it would weaken %s guard \"%s\" of table \"%s\"",
 					what, kind, name, get_rel_name(relid)),
 			 why ? errdetail("%s", why) : 0,
-			 errhint("Take the guard off first: SELECT idem.drop_guard(%s, '%s', name => %s, reason => '...'). Declare it anew afterwards.",
-					 quote_literal_cstr(idem_qualified_name_of(relid)), kind,
-					 quote_literal_cstr(name))));
+			 hint_drop_guard(relid, kind, name)));
+}
+
+/*
+ * The same of what a command left: problem, a sentence without full stop, is
+ * wrong with the guard and was not before.
+ */
+void
+idem_refuse_state(Oid relid, const char *kind, const char *name,
+				  const char *command, const char *problem)
+{
+	bool		own = strcmp(kind, "extension") == 0;
+
+	if (idem_reason_given())
+	{
+		idem_note_passed(relid, kind, name,
+						 psprintf("%s: %s", command, problem));
+		return;
+	}
+	if (own)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot run %s: table \"%s\" belongs to extension idem: %s",
+						command, get_rel_name(relid), problem)));
+	ereport(ERROR,
+			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			 errmsg("cannot run %s: it would weaken %s guard \"%s\" of table \"%s\": %s",
+					command, kind, name, get_rel_name(relid), problem),
+			 hint_drop_guard(relid, kind, name)));
 }
 
 /*

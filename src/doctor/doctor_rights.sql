@@ -51,7 +51,8 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('settings_problem', 'public'),
     ('guard_identity', 'public'),
     ('setting_columns', 'public'),
-    ('made_name', 'public');
+    ('made_name', 'public'),
+    ('problems_of', 'public');
 COMMENT ON VIEW idem.rights IS 'which functions of idem are for whom; what idem.grant_runtime and idem.grant_admin grant';
 COMMENT ON COLUMN idem.rights.function IS 'name of the function in schema idem';
 COMMENT ON COLUMN idem.rights.audience IS 'runtime, admin, owner (of the table or machine) or public';

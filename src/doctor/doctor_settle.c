@@ -7,11 +7,10 @@
  * error undoes the command.
  *
  * Guards of a table that was dropped or renamed are followed in the change
- * log (base/change.c).  A trigger dropped from a table that stays is refused,
- * unless its table left a partitioned one.  Rows that
- * come in by ATTACH, or leave by DETACH, are judged by the room of the guard
- * (base/kind.h).  What a new partition lacks it gets: the server clones row
- * triggers, and none that refuse TRUNCATE.
+ * log (base/change.c).  Rows that come in by ATTACH, or leave by DETACH, are
+ * judged by the room of the guard (base/kind.h).  What a new partition lacks it
+ * gets: the server clones row triggers, and none that refuse TRUNCATE.  Then
+ * the guards of all tables that were touched are judged (doctor_judge.c).
  */
 #include "postgres.h"
 
@@ -164,146 +163,29 @@ log_dropped_partition(const IdemNote *note, Oid top)
 	if (idem_log_knows(get_namespace_name(get_rel_namespace(top)),
 					   get_rel_name(top)))
 		idem_log_change_of("dropped", note->kind->kind, note->schema,
-						   note->table, note->guard->name,
-						   note->guard->settings, "the partition was dropped");
+						   note->table, note->name,
+						   note->settings,
+						   note->what ?
+						   psprintf("the partition was dropped: %s", note->what) :
+						   "the partition was dropped");
 }
 
 static void
 settle_trigger(IdemNote *note)
 {
-	bool		gone = !table_exists(note->relid);
 	Oid			relid;
 	Oid			parent = note->other;
 
-	if (!gone && OidIsValid(note->bound) && !table_exists(note->bound))
-		return;					/* the other side of a limit */
-	if (!OidIsValid(parent))
-	{
-		if (!gone)
-			idem_refuse_trigger(note->relid, note->kind, note->guard,
-								note->bound, note->what);
+	if (!OidIsValid(parent) || !note->kind->decides ||
+		table_exists(note->relid))
 		return;
-	}
-	/* a clone: the partition was detached or dropped, or the trigger above went */
+	/* a clone went with its table: which is the trigger at the top? */
 	do
 	{
 		if (!trigger_of(parent, &relid, &parent))
 			return;
 	} while (OidIsValid(parent));
-	if (note->kind == NULL || !note->kind->decides)
-		return;
-	if (gone)
-	{
-		log_dropped_partition(note, relid);
-		return;
-	}
-	idem_judge_detached(relid, note->kind, note->guard, note->relid);
-	if (get_rel_relkind(note->relid) != RELKIND_FOREIGN_TABLE)
-		as_owner(note->relid, idem_drop_truncate_triggers, note->guard->name);
-}
-
-/* ---------- columns and constraints ---------- */
-
-static void
-settle_column(IdemNote *note)
-{
-	if (table_exists(note->relid) &&
-		OidIsValid(get_trigger_oid(note->relid, note->guard->name, true)))
-		idem_refuse_trigger(note->relid, note->kind, note->guard, note->bound,
-							note->what);
-}
-
-/* The parent of a limit was dropped, and with it the foreign key. */
-static void
-drop_orphan(Oid relid, const IdemGuardTrigger *trigger)
-{
-	IdemGuard  *guard = trigger->guard;
-	Relation	rel = relation_open(relid, AccessShareLock);
-	IdemIdentity saved;
-
-	idem_become_declarer(rel, &saved);
-	relation_close(rel, NoLock);
-	idem_execute_unwatched("DROP TRIGGER %s ON %s",
-						   quote_identifier(guard->name),
-						   idem_qualified_name_of(relid));
-	idem_drop_truncate_triggers(relid, guard->name);
-	idem_restore_identity(&saved);
-	idem_log_change("dropped", trigger->kind->kind, relid, guard->name,
-					guard->settings, "the parent table was dropped");
-}
-
-/* What is wrong with a guard now that the constraint is gone, or NULL. */
-static char *
-shape_problem(Relation rel, const IdemGuardKind *kind, IdemGuard *guard,
-			  char contype)
-{
-	if (contype == CONSTRAINT_PRIMARY && kind->needs_key &&
-		bms_is_empty(idem_row_key_columns(rel)))
-		return "Its rows have no primary key.";
-	if (contype != CONSTRAINT_PRIMARY && kind->check_shape != NULL)
-		return idem_ask_rows(kind->check_shape, guard, InvalidOid, 0);
-	return NULL;
-}
-
-/*
- * The column that lost its NOT NULL with the constraint, of those that the
- * guard needs: from server 18 on that is how one is lost.
- */
-static const char *
-nullable_column(Relation rel, const IdemGuard *guard)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-	int			i;
-
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (!att->attisdropped && !att->attnotnull &&
-			idem_guard_names_column(guard, IDEM_SETTING_NOT_NULL,
-									NameStr(att->attname)))
-			return NameStr(att->attname);
-	}
-	return NULL;
-}
-
-static void
-settle_constraint(IdemNote *note)
-{
-	Relation	rel;
-	List	   *orphans = NIL;
-	ListCell   *lc;
-
-	if (!table_exists(note->relid))
-		return;
-	rel = relation_open(note->relid, AccessShareLock);
-	foreach(lc, idem_guard_triggers(rel))
-	{
-		IdemGuardTrigger *trigger = lfirst(lc);
-		const IdemGuardKind *kind = trigger->kind;
-		IdemGuard  *guard = trigger->guard;
-
-		if (note->contype == IDEM_CONSTRAINT_NOTNULL)
-		{
-			const char *column = nullable_column(rel, guard);
-
-			if (column != NULL)
-				idem_refuse_trigger(note->relid, kind, guard, trigger->bound,
-									psprintf("drop NOT NULL of column \"%s\" of table \"%s\"",
-											 column, RelationGetRelationName(rel)));
-		}
-		if (shape_problem(rel, kind, guard, note->contype) == NULL)
-			continue;
-		if (note->contype == CONSTRAINT_FOREIGN && kind->decides &&
-			!table_exists(note->other))
-			orphans = lappend(orphans, trigger);
-		else
-			idem_refuse_trigger(note->relid, kind, guard, trigger->bound,
-								note->what);
-	}
-	relation_close(rel, NoLock);
-	foreach(lc, orphans)
-		drop_orphan(note->relid, lfirst(lc));
+	log_dropped_partition(note, relid);
 }
 
 /* ---------- inheritance ---------- */
@@ -324,15 +206,7 @@ settle_partition(IdemNote *note, Oid parent)
 		IdemGuard  *guard = trigger->guard;
 
 		if (!trigger->is_clone)
-		{
-			if (kind->decides)
-				idem_refuse_change(note->relid, kind->kind, guard->name,
-								   psprintf("attach table \"%s\" to table \"%s\"",
-											RelationGetRelationName(rel),
-											get_rel_name(parent)),
-								   "Rows that move to another partition would not be judged.");
 			continue;
-		}
 		judge_attached(top, kind, guard, note->relid);
 		if (kind->decides && idem_truncate_trigger(parent, guard->name) != NULL)
 			truncates = lappend(truncates, guard->name);
@@ -342,48 +216,49 @@ settle_partition(IdemNote *note, Oid parent)
 		as_owner(note->relid, idem_create_truncate_triggers, lfirst(lc));
 }
 
-/* What is written elsewhere, or to a table without the triggers, is not seen. */
+/* A partition that left: its rows, and what refuses TRUNCATE for a guard */
 static void
-refuse_child(IdemNote *note, Oid parent, const char *verb)
+settle_detached(Oid partition, Oid top)
 {
-	Relation	rel = relation_open(parent, AccessShareLock);
+	Relation	rel = relation_open(top, AccessShareLock);
+	List	   *triggers = idem_guard_triggers(rel);
 	ListCell   *lc;
 
-	foreach(lc, idem_guard_triggers(rel))
+	relation_close(rel, NoLock);
+	foreach(lc, triggers)
 	{
 		IdemGuardTrigger *trigger = lfirst(lc);
 
-		idem_refuse_trigger(parent, trigger->kind, trigger->guard,
-							trigger->bound,
-							psprintf("%s table \"%s\" %s table \"%s\"",
-									 verb, get_rel_name(note->relid),
-									 verb[0] == 'l' ? "inherit from" : "as a partition of",
-									 get_rel_name(parent)));
+		if (!trigger->kind->decides)
+			continue;
+		idem_judge_detached(top, trigger->kind, trigger->guard, partition);
+		if (get_rel_relkind(partition) != RELKIND_FOREIGN_TABLE)
+			as_owner(partition, idem_drop_truncate_triggers,
+					 trigger->guard->name);
 	}
-	relation_close(rel, NoLock);
 }
 
+/*
+ * What is written elsewhere, or to a table without the triggers, the
+ * definition of intact tells (doctor_judge.c); here only rows are looked at.
+ */
 static void
 settle_inheritance(IdemNote *note)
 {
 	Oid			parent = note->other;
+	bool		is_child;
 
 	if (!table_exists(note->relid) || !table_exists(parent))
 		return;
-	if (get_rel_relispartition(note->relid))
-	{
-		if (get_partition_parent(note->relid, true) != parent)
-			return;
-		if (get_rel_relkind(note->relid) == RELKIND_FOREIGN_TABLE)
-			refuse_child(note, parent, "have foreign");
-		else if (get_rel_persistence(note->relid) != RELPERSISTENCE_PERMANENT)
-			refuse_child(note, parent, "have unlogged");
-		else
-			settle_partition(note, parent);
-	}
-	else if (list_member_oid(find_inheritance_children(parent, NoLock),
-							 note->relid))
-		refuse_child(note, parent, "let");
+	is_child = list_member_oid(find_inheritance_children(parent, NoLock),
+							   note->relid);
+	if (get_rel_relkind(parent) != RELKIND_PARTITIONED_TABLE)
+		return;
+	if (!is_child)
+		settle_detached(note->relid, top_of(parent));
+	else if (get_rel_relkind(note->relid) != RELKIND_FOREIGN_TABLE &&
+			 get_rel_persistence(note->relid) == RELPERSISTENCE_PERMANENT)
+		settle_partition(note, parent);
 }
 
 /* ---------- all of it ---------- */
@@ -393,14 +268,10 @@ settle(IdemNote *note)
 {
 	switch (note->type)
 	{
+		case IDEM_NOTE_TOUCHED:
+			break;
 		case IDEM_NOTE_TRIGGER:
 			settle_trigger(note);
-			break;
-		case IDEM_NOTE_COLUMN:
-			settle_column(note);
-			break;
-		case IDEM_NOTE_CONSTRAINT:
-			settle_constraint(note);
 			break;
 		case IDEM_NOTE_INHERITS:
 			settle_inheritance(note);
@@ -410,7 +281,8 @@ settle(IdemNote *note)
 				idem_log_renamed(note->relid, note->other, note->table);
 			break;
 		case IDEM_NOTE_TABLE_DROPPED:
-			idem_log_table_dropped(note->other, note->schema, note->table);
+			idem_log_table_dropped(note->other, note->schema, note->table,
+								   note->what);
 			break;
 		case IDEM_NOTE_SCHEMA_RENAMED:
 			if (note->schema != NULL)
@@ -421,20 +293,45 @@ settle(IdemNote *note)
 			break;
 		case IDEM_NOTE_PASSED:
 			idem_log_change_of("unguarded", note->guard_kind, note->schema,
-							   note->table, note->guard->name,
+							   note->table, note->name,
 							   list_make1(note->what), idem_allow_unguarded);
 			break;
 	}
 }
 
-/* Judging may note something itself (what was let pass), so go on until none is left. */
-void
-idem_settle_notes(void)
+/* The tables whose guards are judged */
+static List *
+touched_tables(List *notes)
 {
+	List	   *touched = NIL;
+	ListCell   *lc;
+
+	foreach(lc, notes)
+	{
+		IdemNote   *note = lfirst(lc);
+
+		if (note->type != IDEM_NOTE_TOUCHED && note->type != IDEM_NOTE_INHERITS)
+			continue;
+		touched = lappend_oid(touched, note->relid);
+		if (note->type == IDEM_NOTE_INHERITS)
+			touched = lappend_oid(touched, note->other);
+	}
+	return touched;
+}
+
+/*
+ * Judging may note something itself (what was let pass), so go on until none
+ * is left.  Rows are looked at first: what a new partition lacks, it then has.
+ */
+void
+idem_settle_notes(const char *command)
+{
+	CommandId	cid;
 	List	   *notes;
 
-	while ((notes = idem_take_notes()) != NIL)
+	while ((notes = idem_take_notes(&cid)) != NIL)
 	{
+		List	   *touched = touched_tables(notes);
 		ListCell   *lc;
 
 		/* rows that came after the statement began and before it locked */
@@ -442,6 +339,7 @@ idem_settle_notes(void)
 		SPI_connect();
 		foreach(lc, notes)
 			settle(lfirst(lc));
+		idem_judge(touched, cid, command);
 		SPI_finish();
 		PopActiveSnapshot();
 	}

@@ -24,17 +24,15 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/heapam.h"
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_attrdef.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
@@ -45,8 +43,8 @@
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -65,6 +63,9 @@ static object_access_hook_type next_hook = NULL;
 /* IdemNote *, in TopTransactionContext, oldest first */
 static List *notes = NIL;
 
+/* With which command of the transaction the DDL command began that runs */
+static CommandId begun = InvalidCommandId;
+
 /* ---------- notes ---------- */
 
 static IdemNote *
@@ -75,6 +76,7 @@ add_note(IdemNoteType type, Oid relid)
 
 	note->type = type;
 	note->subid = GetCurrentSubTransactionId();
+	note->cid = GetCurrentCommandId(false);
 	note->relid = relid;
 	if (type == IDEM_NOTE_SCHEMA_RENAMED)
 		note->schema = get_namespace_name(relid);
@@ -88,26 +90,20 @@ add_note(IdemNoteType type, Oid relid)
 	return note;
 }
 
-static char *
-keep_text(const char *text)
+/*
+ * What a guard relies on may have changed on this table, if it has triggers at
+ * all: that is judged when the command is complete.
+ */
+static void
+touch(Oid relid)
 {
-	return MemoryContextStrdup(TopTransactionContext, text);
-}
+	IdemNote   *last = notes == NIL ? NULL : llast(notes);
 
-static IdemGuard *
-keep_guard(const IdemGuard *guard)
-{
-	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-	IdemGuard  *kept = palloc0(sizeof(IdemGuard));
-	ListCell   *lc;
-
-	kept->relid = guard->relid;
-	kept->name = pstrdup(guard->name);
-	kept->kind = guard->kind;
-	foreach(lc, guard->settings)
-		kept->settings = lappend(kept->settings, pstrdup(lfirst(lc)));
-	MemoryContextSwitchTo(old);
-	return kept;
+	if (OidIsValid(relid) && idem_has_triggers(relid) &&
+		(last == NULL || last->type != IDEM_NOTE_TOUCHED ||
+		 last->relid != relid ||
+		 last->subid != GetCurrentSubTransactionId()))
+		(void) add_note(IDEM_NOTE_TOUCHED, relid);
 }
 
 /* For the log: what idem.allow_unguarded let pass. */
@@ -118,8 +114,7 @@ idem_note_passed(Oid relid, const char *kind, const char *name,
 	IdemNote   *note = add_note(IDEM_NOTE_PASSED, relid);
 	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
 
-	note->guard = palloc0(sizeof(IdemGuard));
-	note->guard->name = pstrdup(name);
+	note->name = pstrdup(name);
 	note->guard_kind = pstrdup(kind);
 	note->what = pstrdup(what);
 	MemoryContextSwitchTo(old);
@@ -144,12 +139,27 @@ idem_note_own_table(Oid relid, List *before)
 	}
 }
 
-/* What there is to judge, which is then up to the caller. */
+/* A command begins; one that runs inside another is part of that. */
+void
+idem_begin_notes(void)
+{
+	if (notes == NIL)
+		begun = GetCurrentCommandId(false);
+}
+
+/*
+ * What there is to judge, which is then up to the caller, and with which
+ * command of the transaction it began.
+ */
 List *
-idem_take_notes(void)
+idem_take_notes(CommandId *cid)
 {
 	List	   *taken = notes;
+	ListCell   *lc;
 
+	*cid = begun;
+	foreach(lc, notes)
+		*cid = Min(*cid, ((IdemNote *) lfirst(lc))->cid);
 	notes = NIL;
 	return taken;
 }
@@ -159,7 +169,10 @@ notes_at_transaction(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE ||
 		event == XACT_EVENT_ABORT)
+	{
 		notes = NIL;
+		begun = InvalidCommandId;
+	}
 }
 
 static void
@@ -208,32 +221,6 @@ fetch(Oid catalog, Oid index, AttrNumber column, Oid oid, Snapshot snapshot,
 	return tuple;
 }
 
-static HeapTuple
-fetch_trigger(Oid oid, Snapshot snapshot, TupleDesc *desc)
-{
-	return fetch(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid,
-				 oid, snapshot, desc);
-}
-
-/* A guard out of a row of pg_trigger, in TopTransactionContext. */
-static IdemGuard *
-guard_of_tuple(HeapTuple tuple, TupleDesc desc)
-{
-	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
-	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-	IdemGuard  *guard = palloc0(sizeof(IdemGuard));
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc, &isnull);
-
-	guard->relid = trigger->tgrelid;
-	guard->name = pstrdup(NameStr(trigger->tgname));
-	guard->kind = idem_kind_of_function(trigger->tgfoid);
-	if (!isnull)
-		guard->settings = idem_settings_of_args(DatumGetByteaPP(value));
-	MemoryContextSwitchTo(old);
-	return guard;
-}
-
 /* Cheap: has the relation triggers at all?  False for what is not there. */
 bool
 idem_has_triggers(Oid relid)
@@ -248,77 +235,55 @@ idem_has_triggers(Oid relid)
 	return result;
 }
 
-/* The table has triggers of ours: opened, else NULL. */
-static Relation
-open_guarded(Oid relid)
-{
-	Relation	rel;
-
-	if (!idem_has_triggers(relid))
-		return NULL;
-	rel = try_relation_open(relid, AccessShareLock);
-	if (rel == NULL || idem_bears_guard(rel))
-		return rel;
-	relation_close(rel, NoLock);
-	return NULL;
-}
-
 /* ---------- triggers ---------- */
 
-/* A trigger of ours was renamed, or no longer fires always. */
-static void
-trigger_altered(Oid oid)
+/* A trigger as it is, of ours or not: NULL if it is gone */
+static HeapTuple
+fetch_trigger(Oid oid, Snapshot snapshot, TupleDesc *desc)
 {
-	TupleDesc	desc;
-	HeapTuple	before = fetch_trigger(oid, NULL, &desc);
-	HeapTuple	after = fetch_trigger(oid, SnapshotSelf, NULL);
-	Form_pg_trigger old;
-	Form_pg_trigger new;
-	const char *verb;
-
-	if (!HeapTupleIsValid(before) || !HeapTupleIsValid(after))
-		return;
-	old = (Form_pg_trigger) GETSTRUCT(before);
-	new = (Form_pg_trigger) GETSTRUCT(after);
-	if (!idem_is_our_function(old->tgfoid))
-		return;
-	if (strcmp(NameStr(old->tgname), NameStr(new->tgname)) != 0)
-		verb = "rename";
-	else if (old->tgenabled == TRIGGER_FIRES_ALWAYS &&
-			 new->tgenabled != TRIGGER_FIRES_ALWAYS)
-		verb = new->tgenabled == TRIGGER_DISABLED ? "disable" :
-			"enable without ALWAYS";
-	else
-		return;
-	idem_refuse_trigger(old->tgrelid, idem_kind_of_function(old->tgfoid),
-						guard_of_tuple(before, desc), old->tgconstrrelid,
-						psprintf("%s trigger \"%s\" of table \"%s\"", verb,
-								 NameStr(old->tgname),
-								 get_rel_name(old->tgrelid)));
+	return fetch(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid,
+				 oid, snapshot, desc);
 }
 
 /*
- * CREATE OR REPLACE TRIGGER in place of one of ours.  A new one may be in the
- * catalog already, too, but then as the same row.
+ * A trigger was altered, or made in place of another one.  A new one may be in
+ * the catalog already, too, but then as the same row: nothing is judged before
+ * it can be enabled.
  */
 static void
-trigger_created(Oid oid)
+trigger_changed(Oid oid)
 {
-	TupleDesc	desc;
-	HeapTuple	before = fetch_trigger(oid, NULL, &desc);
+	HeapTuple	before = fetch_trigger(oid, NULL, NULL);
 	HeapTuple	after = fetch_trigger(oid, SnapshotSelf, NULL);
-	Form_pg_trigger old;
+	Form_pg_trigger trigger;
 
 	if (!HeapTupleIsValid(before) || !HeapTupleIsValid(after) ||
 		ItemPointerEquals(&before->t_self, &after->t_self))
 		return;
-	old = (Form_pg_trigger) GETSTRUCT(before);
-	if (idem_is_our_function(old->tgfoid))
-		idem_refuse_trigger(old->tgrelid, idem_kind_of_function(old->tgfoid),
-							guard_of_tuple(before, desc), old->tgconstrrelid,
-							psprintf("replace trigger \"%s\" of table \"%s\"",
-									 NameStr(old->tgname),
-									 get_rel_name(old->tgrelid)));
+	trigger = (Form_pg_trigger) GETSTRUCT(before);
+	if (!idem_is_our_function(trigger->tgfoid))
+		return;
+	touch(trigger->tgrelid);
+	touch(trigger->tgconstrrelid);
+}
+
+/* For the log, if it goes with a partition, and for the reason of a drop */
+static void
+note_dropped(HeapTuple tuple, TupleDesc desc, const IdemGuardKind *kind)
+{
+	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+	IdemNote   *note = add_note(IDEM_NOTE_TRIGGER, trigger->tgrelid);
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc,
+									 &isnull);
+
+	note->kind = kind;
+	note->name = pstrdup(NameStr(trigger->tgname));
+	if (!isnull)
+		note->settings = idem_settings_of_args(DatumGetByteaPP(value));
+	note->other = trigger->tgparentid;
+	MemoryContextSwitchTo(old);
 }
 
 static void
@@ -327,158 +292,36 @@ trigger_dropped(Oid oid)
 	TupleDesc	desc;
 	HeapTuple	tuple = fetch_trigger(oid, NULL, &desc);
 	Form_pg_trigger trigger;
-	IdemNote   *note;
+	const IdemGuardKind *kind;
 
 	if (!HeapTupleIsValid(tuple))
 		return;
 	trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 	if (!idem_is_our_function(trigger->tgfoid))
 		return;
-	note = add_note(IDEM_NOTE_TRIGGER, trigger->tgrelid);
-	note->kind = idem_kind_of_function(trigger->tgfoid);
-	note->guard = guard_of_tuple(tuple, desc);
-	note->other = trigger->tgparentid;
-	note->bound = trigger->tgconstrrelid;
-	note->what = keep_text(psprintf("drop trigger \"%s\" of table \"%s\"",
-									NameStr(trigger->tgname),
-									get_rel_name(trigger->tgrelid)));
-}
-
-/* ---------- columns ---------- */
-
-/* The trigger of a guard that names the column, or NULL. */
-static IdemGuardTrigger *
-trigger_naming(Relation rel, const char *column, bool not_null)
-{
-	ListCell   *lc;
-
-	foreach(lc, idem_guard_triggers(rel))
-	{
-		IdemGuardTrigger *trigger = lfirst(lc);
-
-		if (idem_guard_names_column(trigger->guard,
-									not_null ? IDEM_SETTING_NOT_NULL :
-									IDEM_SETTING_COLUMN, column))
-			return trigger;
-	}
-	return NULL;
-}
-
-static void
-refuse_column(Relation rel, const IdemGuardTrigger *trigger,
-			  const char *column, const char *verb)
-{
-	idem_refuse_trigger(RelationGetRelid(rel), trigger->kind, trigger->guard,
-						trigger->bound,
-						psprintf("%s column \"%s\" of table \"%s\"", verb,
-								 column, RelationGetRelationName(rel)));
-}
-
-/* Do values keep their meaning where the stored bytes stay as they are? */
-static bool
-same_kind_of_type(Oid before, Oid after)
-{
-	before = getBaseType(before);
-	after = getBaseType(after);
-	return before == after ||
-		((before == TEXTOID || before == VARCHAROID) &&
-		 (after == TEXTOID || after == VARCHAROID));
-}
-
-/* A column was renamed, lost its NOT NULL, or has another type. */
-static void
-column_altered(Oid relid, AttrNumber attnum)
-{
-	Relation	rel = open_guarded(relid);
-	Relation	catalog;
-	ScanKeyData key[2];
-	SysScanDesc scan;
-	HeapTuple	after;
-	HeapTuple	before;
-	Form_pg_attribute old;
-	Form_pg_attribute new;
-	IdemGuardTrigger *trigger;
-
-	if (rel == NULL)
-		return;
-	before = SearchSysCacheCopyAttNum(relid, attnum);
-	catalog = table_open(AttributeRelationId, AccessShareLock);
-	ScanKeyInit(&key[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(relid));
-	ScanKeyInit(&key[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber,
-				F_INT2EQ, Int16GetDatum(attnum));
-	scan = systable_beginscan(catalog, AttributeRelidNumIndexId, true,
-							  SnapshotSelf, 2, key);
-	after = systable_getnext(scan);
-	if (HeapTupleIsValid(before) && HeapTupleIsValid(after))
-	{
-		old = (Form_pg_attribute) GETSTRUCT(before);
-		new = (Form_pg_attribute) GETSTRUCT(after);
-		trigger = trigger_naming(rel, NameStr(old->attname), false);
-		if (trigger != NULL &&
-			strcmp(NameStr(old->attname), NameStr(new->attname)) != 0)
-			refuse_column(rel, trigger, NameStr(old->attname), "rename");
-		if (trigger != NULL &&
-			!same_kind_of_type(old->atttypid, new->atttypid))
-			refuse_column(rel, trigger, NameStr(old->attname),
-						  "change the type of");
-		if (old->attnotnull && !new->attnotnull &&
-			(trigger = trigger_naming(rel, NameStr(old->attname), true)) != NULL)
-			refuse_column(rel, trigger, NameStr(old->attname),
-						  "drop NOT NULL of");
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	relation_close(rel, NoLock);
-}
-
-static void
-column_dropped(Oid relid, AttrNumber attnum)
-{
-	Relation	rel = open_guarded(relid);
-	char	   *column = get_attname(relid, attnum, true);
-	IdemGuardTrigger *trigger;
-	IdemNote   *note;
-
-	if (rel == NULL)
-		return;
-	trigger = column ? trigger_naming(rel, column, false) : NULL;
-	if (trigger != NULL)
-	{
-		note = add_note(IDEM_NOTE_COLUMN, relid);
-		note->kind = trigger->kind;
-		note->bound = trigger->bound;
-		note->guard = keep_guard(trigger->guard);
-		note->what = keep_text(psprintf("drop column \"%s\" of table \"%s\"",
-										column, RelationGetRelationName(rel)));
-	}
-	relation_close(rel, NoLock);
+	touch(trigger->tgrelid);
+	touch(trigger->tgconstrrelid);
+	kind = idem_kind_of_function(trigger->tgfoid);
+	if (kind != NULL)
+		note_dropped(tuple, desc, kind);
 }
 
 /* ---------- constraints, rules, inheritance, names ---------- */
 
-/* Dropped, renamed or changed: whether the guard can live with it is seen later. */
+/* Dropped, renamed or changed: on either side of a foreign key. */
 static void
-constraint_touched(Oid oid, const char *verb)
+constraint_touched(Oid oid)
 {
 	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(oid));
 	Form_pg_constraint con;
-	Relation	rel;
-	IdemNote   *note;
 
 	if (!HeapTupleIsValid(tuple))
 		return;
 	con = (Form_pg_constraint) GETSTRUCT(tuple);
-	if (OidIsValid(con->conrelid) && !OidIsValid(con->conparentid) &&
-		(rel = open_guarded(con->conrelid)) != NULL)
+	if (!OidIsValid(con->conparentid))
 	{
-		note = add_note(IDEM_NOTE_CONSTRAINT, con->conrelid);
-		note->contype = con->contype;
-		note->other = con->confrelid;
-		note->what = keep_text(psprintf("%s constraint \"%s\" of table \"%s\"",
-										verb, NameStr(con->conname),
-										RelationGetRelationName(rel)));
-		relation_close(rel, NoLock);
+		touch(con->conrelid);
+		touch(con->confrelid);
 	}
 	ReleaseSysCache(tuple);
 }
@@ -505,25 +348,12 @@ rule_created(Oid oid)
 	HeapTuple	tuple = fetch(RewriteRelationId, RewriteOidIndexId,
 							  Anum_pg_rewrite_oid, oid, SnapshotSelf, NULL);
 	Form_pg_rewrite rule;
-	Relation	rel;
-	ListCell   *lc;
 
 	if (!HeapTupleIsValid(tuple))
 		return;
 	rule = (Form_pg_rewrite) GETSTRUCT(tuple);
-	if (rule->ev_type == '1' || (rel = open_guarded(rule->ev_class)) == NULL)
-		return;
-	foreach(lc, idem_guard_triggers(rel))
-	{
-		IdemGuardTrigger *trigger = lfirst(lc);
-
-		idem_refuse_trigger(rule->ev_class, trigger->kind, trigger->guard,
-							trigger->bound,
-							psprintf("create rule \"%s\" on table \"%s\"",
-									 NameStr(rule->rulename),
-									 RelationGetRelationName(rel)));
-	}
-	relation_close(rel, NoLock);
+	if (rule->ev_type != '1')
+		touch(rule->ev_class);
 }
 
 /* Is the one a child of the other after the command? */
@@ -594,6 +424,67 @@ table_altered(Oid relid)
 			get_rel_namespace(relid);
 }
 
+/* ---------- tables with rows ---------- */
+
+/* Does a table hold a row? */
+static bool
+holds_rows(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL, SO_NONE);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	bool		found = table_scan_getnextslot(scan, ForwardScanDirection,
+											   slot);
+
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
+	return found;
+}
+
+/*
+ * The guard whose trigger went with a table that is being dropped, or NULL: a
+ * table is dropped after what stands on it.
+ */
+static const IdemNote *
+dropped_guard(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, notes)
+	{
+		IdemNote   *note = lfirst(lc);
+
+		if (note->type == IDEM_NOTE_TRIGGER && note->relid == relid)
+			return note;
+	}
+	return NULL;
+}
+
+/*
+ * Rows that cannot be deleted do not go with their table either, unless its
+ * owner says why: 2BP01.  The reason, or NULL if none was needed.
+ */
+static const char *
+reason_for_rows(Oid relid)
+{
+	const IdemNote *guard = dropped_guard(relid);
+	const char *reason = idem_reason_to_drop(relid);
+
+	if (guard == NULL || get_rel_relkind(relid) != RELKIND_RELATION ||
+		!holds_rows(relid))
+		return NULL;
+	if (reason == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop table \"%s\": it holds rows of %s guard \"%s\"",
+						get_rel_name(relid), guard->kind->kind, guard->name),
+				 errhint("To drop them for good, the owner of the table says why: SET idem.drop_reason = '...'.")));
+	return reason;
+}
+
 /*
  * Dropped by a command.  What the server drops on its own behalf is a copy of
  * a table that it has written anew (VACUUM FULL, CLUSTER, ALTER TABLE), or
@@ -602,9 +493,40 @@ table_altered(Oid relid)
 static void
 table_dropped(Oid relid)
 {
+	const char *reason = reason_for_rows(relid);
+	char	   *kept = reason ? MemoryContextStrdup(TopTransactionContext,
+													reason) : NULL;
+	ListCell   *lc;
+
 	if (may_be_logged(relid))
-		add_note(IDEM_NOTE_TABLE_DROPPED, relid)->other =
-			get_rel_namespace(relid);
+	{
+		IdemNote   *note = add_note(IDEM_NOTE_TABLE_DROPPED, relid);
+
+		note->other = get_rel_namespace(relid);
+		note->what = kept;
+	}
+	/* of a partition the triggers that went with it tell */
+	foreach(lc, notes)
+	{
+		IdemNote   *note = lfirst(lc);
+
+		if (note->type == IDEM_NOTE_TRIGGER && note->relid == relid)
+			note->what = kept;
+	}
+}
+
+/* A column was dropped: of a composite, values under a guard lose a part. */
+static void
+column_dropped(Oid relid, AttrNumber attnum)
+{
+	Oid			type = get_rel_type_id(relid);
+	char	   *name = get_attname(relid, attnum, true);
+
+	touch(relid);
+	if (OidIsValid(type) && name != NULL)
+		idem_check_type(type, true,
+						psprintf("drop attribute \"%s\" of type %s", name,
+								 format_type_be(type)));
 }
 
 /* ---------- the extension itself ---------- */
@@ -640,21 +562,6 @@ function_changed(Oid oid)
 			 errhint("It is changed by ALTER EXTENSION idem UPDATE.")));
 }
 
-/* Does a table of ours hold a row? */
-static bool
-holds_rows(Oid relid)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL, SO_NONE);
-	bool		found = heap_getnext(scan, ForwardScanDirection) != NULL;
-
-	table_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, NoLock);
-	return found;
-}
-
 /*
  * Claims and history go with the extension, also without CASCADE: what tells
  * a repeated request from a new one is not dropped by the way.  Definitions
@@ -668,7 +575,7 @@ extension_table_dropped(Oid relid)
 	char	   *name = get_rel_name(relid);
 	int			i;
 
-	if (get_rel_relkind(relid) != RELKIND_RELATION)
+	if (!idem_is_own_table(relid))
 		return;
 	for (i = 0; definitions[i] != NULL; i++)
 	{
@@ -696,7 +603,7 @@ see_created(Oid class, Oid object, int column)
 			idem_money_check_default(object, column);
 			break;
 		case TriggerRelationId:
-			trigger_created(object);
+			trigger_changed(object);
 			break;
 		case RewriteRelationId:
 			rule_created(object);
@@ -718,16 +625,16 @@ see_altered(Oid class, Oid object, int column, Oid auxiliary)
 	switch (class)
 	{
 		case TriggerRelationId:
-			trigger_altered(object);
+			trigger_changed(object);
 			break;
 		case RelationRelationId:
 			if (column > 0)
-				column_altered(object, column);
+				touch(object);
 			else
 				table_altered(object);
 			break;
 		case ConstraintRelationId:
-			constraint_touched(object, "change");
+			constraint_touched(object);
 			break;
 		case InheritsRelationId:
 			inheritance_changed(object, auxiliary);
@@ -752,7 +659,7 @@ see_dropped(Oid class, Oid object, int column, int flags, Oid idem)
 			trigger_dropped(object);
 			break;
 		case ConstraintRelationId:
-			constraint_touched(object, "drop");
+			constraint_touched(object);
 			break;
 		case RelationRelationId:
 			if (column > 0)

@@ -158,6 +158,24 @@ idem_guard_fixed(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* The settings of a kept table: the columns that it has */
+static List *
+kept_settings(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	List	   *columns = NIL;
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped)
+			columns = lappend(columns, pstrdup(NameStr(att->attname)));
+	}
+	return idem_settings_add_list(idem_settings_begin(), "columns", columns);
+}
+
 static bool
 kept_stands(Relation rel, void *declaration)
 {
@@ -180,7 +198,7 @@ idem_guard_kept(PG_FUNCTION_ARGS)
 	rel = idem_open_to_declare(relid, kept_stands, NULL);
 	if (rel == NULL)
 		PG_RETURN_VOID();
-	settings = idem_settings_begin();
+	settings = kept_settings(rel);
 	trigger = idem_free_trigger_name(relid, "idem_kept", NIL);
 
 	idem_become_declarer(rel, &saved);

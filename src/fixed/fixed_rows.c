@@ -37,7 +37,11 @@ static const IdemSetting fixed_settings[] = {
 	{NULL, IDEM_WORD, 0, NULL}
 };
 
-static const IdemSetting kept_settings[] = {{NULL, IDEM_WORD, 0, NULL}};
+/* every column is kept; these are the ones there were at the declaration */
+static const IdemSetting kept_settings[] = {
+	{"columns", IDEM_LIST, IDEM_SETTING_STAYS | IDEM_SETTING_FOUND, NULL},
+	{NULL, IDEM_WORD, 0, NULL}
+};
 
 /* which of the events, the table says: fixed_declare.c */
 static const int16 fixed_types[] = {

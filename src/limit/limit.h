@@ -8,6 +8,7 @@
 #include "access/attnum.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/kind.h"
 #include "datatype/timestamp.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -199,6 +200,8 @@ extern void *idem_limit_compile(Relation rel, Trigger *trigger, Oid *also);
 /* limit_key.c */
 extern void idem_limit_find_key(Oid child, List *columns, int sqlstate,
 								IdemLimitKey *key);
+extern char *idem_limit_key_problem(const IdemGuard *guard,
+									Snapshot snapshot);
 extern List *idem_limit_parent_columns(const IdemLimitKey *key);
 extern List *idem_limit_child_columns(const IdemLimitKey *key);
 extern bool idem_limit_same_key(const IdemLimitKey *a, const IdemLimitKey *b);

@@ -52,39 +52,28 @@ has_columns(HeapTuple tuple, List *columns, IdemLimitKey *key)
 	return true;
 }
 
-/* What is wrong with this foreign key for a limit; NULL: nothing. */
+/*
+ * What is wrong with this foreign key for a limit, as the end of a sentence;
+ * NULL: nothing.
+ */
 static const char *
 unfit(Form_pg_constraint con)
 {
 	if (con->condeferrable)
-		return "It is deferrable.";
+		return "is deferrable";
 	if (!con->convalidated)
-		return "It is not validated.";
+		return "is not validated";
 	if (con->confdeltype != FKCONSTR_ACTION_NOACTION &&
 		con->confdeltype != FKCONSTR_ACTION_RESTRICT)
-		return "Its ON DELETE action changes children; only NO ACTION and RESTRICT do not.";
+		return "has an ON DELETE action that changes children; only NO ACTION and RESTRICT do not";
 	if (con->confupdtype != FKCONSTR_ACTION_NOACTION &&
 		con->confupdtype != FKCONSTR_ACTION_RESTRICT)
-		return "Its ON UPDATE action changes children; only NO ACTION and RESTRICT do not.";
+		return "has an ON UPDATE action that changes children; only NO ACTION and RESTRICT do not";
 	if (idem_constraint_has_period(con))
-		return "It compares a PERIOD.";
+		return "compares a PERIOD";
 	if (con->confrelid == con->conrelid)
-		return "It references its own table.";
+		return "references its own table";
 	return NULL;
-}
-
-static void
-check_fit(HeapTuple tuple, int sqlstate)
-{
-	Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
-	const char *reason = unfit(con);
-
-	if (reason != NULL)
-		ereport(ERROR,
-				(errcode(sqlstate),
-				 errmsg("foreign key \"%s\" of table \"%s\" cannot carry a limit",
-						NameStr(con->conname), get_rel_name(con->conrelid)),
-				 errdetail("%s", reason)));
 }
 
 /* A child without a parent would be a child without a limit. */
@@ -115,6 +104,54 @@ check_not_null(const IdemLimitKey *key, int sqlstate)
 	}
 }
 
+/* The foreign keys of a table on exactly these columns, at a snapshot */
+typedef struct FoundKeys
+{
+	int			n;				/* how many there are */
+	IdemLimitKey key;			/* the last of them */
+	const char *flaw;			/* of one that cannot carry a limit, or NULL */
+	NameData	flawed;			/* its name */
+} FoundKeys;
+
+static void
+find_keys(Oid child, List *columns, Snapshot snapshot, FoundKeys *found)
+{
+	Relation	pg_constraint;
+	ScanKeyData scankey;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	memset(found, 0, sizeof(FoundKeys));
+	pg_constraint = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyInit(&scankey, Anum_pg_constraint_conrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(child));
+	scan = systable_beginscan(pg_constraint, ConstraintRelidTypidNameIndexId,
+							  true, snapshot, 1, &scankey);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+		IdemLimitKey candidate;
+
+		/* a key of one partition, or the part of one, is not the key */
+		if (con->contype != CONSTRAINT_FOREIGN || OidIsValid(con->conparentid) ||
+			!has_columns(tuple, columns, &candidate))
+			continue;
+		if (unfit(con) != NULL)
+		{
+			found->flaw = unfit(con);
+			found->flawed = con->conname;
+		}
+		found->key = candidate;
+		found->key.child = child;
+		found->key.parent = con->confrelid;
+		found->key.index = con->conindid;
+		found->key.name = con->conname;
+		found->n++;
+	}
+	systable_endscan(scan);
+	table_close(pg_constraint, AccessShareLock);
+}
+
 /*
  * Find the foreign key of the table on exactly these columns; sqlstate says
  * how to refuse: 42P17 for a declaration, 39P01 for a trigger that fired.
@@ -122,48 +159,47 @@ check_not_null(const IdemLimitKey *key, int sqlstate)
 void
 idem_limit_find_key(Oid child, List *columns, int sqlstate, IdemLimitKey *key)
 {
-	Relation	pg_constraint;
-	ScanKeyData scankey;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	int			found = 0;
+	FoundKeys	found;
 
-	pg_constraint = table_open(ConstraintRelationId, AccessShareLock);
-	ScanKeyInit(&scankey, Anum_pg_constraint_conrelid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(child));
-	scan = systable_beginscan(pg_constraint, ConstraintRelidTypidNameIndexId,
-							  true, NULL, 1, &scankey);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
-		IdemLimitKey candidate;
-
-		/* a key of one partition, or the part of one, is not the key */
-		if (con->contype != CONSTRAINT_FOREIGN || OidIsValid(con->conparentid))
-			continue;
-		if (!has_columns(tuple, columns, &candidate))
-			continue;
-		check_fit(tuple, sqlstate);
-		candidate.child = child;
-		candidate.parent = con->confrelid;
-		candidate.index = con->conindid;
-		candidate.name = con->conname;
-		*key = candidate;
-		found++;
-	}
-	systable_endscan(scan);
-	table_close(pg_constraint, AccessShareLock);
-
-	if (found != 1)
+	find_keys(child, columns, NULL, &found);
+	if (found.flaw != NULL)
 		ereport(ERROR,
 				(errcode(sqlstate),
-				 found == 0 ?
+				 errmsg("foreign key \"%s\" of table \"%s\" cannot carry a limit",
+						NameStr(found.flawed), get_rel_name(child)),
+				 errdetail("It %s.", found.flaw)));
+	if (found.n != 1)
+		ereport(ERROR,
+				(errcode(sqlstate),
+				 found.n == 0 ?
 				 errmsg("table \"%s\" has no foreign key on exactly %s",
 						get_rel_name(child), idem_list_text(columns)) :
 				 errmsg("table \"%s\" has several foreign keys on %s",
 						get_rel_name(child), idem_list_text(columns)),
 				 errdetail("The parent of a limit is found by the foreign key.")));
+	*key = found.key;
 	check_not_null(key, sqlstate);
+}
+
+/*
+ * What is wrong with the foreign key that carries a limit, or NULL; NOT NULL
+ * is somebody else's matter (doctor_intact.c).
+ */
+char *
+idem_limit_key_problem(const IdemGuard *guard, Snapshot snapshot)
+{
+	List	   *columns = idem_setting_list(guard->settings, "fk");
+	FoundKeys	found;
+
+	find_keys(guard->relid, columns, snapshot, &found);
+	if (found.flaw != NULL)
+		return psprintf("foreign key %s cannot carry the limit: it %s",
+						quote_identifier(NameStr(found.flawed)), found.flaw);
+	if (found.n == 1)
+		return NULL;
+	return psprintf(found.n == 0 ? "there is no foreign key on exactly %s" :
+					"there are several foreign keys on %s",
+					idem_list_text(columns));
 }
 
 /* The names of the parent's key columns, in the order of the key. */

@@ -315,13 +315,16 @@ check_attached_parents(const IdemGuard *guard, Oid rows)
 	return finding;
 }
 
-static char *
-check_key(const IdemGuard *guard, Oid rows)
+/* Amounts and counts have types that they can be kept in. */
+static bool
+takes_type(const char *setting, Oid type)
 {
-	IdemLimitKey key;
-
-	find_key(guard, &key);
-	return NULL;
+	if (strcmp(setting, "count_used") == 0)
+		return idem_count_type_supported(type);
+	if (strcmp(setting, "amount") == 0 || strcmp(setting, "cap") == 0 ||
+		strcmp(setting, "used") == 0 || strcmp(setting, "excess") == 0)
+		return idem_amount_type_supported(type);
+	return true;
 }
 
 #define NAMES_COLUMNS	(IDEM_SETTING_REQUIRED | IDEM_SETTING_COLUMN)
@@ -366,26 +369,6 @@ static const IdemSetting total_settings[] = {
 	{NULL, IDEM_WORD, 0, NULL}
 };
 
-/* The CHECKs that the server keeps, by their names. */
-static char *
-check_checks(const IdemGuard *guard, Oid rows)
-{
-	const IdemSetting *setting;
-
-	for (setting = total_settings; setting->name != NULL; setting++)
-	{
-		const char *column = idem_setting(guard->settings, setting->name);
-		char	   *name;
-
-		if ((setting->flags & IDEM_SETTING_KEPT) == 0 || column == NULL)
-			continue;
-		name = idem_check_name("limit", column);
-		if (!OidIsValid(get_relation_constraint_oid(guard->relid, name, true)))
-			return psprintf("CHECK \"%s\" is gone", name);
-	}
-	return NULL;
-}
-
 static const int16 limit_types[] = {
 	TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
 	TRIGGER_TYPE_DELETE, 0
@@ -404,7 +387,8 @@ static const IdemGuardKind limit_kind = {
 	.open_remedy = "collect what is in excess from whoever has it, or write it off; it goes down as children are released or the cap grows, and no request fits until then",
 	.check_attached = check_attached_children,
 	.check_detached = check_detached_children,
-	.check_shape = check_key
+	.check_shape = idem_limit_key_problem,
+	.takes_type = takes_type
 };
 
 static const IdemGuardKind total_kind = {
@@ -414,7 +398,7 @@ static const IdemGuardKind total_kind = {
 	.settings = total_settings,
 	.types = limit_types,
 	.check_attached = check_attached_parents,
-	.check_shape = check_checks
+	.takes_type = takes_type
 };
 
 void

@@ -163,6 +163,14 @@ static const IdemSetting states_settings[] = {
 	{NULL, IDEM_WORD, 0, NULL}
 };
 
+/* A state is kept as text or as an enum. */
+static bool
+takes_type(const char *setting, Oid type)
+{
+	return strcmp(setting, "column") != 0 || type == TEXTOID ||
+		type == VARCHAROID || type_is_enum(type);
+}
+
 static const int16 states_types[] = {
 	TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
 	TRIGGER_TYPE_DELETE, 0
@@ -182,7 +190,8 @@ static const IdemGuardKind states_kind = {
 	.check_open = check_one_row,
 	.open_remedy = "find out which row is the payment; keep another from being made by inserting through a table of keys that is not partitioned",
 	.check_attached = check_attached,
-	.check_detached = check_final
+	.check_detached = check_final,
+	.takes_type = takes_type
 };
 
 void

@@ -188,7 +188,7 @@ my @restore_data = (
 	'pg_restore', '-e', '--section=data', '--disable-triggers',
 	'-d', $node->connstr('data'), "$dump.custom");
 command_fails_like(\@restore_data,
-	qr/cannot disable trigger .*: it (would weaken|belongs to) /,
+	qr/cannot run ALTER TABLE: (it would weaken|table ".*" belongs to) /,
 	'a restore of the data with --disable-triggers is refused');
 $node->safe_psql('postgres', 'DROP DATABASE data');
 $node->safe_psql('postgres', 'CREATE DATABASE data');

@@ -21,23 +21,30 @@ my $root = "$FindBin::Bin/../..";
 # [ file below src, piece of the finding there, test, as it reads there ]
 my @findings = (
 	# the trigger of a guard, on every table that holds its rows
-	[ 'doctor/doctor.sql', 'is a foreign table', 'doctor', 'partition doctor.journal_4 is a foreign table' ],
-	[ 'doctor/doctor.sql', 'inherits without the trigger', 'doctor' ],
-	[ 'doctor/doctor.sql', 'trigger is missing on', 'doctor_findings' ],
-	[ 'doctor/doctor.sql', 'has become a partition', 'doctor' ],
-	[ 'doctor/doctor.sql', 'trigger is disabled on', 'doctor' ],
-	[ 'doctor/doctor.sql', 'trigger does not fire always on', 'doctor' ],
-	[ 'doctor/doctor.sql', 'does not fire as it was declared', 'doctor' ],
-	[ 'doctor/doctor.sql', 'function was replaced', 'doctor' ],
-	[ 'doctor/doctor.sql', 'is unlogged: a crash empties it', 'doctor_findings', 'journal_1 is unlogged: a crash empties it' ],
-	[ 'doctor/doctor.sql', 'can be truncated', 'doctor' ],
-	[ 'doctor/doctor.sql', 'trigger on %s %s', 'doctor_findings', 'trigger on once has an argument "columns" that is not a list' ],
-	[ 'doctor/doctor.sql', 'bears no trigger of this ', 'doctor_rows', 'bears no trigger of this limit' ],
-	[ 'doctor/doctor.sql', 'has no CHECK', 'doctor_rows' ],
-	[ 'doctor/doctor.sql', 'column %I of %s is gone', 'doctor_findings', 'column paid_at of doctor_findings.payment is gone' ],
-	[ 'doctor/doctor.sql', 'can take statements away from the trigger', 'doctor_findings' ],
-	[ 'doctor/doctor.sql', 'trigger does not fire always on', 'doctor_findings', 'trigger does not fire always on idem.machine' ],
+	[ 'doctor/doctor_intact.c', 'is a foreign table', 'doctor', 'partition doctor.journal_4 is a foreign table' ],
+	[ 'doctor/doctor_intact.c', 'inherits without the trigger', 'doctor' ],
+	[ 'doctor/doctor_intact.c', 'trigger is missing on', 'doctor_findings' ],
+	[ 'doctor/doctor_intact.c', 'has become a partition', 'doctor' ],
+	[ 'doctor/doctor_intact.c', 'trigger is disabled on', 'doctor' ],
+	[ 'doctor/doctor_intact.c', 'trigger does not fire always on', 'doctor' ],
+	[ 'doctor/doctor_intact.c', 'does not fire as it was declared', 'doctor' ],
+	[ 'doctor/doctor_intact.c', 'function was replaced', 'doctor' ],
+	[ 'doctor/doctor_intact.c', 'is unlogged: a crash empties it', 'doctor_findings', 'journal_1 is unlogged: a crash empties it' ],
+	[ 'doctor/doctor_intact.c', 'can be truncated', 'doctor' ],
+	[ 'doctor/doctor_intact.c', 'trigger on %s %s', 'doctor_findings', 'trigger on once has an argument "columns" that is not a list' ],
+	[ 'doctor/doctor_intact.c', 'bears no trigger of this ', 'doctor_rows', 'bears no trigger of this limit' ],
+	[ 'doctor/doctor_intact.c', 'has no CHECK', 'doctor_rows' ],
+	[ 'doctor/doctor_intact.c', 'column %s of %s is gone', 'doctor_findings', 'column paid_at of doctor_findings.payment is gone' ],
+	[ 'doctor/doctor_intact.c', 'can take statements away from the trigger', 'doctor_findings' ],
+	[ 'doctor/doctor_intact.c', 'trigger does not fire always on', 'doctor_findings', 'trigger does not fire always on idem.machine' ],
 	[ 'doctor/doctor_verdict.sql', 'has more problems', 'doctor_security' ],
+	# what a guard relies on
+	[ 'doctor/doctor_intact.c', 'can be null', 'doctor_intact', 'column payment of doctor_intact.refund can be null' ],
+	[ 'doctor/doctor_intact.c', 'which the guard cannot read', 'doctor_intact', 'has type text, which the guard cannot read' ],
+	[ 'doctor/doctor_intact.c', 'has no primary key', 'doctor_intact', 'table doctor_intact.payment has no primary key' ],
+	[ 'doctor/doctor_intact.c', 'which shows its rows beside others', 'doctor_intact' ],
+	[ 'limit/limit_key.c', 'there is no foreign key on exactly', 'doctor_intact' ],
+	[ 'limit/limit_key.c', 'cannot carry the limit: it ', 'doctor_intact' ],
 	# declarations
 	[ 'doctor/doctor_verdict.sql', 'but the table bears no such trigger', 'doctor_findings' ],
 	[ 'doctor/doctor_verdict.sql', 'is not on this table: ', 'doctor_swap' ],
@@ -136,12 +143,27 @@ foreach my $source ('doctor/doctor.sql', 'doctor/doctor_verdict.sql')
 	}
 }
 
+# The same of the definition of intact: what psprintf makes there, on one line
+# or the next, that is no statement and no advice.
+{
+	my $text = slurp_file("$root/src/doctor/doctor_intact.c");
+	my @pieces = map { $_->[1] } grep { $_->[0] eq 'doctor/doctor_intact.c' } @findings;
+
+	while ($text =~ /p(?:sprintf|strdup)\(\s*"([^"]*)"/g)
+	{
+		my $literal = $1;
+
+		next if $literal =~ /^(ALTER|CREATE|DROP|take|guard=) ?/;
+		ok((grep { index($literal, $_) >= 0 } @pieces) > 0, "doctor_intact.c: in the list: $literal");
+	}
+}
+
 #
 # The ways around a guard
 #
 my $readme = slurp_file("$root/README.md");
 my %list = (
-	'#' => [ 50, 'doctor_bypass' ],
+	'#' => [ 51, 'doctor_bypass' ],
 	'status #' => [ 15, 'machine_bypass' ]);
 
 foreach my $head (sort keys %list)

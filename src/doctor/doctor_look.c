@@ -1,0 +1,351 @@
+/*
+ * doctor_look.c
+ *		The guards of some tables, or of all, read from the catalog.
+ *
+ * No table is opened or locked: whoever owns one could hold it for ever.  The
+ * catalog is read as it is now, or with a snapshot, as it was before a
+ * command of this transaction (doctor_judge.c).
+ *
+ * What is read: of some tables, only their triggers; of all, pg_trigger once.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "doctor/doctor_look.h"
+
+/* The triggers of one table */
+typedef struct SeenTable
+{
+	Oid			relid;			/* hash key, must be first */
+	List	   *triggers;		/* IdemSeenTrigger * */
+} SeenTable;
+
+/* ---------- rows of the catalog ---------- */
+
+/*
+ * The rows of a catalog that have this OID in a column, copied; index: one
+ * that begins with the column, or none; column 0: all rows.
+ */
+List *
+idem_look_rows(const IdemLook *look, Oid catalog, Oid index,
+			   AttrNumber column, Oid oid, TupleDesc *desc)
+{
+	Relation	rel = table_open(catalog, AccessShareLock);
+	List	   *rows = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (column != 0)
+		ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(oid));
+	scan = systable_beginscan(rel, index, OidIsValid(index), look->snapshot,
+							  column != 0 ? 1 : 0, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		rows = lappend(rows, heap_copytuple(tuple));
+	if (desc != NULL)
+		*desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return rows;
+}
+
+/* The one row of that OID, or NULL */
+HeapTuple
+idem_look_row(const IdemLook *look, Oid catalog, Oid index,
+			  AttrNumber column, Oid oid)
+{
+	List	   *rows = idem_look_rows(look, catalog, index, column, oid, NULL);
+
+	return rows == NIL ? NULL : linitial(rows);
+}
+
+/* What a table inherits from, or is a partition of */
+List *
+idem_look_parents(const IdemLook *look, Oid relid)
+{
+	List	   *parents = NIL;
+	ListCell   *lc;
+
+	foreach(lc, idem_look_rows(look, InheritsRelationId,
+							   InheritsRelidSeqnoIndexId,
+							   Anum_pg_inherits_inhrelid, relid, NULL))
+	{
+		Form_pg_inherits row = (Form_pg_inherits) GETSTRUCT((HeapTuple) lfirst(lc));
+
+		if (!row->inhdetachpending)
+			parents = lappend_oid(parents, row->inhparent);
+	}
+	return parents;
+}
+
+/* The other way round */
+List *
+idem_look_children(const IdemLook *look, Oid relid)
+{
+	List	   *children = NIL;
+	ListCell   *lc;
+
+	foreach(lc, idem_look_rows(look, InheritsRelationId,
+							   InheritsParentIndexId,
+							   Anum_pg_inherits_inhparent, relid, NULL))
+	{
+		Form_pg_inherits row = (Form_pg_inherits) GETSTRUCT((HeapTuple) lfirst(lc));
+
+		if (!row->inhdetachpending)
+			children = lappend_oid(children, row->inhrelid);
+	}
+	return children;
+}
+
+/* ---------- functions ---------- */
+
+/*
+ * Is the function the one in the library of idem, called as the extension
+ * declares it?
+ */
+static bool
+is_ours(HeapTuple tuple)
+{
+	Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+	Datum		source;
+	Datum		library;
+	bool		no_source;
+	bool		no_library;
+	bool		no_config;
+
+	source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &no_source);
+	library = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin,
+							  &no_library);
+	(void) SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proconfig, &no_config);
+	return proc->prolang == ClanguageId && !proc->prosecdef && no_config &&
+		!no_source && !no_library &&
+		strcmp(TextDatumGetCString(source),
+			   psprintf("idem_%s", NameStr(proc->proname))) == 0 &&
+		strcmp(TextDatumGetCString(library), "$libdir/idem") == 0;
+}
+
+static IdemSeenFunction *
+read_function(Oid oid)
+{
+	IdemSeenFunction *function = palloc0(sizeof(IdemSeenFunction));
+	HeapTuple	tuple;
+
+	function->oid = oid;
+	if (!idem_is_our_function(oid))
+		return function;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
+	if (!HeapTupleIsValid(tuple))
+		return function;
+	function->kind = idem_kind_of_function(oid);
+	function->is_guard = function->kind != NULL ||
+		strcmp(NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname),
+			   IDEM_TRUNCATE_FUNCTION) == 0;
+	function->is_ours = is_ours(tuple);
+	ReleaseSysCache(tuple);
+	return function;
+}
+
+static const IdemSeenFunction *
+function_of(IdemLook *look, Oid oid)
+{
+	ListCell   *lc;
+
+	foreach(lc, look->functions)
+	{
+		if (((IdemSeenFunction *) lfirst(lc))->oid == oid)
+			return lfirst(lc);
+	}
+	look->functions = lappend(look->functions, read_function(oid));
+	return llast(look->functions);
+}
+
+/* ---------- triggers ---------- */
+
+/* Does it fire as idem declares it: time, events, no condition, no columns? */
+static bool
+as_declared(HeapTuple tuple, TupleDesc desc, const IdemGuardKind *kind)
+{
+	static const int16 truncate_types[] = {TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE, 0};
+	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+	const int16 *type = kind ? kind->types : truncate_types;
+
+	if (trigger->tgdeferrable || trigger->tgattr.dim1 > 0 ||
+		!heap_attisnull(tuple, Anum_pg_trigger_tgqual, desc))
+		return false;
+	while (*type != 0 && *type != trigger->tgtype)
+		type++;
+	return *type != 0;
+}
+
+/* The arguments; those of a clone are those of the trigger above. */
+static void
+read_settings(IdemSeenTrigger *seen, HeapTuple tuple, TupleDesc desc)
+{
+	const char *function = seen->guard.kind ? seen->guard.kind->function :
+		IDEM_TRUNCATE_FUNCTION;
+	bool		isnull;
+	Datum		args = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc,
+									&isnull);
+
+	if (!isnull)
+		seen->guard.settings = idem_settings_of_args(DatumGetByteaPP(args));
+	seen->problem = idem_settings_problem(seen->guard.settings,
+										  idem_known_settings(function));
+}
+
+static void
+add_trigger(IdemLook *look, SeenTable *table, HeapTuple tuple, TupleDesc desc)
+{
+	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+	const IdemSeenFunction *function = function_of(look, trigger->tgfoid);
+	IdemSeenTrigger *seen;
+
+	if (!function->is_guard)
+		return;
+	seen = palloc0(sizeof(IdemSeenTrigger));
+	seen->guard.relid = trigger->tgrelid;
+	seen->guard.name = pstrdup(NameStr(trigger->tgname));
+	seen->guard.kind = function->kind;
+	seen->oid = trigger->oid;
+	seen->other = trigger->tgconstrrelid;
+	seen->is_clone = OidIsValid(trigger->tgparentid);
+	seen->enabled = trigger->tgenabled;
+	seen->as_declared = as_declared(tuple, desc, function->kind);
+	seen->is_ours = function->is_ours;
+	if (!seen->is_clone)
+		read_settings(seen, tuple, desc);
+	table->triggers = lappend(table->triggers, seen);
+}
+
+static SeenTable *
+enter_table(IdemLook *look, Oid relid, bool *found)
+{
+	SeenTable  *table = hash_search(look->tables, &relid, HASH_ENTER, found);
+
+	if (!*found)
+		table->triggers = NIL;
+	return table;
+}
+
+/* The triggers of ours on a table, IdemSeenTrigger * */
+List *
+idem_look_triggers(IdemLook *look, Oid relid)
+{
+	SeenTable  *table;
+	TupleDesc	desc;
+	bool		found;
+	ListCell   *lc;
+
+	if (look->all)
+	{
+		table = hash_search(look->tables, &relid, HASH_FIND, NULL);
+		return table ? table->triggers : NIL;
+	}
+	table = enter_table(look, relid, &found);
+	if (found)
+		return table->triggers;
+	foreach(lc, idem_look_rows(look, TriggerRelationId,
+							   TriggerRelidNameIndexId,
+							   Anum_pg_trigger_tgrelid, relid, &desc))
+		add_trigger(look, table, lfirst(lc), desc);
+	return table->triggers;
+}
+
+/* Read all triggers of ours there are. */
+static void
+read_all(IdemLook *look)
+{
+	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false,
+										  look->snapshot, 0, NULL);
+	HeapTuple	tuple;
+	bool		found;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (function_of(look, trigger->tgfoid)->is_guard)
+			add_trigger(look, enter_table(look, trigger->tgrelid, &found),
+						tuple, RelationGetDescr(rel));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+/* The tables that bear one, of a look at all of them */
+List *
+idem_look_tables(IdemLook *look)
+{
+	List	   *tables = NIL;
+	HASH_SEQ_STATUS status;
+	SeenTable  *table;
+
+	hash_seq_init(&status, look->tables);
+	while ((table = hash_seq_search(&status)) != NULL)
+		tables = lappend_oid(tables, table->relid);
+	return tables;
+}
+
+/*
+ * The trigger that decides, of the guard that a trigger is part of: itself,
+ * the guarded table's of a running total, or the one that a trigger which
+ * refuses TRUNCATE names.  NULL if there is none.
+ */
+const IdemSeenTrigger *
+idem_look_deciding(IdemLook *look, const IdemSeenTrigger *trigger)
+{
+	const IdemGuardKind *kind = trigger->guard.kind;
+	const char *of = kind ? NULL : idem_setting(trigger->guard.settings,
+												"guard");
+	ListCell   *lc;
+
+	if (kind != NULL && kind->decides)
+		return trigger;
+	foreach(lc, idem_look_triggers(look, kind ? trigger->other :
+								   trigger->guard.relid))
+	{
+		IdemSeenTrigger *deciding = lfirst(lc);
+		IdemGuard  *guard = &deciding->guard;
+
+		if (guard->kind != NULL && guard->kind->decides &&
+			(kind ? !deciding->is_clone &&
+			 idem_same_guard(guard, &trigger->guard) :
+			 of != NULL && strcmp(guard->name, of) == 0))
+			return deciding;
+	}
+	return NULL;
+}
+
+/* A new look, in the current memory context */
+IdemLook *
+idem_look_begin(Snapshot snapshot, bool all)
+{
+	IdemLook   *look = palloc0(sizeof(IdemLook));
+	HASHCTL		control = {0};
+
+	control.keysize = sizeof(Oid);
+	control.entrysize = sizeof(SeenTable);
+	control.hcxt = CurrentMemoryContext;
+	look->snapshot = snapshot;
+	look->all = all;
+	look->tables = hash_create("idem guards looked at", 64, &control,
+							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	if (all)
+		read_all(look);
+	return look;
+}
