@@ -189,6 +189,28 @@ SELECT kind, table_name, name, reason FROM idem.change_log
 CREATE TABLE journal (id int);
 SELECT severity, object, regexp_replace(finding, ', by .*', ', by ...') AS finding FROM idem.doctor() WHERE object LIKE 'kept guard % on doctor_intact.journal';
 
+-- wound 20: in a database without the extension the library refuses nothing,
+-- also where somebody else has a schema of that name
+\set with :DBNAME
+CREATE DATABASE regress_idem_without TEMPLATE template0;
+\c regress_idem_without
+LOAD '$libdir/idem';
+CREATE SCHEMA idem;
+CREATE TABLE idem.anchor (id int PRIMARY KEY);
+INSERT INTO idem.anchor VALUES (1);
+CREATE TABLE free (id int REFERENCES idem.anchor);
+ALTER TABLE free RENAME TO freed;
+ALTER TABLE freed DROP id;
+DROP TABLE freed;
+DROP TABLE idem.anchor;
+CREATE FUNCTION idem.free() RETURNS int LANGUAGE sql AS 'SELECT 1';
+ALTER FUNCTION idem.free() SECURITY DEFINER;
+DROP SCHEMA idem CASCADE;
+CREATE TABLE free (id int);
+DROP TABLE free;
+\c :with
+DROP DATABASE regress_idem_without;
+
 SET client_min_messages = warning;
 DROP SCHEMA doctor_intact CASCADE;
 DROP ROLE regress_idem_intact;

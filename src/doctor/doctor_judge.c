@@ -267,8 +267,10 @@ compare_columns(Judgement *j)
 	}
 }
 
+/* Had the same guard this problem before, on that table? */
 static bool
-was_there(const IdemLook *before, const IdemProblem *problem)
+was_there(const IdemLook *before, const IdemProblem *problem, Oid member,
+		  const char *text)
 {
 	ListCell   *lc;
 
@@ -276,13 +278,53 @@ was_there(const IdemLook *before, const IdemProblem *problem)
 	{
 		IdemProblem *was = lfirst(lc);
 
-		if (was->member == problem->member && was->relid == problem->relid &&
-			strcmp(was->problem, problem->problem) == 0 &&
+		if (was->member == member && was->relid == problem->relid &&
+			strcmp(was->problem, text) == 0 &&
 			strcmp(was->name, problem->name) == 0 &&
 			strcmp(was->kind, problem->kind) == 0)
 			return true;
 	}
 	return false;
+}
+
+/* The table above which a table, or one above it, was put; or none */
+static Oid
+new_parent(const Judgement *j, Oid relid)
+{
+	List	   *parents;
+
+	while ((parents = idem_look_parents(j->after, relid)) != NIL)
+	{
+		Oid			parent = linitial_oid(parents);
+
+		if (!list_member_oid(idem_look_parents(j->before, relid), parent))
+			return parent;
+		relid = parent;
+	}
+	return InvalidOid;
+}
+
+/*
+ * Has a new partition the problem that the table above it had?  What the
+ * server copies down was like that before.
+ */
+static bool
+came_down(const Judgement *j, const IdemProblem *problem)
+{
+	Oid			parent = OidIsValid(problem->member) ?
+		new_parent(j, problem->member) : InvalidOid;
+	char	   *name;
+	char	   *at;
+
+	if (!OidIsValid(parent))
+		return false;
+	name = idem_table_name(problem->member);
+	at = strstr(problem->problem, name);
+	return at != NULL &&
+		was_there(j->before, problem, parent,
+				  psprintf("%.*s%s%s", (int) (at - problem->problem),
+						   problem->problem, idem_table_name(parent),
+						   at + strlen(name)));
 }
 
 static void
@@ -295,7 +337,8 @@ compare_problems(Judgement *j)
 		IdemProblem *problem = lfirst(lc);
 
 		if (!is_orphan(j, problem->relid, problem->kind, problem->name) &&
-			!was_there(j->before, problem))
+			!was_there(j->before, problem, problem->member, problem->problem) &&
+			!came_down(j, problem))
 			j->found = lappend(j->found, problem);
 	}
 }

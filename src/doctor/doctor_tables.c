@@ -42,11 +42,14 @@ bool
 idem_is_own_table(Oid relid)
 {
 	Oid			schema = get_namespace_oid("idem", true);
+	Oid			extension;
 
-	return OidIsValid(schema) && get_rel_namespace(relid) == schema &&
-		get_rel_relkind(relid) == RELKIND_RELATION &&
-		getExtensionOfObject(RelationRelationId, relid) ==
-		get_extension_oid("idem", true);
+	if (!OidIsValid(schema) || get_rel_namespace(relid) != schema ||
+		get_rel_relkind(relid) != RELKIND_RELATION)
+		return false;
+	extension = getExtensionOfObject(RelationRelationId, relid);
+	return OidIsValid(extension) &&
+		extension == get_extension_oid("idem", true);
 }
 
 /*

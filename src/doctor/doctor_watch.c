@@ -537,10 +537,13 @@ function_changed(Oid oid)
 {
 	HeapTuple	before;
 	HeapTuple	after;
+	Oid			extension;
 
-	if (!idem_is_our_function(oid) ||
-		getExtensionOfObject(ProcedureRelationId, oid) !=
-		get_extension_oid("idem", true))
+	if (!idem_is_our_function(oid))
+		return;
+	extension = getExtensionOfObject(ProcedureRelationId, oid);
+	if (!OidIsValid(extension) ||
+		extension != get_extension_oid("idem", true))
 		return;
 	before = SearchSysCacheCopy1(PROCOID, ObjectIdGetDatum(oid));
 	after = fetch(ProcedureRelationId, ProcedureOidIndexId, Anum_pg_proc_oid,

@@ -39,9 +39,9 @@ my @findings = (
 	[ 'doctor/doctor_intact.c', 'trigger does not fire always on', 'doctor_findings', 'trigger does not fire always on idem.machine' ],
 	[ 'doctor/doctor_verdict.sql', 'has more problems', 'doctor_security' ],
 	# what a guard relies on
-	[ 'doctor/doctor_intact.c', 'can be null', 'doctor_intact', 'column payment of doctor_intact.refund can be null' ],
+	[ 'doctor/doctor_intact.c', 'can be null', 'doctor_intact', 'column payment of refund can be null' ],
 	[ 'doctor/doctor_intact.c', 'which the guard cannot read', 'doctor_intact', 'has type text, which the guard cannot read' ],
-	[ 'doctor/doctor_intact.c', 'has no primary key', 'doctor_intact', 'table doctor_intact.payment has no primary key' ],
+	[ 'doctor/doctor_intact.c', 'has no primary key', 'doctor_intact', 'table payment has no primary key' ],
 	[ 'doctor/doctor_intact.c', 'which shows its rows beside others', 'doctor_intact' ],
 	[ 'limit/limit_key.c', 'there is no foreign key on exactly', 'doctor_intact' ],
 	[ 'limit/limit_key.c', 'cannot carry the limit: it ', 'doctor_intact' ],
