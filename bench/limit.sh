@@ -35,7 +35,7 @@ limit_instructions()
 		limit_what=$(printf 'refund, %4d before it' $limit_earlier)
 		bench_record "$limit_what" instructions "no check, no foreign key" "$idem" "$bare"
 		bench_record "$limit_what" instructions "foreign key only" "$idem" "$fk"
-		bench_record "$limit_what" instructions "PL/pgSQL running total" "$idem" "$total" 0.8
+		bench_record "$limit_what" instructions "PL/pgSQL running total" "$idem" "$total" 0.85
 		bench_record "$limit_what" instructions "PL/pgSQL FOR UPDATE and sum" "$idem" "$sum"
 		bench_record "$limit_what: what the guard adds" instructions "what the foreign key adds" \
 			$((idem - fk)) $((fk - bare)) 1.5
