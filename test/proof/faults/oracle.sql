@@ -142,10 +142,11 @@ SELECT 'was looked up as settled, and is lost', s.w1
     WHERE s.what = 'look' AND s.w1 LIKE 'k%' AND s.w3 = 't'
         AND NOT EXISTS (SELECT FROM public.effect e WHERE e.key = s.w1)
 UNION ALL
-SELECT 'was said to be there already, and is lost', s.w1 || ' -> ' || s.w2
+SELECT 'was said to be there already, or past it, and is lost', s.w1 || ' -> ' || s.w4
     FROM oracle.answer s
-    WHERE s.what = 'move' AND s.w3 = 'already'
-        AND NOT EXISTS (SELECT FROM public.moved m WHERE m.payment::text = s.w1 AND m.after = s.w2)
+    WHERE s.what = 'move' AND s.w3 IN ('already', 'passed')
+        AND EXISTS (SELECT unnest(ARRAY[s.w2, s.w4]) EXCEPT
+            SELECT m.after FROM public.moved m WHERE m.payment::text = s.w1)
         AND NOT EXISTS (SELECT FROM public.said o WHERE o.what = 'move' AND o.w1 = s.w1 AND o.w3 = 'applied'
             AND (o.round, o.worker, o.tx) = (s.round, s.worker, s.tx))
 UNION ALL
