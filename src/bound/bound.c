@@ -14,6 +14,9 @@
  * nothing is locked, and no other session has a part in it: that only one
  * transaction is granted a key is the claim's own promise.
  *
+ * Where the effect is outside, the row is not the effect but tells of it: its
+ * state is bound to that of the claim (bound_state.c).
+ *
  * An apply worker does not judge: the row was judged at its origin.
  *
  * Not promised: that a claim has a row.  A claim that was granted and wrote
@@ -33,28 +36,30 @@
 #include "base/moved.h"
 #include "bound/bound.h"
 
-/* The settings of a trigger idem_claimed, names as numbers. */
-typedef struct Bound
-{
-	char	   *scope;
-	int32		scope_id;
-	Oid			table;			/* the partitioned one at the top */
-	bool		many;			/* one claim pays for any number of rows */
-	BoundKey	key;
-} Bound;
-
-/* scope=debit, key={message}, rows=one (IdemGuardCompile) */
+/*
+ * scope=debit, key={message}, rows=one; or state=status,
+ * claimed={paying,"{reserved,dispatched}"} instead of rows (IdemGuardCompile)
+ */
 static void *
 compile_settings(Relation rel, Trigger *trigger, Oid *also)
 {
-	List	   *columns = idem_trigger_setting_list(trigger, "key");
+	List	   *settings = idem_settings_of_trigger(trigger);
+	const char *rows = idem_setting(settings, "rows");
+	const char *column = idem_setting(settings, "state");
+	List	   *columns = idem_setting_list(settings, "key");
+	List	   *states;
+	List	   *claimed;
 	Bound	   *bound = palloc0(sizeof(Bound));
 
-	bound->scope = pstrdup(idem_trigger_setting(trigger, "scope"));
-	bound->many = strcmp(idem_trigger_setting(trigger, "rows"), "many") == 0;
+	bound->scope = pstrdup(idem_setting(settings, "scope"));
+	bound->many = rows != NULL && strcmp(rows, "many") == 0;
 	bound->scope_id = idem_key_scope_id(bound->scope);
 	idem_bound_key_compile(rel, columns, &bound->key);
 	bound->table = idem_root_relid(rel);
+	if (column == NULL)
+		return bound;
+	idem_setting_map(settings, "claimed", &states, &claimed);
+	idem_bound_states_compile(rel, column, states, claimed, &bound->states);
 	return bound;
 }
 
@@ -82,13 +87,13 @@ refuse_other_key(const IdemGuardCall *call, const Bound *bound)
 	}
 }
 
-/* of key "msg-1", for someone who may read the row */
-static const char *
-shown_key(const IdemGuardCall *call, const text *key)
+/* key "msg-1", for someone who may read the row */
+const char *
+idem_bound_shown_key(Relation rel, const text *key)
 {
 	int			len = VARSIZE_ANY_EXHDR(key);
 
-	if (!idem_may_read(call->rel))
+	if (!idem_may_read(rel))
 		return "its key";
 	if (len <= IDEM_KEY_BYTES_MAX)
 		return psprintf("key \"%.*s\"", len, VARDATA_ANY(key));
@@ -104,7 +109,8 @@ refuse_unclaimed(const IdemGuardCall *call, const Bound *bound,
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_UNCLAIMED_EFFECT),
 			 errmsg("row of table \"%s\" has no claim of %s in scope \"%s\"",
-					RelationGetRelationName(call->rel), shown_key(call, key),
+					RelationGetRelationName(call->rel),
+					idem_bound_shown_key(call->rel, key),
 					bound->scope),
 			 errdetail_internal("%s", detail),
 			 errhint("Call idem.claim(%s, key, request) in the same transaction first, and write the row only if it answers granted.",
@@ -151,7 +157,11 @@ idem_keep_claimed(PG_FUNCTION_ARGS)
 	bound = idem_guard_settings(&call, compile_settings);
 	if (IDEM_CALL_IS_UPDATE(&call))
 		refuse_other_key(&call, bound);
-	else if (!idem_in_apply_worker())
+	if (idem_in_apply_worker())
+		return PointerGetDatum(NULL);
+	if (bound->states.attnum != InvalidAttrNumber)
+		idem_bound_judge_state(&call, bound);
+	else if (IDEM_CALL_IS_INSERT(&call))
 		demand_claim(&call, bound);
 	return PointerGetDatum(NULL);
 }

@@ -5,6 +5,7 @@
  *		bound.c			the trigger: no row without its claim
  *		bound_key.c		the key that a row names
  *		bound_paid.c	which claims have paid for a row
+ *		bound_state.c	no state of a row without that of its claim
  *		bound_declare.c	guard_claimed()
  *		bound_rows.c	the kind, and questions about rows
  */
@@ -41,6 +42,42 @@ typedef struct BoundKey
 	int			ncolumns;
 	BoundColumn *column;
 } BoundKey;
+
+/*
+ * Which states of claims allow a state of a row: of effects outside.  A state
+ * of a row that is not listed is free while nothing may have been sent.
+ */
+typedef struct BoundStates
+{
+	AttrNumber	attnum;			/* of the row's state; 0: effect inside */
+	List	   *states;			/* char *: of rows */
+	List	   *claimed;		/* List * of char *: those of claims for each */
+} BoundStates;
+
+/* The settings of a trigger idem_claimed, names as numbers. */
+typedef struct Bound
+{
+	char	   *scope;
+	int32		scope_id;
+	Oid			table;			/* the partitioned one at the top */
+	bool		many;			/* one claim pays for any number of rows */
+	BoundKey	key;
+	BoundStates states;
+} Bound;
+
+struct IdemGuardCall;
+
+/* bound.c */
+extern const char *idem_bound_shown_key(Relation rel, const text *key);
+
+/* bound_state.c */
+extern void idem_bound_states_compile(Relation rel, const char *column,
+									  List *states, List *claimed,
+									  BoundStates *result);
+extern bool idem_bound_agree(const BoundStates *states, const char *state,
+							 const char *claim);
+extern void idem_bound_judge_state(const struct IdemGuardCall *call,
+								   const Bound *bound);
 
 /* bound_key.c */
 extern bool idem_bound_form(Oid type, BoundForm *form);

@@ -14,6 +14,8 @@
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 
 #include "base/declare.h"
@@ -27,8 +29,89 @@ typedef struct BoundArguments
 {
 	List	   *key;
 	char	   *scope;
-	char	   *rows;			/* one or many */
+	char	   *rows;			/* one or many; NULL: effect outside */
+	char	   *state;			/* column; NULL: effect inside */
+	List	   *states;			/* of rows, and for each the text of a list */
+	List	   *claimed;		/* of those of claims */
 } BoundArguments;
+
+static void
+refuse_claimed(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("argument \"claimed\" of idem.guard_claimed must be an object of lists of states"),
+			 errhint("Write it as {\"state of the row\": \"{reserved,dispatched}\", ...}.")));
+}
+
+/* {reserved,dispatched}, of which each is a state of a claim */
+static char *
+claim_states(char *value)
+{
+	Datum		array = OidInputFunctionCall(F_ARRAY_IN, value, TEXTOID, -1);
+	List	   *list = idem_array_list("claimed", DatumGetArrayTypeP(array));
+	ListCell   *lc;
+
+	foreach(lc, list)
+	{
+		if (!idem_key_is_effect_state(lfirst(lc)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("unrecognized state of a claim: \"%s\"",
+							(char *) lfirst(lc)),
+					 errhint("A claim is unseen, reserved, dispatched, unknown, released, succeeded, failed, fenced or adopted.")));
+	}
+	return idem_list_text(list);
+}
+
+/* {"state of the row": "{states of the claim}", ...} */
+static void
+read_claimed(Jsonb *claimed, BoundArguments *args)
+{
+	JsonbIterator *it = JsonbIteratorInit(&claimed->root);
+	JsonbValue	value;
+	JsonbIteratorToken token = JsonbIteratorNext(&it, &value, true);
+
+	if (token != WJB_BEGIN_OBJECT)
+		refuse_claimed();
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_END_OBJECT)
+	{
+		char	   *word;
+
+		if (value.type != jbvString)
+			refuse_claimed();
+		word = pnstrdup(value.val.string.val, value.val.string.len);
+		if (token == WJB_KEY)
+			args->states = lappend(args->states, word);
+		else
+			args->claimed = lappend(args->claimed, claim_states(word));
+	}
+	if (args->states == NIL)
+		refuse_claimed();
+}
+
+/* state and claimed come together, and make the effect one outside. */
+static void
+read_states(FunctionCallInfo fcinfo, BoundArguments *args)
+{
+	args->state = PG_ARGISNULL(4) ? NULL :
+		text_to_cstring(PG_GETARG_TEXT_PP(4));
+	args->states = args->claimed = NIL;
+	if (PG_ARGISNULL(5) != (args->state == NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" of idem.guard_claimed needs argument \"%s\"",
+						args->state ? "state" : "claimed",
+						args->state ? "claimed" : "state")));
+	if (args->state == NULL)
+		return;
+	read_claimed(PG_GETARG_JSONB_P(5), args);
+	if (strcmp(args->rows, "many") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"rows\" of idem.guard_claimed is for effects inside")));
+	args->rows = NULL;
+}
 
 static void
 read_arguments(FunctionCallInfo fcinfo, BoundArguments *args)
@@ -49,9 +132,10 @@ read_arguments(FunctionCallInfo fcinfo, BoundArguments *args)
 				 errmsg("unrecognized value for argument \"rows\" of idem.guard_claimed: \"%s\"",
 						args->rows),
 				 errhint("One claim pays for one row, or for many.")));
+	read_states(fcinfo, args);
 }
 
-/* 42704 unless the scope is declared, 42P17 if its effect is not inside. */
+/* 42704 unless the scope is declared, 42P17 if its effect is the other one. */
 static void
 check_scope(const BoundArguments *args)
 {
@@ -62,17 +146,20 @@ check_scope(const BoundArguments *args)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("scope \"%s\" does not exist", args->scope),
 				 errhint("Declare it with idem.create_scope.")));
-	if (outside)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("scope \"%s\" is for effects outside of the transaction",
-						args->scope),
-				 errhint("A row that is the effect of a claim needs a scope with effect 'inside'.")));
+	if (outside == (args->state != NULL))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("scope \"%s\" is for effects %s of the transaction",
+					args->scope, outside ? "outside" : "inside"),
+			 outside ?
+			 errhint("A row tells of such an effect by its state: name the column in \"state\", and what it needs of the claim in \"claimed\".") :
+			 errhint("A row is the effect itself there: leave out \"state\" and \"claimed\".")));
 }
 
 /* 42P17 unless the column is NOT NULL, and was when each row was written. */
 static void
-check_not_null(Relation rel, AttrNumber attnum)
+check_not_null(Relation rel, AttrNumber attnum, const char *why)
 {
 	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 
@@ -82,20 +169,28 @@ check_not_null(Relation rel, AttrNumber attnum)
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 				 errmsg("column \"%s\" of table \"%s\" can be null",
 						NameStr(att->attname), RelationGetRelationName(rel)),
-				 errdetail("A row without a key has no claim."),
+				 errdetail_internal("%s", why),
 				 errhint("Declare it NOT NULL."),
 				 errtablecol(rel, attnum)));
 }
 
 static void
-check_columns(Relation rel, List *columns)
+check_columns(Relation rel, const BoundArguments *args)
 {
+	BoundStates states;
 	BoundKey	key;
 	ListCell   *lc;
 
-	foreach(lc, columns)
-		check_not_null(rel, idem_stored_column(rel, lfirst(lc)));
-	idem_bound_key_compile(rel, columns, &key);
+	foreach(lc, args->key)
+		check_not_null(rel, idem_stored_column(rel, lfirst(lc)),
+					   "A row without a key has no claim.");
+	idem_bound_key_compile(rel, args->key, &key);
+	if (args->state == NULL)
+		return;
+	check_not_null(rel, idem_stored_column(rel, args->state),
+				   "A row without a state tells of nothing.");
+	idem_bound_states_compile(rel, args->state, args->states, args->claimed,
+							  &states);
 }
 
 static List *
@@ -105,7 +200,10 @@ claimed_settings(const BoundArguments *args)
 
 	settings = idem_settings_add(settings, "scope", args->scope);
 	settings = idem_settings_add_list(settings, "key", args->key);
-	return idem_settings_add(settings, "rows", args->rows);
+	settings = idem_settings_add(settings, "rows", args->rows);
+	settings = idem_settings_add(settings, "state", args->state);
+	return idem_settings_add_map(settings, "claimed", args->states,
+								 args->claimed);
 }
 
 static bool
@@ -116,7 +214,8 @@ claimed_stands(Relation rel, void *declaration)
 }
 
 /*
- * guard_claimed(relation regclass, key text[], scope text, rows text) -> void
+ * guard_claimed(relation regclass, key text[], scope text, rows text,
+ *				 state text, claimed jsonb) -> void
  */
 PG_FUNCTION_INFO_V1(idem_guard_claimed);
 Datum
@@ -135,7 +234,7 @@ idem_guard_claimed(PG_FUNCTION_ARGS)
 	if (rel == NULL)
 		PG_RETURN_VOID();
 	check_scope(&args);
-	check_columns(rel, args.key);
+	check_columns(rel, &args);
 	settings = claimed_settings(&args);
 	trigger = idem_free_trigger_name(relid, "idem_claimed", args.key);
 

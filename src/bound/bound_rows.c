@@ -38,10 +38,26 @@
 typedef struct Tally
 {
 	BoundKey	key;
+	const BoundStates *states;	/* NULL: of an effect inside */
 	struct IdemEffects *effects;
 	uint64		unclaimed;
 	char	   *example;		/* the smallest key, or NULL */
 } Tally;
+
+/* Does the claim of a key allow the row, whose state is the next column? */
+static bool
+is_allowed(Tally *tally, text *key, HeapTuple row, TupleDesc desc)
+{
+	const char *claim;
+
+	if (tally->states == NULL)
+		return idem_key_effects_know(tally->effects, key);
+	claim = idem_key_effects_state(tally->effects, key);
+	return claim == NULL ||
+		idem_bound_agree(tally->states,
+						 SPI_getvalue(row, desc, tally->key.ncolumns + 1),
+						 claim);
+}
 
 /* Hold one row against the claims. */
 static void
@@ -56,7 +72,7 @@ judge_row(Tally *tally, HeapTuple row, TupleDesc desc, MemoryContext result)
 	for (i = 0; i < tally->key.ncolumns && !isnull; i++)
 		values[i] = SPI_getbinval(row, desc, i + 1, &isnull);
 	key = isnull ? NULL : idem_bound_key_make(&tally->key, values);
-	if (key != NULL && idem_key_effects_know(tally->effects, key))
+	if (key != NULL && is_allowed(tally, key, row, desc))
 		return;
 	tally->unclaimed++;
 	shown = key ? text_to_cstring(key) : pstrdup("null");
@@ -121,11 +137,12 @@ static char *
 find_repeated(const IdemGuard *guard, Oid part)
 {
 	char	   *columns = columns_sql(idem_setting_list(guard->settings, "key"));
+	const char *rows = idem_setting(guard->settings, "rows");
 	Relation	rel;
 	char	   *sql;
 	char	   *finding;
 
-	if (strcmp(idem_setting(guard->settings, "rows"), "one") != 0)
+	if (rows == NULL || strcmp(rows, "one") != 0)
 		return NULL;
 	rel = relation_open(guard->relid, AccessShareLock);
 	sql = psprintf("SELECT coalesce(sum(n), 0), min(k COLLATE \"C\")"
@@ -155,12 +172,24 @@ find_unclaimed(const IdemGuard *guard, Oid rows)
 	Relation	rel = relation_open(rows, AccessShareLock);
 	List	   *columns = idem_setting_list(guard->settings, "key");
 	const char *scope = idem_setting(guard->settings, "scope");
+	const char *state = idem_setting(guard->settings, "state");
 	bool		may_read = idem_may_read(rel);
 	Tally		tally = {0};
+	BoundStates states;
 	IdemIdentity saved;
 	char	   *finding;
 
 	idem_bound_key_compile(rel, columns, &tally.key);
+	if (state != NULL)
+	{
+		List	   *words;
+		List	   *claimed;
+
+		idem_setting_map(guard->settings, "claimed", &words, &claimed);
+		idem_bound_states_compile(rel, state, words, claimed, &states);
+		tally.states = &states;
+		columns = lappend(columns, unconstify(char *, state));
+	}
 	tally.effects = idem_key_effects_open(scope);
 	idem_become_declarer(rel, &saved);
 	/* fail rather than overlook rows that row security would hide */
@@ -173,9 +202,10 @@ find_unclaimed(const IdemGuard *guard, Oid rows)
 	relation_close(rel, AccessShareLock);
 	if (tally.unclaimed == 0)
 		return NULL;
-	finding = psprintf(UINT64_FORMAT " %s without a claim in scope \"%s\"",
+	finding = psprintf(UINT64_FORMAT " %s %s in scope \"%s\"",
 					   tally.unclaimed, tally.unclaimed == 1 ? "row" : "rows",
-					   scope);
+					   state ? "in a state that does not go with that of the claim" :
+					   "without a claim", scope);
 	return may_read ? psprintf("%s, for example of key \"%s\"", finding,
 							   tally.example) : finding;
 }
@@ -199,7 +229,9 @@ static const IdemSetting claimed_settings[] = {
 	{"scope", IDEM_WORD, IDEM_SETTING_REQUIRED | IDEM_SETTING_IDENTITY, NULL},
 	{"key", IDEM_LIST, IDEM_SETTING_REQUIRED | IDEM_SETTING_COLUMN |
 	IDEM_SETTING_NOT_NULL | IDEM_SETTING_ORDERED, NULL},
-	{"rows", IDEM_CHOICE, IDEM_SETTING_REQUIRED, "one|many"},
+	{"rows", IDEM_CHOICE, 0, "one|many"},
+	{"state", IDEM_WORD, IDEM_SETTING_COLUMN | IDEM_SETTING_NOT_NULL, NULL},
+	{"claimed", IDEM_MAP, 0, NULL},
 	{NULL, IDEM_WORD, 0, NULL}
 };
 

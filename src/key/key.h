@@ -299,6 +299,10 @@ extern bool idem_key_granted(const pg_uuid_t *digest);
 extern bool idem_key_effect_scope(const char *name, bool *outside);
 extern struct IdemEffects *idem_key_effects_open(const char *scope);
 extern void idem_key_effects_close(struct IdemEffects *effects);
+extern bool idem_key_is_effect_state(const char *word);
+extern const char *idem_key_effect_state(const char *scope, text *key);
+extern const char *idem_key_effects_state(struct IdemEffects *effects,
+										  text *key);
 extern bool idem_key_effects_know(struct IdemEffects *effects, text *key);
 
 /* key_fingerprint.c */

@@ -320,11 +320,12 @@ idem_key_check_visible(IdemAnchor *anchor, const IdemKey *key,
 }
 
 /*
- * 40001 unless the transaction's snapshot sees the very version that is
- * locked.
+ * 40001 unless the transaction's snapshot sees the very version that was
+ * found, which is locked or never changes.
  */
-static void
-check_version(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
+void
+idem_key_check_version(IdemAnchor *anchor, const IdemKey *key,
+					   IdemFound *found)
 {
 	ItemPointerData locked = found->tuple->t_self;
 
@@ -374,7 +375,7 @@ idem_key_lock(IdemAnchor *anchor, const IdemKey *key, bool wait,
 	if (result == TM_Ok)
 	{
 		keep_row(anchor, key, slot, found->held, found);
-		check_version(anchor, key, found);
+		idem_key_check_version(anchor, key, found);
 	}
 	else if (result != TM_Invisible && result != TM_WouldBlock)
 		elog(ERROR, "could not lock an anchor: result %d", (int) result);

@@ -6,10 +6,18 @@
  * whoever writes the row and is told no more than it needs: the tables of keys
  * are read here straight, without anybody's rights.
  *
- * Locks: ACCESS SHARE on the table of keys for a look.
+ * The state of an effect outside is read as a limit reads its parent: what
+ * this transaction wrote, else the version that is committed now, and locked
+ * unless it is final, so that it cannot change before the row commits.  The
+ * lock is the one that dispatch and complete take; they wait for each other.
+ * 40001 where the transaction's snapshot is older than that version.
+ *
+ * Locks: ACCESS SHARE on the table of keys for a look, ROW EXCLUSIVE for a
+ * judgement, and the row of the key until the transaction ends.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -89,4 +97,137 @@ idem_key_effects_know(IdemEffects *effects, text *key_text)
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(effects->each);
 	return known;
+}
+
+/* The states of an effect outside; a letter of 0: there is no row. */
+static const struct
+{
+	char		letter;
+	const char *word;
+	bool		final;
+}			effect_states[] =
+{
+	{'\0', "unseen", false},
+	{'r', "reserved", false},
+	{'d', "dispatched", false},
+	{'u', "unknown", false},
+	{'l', "released", false},
+	{'s', "succeeded", true},
+	{'f', "failed", true},
+	{'n', "fenced", true},
+	{'a', "adopted", true}
+};
+
+/* Is it the name of a state of an effect outside? */
+bool
+idem_key_is_effect_state(const char *word)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(effect_states); i++)
+	{
+		if (strcmp(effect_states[i].word, word) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Which of the states is a key in, of which at most a rival's row is there? */
+static int
+state_of(const IdemFound *found)
+{
+	char		letter = '\0';
+	int			i;
+
+	if (found->held == IDEM_HELD_OWN || found->held == IDEM_HELD_COMMITTED)
+		letter = DatumGetChar(found->values[Anum_anchor_state - 1]);
+	for (i = 0; i < (int) lengthof(effect_states); i++)
+	{
+		if (effect_states[i].letter == letter)
+			return i;
+	}
+	elog(ERROR, "reservation has an unknown state");
+	return 0;					/* keep the compiler quiet */
+}
+
+/* The same for a table that is open to be written, as a judgement needs it. */
+static const char *
+judged_state(IdemAnchor *table, const IdemKey *key)
+{
+	IdemFound	found;
+
+	idem_key_find(table, key, &found);
+	if (found.held == IDEM_HELD_NOT)
+	{
+		/* that there was nothing is something SERIALIZABLE has to know */
+		if (IsolationIsSerializable())
+			(void) idem_key_read(table, key, &found);
+	}
+	else if (effect_states[state_of(&found)].final)
+		idem_key_check_version(table, key, &found);
+	else
+		(void) idem_key_lock(table, key, true, &found);
+	return effect_states[state_of(&found)].word;
+}
+
+static bool
+can_be_key(const text *key)
+{
+	return VARSIZE_ANY_EXHDR(key) > 0 &&
+		VARSIZE_ANY_EXHDR(key) <= IDEM_KEY_BYTES_MAX;
+}
+
+/*
+ * The state of an effect outside, for a row that this transaction has
+ * written: see above.  42704 if the scope is not declared, 55000 if its effect
+ * is inside.
+ */
+const char *
+idem_key_effect_state(const char *name, text *text)
+{
+	const IdemScope *scope;
+	const char *state = effect_states[0].word;
+	IdemAnchor	table;
+	IdemKey		key;
+
+	scope = idem_key_open(cstring_to_text(name), RowExclusiveLock, &table);
+	if (!scope->outside)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("scope \"%s\" is for effects inside of the transaction",
+						name),
+				 errhint("idem.doctor() names the guards that need another one.")));
+	if (can_be_key(text))
+	{
+		idem_key_init(scope, text, &key);
+		state = judged_state(&table, &key);
+	}
+	idem_key_close(&table);
+	return state;
+}
+
+/*
+ * The state of an effect outside as it is committed now, or written by this
+ * transaction, and not locked; NULL if the scope may have forgotten the key.
+ */
+const char *
+idem_key_effects_state(IdemEffects *effects, text *text)
+{
+	MemoryContext old = MemoryContextSwitchTo(effects->each);
+	IdemFound	found;
+	IdemKey		key;
+	const char *state = effect_states[0].word;
+
+	CHECK_FOR_INTERRUPTS();
+	if (can_be_key(text))
+	{
+		idem_key_init(effects->scope, text, &key);
+		idem_key_find(&effects->table, &key, &found);
+		state = effect_states[state_of(&found)].word;
+		if (found.held == IDEM_HELD_NOT && idem_key_forgotten(&key))
+			state = NULL;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(effects->each);
+	return state;
 }

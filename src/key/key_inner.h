@@ -77,4 +77,8 @@ extern bool idem_key_taken_here(const pg_uuid_t *digest);
 /* key_table.c */
 extern void idem_key_open_indexes(IdemAnchor *anchor);
 
+/* key_anchor.c */
+extern void idem_key_check_version(IdemAnchor *anchor, const IdemKey *key,
+								   IdemFound *found);
+
 #endif							/* IDEM_KEY_INNER_H */

@@ -1,0 +1,172 @@
+/*
+ * bound_state.c
+ *		No state of a row without that of its claim: effects outside.
+ *
+ * A row comes into a listed state only while its claim is in one of those that
+ * are listed for it: no payment is succeeded while its claim is unseen.  And
+ * while what was sent may have taken effect (dispatched, unknown), it comes
+ * into no state that is not listed: no payment is cancelled while the money is
+ * on its way.  Judged when a row is inserted, and when its state changes; a
+ * row that stays in its state is not judged again, whatever its claim becomes.
+ *
+ * Two sessions: the claim's row is read as it is committed now, and stays
+ * locked until the row commits unless it is final (key_effect.c).  So a result
+ * that comes meanwhile waits; one that came before is seen, or 40001.
+ *
+ * Order of locks: the row first, for it is written, then the claim.  Who
+ * records a result and writes the row in one transaction locks the claim
+ * first; so does it in this order, always, or the two can wait for each other
+ * (40P01).
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/guard.h"
+#include "base/idem_compat.h"
+#include "base/idem_errors.h"
+#include "bound/bound.h"
+
+/* 42P17 for a column whose values are not words. */
+static void
+check_words(Relation rel, AttrNumber attnum)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+	Oid			type = getBaseType(att->atttypid);
+
+	if (type != TEXTOID && type != VARCHAROID && !type_is_enum(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("column \"%s\" of table \"%s\" cannot hold a state",
+						NameStr(att->attname), RelationGetRelationName(rel)),
+				 errhint("It is of type text, varchar or an enum."),
+				 errtablecol(rel, attnum)));
+}
+
+/*
+ * The states of a table: rows' states and, for each, the text of a list of
+ * those of claims.  In current memory.
+ */
+void
+idem_bound_states_compile(Relation rel, const char *column, List *states,
+						  List *claimed, BoundStates *result)
+{
+	ListCell   *lc;
+
+	result->attnum = idem_column_number(rel, column);
+	check_words(rel, result->attnum);
+	result->states = states;
+	result->claimed = NIL;
+	foreach(lc, claimed)
+		result->claimed = lappend(result->claimed,
+								  idem_text_list(lfirst(lc)));
+}
+
+/* The states of claims that allow a state of a row; NULL: it is not listed. */
+static List **
+listed_for(const BoundStates *states, const char *state)
+{
+	ListCell   *s;
+	ListCell   *c;
+
+	forboth(s, states->states, c, states->claimed)
+	{
+		if (strcmp(lfirst(s), state) == 0)
+			return (List **) &lfirst(c);
+	}
+	return NULL;
+}
+
+static bool
+may_have_run(const char *claim)
+{
+	return strcmp(claim, "dispatched") == 0 || strcmp(claim, "unknown") == 0;
+}
+
+static bool
+is_among(List *words, const char *word)
+{
+	ListCell   *lc;
+
+	foreach(lc, words)
+	{
+		if (strcmp(lfirst(lc), word) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* May a row come into a state while its claim is in that one? */
+bool
+idem_bound_agree(const BoundStates *states, const char *state,
+				 const char *claim)
+{
+	List	  **listed = listed_for(states, state);
+
+	return listed ? is_among(*listed, claim) : !may_have_run(claim);
+}
+
+/* The state of a row as text. */
+static char *
+state_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+	bool		isnull;
+	Datum		value = slot_getattr(slot, attnum, &isnull);
+	Oid			output;
+	bool		varlena;
+
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("row of table \"%s\" has no state: column \"%s\" is null",
+						RelationGetRelationName(rel), NameStr(att->attname)),
+				 errhint("Declare the column NOT NULL."),
+				 errtablecol(rel, attnum)));
+	getTypeOutputInfo(att->atttypid, &output, &varlena);
+	return OidOutputFunctionCall(output, value);
+}
+
+pg_noreturn static void
+refuse_state(const IdemGuardCall *call, const Bound *bound, const text *key,
+			 const char *state, const char *claim)
+{
+	List	  **listed = listed_for(&bound->states, state);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_UNCLAIMED_EFFECT),
+			 errmsg("row of table \"%s\" cannot be \"%s\" while the claim of %s in scope \"%s\" is %s",
+					RelationGetRelationName(call->rel), state,
+					idem_bound_shown_key(call->rel, key), bound->scope, claim),
+			 listed ?
+			 errdetail("State \"%s\" needs a claim that is one of %s.", state,
+					   idem_list_text(*listed)) :
+			 errdetail("What was sent may have taken effect, and state \"%s\" is not declared for that.",
+					   state),
+			 errhint("Record what became of the claim first (idem.reserve, idem.complete, idem.resolve, idem.fence), then change the row."),
+			 errtablecol(call->rel, bound->states.attnum),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
+}
+
+/* 23I0A unless the claim allows the state that a row has come into. */
+void
+idem_bound_judge_state(const IdemGuardCall *call, const Bound *bound)
+{
+	AttrNumber	attnum = bound->states.attnum;
+	const char *state;
+	const char *claim;
+	text	   *key;
+
+	if (IDEM_CALL_IS_UPDATE(call) &&
+		idem_same_image(call->rel, attnum, call->before, call->after))
+		return;
+	state = state_text(call->rel, attnum, call->after);
+	key = idem_bound_key_of(&bound->key, call->rel, call->after);
+	claim = idem_key_effect_state(bound->scope, key);
+	if (!idem_bound_agree(&bound->states, state, claim))
+		refuse_state(call, bound, key, state, claim);
+}
