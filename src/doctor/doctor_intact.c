@@ -298,7 +298,7 @@ judge_members(IdemLook *look, const Part *part, Oid relid)
 	member.class = (Form_pg_class) GETSTRUCT(tuple);
 	member.trigger = trigger_on(look, relid, &part->trigger->guard);
 	judge_member(look, part, &member);
-	if (!member.class->relhassubclass)
+	if (look->alone || !member.class->relhassubclass)
 		return;
 	foreach(lc, idem_look_children(look, relid))
 		judge_members(look, part, lfirst_oid(lc));

@@ -304,6 +304,22 @@ new_parent(const Judgement *j, Oid relid)
 	return InvalidOid;
 }
 
+/* Look at what the tables above were like, where one was put under another. */
+static void
+look_at_new_parents(Judgement *j, List *tables)
+{
+	ListCell   *lc;
+
+	j->before->alone = true;
+	foreach(lc, tables)
+	{
+		Oid			parent = new_parent(j, lfirst_oid(lc));
+
+		if (OidIsValid(parent))
+			idem_look_at(j->before, parent);
+	}
+}
+
 /*
  * Has a new partition the problem that the table above it had?  What the
  * server copies down was like that before.
@@ -443,6 +459,7 @@ idem_judge(List *touched, CommandId cid, const char *command)
 	find_orphans(&j);
 	compare_triggers(&j);
 	compare_columns(&j);
+	look_at_new_parents(&j, tables);
 	compare_problems(&j);
 	PopActiveSnapshot();
 	list_sort(j.found, compare_found);

@@ -59,6 +59,7 @@ typedef struct IdemLook
 {
 	Snapshot	snapshot;		/* of the catalog; NULL: the latest */
 	bool		all;			/* at all tables: their triggers are read */
+	bool		alone;			/* not at what is below a table */
 	HTAB	   *tables;			/* triggers by table, as far as they are read */
 	List	   *functions;		/* IdemSeenFunction * */
 	List	   *triggers;		/* IdemSeenTrigger *, of the tables looked at */

@@ -15,7 +15,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
@@ -155,17 +154,11 @@ idem_refuse_state(Oid relid, const char *kind, const char *name,
 			 hint_drop_guard(relid, kind, name)));
 }
 
-/*
- * The name of the deciding trigger on relid that a trigger belongs to: of a
- * counterpart the guarded table's, of one that refuses TRUNCATE the one it
- * names.  NULL if there is none.
- */
+/* The name of the guard on a table that has this counterpart, or NULL */
 static char *
-deciding_trigger(Oid relid, const IdemGuardKind *kind, const IdemGuard *guard,
-				 const IdemGuardKind **found)
+guard_of_counterpart(Oid relid, const IdemGuard *counterpart)
 {
 	Relation	rel = try_relation_open(relid, AccessShareLock);
-	const char *of = idem_setting(guard->settings, "guard");
 	char	   *name = NULL;
 	ListCell   *lc;
 
@@ -174,18 +167,10 @@ deciding_trigger(Oid relid, const IdemGuardKind *kind, const IdemGuard *guard,
 	foreach(lc, idem_guard_triggers(rel))
 	{
 		IdemGuardTrigger *trigger = lfirst(lc);
-		IdemGuard  *other = trigger->guard;
 
-		if (!trigger->kind->decides)
-			continue;
-		if (kind == NULL ?
-			of != NULL && strcmp(other->name, of) == 0 :
-			idem_same_guard(guard, other))
-		{
-			*found = trigger->kind;
-			name = other->name;
-			break;
-		}
+		if (name == NULL && trigger->kind->decides &&
+			idem_same_guard(counterpart, trigger->guard))
+			name = trigger->guard->name;
 	}
 	relation_close(rel, NoLock);
 	return name;
@@ -199,42 +184,19 @@ top_of(Oid relid)
 	return relid;
 }
 
-/* A trigger of a table of the extension. */
-static void
-refuse_own_trigger(Oid relid, const IdemGuard *guard, const char *what)
-{
-	if (idem_reason_given())
-	{
-		idem_note_passed(relid, "extension", guard->name, what);
-		return;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-			 errmsg("cannot %s: it belongs to extension idem", what)));
-}
-
 /*
- * The same for a trigger of a guard, whatever part it plays: kind NULL is one
- * that refuses TRUNCATE, bound the child of a limit's counterpart.
+ * The same for a trigger of a guard, whatever part it plays: bound is the
+ * child of a limit's counterpart.
  */
 void
 idem_refuse_trigger(Oid relid, const IdemGuardKind *kind,
 					const IdemGuard *guard, Oid bound, const char *what)
 {
-	Oid			top = top_of(relid);
-	const IdemGuardKind *found = kind;
+	Oid			top = kind->decides ? top_of(relid) : bound;
 	char	   *name = guard->name;
 
-	if (kind == NULL)
-		name = deciding_trigger(relid, NULL, guard, &found);
-	else if (!kind->decides)
-	{
-		top = bound;
-		name = OidIsValid(bound) ?
-			deciding_trigger(bound, kind, guard, &found) : NULL;
-	}
+	if (!kind->decides)
+		name = OidIsValid(bound) ? guard_of_counterpart(bound, guard) : NULL;
 	if (name != NULL)
-		idem_refuse_change(top, found->kind, name, what, NULL);
-	else if (get_rel_namespace(relid) == get_namespace_oid("idem", false))
-		refuse_own_trigger(relid, guard, what);
+		idem_refuse_change(top, kind->kind, name, what, NULL);
 }

@@ -310,11 +310,9 @@ touched_tables(List *notes)
 	{
 		IdemNote   *note = lfirst(lc);
 
-		if (note->type != IDEM_NOTE_TOUCHED && note->type != IDEM_NOTE_INHERITS)
-			continue;
-		touched = lappend_oid(touched, note->relid);
-		if (note->type == IDEM_NOTE_INHERITS)
-			touched = lappend_oid(touched, note->other);
+		/* of a child and its parent the child: what is above is looked at, too */
+		if (note->type == IDEM_NOTE_TOUCHED || note->type == IDEM_NOTE_INHERITS)
+			touched = lappend_oid(touched, note->relid);
 	}
 	return touched;
 }

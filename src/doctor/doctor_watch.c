@@ -1,25 +1,27 @@
 /*
  * doctor_watch.c
- *		Seeing every DDL command that could weaken a guard.
+ *		Which tables a DDL command touched.
  *
  * The server tells object_access_hook of each catalog row that a command
- * creates, changes or drops.  That is more than an event trigger is told (it
- * learns nothing of DISABLE TRIGGER, and of a dropped trigger only its name),
- * costs a look at the class of the object for everything that is none of our
- * business, and comes before the command can do harm.  The event triggers
- * (doctor_ddl.c) see to it that the library, and with it the hook, is loaded
- * before the first DDL command of a session runs.
+ * creates, changes or drops, also of what falls by CASCADE.  What may concern
+ * a guard is noted here, a table a note, and judged when the command is
+ * complete (doctor_settle.c, doctor_judge.c); the rest costs a look at the
+ * class of the object.  The event triggers (doctor_ddl.c) see to it that the
+ * library, and with it the hook, is loaded before the first DDL command of a
+ * session runs.
  *
- * What is wrong whatever else the command does is refused here.  What depends
- * on the rest of the command (a trigger dropped along with its table is no
- * loss) is noted and judged when the command is complete (doctor_settle.c).
- * Notes live in the transaction; those of a failed subtransaction go with it.
+ * Judged at once is only what is gone at the end of the command: a table that
+ * is dropped with guarded rows, or with the claims of the extension, an
+ * attribute of a composite type, and what one of our functions was before.
  *
  * Of column defaults only room money is told, which refuses those that would
  * make amounts of numbers without a unit.
  *
- * In the hook the catalog still shows what was before, SnapshotSelf what is
- * new.
+ * Notes live in the transaction; those of a failed subtransaction go with it.
+ * Each has the command of the transaction at which it was made, and the DDL
+ * command the one at which it began: a snapshot with that command shows what
+ * was before.  In the hook the catalog still shows what was before, SnapshotSelf
+ * what is new.
  */
 #include "postgres.h"
 
@@ -246,6 +248,18 @@ fetch_trigger(Oid oid, Snapshot snapshot, TupleDesc *desc)
 }
 
 /*
+ * The table of a trigger, and the one it is bound to: of a clone only the
+ * partition, since what is bound is the trigger at the top.
+ */
+static void
+touch_tables_of(Form_pg_trigger trigger)
+{
+	touch(trigger->tgrelid);
+	if (!OidIsValid(trigger->tgparentid))
+		touch(trigger->tgconstrrelid);
+}
+
+/*
  * A trigger was altered, or made in place of another one.  A new one may be in
  * the catalog already, too, but then as the same row: nothing is judged before
  * it can be enabled.
@@ -263,8 +277,7 @@ trigger_changed(Oid oid)
 	trigger = (Form_pg_trigger) GETSTRUCT(before);
 	if (!idem_is_our_function(trigger->tgfoid))
 		return;
-	touch(trigger->tgrelid);
-	touch(trigger->tgconstrrelid);
+	touch_tables_of(trigger);
 }
 
 /* For the log, if it goes with a partition, and for the reason of a drop */
@@ -299,8 +312,7 @@ trigger_dropped(Oid oid)
 	trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 	if (!idem_is_our_function(trigger->tgfoid))
 		return;
-	touch(trigger->tgrelid);
-	touch(trigger->tgconstrrelid);
+	touch_tables_of(trigger);
 	kind = idem_kind_of_function(trigger->tgfoid);
 	if (kind != NULL)
 		note_dropped(tuple, desc, kind);
@@ -308,7 +320,7 @@ trigger_dropped(Oid oid)
 
 /* ---------- constraints, rules, inheritance, names ---------- */
 
-/* Dropped, renamed or changed: on either side of a foreign key. */
+/* Dropped, renamed or changed: a foreign key is a matter of its child. */
 static void
 constraint_touched(Oid oid)
 {
@@ -319,10 +331,7 @@ constraint_touched(Oid oid)
 		return;
 	con = (Form_pg_constraint) GETSTRUCT(tuple);
 	if (!OidIsValid(con->conparentid))
-	{
 		touch(con->conrelid);
-		touch(con->confrelid);
-	}
 	ReleaseSysCache(tuple);
 }
 

@@ -29,4 +29,4 @@ CREATE FUNCTION idem.guard_kept(relation regclass) RETURNS void
     AS 'MODULE_PATHNAME', 'idem_guard_kept'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.guard_kept(regclass) IS
-    'makes a table append-only: UPDATE, DELETE and TRUNCATE raise 23I08. The same again is a no-op with a NOTICE, and then stops no writer. Owner only (42501); locks SHARE ROW EXCLUSIVE';
+    'makes a table append-only: UPDATE, DELETE and TRUNCATE raise 23I08, dropping or renaming a column 2BP01. The same again is a no-op with a NOTICE, and then stops no writer. Owner only (42501); locks SHARE ROW EXCLUSIVE';
