@@ -34,7 +34,7 @@ foreach (split /\n/, slurp_file("$top/test/claim_cases.md"))
 is($next - 1, 84, 'all are there');
 
 # And the other way round: no test shows what is not listed.
-foreach my $file (glob("$top/sql/claim*.sql $top/test/isolation/specs/claim*.spec $top/test/tap/3*_claim*.pl"))
+foreach my $file (glob("$top/{sql,test/isolation/specs}/{claim,key,send}*.{sql,spec} $top/test/tap/3*.pl"))
 {
 	my ($test) = $file =~ m{([^/]+)\.\w+$};
 	my %listed = map { $_ => 1 } @{ $cases{$test} || [] };
