@@ -106,6 +106,7 @@ static const struct
 	const char *word;
 	bool		final;
 }			effect_states[] =
+
 {
 	{'\0', "unseen", false},
 	{'r', "reserved", false},

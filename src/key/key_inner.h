@@ -15,7 +15,7 @@
  *		key_anchor.c		its rows: probe, insert, lock, change
  *		key_effect.c		what a guard on a table of effects asks
  *		key_answer.c		what a call is answered
- *		key_log.c			attempts, evidence and late results of a key
+ *		key_log.c			what is only ever added for a key
  *		key_declare.c		declaring, altering and dropping scopes
  *		key_retire.c		dropping bodies, forgetting keys
  *
