@@ -346,7 +346,7 @@ SELECT 'reserved after it was said to be settled', r.w1
     WHERE r.what = 'reserve' AND r.w2 = 'reserved'
 UNION ALL
 -- errors are those that a client must expect
-SELECT 'SQLSTATE ' || w1, count(*)::text
+SELECT 'SQLSTATE ' || w1, min(round || '.' || worker || '.' || tx || ': ' || COALESCE(w2, ''))
     FROM public.said s
     WHERE what = 'code' AND w1 NOT IN ('00000', '23I01', '23I02', '23I03', '23I04', '23I05', '23I06', '23I07', '23I08',
         '23503', '40001', '40P01', '25P02', '3B001', '57P01', '57P02', '57014', '53100', '08006', '55P03')

@@ -174,7 +174,8 @@ function mayfly(	k, dice)
 }
 
 # An effect outside: the line "sent" in the worker's file is the effect.  It is
-# written where, and only where, dispatch said "granted".
+# written where, and only where, dispatch said "granted".  A reservation whose
+# COMMIT failed (40001 under SERIALIZABLE) is none.
 function outside(k)
 {
 	print "\\set mine f"
@@ -184,8 +185,12 @@ function outside(k)
 	print "BEGIN ISOLATION LEVEL " level ";"
 	try("reserve", k, "SELECT outcome AS reserved, settled AS reserved_settled, token, outcome = 'reserved' AS mine FROM idem.reserve('sent', '" k \
 		"', '{\"amount\": 5}', lease => '50 ms') \\gset")
-	print "\\echo reserve|" k "|:reserved|:reserved_settled"
 	print "COMMIT;"
+	print "\\if :ERROR"
+	print "\\set mine f"
+	print "\\else"
+	print "\\echo reserve|" k "|:reserved|:reserved_settled"
+	print "\\endif"
 	if (pick(4) == 0)
 		print "SELECT FROM pg_sleep(0.02);"
 	print "\\if :mine"
