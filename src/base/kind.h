@@ -52,6 +52,9 @@ typedef char *(*IdemRowsCheck) (const IdemGuard *guard, Oid rows);
  */
 typedef char *(*IdemShapeCheck) (const IdemGuard *guard, Snapshot snapshot);
 
+/* Can a column that the setting names have this type, below domains? */
+typedef bool (*IdemTypeCheck) (const char *setting, Oid type);
+
 /* One trigger function, and the triggers that call it. */
 typedef struct IdemGuardKind
 {
@@ -77,13 +80,7 @@ typedef struct IdemGuardKind
 									 * NULL */
 	IdemShapeCheck check_shape; /* what else the guard relies on is still
 								 * there; or NULL */
-	bool		(*takes_type) (const char *setting, Oid type);	/* can a column
-																 * that the
-																 * setting names
-																 * have this
-																 * type, below
-																 * domains? or
-																 * NULL */
+	IdemTypeCheck takes_type;	/* or NULL: any type */
 } IdemGuardKind;
 
 /* of the trigger that refuses TRUNCATE for a guard */

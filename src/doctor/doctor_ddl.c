@@ -279,7 +279,7 @@ check_rewritten(Node *parsetree, Relation rel, const IdemGuardTrigger *trigger,
 		if (!att->attisdropped &&
 			(kind->keeps_all ||
 			 idem_guard_names_column(guard, IDEM_SETTING_COLUMN,
-									NameStr(att->attname))) &&
+									 NameStr(att->attname))) &&
 			rewrites_column(parsetree, NameStr(att->attname)))
 			idem_refuse_trigger(RelationGetRelid(rel), kind, guard,
 								trigger->bound,

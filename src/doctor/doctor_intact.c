@@ -228,7 +228,7 @@ judge_rules(IdemLook *look, const Part *part, const Member *member)
 							   RewriteRelRulenameIndexId,
 							   Anum_pg_rewrite_ev_class, member->relid, NULL))
 	{
-		Form_pg_rewrite rule = (Form_pg_rewrite) GETSTRUCT((HeapTuple) lfirst(lc));
+		Form_pg_rewrite rule = IDEM_LOOK_ROW(Form_pg_rewrite, lc);
 		const char *name = quote_identifier(NameStr(rule->rulename));
 		char	   *table = idem_table_name(member->relid);
 
@@ -315,7 +315,7 @@ find_column(List *attributes, const char *name)
 	namestrcpy(&wanted, name);
 	foreach(lc, attributes)
 	{
-		Form_pg_attribute att = (Form_pg_attribute) GETSTRUCT((HeapTuple) lfirst(lc));
+		Form_pg_attribute att = IDEM_LOOK_ROW(Form_pg_attribute, lc);
 
 		if (!att->attisdropped && att->attnum > 0 &&
 			strcmp(NameStr(att->attname), NameStr(wanted)) == 0)
@@ -349,7 +349,7 @@ judge_check(IdemLook *look, const Part *part, const char *column)
 							   Anum_pg_constraint_conrelid,
 							   part->trigger->guard.relid, NULL))
 	{
-		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT((HeapTuple) lfirst(lc));
+		Form_pg_constraint con = IDEM_LOOK_ROW(Form_pg_constraint, lc);
 
 		if (con->contype == CONSTRAINT_CHECK &&
 			strcmp(NameStr(con->conname), name) == 0)
@@ -426,7 +426,7 @@ judge_columns(IdemLook *look, const Part *part)
 		return;
 	foreach(lc, attributes)
 	{
-		Form_pg_attribute att = (Form_pg_attribute) GETSTRUCT((HeapTuple) lfirst(lc));
+		Form_pg_attribute att = IDEM_LOOK_ROW(Form_pg_attribute, lc);
 
 		if (att->attnum > 0 && !att->attisdropped)
 			note_column(look, part, att);
@@ -443,7 +443,7 @@ judge_primary_key(IdemLook *look, const Part *part)
 	foreach(lc, idem_look_rows(look, IndexRelationId, IndexIndrelidIndexId,
 							   Anum_pg_index_indrelid, relid, NULL))
 	{
-		Form_pg_index index = (Form_pg_index) GETSTRUCT((HeapTuple) lfirst(lc));
+		Form_pg_index index = IDEM_LOOK_ROW(Form_pg_index, lc);
 
 		if (index->indisprimary && index->indimmediate)
 			return;
@@ -484,7 +484,7 @@ idem_look_counterpart(IdemLook *look, const IdemGuard *guard)
 							   Anum_pg_constraint_conrelid, guard->relid,
 							   NULL))
 	{
-		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT((HeapTuple) lfirst(lc));
+		Form_pg_constraint con = IDEM_LOOK_ROW(Form_pg_constraint, lc);
 
 		if (con->contype != CONSTRAINT_FOREIGN)
 			continue;
@@ -567,7 +567,7 @@ judge_own_triggers(IdemLook *look, Oid relid)
 							   TriggerRelidNameIndexId,
 							   Anum_pg_trigger_tgrelid, relid, NULL))
 	{
-		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT((HeapTuple) lfirst(lc));
+		Form_pg_trigger trigger = IDEM_LOOK_ROW(Form_pg_trigger, lc);
 		IdemSeenTrigger *seen;
 
 		if (trigger->tgisinternal)
@@ -666,7 +666,7 @@ idem_look_at_all(IdemLook *look)
 							   Anum_pg_class_relnamespace,
 							   get_namespace_oid("idem", false), NULL))
 	{
-		Form_pg_class class = (Form_pg_class) GETSTRUCT((HeapTuple) lfirst(lc));
+		Form_pg_class class = IDEM_LOOK_ROW(Form_pg_class, lc);
 
 		if (class->relhastriggers)
 			judge_own_triggers(look, class->oid);

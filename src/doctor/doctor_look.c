@@ -84,7 +84,7 @@ idem_look_parents(const IdemLook *look, Oid relid)
 							   InheritsRelidSeqnoIndexId,
 							   Anum_pg_inherits_inhrelid, relid, NULL))
 	{
-		Form_pg_inherits row = (Form_pg_inherits) GETSTRUCT((HeapTuple) lfirst(lc));
+		Form_pg_inherits row = IDEM_LOOK_ROW(Form_pg_inherits, lc);
 
 		if (!row->inhdetachpending)
 			parents = lappend_oid(parents, row->inhparent);
@@ -103,7 +103,7 @@ idem_look_children(const IdemLook *look, Oid relid)
 							   InheritsParentIndexId,
 							   Anum_pg_inherits_inhparent, relid, NULL))
 	{
-		Form_pg_inherits row = (Form_pg_inherits) GETSTRUCT((HeapTuple) lfirst(lc));
+		Form_pg_inherits row = IDEM_LOOK_ROW(Form_pg_inherits, lc);
 
 		if (!row->inhdetachpending)
 			children = lappend_oid(children, row->inhrelid);

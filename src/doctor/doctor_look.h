@@ -5,6 +5,7 @@
 #ifndef IDEM_DOCTOR_LOOK_H
 #define IDEM_DOCTOR_LOOK_H
 
+#include "access/htup_details.h"
 #include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 #include "utils/snapshot.h"
@@ -66,6 +67,9 @@ typedef struct IdemLook
 	List	   *columns;		/* IdemSeenColumn *, of the same */
 	List	   *problems;		/* IdemProblem * */
 } IdemLook;
+
+/* A row of idem_look_rows, in a cell of the list */
+#define IDEM_LOOK_ROW(form, cell) ((form) GETSTRUCT((HeapTuple) lfirst(cell)))
 
 /* doctor_look.c */
 extern IdemLook *idem_look_begin(Snapshot snapshot, bool all);

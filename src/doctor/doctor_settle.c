@@ -310,7 +310,7 @@ touched_tables(List *notes)
 	{
 		IdemNote   *note = lfirst(lc);
 
-		/* of a child and its parent the child: what is above is looked at, too */
+		/* of a child and its parent the child: that above it is looked at */
 		if (note->type == IDEM_NOTE_TOUCHED || note->type == IDEM_NOTE_INHERITS)
 			touched = lappend_oid(touched, note->relid);
 	}

@@ -161,7 +161,11 @@ idem_take_notes(CommandId *cid)
 
 	*cid = begun;
 	foreach(lc, notes)
-		*cid = Min(*cid, ((IdemNote *) lfirst(lc))->cid);
+	{
+		IdemNote   *note = lfirst(lc);
+
+		*cid = Min(*cid, note->cid);
+	}
 	notes = NIL;
 	return taken;
 }
