@@ -70,6 +70,7 @@ typedef struct IdemGuardKind
 	const int16 *types;			/* pg_trigger.tgtype as idem declares it, one
 								 * of these; 0 ends them */
 	IdemRowsCheck check_rows;	/* all rows of the guard; or NULL */
+	bool		validates;		/* idem.validate_guard() reads them so, too */
 	const char *remedy;			/* for what check_rows finds */
 	IdemRowsCheck check_open;	/* rows that follow their rule and that
 								 * somebody has to do something about; or NULL */

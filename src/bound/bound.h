@@ -7,6 +7,7 @@
  *		bound_paid.c	which claims have paid for a row
  *		bound_state.c	no state of a row without that of its claim
  *		bound_declare.c	guard_claimed()
+ *		bound_adopt.c	claims for rows from before
  *		bound_rows.c	the kind, and questions about rows
  */
 #ifndef IDEM_BOUND_H
@@ -85,6 +86,10 @@ extern void idem_bound_key_compile(Relation rel, List *columns, BoundKey *key);
 extern text *idem_bound_key_make(const BoundKey *key, const Datum *values);
 extern text *idem_bound_key_of(const BoundKey *key, Relation rel,
 							   TupleTableSlot *slot);
+
+/* bound_rows.c */
+extern char *idem_bound_columns_sql(List *columns);
+extern char *idem_bound_repeated(Relation rel, List *key, Oid part);
 
 /* bound_paid.c */
 extern bool idem_bound_pay(const pg_uuid_t *digest, Oid table);

@@ -116,8 +116,8 @@ judge_rows(Tally *tally, const char *sql)
 }
 
 /* message, "serial no" */
-static char *
-columns_sql(List *columns)
+char *
+idem_bound_columns_sql(List *columns)
 {
 	StringInfoData sql;
 	ListCell   *lc;
@@ -130,34 +130,42 @@ columns_sql(List *columns)
 }
 
 /*
- * Rows of keys of which the guarded table has more than one, of those keys
- * that a part of it has, for a guard by which a claim pays for one row.
+ * Rows of keys of which the table has more than one, of those keys that a part
+ * of it has: "2 rows of a key that has more than one row, for example msg-1",
+ * or NULL.  Connected to SPI.
  */
+char *
+idem_bound_repeated(Relation rel, List *key, Oid part)
+{
+	char	   *columns = idem_bound_columns_sql(key);
+	char	   *among = part == RelationGetRelid(rel) ? "" :
+		psprintf(" WHERE (%s) IN (SELECT %s FROM %s)", columns, columns,
+				 idem_qualified_name_of(part));
+
+	return idem_count_offenders(rel,
+								psprintf("SELECT coalesce(sum(n), 0), min(k COLLATE \"C\")"
+										 " FROM (SELECT count(*) AS n, concat_ws(', ', %s) AS k"
+										 " FROM %s%s GROUP BY %s HAVING count(*) > 1) r",
+										 columns, idem_qualified_name(rel),
+										 among, columns),
+								(Datum) 0,
+								"of a key that has more than one row");
+}
+
+/* The same for a guard by which a claim pays for one row. */
 static char *
 find_repeated(const IdemGuard *guard, Oid part)
 {
-	char	   *columns = columns_sql(idem_setting_list(guard->settings, "key"));
 	const char *rows = idem_setting(guard->settings, "rows");
 	Relation	rel;
-	char	   *sql;
 	char	   *finding;
 
 	if (rows == NULL || strcmp(rows, "one") != 0)
 		return NULL;
 	rel = relation_open(guard->relid, AccessShareLock);
-	sql = psprintf("SELECT coalesce(sum(n), 0), min(k COLLATE \"C\")"
-				   " FROM (SELECT count(*) AS n, concat_ws(', ', %s) AS k"
-				   " FROM %s WHERE (%s) IN (SELECT %s FROM %s)"
-				   " GROUP BY %s HAVING count(*) > 1) r",
-				   columns, idem_qualified_name(rel), columns, columns,
-				   idem_qualified_name_of(part), columns);
-	if (part == guard->relid)
-		sql = psprintf("SELECT coalesce(sum(n), 0), min(k COLLATE \"C\")"
-					   " FROM (SELECT count(*) AS n, concat_ws(', ', %s) AS k"
-					   " FROM %s GROUP BY %s HAVING count(*) > 1) r",
-					   columns, idem_qualified_name(rel), columns);
-	finding = idem_count_offenders(rel, sql, (Datum) 0,
-								   "of a key that has more than one row");
+	finding = idem_bound_repeated(rel,
+								  idem_setting_list(guard->settings, "key"),
+								  part);
 	relation_close(rel, AccessShareLock);
 	return finding;
 }
@@ -195,7 +203,8 @@ find_unclaimed(const IdemGuard *guard, Oid rows)
 	/* fail rather than overlook rows that row security would hide */
 	(void) set_config_option("row_security", "off", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	judge_rows(&tally, psprintf("SELECT %s FROM %s", columns_sql(columns),
+	judge_rows(&tally, psprintf("SELECT %s FROM %s",
+								idem_bound_columns_sql(columns),
 								idem_qualified_name(rel)));
 	idem_restore_identity(&saved);
 	idem_key_effects_close(tally.effects);
@@ -247,6 +256,7 @@ static const IdemGuardKind claimed_kind = {
 	.settings = claimed_settings,
 	.types = claimed_types,
 	.check_rows = check_claimed,
+	.validates = true,
 	.remedy = "find out what these rows are; if they are the effects of their keys, CALL idem.adopt_keys",
 	.check_attached = check_part
 };

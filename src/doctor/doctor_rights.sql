@@ -27,6 +27,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('alter_scope', 'admin'),
     ('drop_scope', 'admin'),
     ('retire', 'admin'),
+    ('adopt_keys', 'admin'),
     ('doctor', 'admin'),
     ('grant_runtime', 'admin'),
     ('define_machine', 'owner'),

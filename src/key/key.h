@@ -214,6 +214,14 @@ enum
 	SEND_RESULT_COLUMNS
 };
 
+/* What became of a key that was to be adopted. */
+typedef enum IdemAdopted
+{
+	IDEM_ADOPTED_NOW,
+	IDEM_ADOPTED_KNOWN,			/* it was known, or may be forgotten */
+	IDEM_ADOPTED_BUSY			/* a transaction that has not ended has it */
+} IdemAdopted;
+
 /* A row of idem.evidence; what is NULL or 0 is not known. */
 typedef struct IdemEvidence
 {
@@ -303,6 +311,9 @@ extern bool idem_key_is_effect_state(const char *word);
 extern const char *idem_key_effect_state(const char *scope, text *key);
 extern const char *idem_key_effects_state(struct IdemEffects *effects,
 										  text *key);
+extern struct IdemEffects *idem_key_effects_open_to_adopt(const char *scope);
+extern IdemAdopted idem_key_adopt(struct IdemEffects *effects, text *key,
+								  Jsonb *request, TimestampTz first_seen);
 extern bool idem_key_effects_know(struct IdemEffects *effects, text *key);
 
 /* key_fingerprint.c */

@@ -232,3 +232,57 @@ idem_key_effects_state(IdemEffects *effects, text *text)
 	MemoryContextReset(effects->each);
 	return state;
 }
+
+/*
+ * Open the keys of a scope to adopt some: 42704 if it is not declared, 0A000
+ * if its effect is outside.
+ */
+IdemEffects *
+idem_key_effects_open_to_adopt(const char *scope)
+{
+	IdemEffects *effects = palloc0(sizeof(IdemEffects));
+
+	PreventCommandIfReadOnly("idem.adopt_keys()");
+	effects->scope = idem_key_open(cstring_to_text(scope), RowExclusiveLock,
+								   &effects->table);
+	if (effects->scope->outside)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("keys of scope \"%s\", whose effect is outside of the transaction, cannot be adopted",
+						scope)));
+	idem_key_check_here(effects->scope);
+	effects->each = AllocSetContextCreate(CurrentMemoryContext, "idem effects",
+										  ALLOCSET_DEFAULT_SIZES);
+	return effects;
+}
+
+/*
+ * Adopt a key whose effect is there although nobody claimed it: an anchor with
+ * a state of its own, and the fingerprint of the request.  A key that is known
+ * already, or that the scope may have forgotten, stays as it is.  22I01 for a
+ * key that could not be claimed, 22023 for a request that lacks a field.
+ */
+IdemAdopted
+idem_key_adopt(IdemEffects *effects, text *key_text, Jsonb *request,
+			   TimestampTz first_seen)
+{
+	MemoryContext old = MemoryContextSwitchTo(effects->each);
+	IdemAdopted result = IDEM_ADOPTED_KNOWN;
+	IdemFound	found;
+	IdemKey		key;
+
+	CHECK_FOR_INTERRUPTS();
+	idem_key_init(effects->scope, key_text, &key);
+	idem_key_find(&effects->table, &key, &found);
+	if (found.held == IDEM_HELD_RIVAL)
+		result = IDEM_ADOPTED_BUSY;
+	else if (found.held == IDEM_HELD_NOT && !idem_key_judge(&key))
+		result = idem_key_insert_anchor(&effects->table, &key,
+										idem_key_fingerprint(effects->scope,
+															 request, NULL),
+										first_seen, IDEM_STATE_ADOPTED) ?
+			IDEM_ADOPTED_NOW : IDEM_ADOPTED_BUSY;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(effects->each);
+	return result;
+}
