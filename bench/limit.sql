@@ -88,5 +88,13 @@ SELECT 'refunds of 5,000 payments, ten each, one INSERT', variant, format(
         SELECT i, 1 FROM generate_series(1, 10), generate_series(1, 5000) i', way)
 FROM (VALUES ('idem', 'idem'), ('foreign key only', 'fk'),
              ('PL/pgSQL running total', 'total')) v (variant, way);
+-- 20,000 refunds of one payment in one statement, whose payment is written once
+SELECT bench.make_limit(way, 1, 0, 'one') FROM unnest('{fk,idem}'::text[]) way;
+INSERT INTO bench.variant (what, variant, statement)
+SELECT '20,000 refunds of one payment, one INSERT', variant, format(
+    'INSERT INTO bench.refund_%s_one (payment_id, amount)
+        SELECT 1, 1 FROM generate_series(1, 20000)', way)
+FROM (VALUES ('idem', 'idem'), ('foreign key only', 'fk')) v (variant, way);
 INSERT INTO bench.bar (what, alternative, bar)
-VALUES ('refund of a payment, one INSERT each', 'PL/pgSQL running total', 0.8);
+VALUES ('refund of a payment, one INSERT each', 'PL/pgSQL running total', 0.85),
+       ('20,000 refunds of one payment, one INSERT', 'foreign key only', 2);

@@ -50,7 +50,7 @@ UPDATE refund SET amount = 21 WHERE part = 2;
 SELECT finding FROM findings WHERE object LIKE 'limit%';
 UPDATE refund SET amount = 20 WHERE part = 2;
 SELECT remedy FROM findings WHERE remedy LIKE 'ALTER%' \gexec
-ALTER TABLE refund_2 ENABLE ALWAYS TRIGGER "IDEM_limit_payment_part_truncate";
+ALTER TABLE refund_2 ENABLE ALWAYS TRIGGER "IDEM_limit_payment_part_statement";
 SELECT * FROM findings;
 
 -- And every partition is free afterwards.

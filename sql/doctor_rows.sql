@@ -37,7 +37,7 @@ ALTER TABLE refund DISABLE TRIGGER USER;
 UPDATE refund SET amount = 61 WHERE id = 1;
 DELETE FROM refund WHERE id = 3;
 ALTER TABLE refund ENABLE ALWAYS TRIGGER "IDEM_limit_payment_shop";
-ALTER TABLE refund ENABLE ALWAYS TRIGGER "IDEM_limit_payment_shop_truncate";
+ALTER TABLE refund ENABLE ALWAYS TRIGGER "IDEM_limit_payment_shop_statement";
 ALTER TABLE payment DISABLE TRIGGER idem_states_status;
 UPDATE payment SET status = 'lost' WHERE id = 2;
 UPDATE payment SET status = NULL WHERE shop = 2;

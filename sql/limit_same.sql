@@ -108,10 +108,12 @@ SELECT totals();
 DELETE FROM use;
 SELECT totals();
 TRUNCATE use;
--- one statement is judged row by row: two rows that change places have to fit
--- one after the other
+-- one statement is judged by what it leaves: two rows that change places fit,
+-- whichever of them comes first
 INSERT INTO use VALUES (1, 1, 100, NULL, 'CNY'), (2, 2, 50, NULL, 'CNY');
 UPDATE use SET amount = amount / 2;
+UPDATE use SET budget_id = 3 - budget_id;
+SELECT totals();
 UPDATE use SET budget_id = 3 - budget_id;
 SELECT totals();
 -- a budget that has shut takes no more, but what it has may be edited

@@ -12,6 +12,7 @@
 #include "fixed/fixed_rows.h"
 #include "limit/limit_rows.h"
 #include "machine/machine_rows.h"
+#include "total/total.h"
 
 PG_MODULE_MAGIC;
 
@@ -22,6 +23,7 @@ _PG_init(void)
 {
 	idem_moved_init();
 	idem_machine_rows_init();
+	idem_total_init();
 	idem_limit_rows_init();
 	idem_fixed_rows_init();
 	idem_bound_rows_init();

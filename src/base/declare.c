@@ -422,23 +422,24 @@ idem_create_bound_trigger(Oid relid, Oid other, const char *trigger,
 	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
 }
 
-/* Does the trigger refuse TRUNCATE for the guard of that name? */
+/* Does the trigger fire once a statement, for the guard of that name? */
 static bool
-refuses_truncate_for(const Trigger *trigger, const char *guard)
+is_statement_trigger(const Trigger *trigger, const char *guard)
 {
 	const char *of = idem_trigger_setting(trigger, "guard");
 
 	return of != NULL && strcmp(of, guard) == 0 &&
 		idem_is_our_function(trigger->tgfoid) &&
-		strcmp(get_func_name(trigger->tgfoid), IDEM_TRUNCATE_FUNCTION) == 0;
+		idem_is_statement_function(get_func_name(trigger->tgfoid));
 }
 
 /*
  * The name of the trigger that refuses TRUNCATE of the table for a guard of
- * it, by its argument; NULL if there is none.
+ * it, and applies what its rows do to totals, by its argument; NULL if there
+ * is none.
  */
 char *
-idem_truncate_trigger(Oid relid, const char *guard)
+idem_statement_trigger(Oid relid, const char *guard)
 {
 	Relation	rel = relation_open(relid, AccessShareLock);
 	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
@@ -447,45 +448,72 @@ idem_truncate_trigger(Oid relid, const char *guard)
 	relation_close(rel, NoLock);
 	for (i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		if (refuses_truncate_for(&triggers->triggers[i], guard))
+		if (is_statement_trigger(&triggers->triggers[i], guard))
 			return triggers->triggers[i].tgname;
 	}
 	return NULL;
 }
 
-/*
- * Refuse TRUNCATE of the table and of every partition: such a trigger has no
- * clones, so each table gets its own, unless it has it (a partition that was
- * made from a dump).  The caller has closed the table.
- */
-void
-idem_create_truncate_triggers(Oid relid, const char *guard)
+/* The function that such a trigger of the guard has to call. */
+static const char *
+statement_function(Oid relid, const char *guard)
 {
-	List	   *tables = find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
+	Relation	rel = relation_open(relid, AccessShareLock);
+	List	   *triggers = idem_guard_triggers(rel);
+	ListCell   *lc;
+
+	relation_close(rel, NoLock);
+	foreach(lc, triggers)
+	{
+		const IdemGuardTrigger *trigger = lfirst(lc);
+
+		if (trigger->kind->decides &&
+			strcmp(trigger->guard->name, guard) == 0)
+			return idem_statement_function(trigger->kind);
+	}
+	return IDEM_TRUNCATE_FUNCTION;
+}
+
+static void
+create_statement_trigger(Oid relid, const char *guard, const char *function)
+{
 	List	   *settings = idem_settings_add(idem_settings_begin(), "guard",
 											 guard);
+	const char *table = idem_qualified_name_of(relid);
+	char	   *word = pstrdup(idem_statement_word(function));
+	const char *name;
+
+	name = quote_identifier(idem_free_trigger_name(relid, guard,
+												   list_make1(word)));
+	idem_execute("CREATE TRIGGER %s %s ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.%s(%s)",
+				 name, idem_statement_events(function), table, function,
+				 trigger_arguments(function, settings));
+	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
+}
+
+/*
+ * Refuse TRUNCATE of the table and of every partition, and do what the guard
+ * does at the end of a statement: such a trigger has no clones, so each table
+ * gets its own, unless it has it (a partition that was made from a dump).  The
+ * table has the guard, and the caller has closed it.
+ */
+void
+idem_create_statement_triggers(Oid relid, const char *guard)
+{
+	List	   *tables = find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
+	const char *function = statement_function(relid, guard);
 	ListCell   *lc;
 
 	foreach(lc, tables)
 	{
-		Oid			member = lfirst_oid(lc);
-		const char *table = idem_qualified_name_of(member);
-		const char *name;
-
-		if (idem_truncate_trigger(member, guard) != NULL)
-			continue;
-		name = quote_identifier(idem_free_trigger_name(member, guard,
-													   list_make1("truncate")));
-		idem_execute("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem." IDEM_TRUNCATE_FUNCTION "(%s)",
-					 name, table,
-					 trigger_arguments(IDEM_TRUNCATE_FUNCTION, settings));
-		idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
+		if (idem_statement_trigger(lfirst_oid(lc), guard) == NULL)
+			create_statement_trigger(lfirst_oid(lc), guard, function);
 	}
 }
 
 /* Take them off again; a partition made later has none. */
 void
-idem_drop_truncate_triggers(Oid relid, const char *guard)
+idem_drop_statement_triggers(Oid relid, const char *guard)
 {
 	List	   *tables = find_all_inheritors(relid, AccessExclusiveLock, NULL);
 	ListCell   *lc;
@@ -493,7 +521,7 @@ idem_drop_truncate_triggers(Oid relid, const char *guard)
 	foreach(lc, tables)
 	{
 		Oid			member = lfirst_oid(lc);
-		char	   *name = idem_truncate_trigger(member, guard);
+		char	   *name = idem_statement_trigger(member, guard);
 
 		if (name != NULL)
 			idem_execute_unwatched("DROP TRIGGER %s ON %s",

@@ -38,9 +38,9 @@ extern void idem_create_row_trigger(Oid relid, const char *trigger,
 extern void idem_create_bound_trigger(Oid relid, Oid other,
 									  const char *trigger, const char *events,
 									  const char *function, List *settings);
-extern char *idem_truncate_trigger(Oid relid, const char *guard);
-extern void idem_create_truncate_triggers(Oid relid, const char *guard);
-extern void idem_drop_truncate_triggers(Oid relid, const char *guard);
+extern char *idem_statement_trigger(Oid relid, const char *guard);
+extern void idem_create_statement_triggers(Oid relid, const char *guard);
+extern void idem_drop_statement_triggers(Oid relid, const char *guard);
 
 /* again.c */
 

@@ -11,6 +11,7 @@
 #include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -57,6 +58,59 @@ idem_all_kinds(void)
 	return kinds;
 }
 
+/*
+ * Is it the function of the triggers of a guard that fire once a statement?
+ * Of those that refuse TRUNCATE, at least.
+ */
+bool
+idem_is_statement_function(const char *function)
+{
+	ListCell   *lc;
+
+	foreach(lc, kinds)
+	{
+		const IdemGuardKind *kind = lfirst(lc);
+
+		if (kind->statement != NULL && strcmp(kind->statement, function) == 0)
+			return true;
+	}
+	return strcmp(function, IDEM_TRUNCATE_FUNCTION) == 0;
+}
+
+/* The one that the triggers of a guard of this kind have to call. */
+const char *
+idem_statement_function(const IdemGuardKind *kind)
+{
+	return kind->statement != NULL ? kind->statement : IDEM_TRUNCATE_FUNCTION;
+}
+
+/* pg_trigger.tgtype of such a trigger */
+int16
+idem_statement_type(const char *function)
+{
+	if (strcmp(function, IDEM_TRUNCATE_FUNCTION) == 0)
+		return TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE;
+	return TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE |
+		TRIGGER_TYPE_TRUNCATE;
+}
+
+/* The same for CREATE TRIGGER ... FOR EACH STATEMENT. */
+const char *
+idem_statement_events(const char *function)
+{
+	if (strcmp(function, IDEM_TRUNCATE_FUNCTION) == 0)
+		return "BEFORE TRUNCATE";
+	return "AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE";
+}
+
+/* What its name has behind that of the guard. */
+const char *
+idem_statement_word(const char *function)
+{
+	return strcmp(function, IDEM_TRUNCATE_FUNCTION) == 0 ?
+		"truncate" : "statement";
+}
+
 /* What a trigger function of that name knows; NULL: it is none of a guard. */
 const IdemSetting *
 idem_known_settings(const char *function)
@@ -70,8 +124,7 @@ idem_known_settings(const char *function)
 		if (strcmp(kind->function, function) == 0)
 			return kind->settings;
 	}
-	return strcmp(function, IDEM_TRUNCATE_FUNCTION) == 0 ?
-		truncate_settings : NULL;
+	return idem_is_statement_function(function) ? truncate_settings : NULL;
 }
 
 /* Does the function, if it still exists, live in schema idem? */

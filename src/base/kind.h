@@ -65,7 +65,10 @@ typedef struct IdemGuardKind
 	bool		needs_key;		/* the table must keep a primary key */
 	bool		keeps_all;		/* no column may change */
 	bool		keeps_rows;		/* TRUNCATE is refused, too, ... */
-	const char *unless;			/* ... unless this is one of the settings */
+	const char *statement;		/* ... by the function of its trigger at the
+								 * end of statements; NULL: by the one that
+								 * does nothing else */
+	const char *unless;			/* not if this is one of the settings */
 	const IdemSetting *settings;	/* that the function knows */
 	const int16 *types;			/* pg_trigger.tgtype as idem declares it, one
 								 * of these; 0 ends them */
@@ -84,7 +87,7 @@ typedef struct IdemGuardKind
 	IdemTypeCheck takes_type;	/* or NULL: any type */
 } IdemGuardKind;
 
-/* of the trigger that refuses TRUNCATE for a guard */
+/* of the trigger that refuses TRUNCATE for a guard, if it does nothing else */
 #define IDEM_TRUNCATE_FUNCTION "refuse_truncate"
 
 extern void idem_register_kind(const IdemGuardKind *kind);
@@ -92,6 +95,11 @@ extern List *idem_all_kinds(void);
 extern const IdemSetting *idem_known_settings(const char *function);
 extern const IdemGuardKind *idem_kind_of_function(Oid function);
 extern const IdemGuardKind *idem_kind_named(const char *kind);
+extern const char *idem_statement_function(const IdemGuardKind *kind);
+extern bool idem_is_statement_function(const char *function);
+extern int16 idem_statement_type(const char *function);
+extern const char *idem_statement_events(const char *function);
+extern const char *idem_statement_word(const char *function);
 extern bool idem_is_our_function(Oid function);
 
 extern bool idem_bears_guard(Relation rel);

@@ -63,40 +63,77 @@ types_datum(const int16 *types)
 										   true, TYPALIGN_SHORT));
 }
 
-/* One trigger function; kind NULL: the one that refuses TRUNCATE. */
+/* The trigger function of a kind of guard, for the rows of a table. */
 static void
 put_kind(ReturnSetInfo *rsinfo, const IdemGuardKind *kind)
 {
-	static const int16 truncate_types[] = {
-		TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE, 0
-	};
-	const IdemSetting *settings =
-		idem_known_settings(kind ? kind->function : IDEM_TRUNCATE_FUNCTION);
-	Datum		values[10] = {0};
-	bool		nulls[10] = {0};
+	Datum		values[11] = {0};
+	bool		nulls[11] = {0};
 
-	nulls[0] = kind == NULL;
-	if (kind != NULL)
-		values[0] = CStringGetTextDatum(kind->kind);
-	values[1] = CStringGetTextDatum(kind == NULL ? "truncate" :
-									kind->decides ? "row" : "total");
-	values[2] = CStringGetTextDatum(kind ? kind->function :
-									IDEM_TRUNCATE_FUNCTION);
-	values[3] = types_datum(kind ? kind->types : truncate_types);
+	values[0] = CStringGetTextDatum(kind->kind);
+	values[1] = CStringGetTextDatum(kind->decides ? "row" : "total");
+	values[2] = CStringGetTextDatum(kind->function);
+	values[3] = types_datum(kind->types);
+	values[4] = names_datum(kind->settings, 0);
+	values[5] = names_datum(kind->settings, IDEM_SETTING_REQUIRED);
+	values[6] = names_datum(kind->settings, IDEM_SETTING_IDENTITY);
+	values[7] = names_datum(kind->settings, IDEM_SETTING_COLUMN);
+	values[8] = BoolGetDatum(kind->keeps_rows);
+	nulls[9] = kind->unless == NULL;
+	if (!nulls[9])
+		values[9] = CStringGetTextDatum(kind->unless);
+	nulls[10] = !kind->keeps_rows;
+	if (!nulls[10])
+		values[10] = CStringGetTextDatum(idem_statement_function(kind));
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* A function that fires once a statement, for any kind that names it. */
+static void
+put_statement(ReturnSetInfo *rsinfo, const char *function)
+{
+	int16		types[] = {idem_statement_type(function), 0};
+	const IdemSetting *settings = idem_known_settings(function);
+	Datum		values[11] = {0};
+	bool		nulls[11] = {0};
+
+	nulls[0] = nulls[9] = nulls[10] = true;
+	values[1] = CStringGetTextDatum("truncate");
+	values[2] = CStringGetTextDatum(function);
+	values[3] = types_datum(types);
 	values[4] = names_datum(settings, 0);
 	values[5] = names_datum(settings, IDEM_SETTING_REQUIRED);
 	values[6] = names_datum(settings, IDEM_SETTING_IDENTITY);
 	values[7] = names_datum(settings, IDEM_SETTING_COLUMN);
-	values[8] = BoolGetDatum(kind != NULL && kind->keeps_rows);
-	nulls[9] = kind == NULL || kind->unless == NULL;
-	if (!nulls[9])
-		values[9] = CStringGetTextDatum(kind->unless);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* The functions that the kinds name, each of them once. */
+static void
+put_statements(ReturnSetInfo *rsinfo)
+{
+	List	   *functions = list_make1(IDEM_TRUNCATE_FUNCTION);
+	ListCell   *lc;
+	ListCell   *known;
+
+	foreach(lc, idem_all_kinds())
+	{
+		const IdemGuardKind *kind = lfirst(lc);
+		bool		found = kind->statement == NULL;
+
+		foreach(known, functions)
+			found |= !found && strcmp(lfirst(known), kind->statement) == 0;
+		if (!found)
+			functions = lappend(functions, unconstify(char *, kind->statement));
+	}
+	foreach(lc, functions)
+		put_statement(rsinfo, lfirst(lc));
 }
 
 /*
  * guard_kinds() -> TABLE (kind, part, function, trigger_types, settings,
- *						   required, identity, columns, keeps_rows, unless)
+ *						   required, identity, columns, keeps_rows, unless,
+ *						   statement)
  */
 PG_FUNCTION_INFO_V1(idem_guard_kinds);
 Datum
@@ -108,7 +145,7 @@ idem_guard_kinds(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(lc, idem_all_kinds())
 		put_kind(rsinfo, lfirst(lc));
-	put_kind(rsinfo, NULL);
+	put_statements(rsinfo);
 	return (Datum) 0;
 }
 

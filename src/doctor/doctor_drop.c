@@ -287,7 +287,7 @@ idem_drop_guard(PG_FUNCTION_ARGS)
 		idem_execute_unwatched("DROP TRIGGER %s ON %s",
 							   quote_identifier(guard.name),
 							   idem_qualified_name_of(relid));
-	idem_drop_truncate_triggers(guard.relid, guard.name);
+	idem_drop_statement_triggers(guard.relid, guard.name);
 	idem_restore_identity(&saved);
 	drop_counterpart(&guard);
 	idem_log_change("dropped", kind, relid, guard.name, guard.settings, reason);

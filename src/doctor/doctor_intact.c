@@ -169,9 +169,9 @@ trigger_problem(const Part *part, const Member *member, char **remedy)
 	return NULL;
 }
 
-/* The trigger of a table that refuses TRUNCATE for a guard, or NULL */
+/* The trigger of a table that fires once a statement for a guard, or NULL */
 static const IdemSeenTrigger *
-truncate_trigger(IdemLook *look, Oid relid, const char *guard)
+statement_trigger(IdemLook *look, Oid relid, const IdemGuard *guard)
 {
 	ListCell   *lc;
 
@@ -181,39 +181,52 @@ truncate_trigger(IdemLook *look, Oid relid, const char *guard)
 		const char *of = trigger->guard.kind ? NULL :
 			idem_setting(trigger->guard.settings, "guard");
 
-		if (of != NULL && strcmp(of, guard) == 0)
+		if (of != NULL && strcmp(of, guard->name) == 0 &&
+			strcmp(trigger->function->name,
+				   idem_statement_function(guard->kind)) == 0)
 			return trigger;
 	}
 	return NULL;
 }
 
-/* TRUNCATE is refused on each table: the server makes no clones of that. */
-static void
-judge_truncate(IdemLook *look, const Part *part, const Member *member)
+static char *
+create_statement_trigger(Oid relid, const IdemGuard *guard)
 {
-	const char *guard = part->guard->name;
-	const IdemSeenTrigger *trigger = truncate_trigger(look, member->relid,
-													  guard);
-	char	   *table = idem_table_name(member->relid);
+	const char *function = idem_statement_function(guard->kind);
+	char	   *word = pstrdup(idem_statement_word(function));
+	char	   *table = idem_table_name(relid);
 	const char *name;
-	char	   *remedy;
+
+	name = quote_identifier(idem_free_trigger_name(relid, guard->name,
+												   list_make1(word)));
+	return psprintf("CREATE TRIGGER %s %s ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.%s(%s, %s); ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
+					name, idem_statement_events(function), table, function,
+					quote_literal_cstr(IDEM_SETTINGS_GRAMMAR),
+					quote_literal_cstr(psprintf("guard=%s", guard->name)),
+					table, name);
+}
+
+/*
+ * TRUNCATE is refused on each table, and totals are applied there at the end
+ * of statements: the server makes no clones of such a trigger.
+ */
+static void
+judge_statement(IdemLook *look, const Part *part, const Member *member)
+{
+	const IdemGuard *guard = part->guard;
+	const IdemSeenTrigger *trigger = statement_trigger(look, member->relid,
+													   guard);
+	char	   *table = idem_table_name(member->relid);
 
 	if (trigger != NULL && trigger->enabled == TRIGGER_FIRES_ALWAYS &&
 		trigger->as_declared && trigger->is_ours && trigger->problem == NULL)
 		return;
-	if (trigger != NULL)
-		remedy = enable_always(member->relid, trigger->guard.name);
-	else
-	{
-		name = quote_identifier(idem_free_trigger_name(member->relid, guard,
-													   list_make1("truncate")));
-		remedy = psprintf("CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION idem.refuse_truncate(%s, %s); ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
-						  name, table, quote_literal_cstr(IDEM_SETTINGS_GRAMMAR),
-						  quote_literal_cstr(psprintf("guard=%s", guard)),
-						  table, name);
-	}
-	report(look, part->guard, member->relid,
-		   psprintf("%s can be truncated", table), remedy);
+	report(look, guard, member->relid,
+		   psprintf(guard->kind->statement == NULL ? "%s can be truncated" :
+					"%s can be truncated, and statements of several rows end with 39P01",
+					table),
+		   trigger != NULL ? enable_always(member->relid, trigger->guard.name) :
+		   create_statement_trigger(member->relid, guard));
 }
 
 /* A rule that takes statements away from the triggers */
@@ -260,7 +273,7 @@ judge_member(IdemLook *look, const Part *part, const Member *member)
 	if (part->keeps_rows && member->class->relkind != RELKIND_FOREIGN_TABLE &&
 		(member->class->relispartition ||
 		 member->relid == part->guard->relid))
-		judge_truncate(look, part, member);
+		judge_statement(look, part, member);
 }
 
 /* The part of a guard that stands on a table, by its kind and name, or NULL */

@@ -393,7 +393,7 @@ drop_orphan(const IdemGuard *guard)
 	idem_execute_unwatched("DROP TRIGGER %s ON %s",
 						   quote_identifier(guard->name),
 						   idem_qualified_name_of(guard->relid));
-	idem_drop_truncate_triggers(guard->relid, guard->name);
+	idem_drop_statement_triggers(guard->relid, guard->name);
 	idem_restore_identity(&saved);
 	idem_log_change("dropped", guard->kind->kind, guard->relid, guard->name,
 					guard->settings, "the parent table was dropped");

@@ -151,9 +151,9 @@ read_function(Oid oid)
 	if (!HeapTupleIsValid(tuple))
 		return function;
 	function->kind = idem_kind_of_function(oid);
+	function->name = pstrdup(NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname));
 	function->is_guard = function->kind != NULL ||
-		strcmp(NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname),
-			   IDEM_TRUNCATE_FUNCTION) == 0;
+		idem_is_statement_function(function->name);
 	function->is_ours = is_ours(tuple);
 	ReleaseSysCache(tuple);
 	return function;
@@ -177,11 +177,14 @@ function_of(IdemLook *look, Oid oid)
 
 /* Does it fire as idem declares it: time, events, no condition, no columns? */
 static bool
-as_declared(HeapTuple tuple, TupleDesc desc, const IdemGuardKind *kind)
+as_declared(HeapTuple tuple, TupleDesc desc, const IdemSeenFunction *function)
 {
-	static const int16 truncate_types[] = {TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE, 0};
+	int16		once[] = {0, 0};	/* a statement */
 	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
-	const int16 *type = kind ? kind->types : truncate_types;
+	const int16 *type = function->kind ? function->kind->types : once;
+
+	if (function->kind == NULL)
+		once[0] = idem_statement_type(function->name);
 
 	if (trigger->tgdeferrable || trigger->tgattr.dim1 > 0 ||
 		!heap_attisnull(tuple, Anum_pg_trigger_tgqual, desc))
@@ -195,8 +198,6 @@ as_declared(HeapTuple tuple, TupleDesc desc, const IdemGuardKind *kind)
 static void
 read_settings(IdemSeenTrigger *seen, HeapTuple tuple, TupleDesc desc)
 {
-	const char *function = seen->guard.kind ? seen->guard.kind->function :
-		IDEM_TRUNCATE_FUNCTION;
 	bool		isnull;
 	Datum		args = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc,
 									&isnull);
@@ -204,7 +205,7 @@ read_settings(IdemSeenTrigger *seen, HeapTuple tuple, TupleDesc desc)
 	if (!isnull)
 		seen->guard.settings = idem_settings_of_args(DatumGetByteaPP(args));
 	seen->problem = idem_settings_problem(seen->guard.settings,
-										  idem_known_settings(function));
+										  idem_known_settings(seen->function->name));
 }
 
 static void
@@ -221,10 +222,11 @@ add_trigger(IdemLook *look, SeenTable *table, HeapTuple tuple, TupleDesc desc)
 	seen->guard.name = pstrdup(NameStr(trigger->tgname));
 	seen->guard.kind = function->kind;
 	seen->oid = trigger->oid;
+	seen->function = function;
 	seen->other = trigger->tgconstrrelid;
 	seen->is_clone = OidIsValid(trigger->tgparentid);
 	seen->enabled = trigger->tgenabled;
-	seen->as_declared = as_declared(tuple, desc, function->kind);
+	seen->as_declared = as_declared(tuple, desc, function);
 	seen->is_ours = function->is_ours;
 	if (!seen->is_clone)
 		read_settings(seen, tuple, desc);

@@ -18,6 +18,7 @@ typedef struct IdemSeenFunction
 	Oid			oid;
 	bool		is_guard;		/* one of a guard, or what refuses TRUNCATE */
 	const IdemGuardKind *kind;	/* NULL: it refuses TRUNCATE */
+	char	   *name;
 	bool		is_ours;		/* still the one in the library of idem */
 } IdemSeenFunction;
 
@@ -27,6 +28,7 @@ typedef struct IdemSeenTrigger
 	IdemGuard	guard;			/* table, name, kind and settings; a clone's
 								 * settings are not read */
 	Oid			oid;
+	const IdemSeenFunction *function;	/* that it calls */
 	Oid			other;			/* tgconstrrelid: of a total, the child */
 	bool		is_clone;		/* of the trigger of a table above */
 	char		enabled;		/* pg_trigger.tgenabled */

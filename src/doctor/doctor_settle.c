@@ -208,12 +208,12 @@ settle_partition(IdemNote *note, Oid parent)
 		if (!trigger->is_clone)
 			continue;
 		judge_attached(top, kind, guard, note->relid);
-		if (kind->decides && idem_truncate_trigger(parent, guard->name) != NULL)
+		if (kind->decides && idem_statement_trigger(parent, guard->name) != NULL)
 			truncates = lappend(truncates, guard->name);
 	}
 	relation_close(rel, NoLock);
 	foreach(lc, truncates)
-		as_owner(note->relid, idem_create_truncate_triggers, lfirst(lc));
+		as_owner(note->relid, idem_create_statement_triggers, lfirst(lc));
 }
 
 /* A partition that left: its rows, and what refuses TRUNCATE for a guard */
@@ -233,7 +233,7 @@ settle_detached(Oid partition, Oid top)
 			continue;
 		idem_judge_detached(top, trigger->kind, trigger->guard, partition);
 		if (get_rel_relkind(partition) != RELKIND_FOREIGN_TABLE)
-			as_owner(partition, idem_drop_truncate_triggers,
+			as_owner(partition, idem_drop_statement_triggers,
 					 trigger->guard->name);
 	}
 }

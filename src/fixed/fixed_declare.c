@@ -206,7 +206,7 @@ idem_guard_kept(PG_FUNCTION_ARGS)
 	SPI_connect();
 	idem_create_row_trigger(relid, trigger, "UPDATE OR DELETE", "keep_rows",
 							settings);
-	idem_create_truncate_triggers(relid, trigger);
+	idem_create_statement_triggers(relid, trigger);
 	idem_log_change("declared", "kept", relid, trigger, settings, NULL);
 	SPI_finish();
 	idem_restore_identity(&saved);

@@ -9,13 +9,7 @@ CREATE FUNCTION idem.keep_limit() RETURNS trigger
     AS 'MODULE_PATHNAME', 'idem_keep_limit'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.keep_limit() IS
-    'trigger of a limit on the child: counts what was stored against the parent''s running total; raises 23I05, 23I06, 23I09, 23I07, 23I08, 23502, 23503, 23514, 39P01; locks the parent row FOR NO KEY UPDATE';
-
-CREATE FUNCTION idem.keep_total() RETURNS trigger
-    AS 'MODULE_PATHNAME', 'idem_keep_total'
-    LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.keep_total() IS
-    'trigger of a limit on the parent: nobody but the guard writes the running total, what the limit was judged by stays, and so does a row of which something is used; raises 23I07, 23I08, 42804, 39P01';
+    'trigger of a limit on the child: counts what was stored against the parent''s running total, at once if it is the only row of its statement, else by idem.apply_totals() at its end; raises 23I05, 23I06, 23I09, 23I07, 23I08, 23502, 23503, 23514, 39P01; locks the parent row FOR NO KEY UPDATE';
 
 CREATE FUNCTION idem.guard_limit(
         child regclass, fk text,

@@ -107,9 +107,9 @@ refuse_overlap(IdemLimitDeclaration *d)
 	ListCell   *a;
 	ListCell   *b;
 
-	foreach(a, d->facts)
+	foreach(a, d->of.facts)
 	{
-		foreach(b, d->released)
+		foreach(b, d->of.released)
 		{
 			if (strcmp(lfirst(a), lfirst(b)) == 0)
 				ereport(ERROR,
@@ -123,15 +123,15 @@ refuse_overlap(IdemLimitDeclaration *d)
 static void
 read_count(FunctionCallInfo fcinfo, IdemLimitDeclaration *d)
 {
-	d->count_used = text_argument(fcinfo, 15);
+	d->of.count_used = text_argument(fcinfo, 15);
 	if (PG_ARGISNULL(14))
 	{
-		if (d->count_used != NULL)
+		if (d->of.count_used != NULL)
 			refuse_pairing("count_used", "count_cap");
 		return;
 	}
 	d->count_cap = PG_GETARG_INT32(14);
-	if (d->count_used == NULL)
+	if (d->of.count_used == NULL)
 		refuse_pairing("count_cap", "count_used");
 	if (d->count_cap <= 0)
 		ereport(ERROR,
@@ -173,13 +173,13 @@ idem_limit_read_arguments(FunctionCallInfo fcinfo, bool many,
 						  IdemLimitDeclaration *d)
 {
 	idem_require_argument(fcinfo, 0, "child");
-	d->fk = many ? list_argument(fcinfo, 1, "fk") :
+	d->of.fk = many ? list_argument(fcinfo, 1, "fk") :
 		columns_argument(idem_required_text(fcinfo, 1, "fk"));
-	d->amount = idem_required_text(fcinfo, 2, "amount");
-	d->cap = idem_required_text(fcinfo, 3, "cap");
-	d->used = idem_required_text(fcinfo, 4, "used");
-	d->released = list_argument(fcinfo, 5, "released");
-	d->state = text_argument(fcinfo, 6);
+	d->of.amount = idem_required_text(fcinfo, 2, "amount");
+	d->of.cap = idem_required_text(fcinfo, 3, "cap");
+	d->of.used = idem_required_text(fcinfo, 4, "used");
+	d->of.released = list_argument(fcinfo, 5, "released");
+	d->of.state = text_argument(fcinfo, 6);
 	if (!PG_ARGISNULL(7))
 		read_same(PG_GETARG_JSONB_P(7), d);
 	d->parent_state = text_argument(fcinfo, 8);
@@ -189,15 +189,15 @@ idem_limit_read_arguments(FunctionCallInfo fcinfo, bool many,
 	d->cap_grows = PG_GETARG_BOOL(10);
 	d->editable = is_editable(text_argument(fcinfo, 11));
 
-	d->facts = list_argument(fcinfo, 12, "facts");
-	if (d->facts != NIL)
-		d->excess = idem_required_text(fcinfo, 13, "excess");
+	d->of.facts = list_argument(fcinfo, 12, "facts");
+	if (d->of.facts != NIL)
+		d->of.excess = idem_required_text(fcinfo, 13, "excess");
 	read_count(fcinfo, d);
 	read_age(fcinfo, d);
 
-	if (d->released != NIL && d->state == NULL)
+	if (d->of.released != NIL && d->of.state == NULL)
 		refuse_pairing("released", "state");
-	if (d->facts != NIL && !is_everything(d->facts) && d->state == NULL)
+	if (d->of.facts != NIL && !idem_total_is_everything(d->of.facts) && d->of.state == NULL)
 		refuse_pairing("facts", "state");
 	refuse_overlap(d);
 	if (d->open != NIL && d->parent_state == NULL)

@@ -57,7 +57,7 @@ alter_parent(IdemLimitDeclaration *d, const char *change)
 
 	table_close(d->parent, NoLock);
 	idem_execute("ALTER TABLE %s %s", table, change);
-	d->parent = table_open(d->key.parent, NoLock);
+	d->parent = table_open(d->of.key.parent, NoLock);
 }
 
 /* a, b */
@@ -81,7 +81,7 @@ add_count(List *settings, IdemLimitDeclaration *d)
 		return settings;
 	settings = idem_settings_add(settings, "count_cap",
 						   psprintf(INT64_FORMAT, d->count_cap));
-	return idem_settings_add(settings, "count_used", d->count_used);
+	return idem_settings_add(settings, "count_used", d->of.count_used);
 }
 
 /* The age is written so that every intervalstyle reads it alike. */
@@ -108,17 +108,17 @@ limit_settings(IdemLimitDeclaration *d)
 {
 	List	   *settings = idem_settings_begin();
 
-	settings = idem_settings_add_list(settings, "fk", d->fk);
-	settings = idem_settings_add(settings, "amount", d->amount);
-	settings = idem_settings_add(settings, "cap", d->cap);
-	settings = idem_settings_add(settings, "used", d->used);
-	settings = idem_settings_add(settings, "state", d->state);
-	settings = idem_settings_add_list(settings, "released", d->released);
+	settings = idem_settings_add_list(settings, "fk", d->of.fk);
+	settings = idem_settings_add(settings, "amount", d->of.amount);
+	settings = idem_settings_add(settings, "cap", d->of.cap);
+	settings = idem_settings_add(settings, "used", d->of.used);
+	settings = idem_settings_add(settings, "state", d->of.state);
+	settings = idem_settings_add_list(settings, "released", d->of.released);
 	settings = idem_settings_add_map(settings, "same", d->same, d->same_parent);
 	settings = idem_settings_add(settings, "parent_state", d->parent_state);
 	settings = idem_settings_add_list(settings, "open", d->open);
-	settings = idem_settings_add_list(settings, "facts", d->facts);
-	settings = idem_settings_add(settings, "excess", d->excess);
+	settings = idem_settings_add_list(settings, "facts", d->of.facts);
+	settings = idem_settings_add(settings, "excess", d->of.excess);
 	settings = add_count(settings, d);
 	settings = add_age(settings, d);
 	return idem_settings_add(settings, "children",
@@ -141,13 +141,13 @@ total_settings(IdemLimitDeclaration *d)
 {
 	List	   *settings = idem_settings_begin();
 
-	settings = idem_settings_add_list(settings, "fk", d->fk);
-	settings = idem_settings_add(settings, "amount", d->amount);
-	settings = idem_settings_add_list(settings, "key", idem_limit_parent_columns(&d->key));
-	settings = idem_settings_add(settings, "cap", d->cap);
-	settings = idem_settings_add(settings, "used", d->used);
-	settings = idem_settings_add(settings, "excess", d->excess);
-	settings = idem_settings_add(settings, "count_used", d->count_used);
+	settings = idem_settings_add_list(settings, "fk", d->of.fk);
+	settings = idem_settings_add(settings, "amount", d->of.amount);
+	settings = idem_settings_add_list(settings, "key", idem_total_parent_columns(&d->of.key));
+	settings = idem_settings_add(settings, "cap", d->of.cap);
+	settings = idem_settings_add(settings, "used", d->of.used);
+	settings = idem_settings_add(settings, "excess", d->of.excess);
+	settings = idem_settings_add(settings, "count_used", d->of.count_used);
 	settings = idem_settings_add_list(settings, "same_parent",
 									  compared_columns(d));
 	settings = idem_settings_add(settings, "parent_state", d->parent_state);
@@ -162,7 +162,7 @@ has_no_rows(IdemLimitDeclaration *d)
 {
 	ListCell   *lc;
 
-	foreach(lc, find_all_inheritors(d->key.parent, NoLock, NULL))
+	foreach(lc, find_all_inheritors(d->of.key.parent, NoLock, NULL))
 	{
 		Relation	rel = table_open(lfirst_oid(lc), NoLock);
 		bool		empty = !RELKIND_HAS_STORAGE(rel->rd_rel->relkind) ||
@@ -181,7 +181,7 @@ add_check(IdemLimitDeclaration *d, const char *column_name, const char *conditio
 {
 	char	   *name = idem_check_name("limit", column_name);
 
-	if (OidIsValid(get_relation_constraint_oid(d->key.parent, name, true)))
+	if (OidIsValid(get_relation_constraint_oid(d->of.key.parent, name, true)))
 		return;
 	d->finish = lappend(d->finish,
 						psprintf("ADD CONSTRAINT %s CHECK ((%s) IS TRUE)%s",
@@ -196,24 +196,24 @@ add_check(IdemLimitDeclaration *d, const char *column_name, const char *conditio
 static void
 make_checks(IdemLimitDeclaration *d)
 {
-	const char *used = quote_identifier(d->used);
-	const char *cap = quote_identifier(d->cap);
+	const char *used = quote_identifier(d->of.used);
+	const char *cap = quote_identifier(d->of.cap);
 	const char *finite = d->type != NUMERICOID ? "" : " AND %s < 'Infinity'";
 
-	add_check(d, d->used, psprintf("%s BETWEEN '0' AND %s%s", used, cap,
+	add_check(d, d->of.used, psprintf("%s BETWEEN '0' AND %s%s", used, cap,
 								   psprintf(finite, cap)));
-	if (d->excess != NULL)
-		add_check(d, d->excess, psprintf("%s >= '0'%s",
-										 quote_identifier(d->excess),
+	if (d->of.excess != NULL)
+		add_check(d, d->of.excess, psprintf("%s >= '0'%s",
+										 quote_identifier(d->of.excess),
 										 psprintf(finite,
-												  quote_identifier(d->excess))));
-	if (d->count_used != NULL && d->facts == NIL)
-		add_check(d, d->count_used,
+												  quote_identifier(d->of.excess))));
+	if (d->of.count_used != NULL && d->of.facts == NIL)
+		add_check(d, d->of.count_used,
 				  psprintf("%s BETWEEN 0 AND " INT64_FORMAT,
-						   quote_identifier(d->count_used), d->count_cap));
-	else if (d->count_used != NULL)
-		add_check(d, d->count_used,
-				  psprintf("%s >= 0", quote_identifier(d->count_used)));
+						   quote_identifier(d->of.count_used), d->count_cap));
+	else if (d->of.count_used != NULL)
+		add_check(d, d->of.count_used,
+				  psprintf("%s >= 0", quote_identifier(d->of.count_used)));
 	if (d->finish != NIL)
 		alter_parent(d, list_sql(d->finish));
 }
@@ -239,10 +239,10 @@ make_parent(IdemLimitDeclaration *d)
 		alter_parent(d, list_sql(d->missing));
 	idem_limit_fill_totals(d);
 	table_close(d->parent, NoLock);
-	idem_create_bound_trigger(d->key.parent, d->key.child, d->total_name,
-							  "INSERT OR UPDATE OR DELETE", "keep_total",
+	idem_create_bound_trigger(d->of.key.parent, d->of.key.child, d->total_name,
+							  "INSERT OR UPDATE OR DELETE", IDEM_TOTAL_FUNCTION,
 							  total_settings(d));
-	d->parent = table_open(d->key.parent, NoLock);
+	d->parent = table_open(d->of.key.parent, NoLock);
 	idem_restore_identity(&saved);
 }
 
@@ -253,10 +253,10 @@ make_child(IdemLimitDeclaration *d)
 
 	idem_become_declarer(d->child, &saved);
 	table_close(d->child, NoLock);
-	idem_create_row_trigger(d->key.child, d->limit_name,
+	idem_create_row_trigger(d->of.key.child, d->limit_name,
 							"INSERT OR UPDATE OR DELETE", "keep_limit",
 							limit_settings(d));
-	idem_create_truncate_triggers(d->key.child, d->limit_name);
+	idem_create_statement_triggers(d->of.key.child, d->limit_name);
 	idem_restore_identity(&saved);
 }
 
@@ -280,11 +280,11 @@ limit_stands(Relation child, void *declaration)
 	Relation	parent;
 	bool		stands;
 
-	idem_limit_find_key(RelationGetRelid(child), d->fk,
-						ERRCODE_INVALID_OBJECT_DEFINITION, &d->key);
-	d->fk = idem_limit_child_columns(&d->key);
-	idem_check_owned(d->key.parent);
-	parent = table_open(d->key.parent, AccessShareLock);
+	idem_total_find_key(RelationGetRelid(child), d->of.fk,
+						ERRCODE_INVALID_OBJECT_DEFINITION, &d->of.key);
+	d->of.fk = idem_total_child_columns(&d->of.key);
+	idem_check_owned(d->of.key.parent);
+	parent = table_open(d->of.key.parent, AccessShareLock);
 	stands = idem_guard_stands(child, "limit", limit_settings(d), parent,
 							   total_settings(d));
 	table_close(parent, NoLock);
@@ -309,7 +309,7 @@ declare_limit(FunctionCallInfo fcinfo, bool many)
 	make_parent(d);
 	make_child(d);
 	finish_parent(d);
-	idem_log_change("declared", "limit", d->key.child, d->limit_name,
+	idem_log_change("declared", "limit", d->of.key.child, d->limit_name,
 					idem_settings_add(limit_settings(d), "cap_grows",
 								d->cap_grows ? "true" : "false"), NULL);
 	SPI_finish();
@@ -359,11 +359,11 @@ validate_check(Oid parent, const char *column_name)
 static void
 validate_limit(Relation child, Trigger *trigger)
 {
-	IdemLimitKey key;
+	IdemTotalKey key;
 	Relation	parent;
 	IdemIdentity saved;
 
-	idem_limit_find_key(RelationGetRelid(child),
+	idem_total_find_key(RelationGetRelid(child),
 						idem_trigger_setting_list(trigger, "fk"),
 						ERRCODE_INVALID_OBJECT_DEFINITION, &key);
 	idem_check_owned(key.parent);
@@ -432,7 +432,7 @@ idem_validate_guard(PG_FUNCTION_ARGS)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
 
-		if (!idem_limit_is_readable(trigger, "keep_limit") ||
+		if (!idem_total_is_readable(trigger, "keep_limit") ||
 			(name != NULL && strcmp(name, trigger->tgname) != 0))
 			continue;
 		validate_limit(child, trigger);

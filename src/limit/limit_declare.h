@@ -14,28 +14,19 @@ typedef struct IdemLimitDeclaration
 {
 	Relation	child;
 	Relation	parent;
-	IdemLimitKey key;
-	List	   *fk;				/* child columns, as given */
-	char	   *amount;
-	char	   *cap;
-	char	   *used;
-	char	   *state;			/* or NULL */
-	List	   *released;
+	IdemTotalSource of;			/* what fills the total */
 	List	   *same;			/* child columns */
 	List	   *same_parent;	/* the parent column of each */
 	char	   *parent_state;	/* or NULL */
 	List	   *open;
 	bool		cap_grows;
 	bool		editable;
-	List	   *facts;
-	char	   *excess;			/* column of the parent, or NULL */
 	int64		count_cap;		/* or 0 */
-	char	   *count_used;		/* column of the parent, or NULL */
 	Interval   *max_age;		/* or NULL */
 	char	   *age_from;		/* column of the parent, or NULL */
 	Oid			type;			/* of amount, cap and used */
 	int32		typmod;
-	List	   *children;		/* that share the total, this one first */
+	List	   *sources;		/* that share the total, this one first */
 	const char *all_excess;		/* of any of them, or NULL */
 	List	   *missing;		/* columns to add: text of ADD COLUMN */
 	List	   *finish;			/* what ALTER TABLE does in the end */
@@ -53,13 +44,6 @@ extern void idem_limit_open_parent(IdemLimitDeclaration *d);
 /* limit_fill.c */
 extern void idem_limit_check_rows(IdemLimitDeclaration *d);
 extern void idem_limit_fill_totals(IdemLimitDeclaration *d);
-
-/* {*}: every child, whatever its state */
-static inline bool
-is_everything(List *states)
-{
-	return list_length(states) == 1 && strcmp(linitial(states), "*") == 0;
-}
 
 static inline Form_pg_attribute
 attribute(Relation rel, AttrNumber column)

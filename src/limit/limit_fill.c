@@ -100,50 +100,27 @@ key_text_sql(Relation rel, const char *table, const AttrNumber *columns, int n)
 static char *
 parent_key_sql(IdemLimitDeclaration *d)
 {
-	return key_text_sql(d->parent, "p", d->key.parent_column, d->key.n);
+	return key_text_sql(d->parent, "p", d->of.key.parent_column, d->of.key.n);
 }
 
 static char *
 child_key_sql(IdemLimitDeclaration *d)
 {
-	return key_text_sql(d->child, "c", d->key.child_column, d->key.n);
+	return key_text_sql(d->child, "c", d->of.key.child_column, d->of.key.n);
 }
 
 /* Which children count. */
 static char *
 counted_sql(IdemLimitDeclaration *d)
 {
-	return idem_limit_counted_sql(linitial(d->children));
-}
-
-/* p.key = c.key */
-static char *
-join_sql(IdemLimitDeclaration *d)
-{
-	StringInfoData sql;
-	int			i;
-
-	initStringInfo(&sql);
-	for (i = 0; i < d->key.n; i++)
-	{
-		Form_pg_attribute pk = attribute(d->parent, d->key.parent_column[i]);
-		Form_pg_attribute fk = attribute(d->child, d->key.child_column[i]);
-
-		if (i > 0)
-			appendStringInfoString(&sql, " AND ");
-		generate_operator_clause(&sql, column("p", NameStr(pk->attname)),
-								 pk->atttypid, d->key.equal_child[i],
-								 column("c", NameStr(fk->attname)),
-								 fk->atttypid);
-	}
-	return sql.data;
+	return idem_total_counted_sql(linitial(d->sources));
 }
 
 /* 23514 if a child has an amount that is not a positive number. */
 static void
 check_amounts(IdemLimitDeclaration *d)
 {
-	const char *amount = column("c", d->amount);
+	const char *amount = column("c", d->of.amount);
 	char	   *found;
 
 	found = offenders(psprintf("SELECT pg_catalog.format('of %%s %%s: %%s', %s, %s, COALESCE(%s::pg_catalog.text, 'null')) FROM %s c WHERE (%s OPERATOR(pg_catalog.>) '0'%s) IS NOT TRUE ORDER BY 1",
@@ -158,7 +135,7 @@ check_amounts(IdemLimitDeclaration *d)
 				 errmsg("table \"%s\" has amounts that are not positive numbers",
 						RelationGetRelationName(d->child)),
 				 errdetail("%s", found),
-				 errtablecol(d->child, idem_column_number(d->child, d->amount))));
+				 errtablecol(d->child, idem_column_number(d->child, d->of.amount))));
 }
 
 /* 23I06 if a counted child differs from its parent in a compared column. */
@@ -181,8 +158,8 @@ check_same(IdemLimitDeclaration *d)
 								   other_sql, name_sql(d->child), mine_sql,
 								   idem_qualified_name(d->child),
 								   idem_qualified_name(d->parent),
-								   join_sql(d), counted_sql(d),
-								   idem_limit_equal_sql(other_sql,
+								   idem_total_join_sql(&d->of.key, NULL), counted_sql(d),
+								   idem_total_equal_sql(other_sql,
 											 attribute(d->parent, other)->atttypid,
 											 mine_sql,
 											 attribute(d->child, mine)->atttypid)));
@@ -202,14 +179,14 @@ check_same(IdemLimitDeclaration *d)
 static void
 check_sums(IdemLimitDeclaration *d)
 {
-	const char *cap = column("p", d->cap);
+	const char *cap = column("p", d->of.cap);
 	char	   *found;
 
 	found = offenders(psprintf("SELECT pg_catalog.format('%%s %%s: limit %%s, used %%s', %s, %s, %s, t.asked) FROM (%s) t JOIN %s p ON %s WHERE t.asked OPERATOR(pg_catalog.>) %s::pg_catalog.numeric ORDER BY 1",
 							   name_sql(d->parent), parent_key_sql(d), cap,
-							   idem_limit_sums_sql(d->children),
+							   idem_total_sums_sql(d->sources),
 							   idem_qualified_name(d->parent),
-							   idem_limit_join_sql(&d->key, "t"), cap));
+							   idem_total_join_sql(&d->of.key, "t.k%d"), cap));
 	if (found)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_LIMIT_EXCEEDED),
@@ -218,13 +195,13 @@ check_sums(IdemLimitDeclaration *d)
 						RelationGetRelationName(d->parent)),
 				 errdetail("%s", found),
 				 errtable(d->child)));
-	if (d->count_cap == 0 || d->facts != NIL)
+	if (d->count_cap == 0 || d->of.facts != NIL)
 		return;
 	found = offenders(psprintf("SELECT pg_catalog.format('%%s %%s: %%s', %s, %s, t.number) FROM (%s) t JOIN %s p ON %s WHERE t.number OPERATOR(pg_catalog.>) " INT64_FORMAT " ORDER BY 1",
 							   name_sql(d->parent), parent_key_sql(d),
-							   idem_limit_sums_sql(d->children),
+							   idem_total_sums_sql(d->sources),
 							   idem_qualified_name(d->parent),
-							   idem_limit_join_sql(&d->key, "t"),
+							   idem_total_join_sql(&d->of.key, "t.k%d"),
 							   d->count_cap));
 	if (found)
 		ereport(ERROR,
@@ -249,19 +226,19 @@ idem_limit_check_rows(IdemLimitDeclaration *d)
 static char *
 fill_sql(IdemLimitDeclaration *d)
 {
-	const char *type = idem_limit_type_name(d->type);
-	const char *cap = column("p", d->cap);
+	const char *type = idem_total_type_name(d->type);
+	const char *cap = column("p", d->of.cap);
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "%s = LEAST(%s::pg_catalog.numeric, t.total)::%s",
-					 quote_identifier(d->used), cap, type);
+					 quote_identifier(d->of.used), cap, type);
 	if (d->all_excess != NULL)
 		appendStringInfo(&sql, ", %s = GREATEST(t.total OPERATOR(pg_catalog.-) %s::pg_catalog.numeric, '0')::%s",
 						 quote_identifier(d->all_excess), cap, type);
-	if (d->count_used != NULL)
+	if (d->of.count_used != NULL)
 		appendStringInfo(&sql, ", %s = t.number",
-						 quote_identifier(d->count_used));
+						 quote_identifier(d->of.count_used));
 	return sql.data;
 }
 
@@ -269,7 +246,7 @@ fill_sql(IdemLimitDeclaration *d)
 static char *
 zero_sql(IdemLimitDeclaration *d, bool wrong)
 {
-	const char *columns[3] = {d->used, d->all_excess, d->count_used};
+	const char *columns[3] = {d->of.used, d->all_excess, d->of.count_used};
 	StringInfoData sql;
 	int			i;
 
@@ -296,10 +273,10 @@ void
 idem_limit_fill_totals(IdemLimitDeclaration *d)
 {
 	const char *parent = idem_qualified_name(d->parent);
-	const char *sums = idem_limit_sums_sql(d->children);
-	const char *join = idem_limit_join_sql(&d->key, "t");
+	const char *sums = idem_total_sums_sql(d->sources);
+	const char *join = idem_total_join_sql(&d->of.key, "t.k%d");
 
-	idem_limit_set_filling(d->key.parent);
+	idem_total_set_filling(d->of.key.parent);
 	PG_TRY();
 	{
 		run_latest(psprintf("UPDATE %s p SET %s WHERE (%s) AND NOT EXISTS (SELECT FROM (%s) t WHERE %s)",
@@ -312,7 +289,7 @@ idem_limit_fill_totals(IdemLimitDeclaration *d)
 	}
 	PG_FINALLY();
 	{
-		idem_limit_set_filling(InvalidOid);
+		idem_total_set_filling(InvalidOid);
 	}
 	PG_END_TRY();
 }

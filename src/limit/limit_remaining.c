@@ -36,7 +36,7 @@ find_limit(Relation child)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
 
-		if (!idem_limit_is_readable(trigger, "keep_limit"))
+		if (!idem_total_is_readable(trigger, "keep_limit"))
 			continue;
 		if (found != NULL)
 			ereport(ERROR,
@@ -60,10 +60,10 @@ find_limit(Relation child)
  *	FROM schema.parent p WHERE p.key = CAST($1 AS type) AND ...
  */
 static char *
-remaining_sql(Relation parent, const IdemLimitKey *key, Trigger *limit)
+remaining_sql(Relation parent, const IdemTotalKey *key, Trigger *limit)
 {
 	const char *used = idem_trigger_setting(limit, "used");
-	const char *excess = idem_limit_excess_column(parent, used);
+	const char *excess = idem_total_excess_column(parent, used);
 	StringInfoData sql;
 	int			i;
 
@@ -85,7 +85,7 @@ remaining_sql(Relation parent, const IdemLimitKey *key, Trigger *limit)
 								 psprintf("p.%s", quote_identifier(NameStr(att->attname))),
 								 att->atttypid, key->equal_parent[i],
 								 psprintf("CAST($%d AS %s)", i + 1,
-										  idem_limit_type_name(att->atttypid)),
+										  idem_total_type_name(att->atttypid)),
 								 att->atttypid);
 	}
 	return sql.data;
@@ -93,7 +93,7 @@ remaining_sql(Relation parent, const IdemLimitKey *key, Trigger *limit)
 
 /* The texts of the key, one for each column of the foreign key. */
 static Datum *
-key_values(Relation parent, const IdemLimitKey *key, char *text)
+key_values(Relation parent, const IdemTotalKey *key, char *text)
 {
 	Datum	   *values = palloc(sizeof(Datum) * key->n);
 	const char **names = palloc(sizeof(char *) * key->n);
@@ -121,14 +121,14 @@ idem_remaining(PG_FUNCTION_ARGS)
 	Relation	child = idem_open_named(PG_GETARG_OID(0));
 	Trigger    *limit = find_limit(child);
 	Relation	parent;
-	IdemLimitKey key;
+	IdemTotalKey key;
 	Oid			types[INDEX_MAX_KEYS];
 	Datum	   *values;
 	Datum		result = (Datum) 0;
 	bool		isnull = true;
 	int			i;
 
-	idem_limit_find_key(idem_root_relid(child),
+	idem_total_find_key(idem_root_relid(child),
 						idem_trigger_setting_list(limit, "fk"),
 						ERRCODE_INVALID_OBJECT_DEFINITION, &key);
 	for (i = 0; i < key.n; i++)

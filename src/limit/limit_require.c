@@ -43,8 +43,8 @@ refuse_type(Relation rel, AttrNumber column, const char *reason)
 static void
 check_amount_types(IdemLimitDeclaration *d)
 {
-	AttrNumber	amount = idem_stored_column(d->child, d->amount);
-	AttrNumber	cap = idem_stored_column(d->parent, d->cap);
+	AttrNumber	amount = idem_stored_column(d->child, d->of.amount);
+	AttrNumber	cap = idem_stored_column(d->parent, d->of.cap);
 	int32		amount_typmod;
 
 	d->type = idem_column_base_type(d->parent, cap, &d->typmod);
@@ -60,7 +60,7 @@ check_amount_types(IdemLimitDeclaration *d)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 				 errmsg("cap column \"%s\" of table \"%s\" can be null",
-						d->cap, RelationGetRelationName(d->parent)),
+						d->of.cap, RelationGetRelationName(d->parent)),
 				 errdetail("A limit of NULL would be no limit."),
 				 errhint("Declare it NOT NULL."),
 				 errtablecol(d->parent, cap)));
@@ -111,7 +111,7 @@ check_total_column(IdemLimitDeclaration *d, const char *name)
 
 	if (column == InvalidAttrNumber)
 		return false;
-	if (column < 0 || strcmp(name, d->cap) == 0 ||
+	if (column < 0 || strcmp(name, d->of.cap) == 0 ||
 		attribute(d->parent, column)->attgenerated)
 		refuse_total_column(d, name);
 	if (bms_is_member(column - FirstLowInvalidHeapAttributeNumber,
@@ -177,35 +177,35 @@ check_count_column(IdemLimitDeclaration *d)
 {
 	AttrNumber	column;
 
-	if (!check_total_column(d, d->count_used))
+	if (!check_total_column(d, d->of.count_used))
 	{
-		add_column(d, d->count_used, INT4OID, -1);
+		add_column(d, d->of.count_used, INT4OID, -1);
 		return;
 	}
-	column = get_attnum(RelationGetRelid(d->parent), d->count_used);
+	column = get_attnum(RelationGetRelid(d->parent), d->of.count_used);
 	if (!idem_count_type_supported(idem_column_base_type(d->parent, column,
 														 NULL)))
 		refuse_type(d->parent, column,
 					"Children are counted in integer or bigint.");
-	finish_column(d, d->count_used);
+	finish_column(d, d->of.count_used);
 }
 
 /* All columns of totals, each for one purpose. */
 static void
 check_total_columns(IdemLimitDeclaration *d)
 {
-	check_amount_column(d, d->used, d->typmod);
-	if (d->excess != NULL)
+	check_amount_column(d, d->of.used, d->typmod);
+	if (d->of.excess != NULL)
 	{
-		if (strcmp(d->excess, d->used) == 0)
-			refuse_total_column(d, d->excess);
-		check_amount_column(d, d->excess, -1);
+		if (strcmp(d->of.excess, d->of.used) == 0)
+			refuse_total_column(d, d->of.excess);
+		check_amount_column(d, d->of.excess, -1);
 	}
-	if (d->count_used != NULL)
+	if (d->of.count_used != NULL)
 	{
-		if (strcmp(d->count_used, d->used) == 0 ||
-			(d->excess != NULL && strcmp(d->count_used, d->excess) == 0))
-			refuse_total_column(d, d->count_used);
+		if (strcmp(d->of.count_used, d->of.used) == 0 ||
+			(d->of.excess != NULL && strcmp(d->of.count_used, d->of.excess) == 0))
+			refuse_total_column(d, d->of.count_used);
 		check_count_column(d);
 	}
 }
@@ -266,7 +266,7 @@ refuse_sharing(IdemLimitDeclaration *d, Trigger *total, const char *what)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 			 errmsg("running total \"%s\" of table \"%s\" is kept for table \"%s\" with another \"%s\"",
-					d->used, RelationGetRelationName(d->parent),
+					d->of.used, RelationGetRelationName(d->parent),
 					get_rel_name(total->tgconstrrelid), what),
 			 errhint("Child tables that share a running total have one limit."),
 			 errtable(d->parent)));
@@ -304,67 +304,61 @@ same_names(List *a, List *b)
 static void
 check_other_total(IdemLimitDeclaration *d, Trigger *total)
 {
-	bool		shares = is_setting(total, "used", d->used);
+	bool		shares = is_setting(total, "used", d->of.used);
 
-	if (d->count_used != NULL &&
-		(is_setting(total, "count_used", d->count_used) ||
-		 is_setting(total, "used", d->count_used) ||
-		 is_setting(total, "excess", d->count_used)))
-		refuse_total_column(d, d->count_used);
-	if (d->excess != NULL && is_setting(total, "count_used", d->excess))
-		refuse_total_column(d, d->excess);
+	if (d->of.count_used != NULL &&
+		(is_setting(total, "count_used", d->of.count_used) ||
+		 is_setting(total, "used", d->of.count_used) ||
+		 is_setting(total, "excess", d->of.count_used)))
+		refuse_total_column(d, d->of.count_used);
+	if (d->of.excess != NULL && is_setting(total, "count_used", d->of.excess))
+		refuse_total_column(d, d->of.excess);
 	if (!shares)
 	{
-		if (is_setting(total, "excess", d->used) ||
-			is_setting(total, "count_used", d->used))
-			refuse_total_column(d, d->used);
-		if (d->excess != NULL && (is_setting(total, "used", d->excess) ||
-								  is_setting(total, "excess", d->excess)))
-			refuse_total_column(d, d->excess);
+		if (is_setting(total, "excess", d->of.used) ||
+			is_setting(total, "count_used", d->of.used))
+			refuse_total_column(d, d->of.used);
+		if (d->of.excess != NULL && (is_setting(total, "used", d->of.excess) ||
+								  is_setting(total, "excess", d->of.excess)))
+			refuse_total_column(d, d->of.excess);
 		return;
 	}
-	if (OidIsValid(total->tgconstrrelid) && idem_limit_child(total) == NULL)
+	if (OidIsValid(total->tgconstrrelid) && idem_total_source_of(total) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("running total \"%s\" of table \"%s\" is still kept for table \"%s\", which has lost its limit",
-						d->used, RelationGetRelationName(d->parent),
+						d->of.used, RelationGetRelationName(d->parent),
 						get_rel_name(total->tgconstrrelid)),
 				 errhint("Write that limit off with idem.drop_guard before you declare another."),
 				 errtable(d->parent)));
-	if (!is_setting(total, "cap", d->cap))
+	if (!is_setting(total, "cap", d->of.cap))
 		refuse_sharing(d, total, "cap");
 	if (!is_setting(total, "cap_grows", d->cap_grows ? "true" : "false"))
 		refuse_sharing(d, total, "cap_grows");
-	if (d->excess != NULL && d->all_excess != NULL &&
-		strcmp(d->all_excess, d->excess) != 0)
+	if (d->of.excess != NULL && d->all_excess != NULL &&
+		strcmp(d->all_excess, d->of.excess) != 0)
 		refuse_sharing(d, total, "excess");
 	if (!same_names(idem_trigger_setting_list(total, "key"),
-					idem_limit_parent_columns(&d->key)))
+					idem_total_parent_columns(&d->of.key)))
 		refuse_sharing(d, total, "foreign key");
 }
 
 /* Who else keeps columns of the parent, and with whom the total is shared. */
 static void
-find_children(IdemLimitDeclaration *d)
+find_sources(IdemLimitDeclaration *d)
 {
-	IdemLimitChild *child = palloc0(sizeof(IdemLimitChild));
 	TriggerDesc *triggers = CopyTriggerDesc(d->parent->trigdesc);
 	int			i;
 
-	d->all_excess = idem_limit_excess_column(d->parent, d->used);
+	d->all_excess = idem_total_excess_column(d->parent, d->of.used);
 	for (i = 0; triggers && i < triggers->numtriggers; i++)
 	{
-		if (idem_limit_is_readable(&triggers->triggers[i], "keep_total"))
+		if (idem_total_is_readable(&triggers->triggers[i], IDEM_TOTAL_FUNCTION))
 			check_other_total(d, &triggers->triggers[i]);
 	}
 	if (d->all_excess == NULL)
-		d->all_excess = d->excess;
-	child->key = d->key;
-	child->amount = d->amount;
-	child->state = d->state;
-	child->released = d->released;
-	child->facts = d->facts;
-	d->children = lcons(child, idem_limit_children(d->parent, d->used));
+		d->all_excess = d->of.excess;
+	d->sources = lcons(&d->of, idem_total_sources(d->parent, d->of.used));
 }
 
 /* Compared columns exist and compare; state labels are known to the type. */
@@ -376,13 +370,13 @@ check_compared(IdemLimitDeclaration *d)
 	ListCell   *a;
 	ListCell   *b;
 
-	if (d->state != NULL)
-		(void) idem_stored_column(d->child, d->state);
+	if (d->of.state != NULL)
+		(void) idem_stored_column(d->child, d->of.state);
 	if (d->parent_state != NULL)
 		(void) idem_stored_column(d->parent, d->parent_state);
-	idem_states_init(&states, d->child, d->state, d->released);
-	if (!is_everything(d->facts))
-		idem_states_init(&states, d->child, d->state, d->facts);
+	idem_states_init(&states, d->child, d->of.state, d->of.released);
+	if (!idem_total_is_everything(d->of.facts))
+		idem_states_init(&states, d->child, d->of.state, d->of.facts);
 	idem_states_init(&states, d->parent, d->parent_state, d->open);
 	forboth(a, d->same, b, d->same_parent)
 		idem_equality_init(&equal,
@@ -403,33 +397,33 @@ check_compared(IdemLimitDeclaration *d)
 static void
 name_limit(IdemLimitDeclaration *d)
 {
-	d->fk = idem_limit_child_columns(&d->key);
-	d->limit_name = idem_free_trigger_name(d->key.child, "IDEM_limit", d->fk);
+	d->of.fk = idem_total_child_columns(&d->of.key);
+	d->limit_name = idem_free_trigger_name(d->of.key.child, "IDEM_limit", d->of.fk);
 }
 
 /* ... the one on the parent after the child table and its foreign key. */
 static void
 name_total(IdemLimitDeclaration *d)
 {
-	d->total_name = idem_free_trigger_name(d->key.parent, "idem_limit_total",
+	d->total_name = idem_free_trigger_name(d->of.key.parent, "idem_limit_total",
 										   list_concat(list_make1(RelationGetRelationName(d->child)),
-												 d->fk));
+												 d->of.fk));
 }
 
 /* Open the parent, behind the child, and check all there is to check. */
 void
 idem_limit_open_parent(IdemLimitDeclaration *d)
 {
-	idem_limit_find_key(RelationGetRelid(d->child), d->fk,
-						ERRCODE_INVALID_OBJECT_DEFINITION, &d->key);
-	d->parent = idem_open_for_guard(d->key.parent, ShareRowExclusiveLock);
+	idem_total_find_key(RelationGetRelid(d->child), d->of.fk,
+						ERRCODE_INVALID_OBJECT_DEFINITION, &d->of.key);
+	d->parent = idem_open_for_guard(d->of.key.parent, ShareRowExclusiveLock);
 	refuse_deferrable_key(d->child);
 	check_amount_types(d);
 	check_total_columns(d);
 	check_age_column(d);
 	name_limit(d);
-	find_children(d);
+	find_sources(d);
 	name_total(d);
-	idem_limit_check_key_types(d->child, &d->key);
+	idem_total_check_key_types(d->child, &d->of.key);
 	check_compared(d);
 }

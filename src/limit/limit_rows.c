@@ -41,7 +41,7 @@ column_of(const char *table, Oid relid, AttrNumber column)
 
 /* c.fk AS k1, ... */
 static char *
-child_keys_sql(const IdemLimitKey *key)
+child_keys_sql(const IdemTotalKey *key)
 {
 	StringInfoData sql;
 	int			i;
@@ -54,42 +54,26 @@ child_keys_sql(const IdemLimitKey *key)
 	return sql.data;
 }
 
-/* The child table of a guard, as the sums want it. */
-static IdemLimitChild *
-child_of(const IdemGuard *guard, const IdemLimitKey *key)
-{
-	IdemLimitChild *child = palloc0(sizeof(IdemLimitChild));
-	const char *state = idem_setting(guard->settings, "state");
-
-	child->key = *key;
-	child->amount = pstrdup(idem_setting(guard->settings, "amount"));
-	child->state = state ? pstrdup(state) : NULL;
-	child->released = idem_setting_list(guard->settings, "released");
-	child->facts = idem_setting_list(guard->settings, "facts");
-	return child;
-}
-
 /* This limit, and after it the others that share its total. */
 static List *
-children_of(const IdemGuard *guard, const IdemLimitKey *key, Relation parent,
-			const char *used)
+sources_of(IdemTotalSource *source, Relation parent)
 {
-	List	   *children = list_make1(child_of(guard, key));
+	List	   *sources = list_make1(source);
 	ListCell   *lc;
 
-	foreach(lc, idem_limit_children(parent, used))
+	foreach(lc, idem_total_sources(parent, source->used))
 	{
-		IdemLimitChild *child = lfirst(lc);
+		IdemTotalSource *other = lfirst(lc);
 
-		if (!idem_limit_same_key(&child->key, key))
-			children = lappend(children, child);
+		if (!idem_total_same_key(&other->key, &source->key))
+			sources = lappend(sources, other);
 	}
-	return children;
+	return sources;
 }
 
 /* p.a, p.b */
 static char *
-parent_key_sql(const IdemLimitKey *key)
+parent_key_sql(const IdemTotalKey *key)
 {
 	StringInfoData sql;
 	int			i;
@@ -138,9 +122,9 @@ total_sql(const char *used, const char *excess)
 
 /* p.count, t.number, where children are counted; else nothing differs */
 static char *
-count_sql(const IdemGuard *guard)
+count_sql(const IdemTotalSource *source)
 {
-	const char *count = idem_setting(guard->settings, "count_used");
+	const char *count = source->count_used;
 
 	return count == NULL ? pstrdup("0 AS count, 0 AS number") :
 		psprintf("p.%s AS count, COALESCE(t.number, 0) AS number",
@@ -157,16 +141,15 @@ count_sql(const IdemGuard *guard)
  * among is a join that leaves some of the parents, or empty.
  */
 static char *
-compare_totals(const IdemGuard *guard, const IdemLimitKey *key,
-			   const char *among)
+compare_totals(IdemTotalSource *source, const char *among)
 {
-	const char *used = idem_setting(guard->settings, "used");
+	const IdemTotalKey *key = &source->key;
+	const char *used = source->used;
 	Relation	parent;
 	char	   *sql;
 	char	   *finding;
 
-	(void) amount_type(key->child,
-					   idem_setting(guard->settings, "amount"));
+	(void) amount_type(key->child, source->amount);
 	(void) amount_type(key->parent, used);
 	parent = relation_open(key->parent, AccessShareLock);
 	sql = psprintf("SELECT count(*), min((CASE WHEN x.used IS DISTINCT FROM x.total"
@@ -176,11 +159,11 @@ compare_totals(const IdemGuard *guard, const IdemLimitKey *key,
 				   " FROM %s p %s LEFT JOIN (%s) t ON %s) x"
 				   " WHERE x.used IS DISTINCT FROM x.total OR x.count IS DISTINCT FROM x.number",
 				   parent_key_sql(key),
-				   total_sql(used, idem_limit_excess_column(parent, used)),
-				   count_sql(guard),
+				   total_sql(used, idem_total_excess_column(parent, used)),
+				   count_sql(source),
 				   idem_qualified_name(parent), among,
-				   idem_limit_sums_sql(children_of(guard, key, parent, used)),
-				   idem_limit_join_sql(key, "t"));
+				   idem_total_sums_sql(sources_of(source, parent)),
+				   idem_total_join_sql(key, "t.k%d"));
 	finding = idem_count_offenders(parent, sql, (Datum) 0,
 								   psprintf("of table \"%s\" whose running total \"%s\" is not the sum of the children",
 											RelationGetRelationName(parent), used));
@@ -188,12 +171,11 @@ compare_totals(const IdemGuard *guard, const IdemLimitKey *key,
 	return finding;
 }
 
-/* The foreign key of a limit: 39P01 if it cannot carry one (any longer). */
-static void
-find_key(const IdemGuard *guard, IdemLimitKey *key)
+/* What fills the total; 39P01 if the foreign key cannot carry it any longer. */
+static IdemTotalSource *
+source_of(const IdemGuard *guard)
 {
-	idem_limit_find_key(guard->relid, idem_setting_list(guard->settings, "fk"),
-						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, key);
+	return idem_total_read_source(guard->settings, guard->relid);
 }
 
 /* Parents of which facts took more than there was: lawful, and a loss. */
@@ -201,17 +183,17 @@ static char *
 check_excess(const IdemGuard *guard, Oid rows)
 {
 	const char *excess = idem_setting(guard->settings, "excess");
-	IdemLimitKey key;
+	IdemTotalSource *source;
 	Relation	parent;
 	char	   *finding;
 
 	if (excess == NULL)
 		return NULL;
-	find_key(guard, &key);
-	parent = relation_open(key.parent, AccessShareLock);
+	source = source_of(guard);
+	parent = relation_open(source->key.parent, AccessShareLock);
 	finding = idem_count_offenders(parent,
 								   psprintf("SELECT count(*), min(format('%%s: %%s beyond the cap', concat_ws(', ', %s), p.%s) COLLATE \"C\") FROM %s p WHERE p.%s > '0'",
-											parent_key_sql(&key),
+											parent_key_sql(&source->key),
 											quote_identifier(excess),
 											idem_qualified_name(parent),
 											quote_identifier(excess)),
@@ -225,10 +207,7 @@ check_excess(const IdemGuard *guard, Oid rows)
 static char *
 check_totals(const IdemGuard *guard, Oid rows)
 {
-	IdemLimitKey key;
-
-	find_key(guard, &key);
-	return compare_totals(guard, &key, "");
+	return compare_totals(source_of(guard), "");
 }
 
 /* How many rows of a table, its own, are there, or count? */
@@ -271,28 +250,25 @@ stored_in_sql(Oid rows)
 static char *
 check_attached_children(const IdemGuard *guard, Oid rows)
 {
-	IdemLimitKey key;
+	IdemTotalSource *source;
 
 	if (count_children(guard, rows, "true") == NULL)
 		return NULL;
-	find_key(guard, &key);
-	return compare_totals(guard, &key,
+	source = source_of(guard);
+	return compare_totals(source,
 						  psprintf("JOIN (SELECT DISTINCT %s FROM %s c WHERE %s) r ON %s",
-								   child_keys_sql(&key),
+								   child_keys_sql(&source->key),
 								   idem_qualified_name_of(guard->relid),
 								   stored_in_sql(rows),
-								   idem_limit_join_sql(&key, "r")));
+								   idem_total_join_sql(&source->key, "r.k%d")));
 }
 
 /* Children that leave the table would stay counted. */
 static char *
 check_detached_children(const IdemGuard *guard, Oid rows)
 {
-	IdemLimitKey key;
-
-	find_key(guard, &key);
 	return count_children(guard, rows,
-						  idem_limit_counted_sql(child_of(guard, &key)));
+						  idem_total_counted_sql(source_of(guard)));
 }
 
 /* What an attached parent has used it cannot have by children of this table. */
@@ -379,6 +355,7 @@ static const IdemGuardKind limit_kind = {
 	.function = "keep_limit",
 	.decides = true,
 	.keeps_rows = true,
+	.statement = IDEM_TOTAL_STATEMENT_FUNCTION,
 	.settings = limit_settings,
 	.types = limit_types,
 	.check_rows = check_totals,
@@ -387,13 +364,13 @@ static const IdemGuardKind limit_kind = {
 	.open_remedy = "collect what is in excess from whoever has it, or write it off; it goes down as children are released or the cap grows, and no request fits until then",
 	.check_attached = check_attached_children,
 	.check_detached = check_detached_children,
-	.check_shape = idem_limit_key_problem,
+	.check_shape = idem_total_key_problem,
 	.takes_type = takes_type
 };
 
 static const IdemGuardKind total_kind = {
 	.kind = "limit",
-	.function = "keep_total",
+	.function = IDEM_TOTAL_FUNCTION,
 	.decides = false,
 	.settings = total_settings,
 	.types = limit_types,

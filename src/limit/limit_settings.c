@@ -22,84 +22,53 @@
 #include "base/moved.h"
 #include "limit/limit.h"
 
-static void
-compile_key(Relation rel, IdemLimitSettings *s)
-{
-	int			i;
+static const IdemTotalRoom limit_room = {
+	.next = idem_limit_next,
+	.judge = idem_limit_judge,
+	.report_exceeded = idem_limit_report_exceeded,
+	.report_no_parent = idem_limit_report_no_parent
+};
 
-	for (i = 0; i < s->key.n; i++)
-	{
-		char	   *name = get_attname(s->key.child, s->key.child_column[i],
-									   false);
-
-		s->fk[i] = idem_column_number(rel, name);
-		s->fk_type[i] = TupleDescAttr(RelationGetDescr(rel),
-									  s->fk[i] - 1)->atttypid;
-		s->key_type[i] = get_atttype(s->key.parent, s->key.parent_column[i]);
-		fmgr_info_cxt(get_opcode(s->key.equal_child[i]), &s->fk_equal[i],
-					  CurrentMemoryContext);
-	}
-}
-
-/* Remember a parent column by name and number; NULL: there is none. */
-static void
-set_column(Relation parent, IdemLimitSettings *s, int place, const char *name)
-{
-	if (name == NULL)
-		return;
-	s->column[place] = pstrdup(name);
-	s->number[place] = idem_column_number(parent, name);
-}
-
-static void
-compile_pairs(Relation rel, Relation parent, List *child, List *other,
-			  IdemLimitSettings *s)
-{
-	ListCell   *a;
-	ListCell   *b;
-	int			i = 0;
-
-	s->pairs = palloc(sizeof(IdemLimitPair) * Max(s->npairs, 1));
-	forboth(a, child, b, other)
-	{
-		IdemLimitPair *pair = &s->pairs[i];
-		int			place = IDEM_PARENT_SAME + i++;
-
-		set_column(parent, s, place, lfirst(b));
-		pair->child = idem_column_number(rel, lfirst(a));
-		idem_equality_init(&pair->equal,
-						   idem_column_base_type(parent, s->number[place],
-												 NULL),
-						   idem_column_base_type(rel, pair->child, NULL));
-	}
-}
-
-/* The columns of the parent that the guard looks at. */
+/* The columns of the parent that the guard looks at, and what is compared. */
 static void
 compile_columns(Relation rel, Trigger *trigger, Relation parent,
 				IdemLimitSettings *s)
 {
 	const char *used = idem_trigger_setting(trigger, "used");
+	const char **columns;
 	List	   *child;
 	List	   *other;
+	int			place = IDEM_TOTAL_SAME;
+	ListCell   *lc;
 
 	idem_setting_map(idem_settings_of_trigger(trigger), "same", &child, &other);
 	s->npairs = list_length(child);
-	s->ncolumns = IDEM_PARENT_SAME + s->npairs;
-	s->column = palloc0(sizeof(char *) * s->ncolumns);
-	s->number = palloc0(sizeof(AttrNumber) * s->ncolumns);
-	set_column(parent, s, IDEM_PARENT_CAP,
-			   idem_trigger_setting(trigger, "cap"));
-	set_column(parent, s, IDEM_PARENT_USED, used);
-	set_column(parent, s, IDEM_PARENT_EXCESS,
-			   idem_limit_excess_column(parent, used));
-	set_column(parent, s, IDEM_PARENT_COUNT,
-			   idem_trigger_setting(trigger, "count_used"));
-	set_column(parent, s, IDEM_PARENT_STATE,
-			   idem_trigger_setting(trigger, "parent_state"));
-	set_column(parent, s, IDEM_PARENT_SINCE,
-			   idem_trigger_setting(trigger, "age_from"));
-	compile_pairs(rel, parent, child, other, s);
+	columns = palloc0(sizeof(char *) * (IDEM_TOTAL_SAME + s->npairs));
+	columns[IDEM_TOTAL_CAP] = idem_trigger_setting(trigger, "cap");
+	columns[IDEM_TOTAL_USED] = used;
+	columns[IDEM_TOTAL_EXCESS] = idem_total_excess_column(parent, used);
+	columns[IDEM_TOTAL_COUNT] = idem_trigger_setting(trigger, "count_used");
+	columns[IDEM_TOTAL_STATE] = idem_trigger_setting(trigger, "parent_state");
+	columns[IDEM_TOTAL_SINCE] = idem_trigger_setting(trigger, "age_from");
+	foreach(lc, other)
+		columns[place++] = lfirst(lc);
+	idem_total_compile(rel, trigger, parent, columns, place, child, &s->total);
+}
+
+static void
+compile_pairs(Relation rel, Relation parent, IdemLimitSettings *s)
+{
+	int			i;
+
+	s->equal = palloc(sizeof(IdemEquality) * Max(s->npairs, 1));
+	for (i = 0; i < s->npairs; i++)
+		idem_equality_init(&s->equal[i],
+						   idem_column_base_type(parent,
+												 s->total.number[IDEM_TOTAL_SAME + i],
+												 NULL),
+						   idem_column_base_type(rel,
+												 s->total.source[s->total.key.n + i],
+												 NULL));
 }
 
 /* Which children count, and how; which parents take them. */
@@ -112,11 +81,11 @@ compile_states(Relation rel, Trigger *trigger, Relation parent,
 
 	idem_states_init(&s->released, rel, state,
 					 idem_trigger_setting_list(trigger, "released"));
-	if (list_length(facts) == 1 && strcmp(linitial(facts), "*") == 0)
+	if (idem_total_is_everything(facts))
 		s->facts.all = true;
 	else
 		idem_states_init(&s->facts, rel, state, facts);
-	idem_states_init(&s->open, parent, s->column[IDEM_PARENT_STATE],
+	idem_states_init(&s->open, parent, s->total.column[IDEM_TOTAL_STATE],
 					 idem_trigger_setting_list(trigger, "open"));
 }
 
@@ -135,65 +104,19 @@ compile_options(Trigger *trigger, IdemLimitSettings *s)
 		s->max_age = DatumGetIntervalP(OidInputFunctionCall(F_INTERVAL_IN,
 															unconstify(char *, max_age),
 															InvalidOid, -1));
-	s->judged = s->npairs > 0 || s->number[IDEM_PARENT_STATE] ||
-		s->number[IDEM_PARENT_SINCE];
 }
 
+/* The age of a parent counts from a moment. */
 static void
-report_type(Relation rel, Relation parent, IdemLimitSettings *s)
+check_age_type(Relation parent, IdemLimitSettings *s)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("columns \"%s\" and \"%s\" of table \"%s\" do not have the type of the amounts of table \"%s\"",
-					s->column[IDEM_PARENT_CAP], s->column[IDEM_PARENT_USED],
-					RelationGetRelationName(parent),
-					RelationGetRelationName(rel)),
-			 errtablecol(rel, s->amount_column)));
-}
+	AttrNumber	since = s->total.number[IDEM_TOTAL_SINCE];
 
-/* Values of these columns are taken for one another: one type, always. */
-static void
-compile_amount(Relation rel, Trigger *trigger, Relation parent,
-			   IdemLimitSettings *s)
-{
-	int			place;
-	Oid			type;
-
-	s->amount_column =
-		idem_column_number(rel, idem_trigger_setting(trigger, "amount"));
-	type = idem_column_base_type(rel, s->amount_column, &s->amount_typmod);
-	if (!idem_amount_type_supported(type))
-		report_type(rel, parent, s);
-	for (place = IDEM_PARENT_CAP; place <= IDEM_PARENT_EXCESS; place++)
-	{
-		if (s->number[place] &&
-			idem_column_base_type(parent, s->number[place], NULL) != type)
-			report_type(rel, parent, s);
-	}
-	idem_amount_type_init(&s->amount, type);
-}
-
-/* The types of the columns by which children and years are counted. */
-static void
-check_other_types(Relation parent, IdemLimitSettings *s)
-{
-	AttrNumber	count = s->number[IDEM_PARENT_COUNT];
-	AttrNumber	since = s->number[IDEM_PARENT_SINCE];
-
-	if (count &&
-		!idem_count_type_supported(idem_column_base_type(parent, count, NULL)))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of table \"%s\" does not count children",
-						s->column[IDEM_PARENT_COUNT],
-						RelationGetRelationName(parent)),
-				 errtablecol(parent, count)));
-	if (since &&
-		idem_column_base_type(parent, since, NULL) != TIMESTAMPTZOID)
+	if (since && idem_column_base_type(parent, since, NULL) != TIMESTAMPTZOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of table \"%s\" is not a timestamp with time zone",
-						s->column[IDEM_PARENT_SINCE],
+						s->total.column[IDEM_TOTAL_SINCE],
 						RelationGetRelationName(parent)),
 				 errtablecol(parent, since)));
 }
@@ -211,28 +134,19 @@ idem_limit_compile(Relation rel, Trigger *trigger, Oid *also)
 {
 	IdemLimitSettings *s = palloc0(sizeof(IdemLimitSettings));
 	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
-	Relation	parent;
+	Relation	parent = idem_total_open_parent(rel, trigger, also, &s->total);
 
-	idem_limit_find_key(idem_root_relid(rel),
-						idem_trigger_setting_list(trigger, "fk"),
-						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, &s->key);
-	s->fk_text = pstrdup(idem_trigger_setting(trigger, "fk"));
-	*also = s->key.parent;
-	parent = table_open(s->key.parent, AccessShareLock);
-	idem_limit_require_total(rel, trigger, parent, &s->key);
-	idem_limit_check_key_types(rel, &s->key);
-	compile_key(rel, s);
 	compile_columns(rel, trigger, parent, s);
-	compile_amount(rel, trigger, parent, s);
-	check_other_types(parent, s);
+	compile_pairs(rel, parent, s);
+	check_age_type(parent, s);
 	compile_states(rel, trigger, parent, s);
 	compile_options(trigger, s);
+	s->total.room = &limit_room;
 	s->row_key = bms_del_member(idem_row_key_columns(rel), s->released.column);
-	s->direct = idem_direct_compile(parent, s);
 	table_close(parent, AccessShareLock);
 
 	callback->func = free_plans;
-	callback->arg = s;
+	callback->arg = &s->total;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 	return s;
 }

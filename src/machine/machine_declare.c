@@ -410,7 +410,7 @@ create_guard(Relation rel, const StatesArguments *args,
 	idem_create_row_trigger(relid, trigger, "INSERT OR UPDATE OR DELETE",
 							"keep_states", settings);
 	if (strcmp(args->delete, "any") != 0)
-		idem_create_truncate_triggers(relid, trigger);
+		idem_create_statement_triggers(relid, trigger);
 	idem_restore_identity(&saved);
 	idem_log_change("declared", "states", relid, trigger, settings, NULL);
 }

@@ -17,7 +17,7 @@ my %keys = map { $_ => 1 } qw(claim send channel bound);
 my %totals = map { $_ => 1 } qw(limit ledger);
 
 # Folders in which circles of files are still to be opened.
-my %circles = map { $_ => 1 } qw(base bound doctor limit);
+my %circles = map { $_ => 1 } qw(base bound doctor);
 
 sub may_include
 {

@@ -1,6 +1,6 @@
 /*
- * limit_type.c
- *		Amounts and states as a limit compares them.
+ * total_type.c
+ *		Amounts and states as a total has them.
  *
  * Amount, cap and running total have one type: money_micro, bigint, integer
  * or numeric.  Its functions are looked up once, in pg_catalog, so that no
@@ -26,7 +26,7 @@
 #include "utils/typcache.h"
 
 #include "base/idem_compat.h"
-#include "limit/limit.h"
+#include "total/total.h"
 
 /* Can a limit be kept in this type?  Not in one that rounds. */
 bool
@@ -73,6 +73,7 @@ idem_amount_type_init(IdemAmountType *amount, Oid type)
 	fmgr_info_cxt(output, &amount->output, CurrentMemoryContext);
 	getTypeInputInfo(type, &input, &ioparam);
 	amount->zero = OidInputFunctionCall(input, pstrdup("0"), ioparam, -1);
+	get_typlenbyval(type, &amount->len, &amount->byval);
 }
 
 int
@@ -97,66 +98,16 @@ idem_amount_text(IdemAmountType *amount, Datum value)
 	return OutputFunctionCall(&amount->output, value);
 }
 
-static Datum
-plus(IdemAmountType *amount, Datum a, Datum b)
+Datum
+idem_amount_plus(IdemAmountType *amount, Datum a, Datum b)
 {
 	return FunctionCall2(&amount->plus, a, b);
 }
 
-static Datum
-minus(IdemAmountType *amount, Datum a, Datum b)
+Datum
+idem_amount_minus(IdemAmountType *amount, Datum a, Datum b)
 {
 	return FunctionCall2(&amount->minus, a, b);
-}
-
-/* The smaller one. */
-static Datum
-least(IdemAmountType *amount, Datum a, Datum b)
-{
-	return idem_amount_compare(amount, a, b) <= 0 ? a : b;
-}
-
-/*
- * Take a child's amount into the totals of its parent, or out of them; false
- * if it is a request and does not fit.  Room that a growing cap has made is
- * filled from the excess first, and what is given back leaves the excess
- * first, so that used is what went back within the limit and excess the rest.
- *
- * The count of children is not looked at: limit.c does that.  Overflow is
- * 22003 and can only come of an excess near the end of the type.
- */
-bool
-idem_totals_step(IdemAmountType *amount, IdemLimitStep step,
-				 Datum cap, Datum value, IdemTotals *totals)
-{
-	Datum		room = minus(amount, cap, totals->used);
-	Datum		part;
-
-	if (idem_amount_compare(amount, totals->excess, amount->zero) != 0)
-	{
-		part = least(amount, room, totals->excess);
-		totals->used = plus(amount, totals->used, part);
-		totals->excess = minus(amount, totals->excess, part);
-		room = minus(amount, room, part);
-	}
-	if (step == IDEM_LIMIT_RELEASE)
-	{
-		part = least(amount, value, totals->excess);
-		totals->excess = minus(amount, totals->excess, part);
-		totals->used = minus(amount, totals->used,
-							 minus(amount, value, part));
-		totals->count--;
-		return true;
-	}
-	part = least(amount, value, room);
-	if (step == IDEM_LIMIT_REQUEST &&
-		idem_amount_compare(amount, part, value) != 0)
-		return false;
-	totals->used = plus(amount, totals->used, part);
-	totals->excess = plus(amount, totals->excess,
-						  minus(amount, value, part));
-	totals->count++;
-	return true;
 }
 
 /* Can children be counted in this type? */
@@ -282,7 +233,7 @@ idem_states_contain(IdemStates *states, Datum state, bool isnull)
  * be character(1).
  */
 char *
-idem_limit_type_name(Oid type)
+idem_total_type_name(Oid type)
 {
 	return format_type_extended(type, -1,
 								FORMAT_TYPE_TYPEMOD_GIVEN |

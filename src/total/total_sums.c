@@ -1,5 +1,5 @@
 /*
- * limit_sums.c
+ * total_sums.c
  *		What the children of a running total add up to, as SQL.
  *
  * Used where all rows are looked at: when a limit is declared, and by the
@@ -19,7 +19,7 @@
 #include "utils/typcache.h"
 
 #include "base/declare.h"
-#include "limit/limit.h"
+#include "total/total.h"
 
 /*
  * left = right with the equality the guard itself compares by, which is the
@@ -27,7 +27,7 @@
  * owner, and no collation that calls two texts equal.
  */
 char *
-idem_limit_equal_sql(const char *left, Oid left_type,
+idem_total_equal_sql(const char *left, Oid left_type,
 					 const char *right, Oid right_type)
 {
 	StringInfoData sql;
@@ -63,11 +63,11 @@ state_in_sql(Oid child, const char *state, List *labels)
 	initStringInfo(&sql);
 	foreach(lc, labels)
 		appendStringInfo(&sql, "%s%s", sql.len > 0 ? " OR " : "(",
-						 idem_limit_equal_sql(psprintf("c.%s", quote_identifier(state)),
+						 idem_total_equal_sql(psprintf("c.%s", quote_identifier(state)),
 											  type,
 											  psprintf("%s::%s",
 													   quote_literal_cstr(lfirst(lc)),
-													   idem_limit_type_name(getBaseType(type))),
+													   idem_total_type_name(getBaseType(type))),
 											  getBaseType(type)));
 	appendStringInfoChar(&sql, ')');
 	return sql.data;
@@ -75,29 +75,29 @@ state_in_sql(Oid child, const char *state, List *labels)
 
 /* Which children count, of the child table c. */
 char *
-idem_limit_counted_sql(const IdemLimitChild *child)
+idem_total_counted_sql(const IdemTotalSource *source)
 {
-	if (child->released == NIL)
+	if (source->released == NIL)
 		return "true";
-	return psprintf("%s IS NOT TRUE", state_in_sql(child->key.child,
-												   child->state,
-												   child->released));
+	return psprintf("%s IS NOT TRUE", state_in_sql(source->key.child,
+												   source->state,
+												   source->released));
 }
 
 /* Which of them are facts. */
 static char *
-fact_sql(const IdemLimitChild *child)
+fact_sql(const IdemTotalSource *source)
 {
-	if (list_length(child->facts) == 1 &&
-		strcmp(linitial(child->facts), "*") == 0)
+	if (list_length(source->facts) == 1 &&
+		strcmp(linitial(source->facts), "*") == 0)
 		return "true";
-	return psprintf("%s IS TRUE", state_in_sql(child->key.child, child->state,
-											   child->facts));
+	return psprintf("%s IS TRUE", state_in_sql(source->key.child, source->state,
+											   source->facts));
 }
 
 /* c.fk AS k1, ... in the order of another key on the same parent columns */
 static void
-append_keys(StringInfo sql, const IdemLimitKey *order, const IdemLimitKey *key)
+append_keys(StringInfo sql, const IdemTotalKey *order, const IdemTotalKey *key)
 {
 	int			i;
 	int			j;
@@ -126,9 +126,9 @@ append_keys(StringInfo sql, const IdemLimitKey *order, const IdemLimitKey *key)
  * end of the type of the amounts.
  */
 char *
-idem_limit_sums_sql(List *children)
+idem_total_sums_sql(List *sources)
 {
-	IdemLimitChild *first = linitial(children);
+	IdemTotalSource *first = linitial(sources);
 	StringInfoData sql;
 	StringInfoData keys;
 	ListCell   *lc;
@@ -140,18 +140,18 @@ idem_limit_sums_sql(List *children)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT %spg_catalog.sum(x.amount) AS total, pg_catalog.sum(x.amount) FILTER (WHERE NOT x.fact) AS asked, pg_catalog.count(*) FILTER (WHERE x.own) AS number FROM (",
 					 keys.data);
-	foreach(lc, children)
+	foreach(lc, sources)
 	{
-		IdemLimitChild *child = lfirst(lc);
+		IdemTotalSource *source = lfirst(lc);
 
 		appendStringInfo(&sql, "%sSELECT ",
-						 child == first ? "" : " UNION ALL ");
-		append_keys(&sql, &first->key, &child->key);
+						 source == first ? "" : " UNION ALL ");
+		append_keys(&sql, &first->key, &source->key);
 		appendStringInfo(&sql, "c.%s::pg_catalog.numeric AS amount, %s AS fact, %s AS own FROM %s c WHERE %s",
-						 quote_identifier(child->amount), fact_sql(child),
-						 child == first ? "true" : "false",
-						 idem_qualified_name_of(child->key.child),
-						 idem_limit_counted_sql(child));
+						 quote_identifier(source->amount), fact_sql(source),
+						 source == first ? "true" : "false",
+						 idem_qualified_name_of(source->key.child),
+						 idem_total_counted_sql(source));
 	}
 	appendStringInfoString(&sql, ") x GROUP BY ");
 	for (i = 0; i < first->key.n; i++)
@@ -159,98 +159,100 @@ idem_limit_sums_sql(List *children)
 	return sql.data;
 }
 
-/* p.key = t.k1 AND ..., where p is the parent and the other has the sums */
-char *
-idem_limit_join_sql(const IdemLimitKey *key, const char *other)
-{
-	StringInfoData sql;
-	int			i;
-
-	initStringInfo(&sql);
-	for (i = 0; i < key->n; i++)
-	{
-		if (i > 0)
-			appendStringInfoString(&sql, " AND ");
-		generate_operator_clause(&sql,
-								 psprintf("p.%s",
-										  quote_identifier(get_attname(key->parent,
-																	   key->parent_column[i],
-																	   false))),
-								 get_atttype(key->parent, key->parent_column[i]),
-								 key->equal_child[i],
-								 psprintf("%s.k%d", other, i + 1),
-								 get_atttype(key->child, key->child_column[i]));
-	}
-	return sql.data;
-}
-
 /* ------------------------------------------------------------------------
- * The limits of a running total
+ * What fills a total
  * ------------------------------------------------------------------------
  */
 
-/* What the deciding trigger on a child says. */
-static IdemLimitChild *
-read_child(Relation rel, Trigger *trigger)
+static char *
+copy_setting(List *settings, const char *name)
 {
-	IdemLimitChild *child = palloc0(sizeof(IdemLimitChild));
-	const char *state = idem_trigger_setting(trigger, "state");
+	const char *value = idem_setting(settings, name);
 
-	idem_limit_find_key(RelationGetRelid(rel),
-						idem_trigger_setting_list(trigger, "fk"),
-						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, &child->key);
-	child->amount = pstrdup(idem_trigger_setting(trigger, "amount"));
-	child->state = state ? pstrdup(state) : NULL;
-	child->released = idem_trigger_setting_list(trigger, "released");
-	child->facts = idem_trigger_setting_list(trigger, "facts");
-	return child;
+	return value == NULL ? NULL : pstrdup(value);
 }
 
 /*
- * The limit of a child table that a counterpart of the parent belongs to;
- * NULL if its trigger is gone.
+ * What the settings of a guard on a child say, the only reader of them; its
+ * foreign key has to be there still: 39P01.
  */
-IdemLimitChild *
-idem_limit_child(Trigger *total)
+IdemTotalSource *
+idem_total_read_source(List *settings, Oid child)
 {
-	Relation	rel = relation_open(total->tgconstrrelid, AccessShareLock);
-	TriggerDesc *triggers = CopyTriggerDesc(rel->trigdesc);
-	IdemLimitChild *child = NULL;
-	int			i;
+	IdemTotalSource *source = palloc0(sizeof(IdemTotalSource));
 
-	for (i = 0; triggers && i < triggers->numtriggers; i++)
-	{
-		Trigger    *trigger = &triggers->triggers[i];
-
-		if (idem_limit_is_readable(trigger, "keep_limit") &&
-			idem_limit_same_setting(trigger, total, "fk") &&
-			idem_limit_same_setting(trigger, total, "used"))
-			child = read_child(rel, trigger);
-	}
-	relation_close(rel, NoLock);
-	return child;
+	source->fk = idem_setting_list(settings, "fk");
+	idem_total_find_key(child, source->fk,
+						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+						&source->key);
+	source->amount = copy_setting(settings, "amount");
+	source->state = copy_setting(settings, "state");
+	source->released = idem_setting_list(settings, "released");
+	source->facts = idem_setting_list(settings, "facts");
+	source->cap = copy_setting(settings, "cap");
+	source->used = copy_setting(settings, "used");
+	source->excess = copy_setting(settings, "excess");
+	source->count_used = copy_setting(settings, "count_used");
+	return source;
 }
 
-/* The limits that share a running total of the parent, as IdemLimitChild. */
+static bool
+same_used(const IdemGuard *a, const IdemGuard *b)
+{
+	const char *x = idem_setting(a->settings, "used");
+	const char *y = idem_setting(b->settings, "used");
+
+	return x != NULL && y != NULL && strcmp(x, y) == 0;
+}
+
+/*
+ * The source that a counterpart of the parent belongs to; NULL if its trigger
+ * is gone.
+ */
+IdemTotalSource *
+idem_total_source_of(Trigger *total)
+{
+	IdemGuard  *guard = idem_guard_of_trigger(InvalidOid, total);
+	Relation	rel = relation_open(total->tgconstrrelid, AccessShareLock);
+	List	   *triggers = idem_guard_triggers(rel);
+	ListCell   *lc;
+
+	relation_close(rel, NoLock);
+	foreach(lc, triggers)
+	{
+		IdemGuardTrigger *trigger = lfirst(lc);
+
+		if (trigger->kind->decides &&
+			idem_same_guard(trigger->guard, guard) &&
+			same_used(trigger->guard, guard) &&
+			idem_settings_problem(trigger->guard->settings,
+								  trigger->kind->settings) == NULL)
+			return idem_total_read_source(trigger->guard->settings,
+										  total->tgconstrrelid);
+	}
+	return NULL;
+}
+
+/* What fills a total of the parent, a list of IdemTotalSource. */
 List *
-idem_limit_children(Relation parent, const char *used)
+idem_total_sources(Relation parent, const char *used)
 {
 	TriggerDesc *triggers = CopyTriggerDesc(parent->trigdesc);
-	List	   *children = NIL;
+	List	   *sources = NIL;
 	int			i;
 
 	for (i = 0; triggers && i < triggers->numtriggers; i++)
 	{
 		Trigger    *total = &triggers->triggers[i];
-		IdemLimitChild *child;
+		IdemTotalSource *source;
 
-		if (!idem_limit_is_readable(total, "keep_total") ||
+		if (!idem_total_is_readable(total, IDEM_TOTAL_FUNCTION) ||
 			!OidIsValid(total->tgconstrrelid) ||
 			strcmp(idem_trigger_setting(total, "used"), used) != 0)
 			continue;
-		child = idem_limit_child(total);
-		if (child != NULL)
-			children = lappend(children, child);
+		source = idem_total_source_of(total);
+		if (source != NULL)
+			sources = lappend(sources, source);
 	}
-	return children;
+	return sources;
 }

@@ -1,5 +1,5 @@
 /*
- * limit_direct.c
+ * total_direct.c
  *		Changing a parent's totals below the executor.
  *
  * A counted child changes two or three columns of one row that its foreign
@@ -8,7 +8,7 @@
  * blocks: find the row by the unique index of the foreign key, judge it,
  * table_tuple_update, index entries where the new version needs them.
  *
- * What decides a race is the same as in limit_statement.c.  The row is looked
+ * What decides a race is the same as in total_statement.c.  The row is looked
  * for with the latest snapshot.  If somebody else has changed it meanwhile,
  * READ COMMITTED locks the last version, compares the key again and judges
  * once more; REPEATABLE READ and SERIALIZABLE get 40001, also for a version
@@ -29,7 +29,7 @@
  * and a row, if it satisfies its CHECKs and NOT NULLs and is not one that
  * this transaction has just inserted with foreign keys of its own, whose
  * check would pass over the version it was queued for.  Everything else is
- * left to limit_statement.c, which says what the server says.
+ * left to total_statement.c, which says what the server says.
  *
  * Logical decoding, HOT, TOAST and predicate locks are the table's affair and
  * come with table_tuple_update.  The counterpart on the parent is not fired:
@@ -61,7 +61,7 @@
 #include "base/idem_compat.h"
 #include "base/identity.h"
 #include "base/kind.h"
-#include "limit/limit.h"
+#include "total/total.h"
 
 /* used, excess, count */
 #define TOTALS_MAX 3
@@ -73,7 +73,7 @@ struct IdemDirect
 	int			source[INDEX_MAX_KEYS]; /* column of the foreign key of each */
 	AttrNumber	heap[INDEX_MAX_KEYS];	/* parent column of each */
 	int			nchanged;
-	int			changed[TOTALS_MAX];	/* IdemParentColumn */
+	int			changed[TOTALS_MAX];	/* IdemTotalColumn */
 	Oid			count_type;
 	bool		has_foreign_keys;	/* the parent is itself a child */
 	bool		index_code;		/* an index has expressions or a predicate */
@@ -85,7 +85,7 @@ struct IdemDirect
 /* One change under way. */
 typedef struct DirectChange
 {
-	IdemLimitCall *c;
+	IdemTotalChange *c;
 	IdemDirect *direct;
 	Relation	rel;
 	Snapshot	snapshot;
@@ -101,7 +101,7 @@ typedef struct DirectChange
 
 /* Is the column one of those that the guard changes? */
 static bool
-is_changed(IdemDirect *d, IdemLimitSettings *s, AttrNumber column)
+is_changed(IdemDirect *d, IdemTotal *s, AttrNumber column)
 {
 	int			i;
 
@@ -115,7 +115,7 @@ is_changed(IdemDirect *d, IdemLimitSettings *s, AttrNumber column)
 
 /* The columns that change, as the catalog offsets them. */
 static Bitmapset *
-changed_columns(IdemDirect *d, IdemLimitSettings *s)
+changed_columns(IdemDirect *d, IdemTotal *s)
 {
 	Bitmapset  *columns = NULL;
 	int			i;
@@ -131,13 +131,13 @@ changed_columns(IdemDirect *d, IdemLimitSettings *s)
  * Not if a domain or a length would have a word in it.
  */
 static bool
-add_changed(Relation parent, IdemLimitSettings *s, IdemDirect *d)
+add_changed(Relation parent, IdemTotal *s, IdemDirect *d)
 {
 	TupleDesc	desc = RelationGetDescr(parent);
-	int32		cap_typmod = TupleDescAttr(desc, s->number[IDEM_PARENT_CAP] - 1)->atttypmod;
+	int32		cap_typmod = TupleDescAttr(desc, s->number[IDEM_TOTAL_CAP] - 1)->atttypmod;
 	int			place;
 
-	for (place = IDEM_PARENT_USED; place <= IDEM_PARENT_COUNT; place++)
+	for (place = IDEM_TOTAL_USED; place <= IDEM_TOTAL_COUNT; place++)
 	{
 		Form_pg_attribute att;
 
@@ -145,7 +145,7 @@ add_changed(Relation parent, IdemLimitSettings *s, IdemDirect *d)
 			continue;
 		att = TupleDescAttr(desc, s->number[place] - 1);
 		d->changed[d->nchanged++] = place;
-		if (place == IDEM_PARENT_COUNT)
+		if (place == IDEM_TOTAL_COUNT)
 		{
 			d->count_type = att->atttypid;
 			if (!idem_count_type_supported(att->atttypid))
@@ -153,7 +153,7 @@ add_changed(Relation parent, IdemLimitSettings *s, IdemDirect *d)
 		}
 		else if (att->atttypid != s->amount.type ||
 				 (att->atttypmod != -1 &&
-				  (place != IDEM_PARENT_USED ||
+				  (place != IDEM_TOTAL_USED ||
 				   att->atttypmod != s->amount_typmod ||
 				   att->atttypmod != cap_typmod)))
 			return false;
@@ -179,7 +179,7 @@ is_ordinary_table(Relation parent)
  */
 static bool
 names_changed_column(Relation parent, const IdemGuard *guard, bool own,
-					 IdemDirect *d, IdemLimitSettings *s)
+					 IdemDirect *d, IdemTotal *s)
 {
 	const IdemSetting *setting;
 	ListCell   *lc;
@@ -205,18 +205,21 @@ names_changed_column(Relation parent, const IdemGuard *guard, bool own,
  */
 static bool
 our_trigger_sleeps(Relation parent, Trigger *trigger, IdemDirect *d,
-				   IdemLimitSettings *s)
+				   IdemTotal *s)
 {
 	IdemGuard  *guard = idem_guard_of_trigger(RelationGetRelid(parent),
 											  trigger);
 	bool		own;
 
-	if (guard->kind == NULL || guard->kind->keeps_all ||
+	if (guard->kind == NULL)	/* no row of the parent is noted by this */
+		return strcmp(get_func_name(trigger->tgfoid),
+					  IDEM_TOTAL_STATEMENT_FUNCTION) == 0;
+	if (guard->kind->keeps_all ||
 		idem_settings_problem(guard->settings, guard->kind->settings) != NULL)
 		return false;
-	own = strcmp(guard->kind->function, "keep_total") == 0 &&
+	own = strcmp(guard->kind->function, IDEM_TOTAL_FUNCTION) == 0 &&
 		strcmp(idem_setting(guard->settings, "used"),
-			   s->column[IDEM_PARENT_USED]) == 0;
+			   s->column[IDEM_TOTAL_USED]) == 0;
 	if (own && !OidIsValid(trigger->tgconstrrelid))
 		return false;
 	return !names_changed_column(parent, guard, own, d, s);
@@ -225,7 +228,7 @@ our_trigger_sleeps(Relation parent, Trigger *trigger, IdemDirect *d,
 /* Would an UPDATE of these columns alone not fire this trigger? */
 static bool
 trigger_sleeps(Relation parent, Trigger *trigger, IdemDirect *d,
-			   IdemLimitSettings *s)
+			   IdemTotal *s)
 {
 	bool		named = trigger->tgnattr == 0;
 	int			i;
@@ -243,7 +246,7 @@ trigger_sleeps(Relation parent, Trigger *trigger, IdemDirect *d,
 }
 
 static bool
-triggers_sleep(Relation parent, IdemDirect *d, IdemLimitSettings *s)
+triggers_sleep(Relation parent, IdemDirect *d, IdemTotal *s)
 {
 	TriggerDesc *triggers = CopyTriggerDesc(parent->trigdesc);
 	int			i;
@@ -258,7 +261,7 @@ triggers_sleep(Relation parent, IdemDirect *d, IdemLimitSettings *s)
 
 /* Foreign keys of the parent itself do not contain what changes. */
 static bool
-foreign_keys_sleep(Relation parent, IdemDirect *d, IdemLimitSettings *s)
+foreign_keys_sleep(Relation parent, IdemDirect *d, IdemTotal *s)
 {
 	ListCell   *lc;
 
@@ -320,7 +323,7 @@ calls_foreign_functions(Node *node, void *context)
 
 /* Does the expression look at what changes? */
 static bool
-names_changed(Node *expression, IdemDirect *d, IdemLimitSettings *s)
+names_changed(Node *expression, IdemDirect *d, IdemTotal *s)
 {
 	Bitmapset  *named = NULL;
 
@@ -332,7 +335,7 @@ names_changed(Node *expression, IdemDirect *d, IdemLimitSettings *s)
 
 /* Prepare the CHECKs that have to be looked at; false: they need more. */
 static bool
-compile_checks(Relation parent, IdemDirect *d, IdemLimitSettings *s)
+compile_checks(Relation parent, IdemDirect *d, IdemTotal *s)
 {
 	TupleConstr *constr = RelationGetDescr(parent)->constr;
 	int			n = constr ? constr->num_check : 0;
@@ -364,7 +367,7 @@ compile_checks(Relation parent, IdemDirect *d, IdemLimitSettings *s)
  * the foreign key, whose operators the server took from its families.
  */
 static void
-compile_scankey(Relation index, int column, IdemLimitSettings *s, IdemDirect *d)
+compile_scankey(Relation index, int column, IdemTotal *s, IdemDirect *d)
 {
 	AttrNumber	heap = index->rd_index->indkey.values[column];
 	int			i = 0;
@@ -387,7 +390,7 @@ compile_scankey(Relation index, int column, IdemLimitSettings *s, IdemDirect *d)
 }
 
 static bool
-compile_search(IdemLimitSettings *s, IdemDirect *d)
+compile_search(IdemTotal *s, IdemDirect *d)
 {
 	Relation	index = index_open(s->key.index, AccessShareLock);
 	bool		plain = index->rd_rel->relam == BTREE_AM_OID &&
@@ -402,7 +405,7 @@ compile_search(IdemLimitSettings *s, IdemDirect *d)
 
 /* The way to change this parent, or NULL if it is not a plain one. */
 IdemDirect *
-idem_direct_compile(Relation parent, IdemLimitSettings *s)
+idem_direct_compile(Relation parent, IdemTotal *s)
 {
 	IdemDirect *d = palloc0(sizeof(IdemDirect));
 	Bitmapset  *key = RelationGetIndexAttrBitmap(parent,
@@ -432,20 +435,20 @@ idem_direct_compile(Relation parent, IdemLimitSettings *s)
 static bool
 find_row(DirectChange *x)
 {
-	IdemLimitCall *c = x->c;
-	Relation	index = index_open(c->s->key.index, AccessShareLock);
+	IdemTotalChange *c = x->c;
+	Relation	index = index_open(c->total->key.index, AccessShareLock);
 	IndexScanDesc scan = index_beginscan(x->rel, index, x->snapshot, NULL,
-										 c->s->key.n, 0, SO_NONE);
+										 c->total->key.n, 0, SO_NONE);
 	ScanKeyData keys[INDEX_MAX_KEYS];
 	bool		found;
 	int			i;
 
-	for (i = 0; i < c->s->key.n; i++)
+	for (i = 0; i < c->total->key.n; i++)
 	{
 		keys[i] = x->direct->scankey[i];
-		keys[i].sk_argument = c->key[x->direct->source[i]];
+		keys[i].sk_argument = c->notes[0]->values[x->direct->source[i]].value;
 	}
-	index_rescan(scan, keys, c->s->key.n, NULL, 0);
+	index_rescan(scan, keys, c->total->key.n, NULL, 0);
 	found = index_getnext_slot(scan, ForwardScanDirection, c->seen);
 	index_endscan(scan);
 	index_close(index, NoLock);
@@ -456,10 +459,10 @@ find_row(DirectChange *x)
 static bool
 has_key(DirectChange *x)
 {
-	IdemLimitCall *c = x->c;
+	IdemTotalChange *c = x->c;
 	int			i;
 
-	for (i = 0; i < c->s->key.n; i++)
+	for (i = 0; i < c->total->key.n; i++)
 	{
 		ScanKey		key = &x->direct->scankey[i];
 		bool		isnull;
@@ -468,7 +471,7 @@ has_key(DirectChange *x)
 		if (isnull ||
 			!DatumGetBool(FunctionCall2Coll(&key->sk_func, key->sk_collation,
 											value,
-											c->key[x->direct->source[i]])))
+											c->notes[0]->values[x->direct->source[i]].value)))
 			return false;
 	}
 	return true;
@@ -529,12 +532,12 @@ fill_next(DirectChange *x, const IdemTotals *totals)
 	for (i = 0; i < x->direct->nchanged; i++)
 	{
 		int			place = x->direct->changed[i];
-		int			column = x->c->s->number[place] - 1;
+		int			column = x->c->total->number[place] - 1;
 
 		next->tts_isnull[column] = false;
 		next->tts_values[column] =
-			place == IDEM_PARENT_USED ? totals->used :
-			place == IDEM_PARENT_EXCESS ? totals->excess :
+			place == IDEM_TOTAL_USED ? totals->used :
+			place == IDEM_TOTAL_EXCESS ? totals->excess :
 			idem_count_datum(x->direct->count_type, totals->count);
 	}
 	ExecStoreVirtualTuple(next);
@@ -652,25 +655,25 @@ update_row(DirectChange *x)
  * Judge the row in c->seen and change it.  Every further round is made under
  * lock, so there are at most three.
  */
-static IdemLimitResult
+static IdemTotalResult
 change_row(DirectChange *x)
 {
 	for (;;)
 	{
 		IdemTotals	next;
 
-		if (idem_limit_next(x->c, &next))
+		if (x->c->total->room->next(x->c, &next))
 		{
 			fill_next(x, &next);
 			if (!row_is_plain(x))
-				return IDEM_LIMIT_NOT_PLAIN;
+				return IDEM_TOTAL_NOT_PLAIN;
 			if (update_row(x))
-				return IDEM_LIMIT_DONE;
+				return IDEM_TOTAL_DONE;
 		}
 		else if (x->locked)
-			return IDEM_LIMIT_NO_ROOM;
+			return IDEM_TOTAL_NO_ROOM;
 		if (!lock_row(x))
-			return IDEM_LIMIT_NO_ROW;
+			return IDEM_TOTAL_NO_ROW;
 	}
 }
 
@@ -678,16 +681,16 @@ change_row(DirectChange *x)
  * Change the totals of a plain parent.  The version that was judged stays in
  * c->seen, which the caller drops.
  */
-IdemLimitResult
-idem_direct_change(IdemLimitCall *c)
+IdemTotalResult
+idem_direct_change(IdemTotalChange *c)
 {
 	DirectChange x = {0};
-	IdemLimitResult result = IDEM_LIMIT_NO_ROW;
+	IdemTotalResult result = IDEM_TOTAL_NO_ROW;
 
 	CheckCmdReplicaIdentity(c->parent, CMD_UPDATE);
 	CommandCounterIncrement();	/* see all of our own work */
 	x.c = c;
-	x.direct = c->s->direct;
+	x.direct = c->total->direct;
 	x.rel = c->parent;
 	x.snapshot = RegisterSnapshot(GetLatestSnapshot());
 	x.command = GetCurrentCommandId(true);

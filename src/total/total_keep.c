@@ -1,9 +1,9 @@
 /*
- * limit_total.c
+ * total_keep.c
  *		The running total in the parent belongs to the guard.
  *
  * The guard of the child announces, in backend memory, which total it is
- * about to change: table, column, key of the row, amount, step.  The
+ * about to change: table, column, key of the row, totals before and after.  The
  * counterpart on the parent fires inside that UPDATE and lets changed totals
  * pass only if it is the announced change to the letter, once.  Whoever else
  * writes another value gets 23I07: an application, an operator, and a BEFORE
@@ -18,7 +18,7 @@
  *
  * Several limits may share a total, of several child tables or of several
  * foreign keys of one.  Child table and foreign key say which limit it is, and
- * each has a counterpart of its own.  Those of the others compare the step as
+ * each has a counterpart of its own.  Those of the others compare the totals as
  * well, and leave it to the announcer's to take the announcement.
  *
  * Once something is used, the row stays, and with it its key, the cap and the
@@ -46,7 +46,7 @@
 #include "base/idem_errors.h"
 #include "base/kind.h"
 #include "base/moved.h"
-#include "limit/limit.h"
+#include "total/total.h"
 
 /* What a counterpart keeps, from its arguments. */
 typedef struct TotalSettings
@@ -67,23 +67,23 @@ typedef struct TotalSettings
 } TotalSettings;
 
 /* the announcement of the innermost UPDATE under way */
-static IdemLimitChange *announced = NULL;
+static IdemTotalStep *announced = NULL;
 
 /* the table whose totals a declaration is filling */
 static Oid	filling = InvalidOid;
 
 void
-idem_limit_announce(IdemLimitChange *change)
+idem_total_announce(IdemTotalStep *step)
 {
-	change->accepted = false;
-	change->outer = announced;
-	announced = change;
+	step->accepted = false;
+	step->outer = announced;
+	announced = step;
 }
 
 void
-idem_limit_withdraw(IdemLimitChange *change)
+idem_total_withdraw(IdemTotalStep *step)
 {
-	announced = change->outer;
+	announced = step->outer;
 }
 
 /*
@@ -91,7 +91,7 @@ idem_limit_withdraw(IdemLimitChange *change)
  * is done.  The declaration takes it back on every way out, errors included.
  */
 void
-idem_limit_set_filling(Oid parent)
+idem_total_set_filling(Oid parent)
 {
 	filling = parent;
 }
@@ -154,7 +154,7 @@ compile_total(Relation rel, Trigger *trigger, Oid *also)
 	s->used = idem_column_number(rel, s->used_name);
 	s->cap = idem_column_number(rel, idem_trigger_setting(trigger, "cap"));
 	s->fk = pstrdup(idem_trigger_setting(trigger, "fk"));
-	excess = idem_limit_excess_column(rel, s->used_name);
+	excess = idem_total_excess_column(rel, s->used_name);
 	s->excess = excess ? idem_column_number(rel, excess) : 0;
 	s->count = count ? idem_column_number(rel, count) : 0;
 	s->cap_grows = grows != NULL && strcmp(grows, "true") == 0;
@@ -171,12 +171,12 @@ compile_total(Relation rel, Trigger *trigger, Oid *also)
 
 /* Is this row the one that was announced? */
 static bool
-has_key(const IdemGuardCall *call, TotalSettings *s,
-		const IdemLimitChange *change)
+has_key(const IdemGuardCall *call, TotalSettings *s, const IdemTotalStep *step)
 {
+	const IdemTotal *total = step->total;
 	int			i;
 
-	if (change->nkeys != s->nkeys)
+	if (total->key.n != s->nkeys)
 		return false;
 	for (i = 0; i < s->nkeys; i++)
 	{
@@ -185,10 +185,10 @@ has_key(const IdemGuardCall *call, TotalSettings *s,
 		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(call->rel),
 											  s->key[i] - 1);
 
-		if (isnull || att->atttypid != change->key_type[i] ||
-			!DatumGetBool(FunctionCall2Coll(&change->equal[i],
-											att->attcollation,
-											value, change->key[i])))
+		if (isnull || att->atttypid != total->key_type[i] ||
+			!DatumGetBool(FunctionCall2Coll(unconstify(FmgrInfo *, &total->fk_equal[i]),
+											att->attcollation, value,
+											step->note->values[i].value)))
 			return false;
 	}
 	return true;
@@ -231,28 +231,29 @@ first_difference(TotalSettings *s, const IdemTotals *a, const IdemTotals *b)
 	return a->count != b->count ? s->count : 0;
 }
 
-/* Does the limit that announces it belong to this counterpart? */
+/* Does the guard that announces it belong to this counterpart? */
 static bool
-is_ours(const TotalSettings *s, const IdemLimitChange *change)
+is_ours(const TotalSettings *s, const IdemTotalStep *step)
 {
-	return change->child == s->child && strcmp(change->fk, s->fk) == 0;
+	return step->total->key.child == s->child &&
+		strcmp(step->total->fk_text, s->fk) == 0;
 }
 
-/* Is the step from one row to the other the announced one? */
+/*
+ * Is the step from one row to the other the announced one?  The count is a
+ * column of the announcer's own.
+ */
 static bool
-is_step(const IdemGuardCall *call, TotalSettings *s,
-		const IdemLimitChange *change,
+is_step(TotalSettings *s, const IdemTotalStep *step,
 		const IdemTotals *before, const IdemTotals *after)
 {
-	IdemTotals	expected = *before;
+	IdemTotals	from = step->before;
+	IdemTotals	to = step->after;
 
-	if (!idem_totals_step(&s->amount, change->step,
-						  total_of(call->before, s->cap, s->amount.zero),
-						  change->amount, &expected))
-		return false;
-	if (s->count == 0 || !is_ours(s, change))
-		expected.count = before->count;
-	return first_difference(s, &expected, after) == 0;
+	if (s->count == 0 || !is_ours(s, step))
+		from.count = to.count = before->count;
+	return first_difference(s, &from, before) == 0 &&
+		first_difference(s, &to, after) == 0;
 }
 
 /* Take the announcement of this very change, if there is one. */
@@ -260,20 +261,20 @@ static bool
 take_announcement(const IdemGuardCall *call, TotalSettings *s,
 				  const IdemTotals *before, const IdemTotals *after)
 {
-	IdemLimitChange *change;
+	IdemTotalStep *step;
 
-	for (change = announced; change != NULL; change = change->outer)
+	for (step = announced; step != NULL; step = step->outer)
 	{
-		bool		ours = is_ours(s, change);
+		bool		ours = is_ours(s, step);
 
-		if (change->parent != s->root ||
-			strcmp(change->used, s->used_name) != 0 ||
+		if (step->total->key.parent != s->root ||
+			strcmp(step->total->column[IDEM_TOTAL_USED], s->used_name) != 0 ||
 			!OidIsValid(s->child) ||
-			(ours && (change->accepted || !has_key(call, s, change))) ||
-			!is_step(call, s, change, before, after))
+			(ours && (step->accepted || !has_key(call, s, step))) ||
+			!is_step(s, step, before, after))
 			continue;
 		if (ours)
-			change->accepted = true;
+			step->accepted = true;
 		return true;
 	}
 	return false;
@@ -365,8 +366,10 @@ judge_total(const IdemGuardCall *call, TotalSettings *s)
 		idem_refuse_delete(call);
 	if (changed && IDEM_CALL_IS_UPDATE(call) && filling == s->root)
 		return;
-	if (changed && (IDEM_CALL_IS_INSERT(call) ||
-					!take_announcement(call, s, &before, &after)))
+	if (changed && IDEM_CALL_IS_INSERT(call))
+		refuse_write(call, s, changed);
+	if (IDEM_CALL_IS_UPDATE(call) && (changed || announced != NULL) &&
+		!take_announcement(call, s, &before, &after) && changed)
 		refuse_write(call, s, changed);
 	if (IDEM_CALL_IS_UPDATE(call) &&
 		(changed || first_difference(s, &before, &none)))
@@ -404,37 +407,20 @@ setting(Trigger *trigger, const char *name)
 	return value ? value : "";
 }
 
-/* Does the trigger call this function of ours? */
+/* Does it call this function of ours, with arguments that it can read? */
 bool
-idem_limit_is_trigger(Trigger *trigger, const char *function)
+idem_total_is_readable(Trigger *trigger, const char *function)
 {
-	return get_func_namespace(trigger->tgfoid) ==
-		get_namespace_oid("idem", true) &&
-		strcmp(get_func_name(trigger->tgfoid), function) == 0;
-}
+	IdemGuard  *guard = idem_guard_of_trigger(InvalidOid, trigger);
 
-/* The same, with arguments that its function can read. */
-bool
-idem_limit_is_readable(Trigger *trigger, const char *function)
-{
-	IdemGuard  *guard;
-
-	if (!idem_limit_is_trigger(trigger, function))
-		return false;
-	guard = idem_guard_of_trigger(InvalidOid, trigger);
-	return idem_settings_problem(guard->settings,
-								 guard->kind->settings) == NULL;
-}
-
-bool
-idem_limit_same_setting(Trigger *a, Trigger *b, const char *name)
-{
-	return strcmp(setting(a, name), setting(b, name)) == 0;
+	return guard->kind != NULL &&
+		strcmp(guard->kind->function, function) == 0 &&
+		idem_settings_problem(guard->settings, guard->kind->settings) == NULL;
 }
 
 /* Does the trigger of the parent consent to the trigger of the child? */
 static bool
-is_counterpart(Trigger *total, Trigger *limit, const IdemLimitKey *key)
+is_counterpart(Trigger *total, Trigger *limit, const IdemTotalKey *key)
 {
 	static const char *const agreed[] = {"fk", "amount", "cap", "used",
 	"excess", "count_used"};
@@ -442,13 +428,13 @@ is_counterpart(Trigger *total, Trigger *limit, const IdemLimitKey *key)
 	List	   *same_parent;
 	int			i;
 
-	if (!idem_limit_is_readable(total, "keep_total") ||
+	if (!idem_total_is_readable(total, IDEM_TOTAL_FUNCTION) ||
 		total->tgconstrrelid != key->child ||
 		total->tgenabled != TRIGGER_FIRES_ALWAYS)
 		return false;
 	for (i = 0; i < lengthof(agreed); i++)
 	{
-		if (!idem_limit_same_setting(total, limit, agreed[i]))
+		if (strcmp(setting(total, agreed[i]), setting(limit, agreed[i])) != 0)
 			return false;
 	}
 	idem_setting_map(idem_settings_of_trigger(limit), "same",
@@ -459,10 +445,10 @@ is_counterpart(Trigger *total, Trigger *limit, const IdemLimitKey *key)
 
 /* Does the counterpart name the key as the foreign key has it? */
 static bool
-names_key(Trigger *total, const IdemLimitKey *key)
+names_key(Trigger *total, const IdemTotalKey *key)
 {
 	return idem_same_strings(idem_trigger_setting_list(total, "key"),
-							 idem_limit_parent_columns(key));
+							 idem_total_parent_columns(key));
 }
 
 /*
@@ -470,7 +456,7 @@ names_key(Trigger *total, const IdemLimitKey *key)
  * table with facts is enough for all that share the total.
  */
 const char *
-idem_limit_excess_column(Relation parent, const char *used)
+idem_total_excess_column(Relation parent, const char *used)
 {
 	TriggerDesc *triggers = CopyTriggerDesc(parent->trigdesc);
 	int			i;
@@ -479,7 +465,7 @@ idem_limit_excess_column(Relation parent, const char *used)
 	{
 		Trigger    *total = &triggers->triggers[i];
 
-		if (idem_limit_is_readable(total, "keep_total") &&
+		if (idem_total_is_readable(total, IDEM_TOTAL_FUNCTION) &&
 			strcmp(setting(total, "used"), used) == 0 &&
 			idem_trigger_setting(total, "excess") != NULL)
 			return idem_trigger_setting(total, "excess");
@@ -493,8 +479,8 @@ idem_limit_excess_column(Relation parent, const char *used)
  * relcache throws its triggers away.
  */
 void
-idem_limit_require_total(Relation rel, Trigger *trigger, Relation parent,
-						 const IdemLimitKey *key)
+idem_total_require(Relation rel, Trigger *trigger, Relation parent,
+						 const IdemTotalKey *key)
 {
 	TriggerDesc *triggers = CopyTriggerDesc(parent->trigdesc);
 	int			i;

@@ -1,6 +1,6 @@
 /*
- * limit_key.c
- *		The foreign key a limit rides on.
+ * total_key.c
+ *		The foreign key a total rides on.
  *
  * The parent is found by the foreign key, never by name, so that renamed
  * tables keep their limit.  The key must be one that holds at every moment
@@ -22,11 +22,11 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
-#include "limit/limit.h"
+#include "total/total.h"
 
 /* Does the foreign key in tuple have exactly these columns, in any order? */
 static bool
-has_columns(HeapTuple tuple, List *columns, IdemLimitKey *key)
+has_columns(HeapTuple tuple, List *columns, IdemTotalKey *key)
 {
 	Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
 	Oid			equal_child[INDEX_MAX_KEYS];
@@ -78,7 +78,7 @@ unfit(Form_pg_constraint con)
 
 /* A child without a parent would be a child without a limit. */
 static void
-check_not_null(const IdemLimitKey *key, int sqlstate)
+check_not_null(const IdemTotalKey *key, int sqlstate)
 {
 	int			i;
 
@@ -108,7 +108,7 @@ check_not_null(const IdemLimitKey *key, int sqlstate)
 typedef struct FoundKeys
 {
 	int			n;				/* how many there are */
-	IdemLimitKey key;			/* the last of them */
+	IdemTotalKey key;			/* the last of them */
 	const char *flaw;			/* of one that cannot carry a limit, or NULL */
 	NameData	flawed;			/* its name */
 } FoundKeys;
@@ -130,7 +130,7 @@ find_keys(Oid child, List *columns, Snapshot snapshot, FoundKeys *found)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
-		IdemLimitKey candidate;
+		IdemTotalKey candidate;
 
 		/* a key of one partition, or the part of one, is not the key */
 		if (con->contype != CONSTRAINT_FOREIGN || OidIsValid(con->conparentid) ||
@@ -157,7 +157,7 @@ find_keys(Oid child, List *columns, Snapshot snapshot, FoundKeys *found)
  * how to refuse: 42P17 for a declaration, 39P01 for a trigger that fired.
  */
 void
-idem_limit_find_key(Oid child, List *columns, int sqlstate, IdemLimitKey *key)
+idem_total_find_key(Oid child, List *columns, int sqlstate, IdemTotalKey *key)
 {
 	FoundKeys	found;
 
@@ -186,7 +186,7 @@ idem_limit_find_key(Oid child, List *columns, int sqlstate, IdemLimitKey *key)
  * is somebody else's matter (doctor_intact.c).
  */
 char *
-idem_limit_key_problem(const IdemGuard *guard, Snapshot snapshot)
+idem_total_key_problem(const IdemGuard *guard, Snapshot snapshot)
 {
 	List	   *columns = idem_setting_list(guard->settings, "fk");
 	FoundKeys	found;
@@ -204,7 +204,7 @@ idem_limit_key_problem(const IdemGuard *guard, Snapshot snapshot)
 
 /* The names of the parent's key columns, in the order of the key. */
 List *
-idem_limit_parent_columns(const IdemLimitKey *key)
+idem_total_parent_columns(const IdemTotalKey *key)
 {
 	List	   *names = NIL;
 	int			i;
@@ -217,7 +217,7 @@ idem_limit_parent_columns(const IdemLimitKey *key)
 
 /* Those of the child, in the same order: fk= of both triggers. */
 List *
-idem_limit_child_columns(const IdemLimitKey *key)
+idem_total_child_columns(const IdemTotalKey *key)
 {
 	List	   *names = NIL;
 	int			i;
@@ -230,7 +230,7 @@ idem_limit_child_columns(const IdemLimitKey *key)
 
 /* A child table may have several foreign keys to one parent. */
 bool
-idem_limit_same_key(const IdemLimitKey *a, const IdemLimitKey *b)
+idem_total_same_key(const IdemTotalKey *a, const IdemTotalKey *b)
 {
 	return a->child == b->child && strcmp(NameStr(a->name), NameStr(b->name)) == 0;
 }
@@ -240,7 +240,7 @@ idem_limit_same_key(const IdemLimitKey *a, const IdemLimitKey *b)
  * as they are, for the counterpart does so in memory.
  */
 void
-idem_limit_check_key_types(Relation child, const IdemLimitKey *key)
+idem_total_check_key_types(Relation child, const IdemTotalKey *key)
 {
 	int			i;
 
@@ -261,4 +261,36 @@ idem_limit_check_key_types(Relation child, const IdemLimitKey *key)
 					 errhint("Give both columns the same type."),
 					 errtablecol(child, column)));
 	}
+}
+
+/*
+ * p.key = <other> AND ... with the operators of the foreign key, where p is
+ * the parent.  other names what is compared by its place in the key, as
+ * "t.k%d" or "$%d"; NULL: the columns of the child c.
+ */
+char *
+idem_total_join_sql(const IdemTotalKey *key, const char *other)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	for (i = 0; i < key->n; i++)
+	{
+		char	   *parent = get_attname(key->parent, key->parent_column[i],
+										 false);
+		char	   *child = get_attname(key->child, key->child_column[i],
+										false);
+
+		if (i > 0)
+			appendStringInfoString(&sql, " AND ");
+		generate_operator_clause(&sql,
+								 psprintf("p.%s", quote_identifier(parent)),
+								 get_atttype(key->parent, key->parent_column[i]),
+								 key->equal_child[i],
+								 other != NULL ? psprintf(other, i + 1) :
+								 psprintf("c.%s", quote_identifier(child)),
+								 get_atttype(key->child, key->child_column[i]));
+	}
+	return sql.data;
 }

@@ -1,0 +1,99 @@
+/*
+ * limit_count.c
+ *		What children do to the totals of their parent.
+ *
+ * The notes of a statement are counted in memory: first what is released, so
+ * that a statement is judged by what it leaves (two amounts that change
+ * places fit where each of them did), then what is taken, in the order of the
+ * rows, which decides for requests beside facts: a request is refused where
+ * the fact before it has taken the room, and stands where the fact came after
+ * it.
+ */
+#include "postgres.h"
+
+#include "limit/limit.h"
+
+/* The smaller one. */
+static Datum
+least(IdemAmountType *amount, Datum a, Datum b)
+{
+	return idem_amount_compare(amount, a, b) <= 0 ? a : b;
+}
+
+/*
+ * Take a child's amount into the totals of its parent, or out of them; false
+ * if it is a request and does not fit.  Room that a growing cap has made is
+ * filled from the excess first, and what is given back leaves the excess
+ * first, so that used is what went back within the limit and excess the rest.
+ *
+ * Overflow is 22003 and can only come of an excess near the end of the type.
+ */
+static bool
+take_step(IdemAmountType *amount, IdemLimitStep step,
+				 Datum cap, Datum value, IdemTotals *totals)
+{
+	IdemTotals	t = *totals;
+	Datum		room = idem_amount_minus(amount, cap, t.used);
+	Datum		part;
+
+	if (idem_amount_compare(amount, t.excess, amount->zero) != 0)
+	{
+		part = least(amount, room, t.excess);
+		t.used = idem_amount_plus(amount, t.used, part);
+		t.excess = idem_amount_minus(amount, t.excess, part);
+		room = idem_amount_minus(amount, room, part);
+	}
+	if (step == IDEM_LIMIT_RELEASE)
+	{
+		part = least(amount, value, t.excess);
+		t.excess = idem_amount_minus(amount, t.excess, part);
+		t.used = idem_amount_minus(amount, t.used,
+								   idem_amount_minus(amount, value, part));
+		t.count--;
+	}
+	else
+	{
+		part = least(amount, value, room);
+		if (step == IDEM_LIMIT_REQUEST &&
+			idem_amount_compare(amount, part, value) != 0)
+			return false;
+		t.used = idem_amount_plus(amount, t.used, part);
+		t.excess = idem_amount_plus(amount, t.excess,
+									idem_amount_minus(amount, value, part));
+		t.count++;
+	}
+	*totals = t;
+	return true;
+}
+
+/* What the parent would have after all notes; false if one does not fit. */
+bool
+idem_limit_next(IdemTotalChange *c, IdemTotals *next)
+{
+	IdemLimitSettings *s = IDEM_LIMIT_SETTINGS(c);
+	IdemAmountType *amount = &c->total->amount;
+	Datum		cap = idem_total_cap(c);
+	int			pass;
+	int			i;
+
+	c->refused = NULL;
+	idem_total_read(c, next);
+	for (pass = 0; pass < 2; pass++)
+	{
+		for (i = 0; i < c->n; i++)
+		{
+			const IdemTotalNote *note = c->notes[i];
+
+			if ((note->step == IDEM_LIMIT_RELEASE) != (pass == 0))
+				continue;
+			c->refused = note;
+			if (note->step == IDEM_LIMIT_REQUEST && s->count_cap > 0 &&
+				next->count >= s->count_cap)
+				return false;
+			if (!take_step(amount, note->step, cap, note->amount, next))
+				return false;
+		}
+	}
+	c->refused = NULL;
+	return true;
+}

@@ -1,0 +1,308 @@
+/*
+ * total.h
+ *		Totals in a parent's row, and the changes that children make to them.
+ *
+ * A limit, or a balance, is a row of a parent in which a guard keeps what the
+ * rows that reference it add up to.  This room finds that row, changes it and
+ * sees to it that nobody else does; what a child means to it, and the words of
+ * a refusal, are those of the room that has the guard.
+ */
+#ifndef IDEM_TOTAL_H
+#define IDEM_TOTAL_H
+
+#include "access/attnum.h"
+#include "base/guard.h"
+#include "base/idem_compat.h"
+#include "base/kind.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "utils/relcache.h"
+
+/* The foreign key a total rides on; columns in the order of the key. */
+typedef struct IdemTotalKey
+{
+	Oid			child;			/* table at the top */
+	Oid			parent;			/* table at the top */
+	Oid			index;			/* unique index of the parent's columns */
+	NameData	name;			/* of the constraint */
+	int			n;				/* number of columns */
+	AttrNumber	child_column[INDEX_MAX_KEYS];	/* of the table at the top */
+	AttrNumber	parent_column[INDEX_MAX_KEYS];	/* of the table at the top */
+	Oid			equal_child[INDEX_MAX_KEYS];	/* operator parent = child */
+	Oid			equal_parent[INDEX_MAX_KEYS];	/* operator parent = parent */
+} IdemTotalKey;
+
+/*
+ * What fills a total, by names, as a declaration and the arguments of a
+ * trigger say it: which rows of which table, what of them, and the parent's
+ * columns.  What is not there is NULL or NIL.
+ */
+typedef struct IdemTotalSource
+{
+	IdemTotalKey key;
+	List	   *fk;				/* child columns */
+	char	   *amount;
+	char	   *state;
+	List	   *released;		/* states that do not count; NIL: all count */
+	List	   *facts;			/* states that count in any case */
+	char	   *cap;			/* columns of the parent, from here on */
+	char	   *used;
+	char	   *excess;
+	char	   *count_used;
+} IdemTotalSource;
+
+/* The arithmetic of the one type that amounts and totals have. */
+typedef struct IdemAmountType
+{
+	Oid			type;			/* never a domain */
+	FmgrInfo	compare;
+	FmgrInfo	plus;
+	FmgrInfo	minus;
+	FmgrInfo	output;
+	Datum		zero;
+	int16		len;
+	bool		byval;
+} IdemAmountType;
+
+/* An equality that a nondeterministic collation cannot soften. */
+typedef struct IdemEquality
+{
+	FmgrInfo	function;
+	Oid			collation;
+} IdemEquality;
+
+/* Some values of a state column. */
+typedef struct IdemStates
+{
+	AttrNumber	column;			/* 0: there is no such column */
+	bool		all;			/* {*}: every row, whatever its state */
+	int			n;
+	Datum	   *values;
+	IdemEquality equal;
+} IdemStates;
+
+/* What a parent row has; columns that it lacks stay 0. */
+typedef struct IdemTotals
+{
+	Datum		used;			/* never above the cap */
+	Datum		excess;			/* what facts took beyond it */
+	int64		count;			/* children that count */
+} IdemTotals;
+
+/*
+ * Columns of the parent row that a guard looks at, by their place in what its
+ * statements return; the compared columns follow.
+ */
+typedef enum IdemTotalColumn
+{
+	IDEM_TOTAL_CAP,
+	IDEM_TOTAL_USED,
+	IDEM_TOTAL_EXCESS,
+	IDEM_TOTAL_COUNT,
+	IDEM_TOTAL_STATE,
+	IDEM_TOTAL_SINCE,
+	IDEM_TOTAL_SAME
+} IdemTotalColumn;
+
+struct IdemTotalChange;
+struct IdemTotalNote;
+typedef struct IdemDirect IdemDirect;	/* total_direct.c */
+
+/* What the room of a guard does with a parent row. */
+typedef struct IdemTotalRoom
+{
+	/* the totals after all notes; false: a note, now c->refused, has no room */
+	bool		(*next) (struct IdemTotalChange *c, IdemTotals *next);
+	/* raises unless the row, as it is locked, is one for this child */
+	void		(*judge) (struct IdemTotalChange *c,
+						  const struct IdemTotalNote *note);
+	/* raise: c->refused does not fit; there is no row of the key */
+	void		(*report_exceeded) (struct IdemTotalChange *c);
+	void		(*report_no_parent) (struct IdemTotalChange *c);
+} IdemTotalRoom;
+
+/*
+ * A total as the trigger of one table of children keeps it: columns by number
+ * and functions, from its arguments and the catalog.  The first member of the
+ * settings that the room of the guard compiles.
+ */
+typedef struct IdemTotal
+{
+	const IdemTotalRoom *room;
+	IdemTotalKey key;
+	Oid			relid;			/* the table that fired; has the trigger ... */
+	char	   *trigger;		/* ... of this name */
+	char	   *fk_text;		/* as the trigger names the foreign key */
+	Oid			fk_type[INDEX_MAX_KEYS];
+	Oid			key_type[INDEX_MAX_KEYS];	/* of the parent's columns */
+	FmgrInfo	fk_equal[INDEX_MAX_KEYS];	/* parent = child */
+	FmgrInfo	fk_order[INDEX_MAX_KEYS];	/* of two children */
+	Oid			collation[INDEX_MAX_KEYS];
+	AttrNumber	amount_column;
+	IdemAmountType amount;
+	int32		amount_typmod;
+	int			nvalues;		/* of a note: key columns, then others */
+	AttrNumber *source;			/* of the table that fired, each of them */
+	int16	   *len;
+	bool	   *byval;
+	int			ncolumns;		/* of the parent that are looked at */
+	const char **column;		/* their names (IdemTotalColumn), or NULL */
+	AttrNumber *number;			/* their numbers, or 0 */
+	int			busy;			/* executions of plans under way */
+	SPIPlanPtr	look;			/* kept plans, NULL until needed */
+	SPIPlanPtr	change;
+	IdemDirect *direct;			/* NULL: the executor has to do it */
+} IdemTotal;
+
+/*
+ * What one stored child does to its parent's totals, as its trigger saw it.
+ * step and begins are the room's to read.
+ */
+typedef struct IdemTotalNote
+{
+	IdemTotal  *total;
+	struct IdemTotalNote *next;
+	uint64		n;				/* in the order of the rows */
+	int			step;
+	bool		begins;
+	Datum		amount;
+	NullableDatum values[FLEXIBLE_ARRAY_MEMBER];	/* key, compared columns */
+} IdemTotalNote;
+
+#define SizeOfIdemTotalNote(total) \
+	(offsetof(IdemTotalNote, values) + (total)->nvalues * sizeof(NullableDatum))
+
+/* One change of one parent row, for some children of one guard. */
+typedef struct IdemTotalChange
+{
+	IdemTotal  *total;
+	Relation	parent;
+	IdemTotalNote **notes;		/* in the order of the rows */
+	int			n;
+	const IdemTotalNote *refused;	/* by room->next */
+	TupleTableSlot *seen;		/* the parent row ... */
+	SPITupleTable *looked;		/* ... or where it is, if that is NULL */
+} IdemTotalChange;
+
+/* How a change of the totals ended. */
+typedef enum IdemTotalResult
+{
+	IDEM_TOTAL_DONE,			/* the parent row is changed */
+	IDEM_TOTAL_NO_ROOM,			/* c->refused does not fit; the row is locked */
+	IDEM_TOTAL_NO_ROW,
+	IDEM_TOTAL_NOT_PLAIN		/* nothing is done: by the executor, please */
+} IdemTotalResult;
+
+/*
+ * One change of the totals as the guard announces it in backend memory;
+ * lives on the C stack of the announcer.
+ */
+typedef struct IdemTotalStep
+{
+	const IdemTotal *total;
+	const IdemTotalNote *note;	/* has the key of the row */
+	IdemTotals	before;
+	IdemTotals	after;
+	bool		accepted;		/* the counterpart has seen it */
+	struct IdemTotalStep *outer;	/* announced before, still under way */
+} IdemTotalStep;
+
+/* the counterpart, and the trigger at the end of a statement, in schema idem */
+#define IDEM_TOTAL_FUNCTION "keep_total"
+#define IDEM_TOTAL_STATEMENT_FUNCTION "apply_totals"
+
+/* total.c */
+extern void idem_total_init(void);
+extern IdemTotal *idem_total_open(const IdemGuardCall *call,
+								  IdemGuardCompile compile);
+extern IdemTotalNote *idem_total_note(const IdemGuardCall *call,
+									  IdemTotal *total, TupleTableSlot *row,
+									  int step);
+extern void idem_total_noted(const IdemGuardCall *call,
+							 IdemTotalNote **notes, int n);
+
+/* total_change.c */
+extern void idem_total_apply(IdemTotalNote **notes, int n);
+
+/* total_row.c */
+extern Datum idem_total_value(IdemTotalChange *c, int column, bool *isnull);
+extern void idem_total_read(IdemTotalChange *c, IdemTotals *totals);
+extern Datum idem_total_cap(IdemTotalChange *c);
+pg_noreturn extern void idem_total_report_not_kept(IdemTotalChange *c);
+
+/* total_key.c */
+extern char *idem_total_key_problem(const IdemGuard *guard,
+									Snapshot snapshot);
+extern void idem_total_find_key(Oid child, List *columns, int sqlstate,
+								IdemTotalKey *key);
+extern List *idem_total_parent_columns(const IdemTotalKey *key);
+extern List *idem_total_child_columns(const IdemTotalKey *key);
+extern bool idem_total_same_key(const IdemTotalKey *a, const IdemTotalKey *b);
+extern void idem_total_check_key_types(Relation child,
+									   const IdemTotalKey *key);
+extern char *idem_total_join_sql(const IdemTotalKey *key, const char *other);
+
+/* total_compile.c */
+extern Relation idem_total_open_parent(Relation rel, Trigger *trigger,
+									   Oid *also, IdemTotal *total);
+extern void idem_total_compile(Relation rel, Trigger *trigger,
+							   Relation parent, const char **columns,
+							   int ncolumns, List *compared,
+							   IdemTotal *total);
+
+/* total_type.c */
+extern bool idem_amount_type_supported(Oid type);
+extern void idem_amount_type_init(IdemAmountType *amount, Oid type);
+extern int	idem_amount_compare(IdemAmountType *amount, Datum a, Datum b);
+extern Datum idem_amount_plus(IdemAmountType *amount, Datum a, Datum b);
+extern Datum idem_amount_minus(IdemAmountType *amount, Datum a, Datum b);
+extern bool idem_amount_is_finite(IdemAmountType *amount, Datum value);
+extern char *idem_amount_text(IdemAmountType *amount, Datum value);
+extern bool idem_count_type_supported(Oid type);
+extern int64 idem_count_value(Oid type, Datum value);
+extern Datum idem_count_datum(Oid type, int64 value);
+extern void idem_equality_init(IdemEquality *equal, Oid left, Oid right);
+extern bool idem_equal(IdemEquality *equal, Datum a, Datum b);
+extern void idem_states_init(IdemStates *states, Relation rel,
+							 const char *column, List *labels);
+extern bool idem_states_contain(IdemStates *states, Datum state, bool isnull);
+extern Oid	idem_column_base_type(Relation rel, AttrNumber column,
+								  int32 *typmod);
+extern char *idem_total_type_name(Oid type);
+
+/* total_keep.c */
+extern void idem_total_announce(IdemTotalStep *step);
+extern void idem_total_withdraw(IdemTotalStep *step);
+extern void idem_total_require(Relation rel, Trigger *trigger,
+							   Relation parent, const IdemTotalKey *key);
+extern const char *idem_total_excess_column(Relation parent, const char *used);
+extern bool idem_total_is_readable(Trigger *trigger, const char *function);
+extern void idem_total_set_filling(Oid parent);
+
+/* total_sums.c */
+extern char *idem_total_equal_sql(const char *left, Oid left_type,
+								  const char *right, Oid right_type);
+extern char *idem_total_counted_sql(const IdemTotalSource *source);
+extern char *idem_total_sums_sql(List *sources);
+extern IdemTotalSource *idem_total_read_source(List *settings, Oid child);
+extern IdemTotalSource *idem_total_source_of(Trigger *total);
+extern List *idem_total_sources(Relation parent, const char *used);
+
+/* total_direct.c */
+extern IdemDirect *idem_direct_compile(Relation parent, IdemTotal *total);
+extern IdemTotalResult idem_direct_change(IdemTotalChange *c);
+
+/* total_statement.c */
+extern IdemTotalResult idem_statement_look(IdemTotalChange *c);
+extern void idem_statement_change(IdemTotalChange *c, const IdemTotals *next);
+extern void idem_statement_free(IdemTotal *total);
+
+/* {*}: every child, whatever its state */
+static inline bool
+idem_total_is_everything(List *states)
+{
+	return list_length(states) == 1 && strcmp(linitial(states), "*") == 0;
+}
+
+#endif							/* IDEM_TOTAL_H */
