@@ -6,7 +6,8 @@
 --
 -- old.take_debit is the code of the incident: look the uuid up, and insert if
 -- it is not there, without a unique constraint.  guarded.take_debit claims the
--- uuid first.
+-- uuid first, and its table takes no debit without that: the code of the
+-- incident is refused there (debit_result.sql).
 
 CREATE TABLE old.account (
     customer  text PRIMARY KEY,
@@ -26,6 +27,7 @@ CREATE TABLE guarded.debit (LIKE old.debit INCLUDING ALL,
 
 SELECT idem.create_scope('debit', effect => 'inside',
                          fields => '{customer,amount}');
+SELECT idem.guard_claimed('guarded.debit', key => '{uuid}', scope => 'debit');
 
 CREATE FUNCTION old.take_debit(message jsonb) RETURNS boolean
 LANGUAGE plpgsql AS $$
