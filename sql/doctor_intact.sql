@@ -80,6 +80,8 @@ ALTER TABLE journal RENAME note TO words;
 ALTER TABLE journal RENAME note TO words \; ALTER TABLE journal DROP words;
 ALTER TABLE journal DROP note, ADD note text;
 ALTER TABLE journal ALTER at TYPE timestamp;
+-- (nothing is rewritten for this one: -1 would read 4294967295)
+ALTER TABLE journal ALTER id TYPE oid;
 ALTER TABLE journal ADD later varchar(3);
 ALTER TABLE journal ALTER later TYPE varchar(6);
 ALTER TABLE journal DROP later;
