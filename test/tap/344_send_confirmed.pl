@@ -102,6 +102,8 @@ is(ask(q{SELECT outcome, settled FROM idem.complete('strict', 'one', 1, 'succeed
 is(ask(q{SELECT outcome, settled FROM idem.reserve('strict', 'one')}), 'in_progress|f', 'nor by a repeat');
 require_standbys('*');
 $node->poll_query_until('postgres', q{SELECT sync_state = 'sync' FROM pg_stat_replication}) or die 'no standby';
+# The server learns what the standby has from its next reply, which a commit brings.
+$node->safe_psql('postgres', q{SET synchronous_commit = on; SELECT pg_logical_emit_message(true, 'test', 'next')});
 is(ask(q{SELECT outcome, settled FROM idem.reserve('strict', 'one')}), 'replayed|t', 'until it is required again, and has it');
 is(answered('', q{CALL idem.dispatch('strict', 'two', 1)}), 'granted|t', 'and sent');
 
