@@ -19,6 +19,10 @@ CREATE TABLE payout (
     status  text NOT NULL DEFAULT 'open'
 );
 
+-- A payout has a result only while its claim has it, whoever writes it.
+SELECT idem.guard_claimed('payout', key => '{id}', scope => 'payout', state => 'status',
+    claimed => '{"succeeded":"{succeeded}","failed":"{failed}","fenced":"{fenced}"}');
+
 CREATE TABLE queue (
     payout_id text NOT NULL REFERENCES payout
 );
