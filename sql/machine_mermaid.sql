@@ -31,4 +31,5 @@ SELECT verdict, shown, refusal FROM (
 
 -- a byte order mark belongs in front; one that stands inside is not seen
 SELECT count(*) FROM idem.check_machine(E'\uFEFFstateDiagram-v2\n[*] --> a\na --> [*]');
-SELECT * FROM idem.check_machine(E'stateDiagram-v2\n\uFEFF[*] --> a\na --> [*]');
+-- (how wide psql takes what is not seen differs between versions)
+SELECT line, problem, replace(message, U&'\FEFF', '') AS message FROM idem.check_machine(E'stateDiagram-v2\n\uFEFF[*] --> a\na --> [*]');

@@ -132,6 +132,19 @@ object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 	((void) ExecInsertIndexTuples(info, estate, 0, slot, NIL, NULL))
 #endif
 
+/*
+ * The place of the first table that a plan writes in its range table, below 1
+ * if there is none: a list of numbers, and a set of them since 19.
+ */
+#if PG_VERSION_NUM < 190000
+#define idem_first_result_relation(planned) \
+	((planned)->resultRelations == NIL ? 0 : \
+	 linitial_int((planned)->resultRelations))
+#else
+#define idem_first_result_relation(planned) \
+	bms_next_member((planned)->resultRelationRelids, -1)
+#endif
+
 /* A CHECK may be there without being enforced, a column be computed at every
  * look, since 18. */
 #if PG_VERSION_NUM < 180000

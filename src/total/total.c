@@ -57,6 +57,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/moved.h"
 #include "total/total.h"
@@ -321,13 +322,13 @@ static void
 total_executor_finish(QueryDesc *query)
 {
 	PlannedStmt *planned = query->plannedstmt;
+	int			target = idem_first_result_relation(planned);
 	Oid			outer = one_row_of;
 
 	one_row_of = InvalidOid;
-	if (query->estate->es_processed == 1 && planned->resultRelations != NIL &&
+	if (query->estate->es_processed == 1 && target > 0 &&
 		!planned->hasModifyingCTE)
-		one_row_of = rt_fetch(linitial_int(planned->resultRelations),
-							  planned->rtable)->relid;
+		one_row_of = rt_fetch(target, planned->rtable)->relid;
 	if (next_executor_finish != NULL)
 		next_executor_finish(query);
 	else

@@ -250,7 +250,8 @@ is(ask(q{SELECT count(*) FROM (SELECT FROM effect GROUP BY key HAVING count(*) >
 is(ask(q{SELECT count(*) FROM (SELECT DISTINCT key FROM effect) e FULL JOIN idem.anchor a USING (key)
 	WHERE e.key IS NULL OR a.key IS NULL}), '0', 'effects and anchors are the same keys');
 is(ask(q{SELECT count(*) FROM idem.anchor WHERE key LIKE 'old-%' AND state NOT IN ('c', 's')}), '0', 'all final');
-cmp_ok(ask(q{SELECT count(*) FROM effect WHERE key LIKE 'new-%'}), '>', 500, 'many new keys');
+# 250 a second, as long as the machine needs
+cmp_ok(ask(q{SELECT count(*) FROM effect WHERE key LIKE 'new-%'}), '>', 100, 'many new keys');
 
 # Whoever was refused or rolled back comes again: then everybody has one.
 ask(q{SELECT pay('old-' || i) FROM generate_series(1, 301) i});
