@@ -1,14 +1,24 @@
 #!/bin/sh
 # mutate.sh - break the lines that decide, and see a test fail for each
 #
-#	sh test/proof/mutate.sh [--list] [WORD]...
+#	sh test/proof/mutate.sh [--list | --check] [WORD]...
 #
-# test/proof/mutations lists the lines: what is broken, where, how, and the tests
-# that guard it.  First those tests run on the code as it is and have to pass.
+# test/proof/mutations/ lists the lines, a file for each folder of src/, as
+# entries with an empty line between them:
+#
+#	name:    what is broken
+#	file:    where
+#	in:      function, if the pattern alone is not enough
+#	line:    pattern (sed, basic) that one line of the function or file matches
+#	change:  what sed does to that line
+#	tests:   tests of which at least one has to fail
+#
+# First those tests run on the code as it is and have to pass.
 # Then each line is broken alone, in a copy; idem is built and installed for a
 # private server and the tests named are run: a mutation that they all pass
 # has survived.  With WORDs, only mutations whose name or file has one of them.
 #
+# --list shows the entries, --check only looks whether each line is found.
 # Lines are found by a pattern.  One that does not match exactly once, or whose
 # change changes nothing, is an error, so that the list cannot go stale.  The
 # last line is "N killed, N survived, N stale"; the exit status is 1 unless all
@@ -18,7 +28,7 @@ set -u
 here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$here/test/lib.sh"
 
-list=$here/test/proof/mutations
+lists=$here/test/proof/mutations
 parted=$(printf '\001')
 killed=0
 survived=0
@@ -28,9 +38,11 @@ main()
 {
 	only=
 	listing=no
+	checking=no
 	while [ $# -gt 0 ]; do
 		case $1 in
 			--list)	listing=yes ;;
+			--check)	checking=yes ;;
 			-h | --help)	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
 			-*)	die "unknown option $1" ;;
 			*)	only="$only $1" ;;
@@ -42,6 +54,14 @@ main()
 	if [ "$listing" = yes ]; then
 		show_list <"$tmp/list"
 		exit 0
+	fi
+	if [ "$checking" = yes ]; then
+		while IFS=$parted read -r name file inside line change tests; do
+			break_line
+		done <"$tmp/list"
+		say "$(wc -l <"$tmp/list") mutations, $stale stale"
+		[ "$stale" -eq 0 ]
+		exit
 	fi
 	idem_need tap
 	idem_relocate
@@ -90,7 +110,8 @@ read_list()
 			sub(/^[^:]*:[ \t]*/, "")
 			of[word] = $0
 		}
-		END { flush() }' "$list"
+		FNR == 1 { flush() }
+		END { flush() }' "$lists"/*
 }
 
 show_list()
@@ -113,24 +134,30 @@ as_it_is()
 	say "these fail without any mutation, and prove nothing:$useless"
 }
 
-one_mutation()
+# Write the broken file as $tmp/after.c; false if its line is not found.
+break_line()
 {
 	cp "$here/$file" "$tmp/before.c" 2>/dev/null || {
 		not_there "there is no file $file"
-		return
+		return 1
 	}
 	range="1,\$"
 	[ "$inside" = - ] || range="/^$inside(/,/^}/"
 	times=$(sed -n "$range{/$line/p;}" "$tmp/before.c" | wc -l)
 	[ "$times" -eq 1 ] || {
 		not_there "the pattern matches $times lines, not one: $line"
-		return
+		return 1
 	}
 	sed "$range{/$line/{$change;};}" "$tmp/before.c" >"$tmp/after.c"
 	! cmp -s "$tmp/before.c" "$tmp/after.c" || {
 		not_there "the change changes nothing: $change"
-		return
+		return 1
 	}
+}
+
+one_mutation()
+{
+	break_line || return
 	put_file "$tmp/after.c"
 	if build_again; then
 		judge
