@@ -80,7 +80,7 @@ CREATE TABLE odd (id int PRIMARY KEY, a_b text, c text, a text, b_c text);
 SELECT idem.guard_fixed('odd', '{a_b,c}');
 SELECT idem.guard_fixed('odd', '{a,b_c}');
 SELECT name, settings FROM idem.guards WHERE relation = 'odd'::regclass ORDER BY name;
--- and a name that somebody has taken is left to him
+-- and a name that is taken already stays with its owner
 CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER idem_kept_truncate AFTER INSERT ON odd FOR EACH ROW EXECUTE FUNCTION nothing();
 SELECT idem.guard_kept('odd');

@@ -13,7 +13,7 @@
 # neither asked nor touched.
 #
 # root hands everything that runs to the user nobody, because a server refuses
-# to run as root; any other user stays who he is.  The folder is closed to all
+# to run as root; any other user stays the same.  The folder is closed to all
 # others, since its servers ask nobody for a password.
 #
 # Not promised: kill -9 of the script leaves the folder and its server behind.

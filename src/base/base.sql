@@ -22,7 +22,7 @@ COMMENT ON FUNCTION idem.invalidate_definitions() IS
     'trigger on tables of definitions: makes every session read them anew';
 
 -- Trigger functions stay executable by PUBLIC, or an ordinary owner could not
--- restore his dump; called in any other way they raise 39P01.
+-- restore a dump; called in any other way they raise 39P01.
 CREATE FUNCTION idem.refuse_truncate() RETURNS trigger
     AS 'MODULE_PATHNAME', 'idem_refuse_truncate'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;

@@ -123,7 +123,7 @@ role_may_read(Relation rel, Oid role)
 
 /*
  * May the current user read whole rows of rel?  Only then an error message
- * may show values that he did not write himself (as ri_ReportViolation does,
+ * may show values that it did not write itself (as ri_ReportViolation does,
  * but by the table: one answer for a whole row).  A SECURITY DEFINER function
  * writes as its owner, but the message reaches the role that called it: that
  * one must be allowed to read, too.
@@ -167,9 +167,9 @@ idem_may_call(const char *function)
  * In PG_CATCH: throw the current error again.  What the server says of a row
  * (a CHECK, a unique index or a foreign key of somebody else) it says to the
  * owner, as who a guard's statement runs.  Unless the writer may read the row
- * that stays in the log and does not reach him.
+ * that stays in the log and does not reach the client.
  *
- * Whether he may is asked beforehand: after an error nothing is to be looked
+ * Whether it may is asked beforehand: after an error nothing is to be looked
  * up.  The context is the one to keep the error in, not the one of errors.
  */
 void

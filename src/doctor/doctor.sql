@@ -280,7 +280,7 @@ COMMENT ON COLUMN idem.guards_weakened.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guards_weakened.what IS 'what was done, the last of it';
 COMMENT ON COLUMN idem.guards_weakened.role IS 'session user who did it';
 COMMENT ON COLUMN idem.guards_weakened.at IS 'when, by the clock of the database';
-COMMENT ON COLUMN idem.guards_weakened.reason IS 'why, as he said';
+COMMENT ON COLUMN idem.guards_weakened.reason IS 'the reason that was given';
 
 -- By the text of their functions: what assigns a column of NEW, and what the
 -- statement did not write, is judged all the same.

@@ -58,7 +58,7 @@ COMMENT ON VIEW idem.rights IS 'which functions of idem are for whom; what idem.
 COMMENT ON COLUMN idem.rights.function IS 'name of the function in schema idem';
 COMMENT ON COLUMN idem.rights.audience IS 'runtime, admin, owner (of the table or machine) or public';
 
--- Only the owner of a function can grant it: these run as him, with a
+-- Only the owner of a function can grant it: these run as the owner, with a
 -- statement that holds nothing of the caller's but the name of a role.
 CREATE FUNCTION idem.grant_runtime(role regrole) RETURNS void
     AS 'MODULE_PATHNAME', 'idem_grant_runtime'

@@ -12,7 +12,7 @@ CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) a
 JOIN pg_catalog.pg_roles g ON g.oid = a.grantee AND g.oid <> p.proowner
 JOIN pg_catalog.pg_roles r ON r.oid = g.oid
      OR NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, g.oid, 'USAGE')
-     -- a superuser has every role: one of which he was made a member is meant
+     -- a superuser has every role: what is meant is a role it was made a member of
      OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.roleid = g.oid AND m.member = r.oid)
 WHERE p.pronamespace = 'idem'::regnamespace AND a.privilege_type = 'EXECUTE'
       AND r.rolcanlogin;

@@ -47,7 +47,7 @@ COMMENT ON COLUMN idem.reservation.key IS 'the idempotency key, byte for byte';
 COMMENT ON COLUMN idem.reservation.fingerprint IS 'as in idem.anchor; empty if the key was fenced before it was reserved';
 COMMENT ON COLUMN idem.reservation.response IS 'what the provider answered, and what a repeat is answered';
 COMMENT ON COLUMN idem.reservation.request IS 'the first request, for whoever has to inquire';
-COMMENT ON COLUMN idem.reservation.nonce IS 'what the holder named himself by, so that he gets his token again';
+COMMENT ON COLUMN idem.reservation.nonce IS 'the name that the holder gave this reservation, so that a repeated call gets the same token';
 COMMENT ON COLUMN idem.reservation.token IS 'newest token given out; it only grows';
 COMMENT ON COLUMN idem.reservation.attempt IS 'how often the key was reserved after a release, and once; 0: never reserved';
 COMMENT ON COLUMN idem.reservation.step IS 'steps of the scope''s ladder already handed out by idem.due';

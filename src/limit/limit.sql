@@ -4,7 +4,7 @@
 -- ---------------------------------------------------------------------------
 
 -- Trigger functions stay executable by PUBLIC, or an ordinary owner could not
--- restore his dump; called in any other way they raise 39P01.
+-- restore a dump; called in any other way they raise 39P01.
 CREATE FUNCTION idem.keep_limit() RETURNS trigger
     AS 'MODULE_PATHNAME', 'idem_keep_limit'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -52,7 +52,7 @@ CREATE FUNCTION idem.remaining(child regclass, key text) RETURNS numeric
     AS 'MODULE_PATHNAME', 'idem_remaining'
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION idem.remaining(regclass, text) IS
-    'what could still be taken from a parent: cap minus running total and excess, below 0 where facts went beyond the cap. In: child table, key of the parent that its foreign key references, as text; of several columns a JSON object of their names in the parent. Runs as the caller: NULL if he sees no such parent, 42501 if he may not read it; 42704, 42P08, 22023. Locks nothing: only the guard decides';
+    'what could still be taken from a parent: cap minus running total and excess, below 0 where facts went beyond the cap. In: child table, key of the parent that its foreign key references, as text; of several columns a JSON object of their names in the parent. Runs as the caller: NULL if the caller sees no such parent, 42501 if it may not read it; 42704, 42P08, 22023. Locks nothing: only the guard decides';
 
 CREATE FUNCTION idem.remaining(child regclass, key anyelement) RETURNS numeric
     AS 'MODULE_PATHNAME', 'idem_remaining'

@@ -562,7 +562,7 @@ has_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
 		!is_written_by_foreign_key(call->rel, guard->column);
 }
 
-/* Every edge from one state to the other asks for a role: has he one? */
+/* Every edge between the states asks for a role: has the caller one? */
 static void
 judge_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
 		   int from, int to)

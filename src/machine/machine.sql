@@ -122,7 +122,7 @@ COMMENT ON FUNCTION idem.machine_dot(text, integer) IS
 -- machine: the guard
 -- ---------------------------------------------------------------------------
 
--- Executable by PUBLIC, or an ordinary owner could not restore his dump;
+-- Executable by PUBLIC, or an ordinary owner could not restore a dump;
 -- called in any other way it raises 39P01.
 CREATE FUNCTION idem.keep_states() RETURNS trigger
     AS 'MODULE_PATHNAME', 'idem_keep_states'

@@ -5,7 +5,7 @@
  * The first of two committed points before an effect outside.  Whoever
  * reserves gets a token; sending needs idem.dispatch with the newest one.
  * So an expired reservation can be taken over safely: the former holder's
- * token is lower then, and nothing he reserved was sent.  What was dispatched
+ * token is lower then, and nothing it reserved was sent.  What was dispatched
  * is never taken over, whatever its lease says.
  *
  * The unique index decides among first callers; the row's lock decides among

@@ -2,7 +2,7 @@
  * send_settle.c
  *		What became of an effect outside: complete, resolve, late results.
  *
- * The holder of the newest token completes, whatever his lease says; everybody
+ * The holder of the newest token completes, whatever the lease says; everybody
  * else resolves, with evidence that is kept.  succeeded, failed and fenced are
  * final: no later word moves them.
  *
@@ -465,7 +465,7 @@ idem_resolve(PG_FUNCTION_ARGS)
 		idem_send_refuse(&call, "cannot be resolved: it was never reserved",
 						 "Fence it, if it must never run.");
 	word.attempt = attempt_argument(fcinfo, 6, &call);
-	/* nobody asks in the future, whatever his clock says */
+	/* nobody asks in the future, whatever the client's clock says */
 	word.asked_at = PG_ARGISNULL(7) ? call.now :
 		Min(PG_GETARG_TIMESTAMPTZ(7), call.now);
 	if (!idem_send_has_row(&call))

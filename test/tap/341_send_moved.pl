@@ -43,7 +43,7 @@ sub knows
 		'mismatch|{amount}', "$name: and the request");
 	like($ask->(q{CALL idem.dispatch('pay', 'sent', 1)}), qr/^in_progress\|f/, "$name: what was sent is not sent again");
 	is($ask->(q{SELECT token, reentrant FROM idem.reserve('pay', 'reserved', '{"amount": 88}', nonce => 'n')}),
-		'1|t', "$name: a holder gets his token again");
+		'1|t', "$name: a holder gets the same token again");
 	like($ask->(q{CALL idem.dispatch('pay', 'again', 2)}), qr/^granted\|t/, "$name: and may go on");
 	is($ask->(q{SELECT key, why FROM idem.due('pay')}), 'late|late result', "$name: a person hears of what is late");
 	is($ask->(q{SELECT key, why FROM idem.open_claims WHERE due_at > now() ORDER BY key COLLATE "C"}),

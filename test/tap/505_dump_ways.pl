@@ -230,7 +230,7 @@ is($node->safe_psql('parallel', 'SELECT count(*) FROM idem.anchor'), 1, 'the cla
 quiet('parallel', 'with --clean');
 
 #
-# By an owner who is no superuser: idem is there, its tables are not his
+# By an owner who is no superuser: idem is there, its tables belong to somebody else
 #
 dump_to('whole.custom', '-Fc');
 $node->safe_psql('postgres', 'CREATE ROLE shop LOGIN; CREATE DATABASE owned OWNER shop');
@@ -238,10 +238,10 @@ $node->safe_psql('owned', 'CREATE EXTENSION idem; GRANT ALL ON SCHEMA public TO 
 my ($out, $err);
 IPC::Run::run [ 'pg_restore', '--no-owner', '-U', 'shop', '-d', 'owned', '-h', $node->host, '-p', $node->port, "$place/whole.custom" ],
   '>', \$out, '2>', \$err;
-like($err, qr/permission denied for table machine/, 'he cannot write what belongs to idem');
-unlike($err, qr/relation "?(public\.)?(payment|refund)/, 'but all of his own');
-is($node->safe_psql('owned', q{SELECT DISTINCT tableowner FROM pg_tables WHERE tablename IN ('payment', 'refund')}), 'shop', 'it is his');
-like(findings('owned'), qr/was not declared in this database/, 'the doctor says what he could not write');
+like($err, qr/permission denied for table machine/, 'the owner cannot write what belongs to idem');
+unlike($err, qr/relation "?(public\.)?(payment|refund)/, 'but all tables of their own');
+is($node->safe_psql('owned', q{SELECT DISTINCT tableowner FROM pg_tables WHERE tablename IN ('payment', 'refund')}), 'shop', 'they belong to the owner');
+like(findings('owned'), qr/was not declared in this database/, 'the doctor says what could not be written');
 $node->safe_psql('owned', "SELECT idem.grant_admin('shop'); SET ROLE shop; $machine; SELECT idem.rearm()");
 quiet('owned', 'restored by the owner, who defined and wrote down');
 

@@ -309,7 +309,7 @@ SELECT 'not repeatable', a.w1
             WHERE (o.round, o.worker, o.tx) = (a.round, a.worker, a.tx)
                 AND o.what = 'try' AND o.w1 NOT IN ('see', 'claim'))
 UNION ALL
--- every level: nobody is told twice that he moved a row to a state
+-- every level: no move of a row to a state is reported to two callers
 SELECT 'moved twice', w1 || ' -> ' || w2
     FROM public.said
     WHERE what = 'move' AND w3 = 'applied' AND NOT undone AND ended = 'COMMIT'
