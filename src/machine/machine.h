@@ -189,6 +189,11 @@ extern char *idem_machine_key_of_row(const IdemRowKey *key,
 extern Datum *idem_machine_key_read(Relation rel, const IdemRowKey *key,
 									char *text);
 
+/* machine_plan.c */
+extern int	idem_machine_run_plan(const char *sql, int nargs, Oid *types,
+								  Datum *values, const char *nulls,
+								  bool read_only);
+
 /* machine_save.c */
 extern List *idem_saved_names(Relation rel, AttrNumber state);
 extern Bitmapset *idem_saved_columns(Relation rel, AttrNumber state,

@@ -32,7 +32,6 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -40,7 +39,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/hsearch.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -72,117 +70,6 @@ typedef struct Transition
 	char	   *state;			/* the same as text, NULL if null */
 	bool		agrees;			/* the row already holds what set says */
 } Transition;
-
-/* ---------- plans ---------- */
-
-/* A statement by the hash of its text; text and types are compared, too */
-typedef struct PlanEntry
-{
-	uint64		hash;			/* hash key, must be first */
-	char	   *sql;
-	SPIPlanPtr	plan;
-} PlanEntry;
-
-/* So many statements are kept; then all are forgotten. */
-#define PLANS_MAX	256
-
-static HTAB *plans = NULL;
-
-/*
- * Executions under way.  A trigger of the table may call transition again, and
- * must not take away the plan that fired it.
- */
-static int	plans_running = 0;
-
-static void
-forget_plans(void)
-{
-	HASH_SEQ_STATUS status;
-	PlanEntry  *entry;
-
-	hash_seq_init(&status, plans);
-	while ((entry = hash_seq_search(&status)) != NULL)
-	{
-		if (entry->plan != NULL)
-			SPI_freeplan(entry->plan);
-		if (entry->sql != NULL)
-			pfree(entry->sql);
-		hash_search(plans, &entry->hash, HASH_REMOVE, NULL);
-	}
-}
-
-static PlanEntry *
-plan_entry(const char *sql)
-{
-	uint64		hash = hash_bytes_extended((const unsigned char *) sql,
-										   strlen(sql), 0);
-	PlanEntry  *entry;
-	bool		found;
-
-	if (plans == NULL)
-	{
-		HASHCTL		ctl;
-
-		ctl.keysize = sizeof(uint64);
-		ctl.entrysize = sizeof(PlanEntry);
-		plans = hash_create("idem transitions", 16, &ctl, HASH_ELEM | HASH_BLOBS);
-	}
-	if (hash_get_num_entries(plans) >= PLANS_MAX && plans_running == 0)
-		forget_plans();
-	entry = hash_search(plans, &hash, HASH_ENTER, &found);
-	if (!found)
-	{
-		entry->sql = NULL;
-		entry->plan = NULL;
-	}
-	return entry;
-}
-
-/*
- * Is the plan for parameters of these types?  A key that was altered from one
- * type to another leaves the text of the statement as it was.
- */
-static bool
-has_types(SPIPlanPtr plan, int nargs, const Oid *types)
-{
-	int			i;
-
-	Assert(SPI_getargcount(plan) == nargs);	/* the text shows them all */
-	for (i = 0; i < nargs; i++)
-		if (SPI_getargtypeid(plan, i) != types[i])
-			return false;
-	return true;
-}
-
-/*
- * The plan of a statement, prepared once a session: the server plans it anew
- * by itself when tables, roles or settings it depends on change.
- */
-static SPIPlanPtr
-plan_of(const char *sql, int nargs, Oid *types)
-{
-	PlanEntry  *entry = plan_entry(sql);
-	SPIPlanPtr	plan;
-
-	if (entry->plan != NULL && strcmp(entry->sql, sql) == 0 &&
-		has_types(entry->plan, nargs, types))
-		return entry->plan;
-	plan = SPI_prepare(sql, nargs, types);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare returned %s: %s",
-			 SPI_result_code_string(SPI_result), sql);
-	if (entry->plan != NULL && plans_running > 0)
-		return plan;			/* for this call only */
-	SPI_keepplan(plan);
-	if (entry->plan != NULL)
-	{
-		SPI_freeplan(entry->plan);
-		pfree(entry->sql);
-	}
-	entry->plan = plan;
-	entry->sql = MemoryContextStrdup(TopMemoryContext, sql);
-	return plan;
-}
 
 /* ---------- arguments ---------- */
 
@@ -481,21 +368,11 @@ run(const Transition *t, const char *sql, bool read_only, int expected)
 	Oid		   *types;
 	Datum	   *values;
 	char	   *nulls;
-	SPIPlanPtr volatile plan;
-	volatile int code = 0;
+	int			code;
 
 	parameters(t, &types, &values, &nulls);
-	plan = plan_of(sql, t->guard->row_key->count + 2, types);
-	plans_running++;
-	PG_TRY();
-	{
-		code = SPI_execute_plan(plan, values, nulls, read_only, 0);
-	}
-	PG_FINALLY();
-	{
-		plans_running--;
-	}
-	PG_END_TRY();
+	code = idem_machine_run_plan(sql, t->guard->row_key->count + 2, types,
+								 values, nulls, read_only);
 	if (code == SPI_OK_REWRITTEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
