@@ -56,7 +56,7 @@ find_tools()
 # The names of types that the C on standard input declares.
 types()
 {
-	perl -0777 -ne 's{/\*.*?\*/}{}gs;
+	perl -0777 -ne 's{/\*.*?\*/}{}gs; s{__attribute__\s*\(\(.*?\)\)}{}gs;
 		while (/\btypedef\b(?:[^;{]|\{(?:[^{}]|\{[^{}]*\})*\})*?\b(\w+)\s*(?:\[[^\]]*\]\s*)?;/gs) { print "$1\n" }
 		while (/\btypedef\b[^;{}]*\(\s*\*\s*(\w+)\s*\)/g) { print "$1\n" }' | sort -u
 }
@@ -68,7 +68,9 @@ idem_find_server || die "no PostgreSQL 15 or later with headers"
 cp -R "$here/src" "$place/src"
 find "$place/src" -name '*.[ch]' -exec cat {} + | types >"$place/ours"
 find "$("$pg_config" --includedir-server)" -name '*.h' -exec cat {} + | types >"$place/server"
-sort -u "$place/ours" "$place/server" >"$place/all"
+# and those of the C library, which money_text.c does with alone
+printf '%s\n' int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t >"$place/c"
+sort -u "$place/ours" "$place/server" "$place/c" >"$place/all"
 perl "$pgindent" --indent="$indent" --typedefs="$place/all" "$place/src" || die "pgindent failed"
 if [ "$check" = yes ]; then
 	(cd "$place" && diff -ru "$here/src" src) && cmp -s "$place/ours" "$here/typedefs.list"

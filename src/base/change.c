@@ -123,10 +123,10 @@ put_name(const char *name, Datum *value, char *null)
 }
 
 static void
-put_text(const char *text, Datum *value, char *null)
+put_text(const char *str, Datum *value, char *null)
 {
-	*value = text ? CStringGetTextDatum(text) : (Datum) 0;
-	*null = text ? ' ' : 'n';
+	*value = str ? CStringGetTextDatum(str) : (Datum) 0;
+	*null = str ? ' ' : 'n';
 }
 
 /*
@@ -189,7 +189,7 @@ write_entry(const char *action, const char *kind, const LoggedGuard *guard,
 			Datum arguments, const char *reason)
 {
 	Oid			types[9] = {INT8OID, TEXTOID, TEXTOID, UUIDOID, NAMEOID,
-		NAMEOID, TEXTOID, TEXTARRAYOID, TEXTOID};
+	NAMEOID, TEXTOID, TEXTARRAYOID, TEXTOID};
 	Datum		values[9];
 	char		nulls[9] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
 

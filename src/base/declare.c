@@ -355,7 +355,7 @@ static char *
 trigger_arguments(const char *function, List *settings)
 {
 	char	   *problem = idem_settings_problem(settings,
-											   idem_known_settings(function));
+												idem_known_settings(function));
 	StringInfoData buf;
 	ListCell   *lc;
 

@@ -291,7 +291,7 @@ void
 idem_commit_of(TupleTableSlot *slot, IdemCommit *commit)
 {
 	Buffer		buffer = TTS_IS_BUFFERTUPLE(slot) ?
-	((BufferHeapTupleTableSlot *) slot)->buffer : InvalidBuffer;
+		((BufferHeapTupleTableSlot *) slot)->buffer : InvalidBuffer;
 	HeapTupleHeader row;
 	uint16		infomask;
 

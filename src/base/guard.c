@@ -146,10 +146,10 @@ idem_guard_settings(const IdemGuardCall *call, IdemGuardCompile compile)
 	old = MemoryContextSwitchTo(context);
 
 	/*
-	 * Definitions are read as the catalogs are, as they are now.  The snapshot
-	 * of a REPEATABLE READ transaction may be older than the invalidation that
-	 * brought us here, and no other would come to correct what it makes us
-	 * remember.
+	 * Definitions are read as the catalogs are, as they are now.  The
+	 * snapshot of a REPEATABLE READ transaction may be older than the
+	 * invalidation that brought us here, and no other would come to correct
+	 * what it makes us remember.
 	 */
 	settings = compile(call->rel, call->trigger, &entry->also);
 	MemoryContextSwitchTo(old);
@@ -412,7 +412,7 @@ idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key)
 					 errhint("A guarded row keeps its primary key for good."),
 					 errtablecol(call->rel, i),
 					 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-								call->trigger->tgname)));
+										call->trigger->tgname)));
 	}
 }
 

@@ -35,6 +35,7 @@ object_ownercheck(Oid classid, Oid objectid, Oid roleid)
 	return classid == TypeRelationId ? pg_type_ownercheck(objectid, roleid) :
 		pg_class_ownercheck(objectid, roleid);
 }
+
 /* here for functions */
 static inline AclResult
 object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)

@@ -71,7 +71,7 @@ idem_row_key_argument(FunctionCallInfo fcinfo, int n, const char *argument)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("argument \"%s\" has type %s", argument,
 						format_type_be(given)),
-					 errhint("A key is a text, a number or a uuid, and of several columns a JSON object of their names as text.")));
+				 errhint("A key is a text, a number or a uuid, and of several columns a JSON object of their names as text.")));
 	if (type == TEXTOID || type == VARCHAROID)
 		return text_to_cstring(DatumGetTextPP(value));
 	if (type == NUMERICOID)
@@ -129,8 +129,8 @@ find_name(const char *const *names, int n, const char *name)
  * text itself, of several what a JSON object has that holds each of them and
  * nothing else (22023, 22P02).  rel is the table whose key it is.
  */
-char **
-idem_row_key_texts(Relation rel, const char *const *names, int n, char *text)
+char	  **
+idem_row_key_texts(Relation rel, const char *const *names, int n, char *str)
 {
 	char	  **texts = palloc0(sizeof(char *) * Max(n, 1));
 	JsonbIterator *it;
@@ -141,11 +141,11 @@ idem_row_key_texts(Relation rel, const char *const *names, int n, char *text)
 
 	if (n == 1)
 	{
-		texts[0] = text;
+		texts[0] = str;
 		return texts;
 	}
 	object = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-												CStringGetDatum(text)));
+												CStringGetDatum(str)));
 	if (!JB_ROOT_IS_OBJECT(object) || JB_ROOT_COUNT(object) != n)
 		refuse_key(rel, names, n);
 	it = JsonbIteratorInit(&object->root);

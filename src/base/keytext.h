@@ -11,6 +11,6 @@
 extern char *idem_row_key_argument(FunctionCallInfo fcinfo, int n,
 								   const char *argument);
 extern char **idem_row_key_texts(Relation rel, const char *const *names, int n,
-								 char *text);
+								 char *str);
 
 #endif							/* IDEM_KEYTEXT_H */

@@ -187,8 +187,8 @@ idem_moved_take(const TriggerData *trigdata)
 	TupleTableSlot *before;
 
 	/*
-	 * A row that does not say that we wrote it has no command to look at: COPY
-	 * FREEZE, which moves no rows, or a foreign table.
+	 * A row that does not say that we wrote it has no command to look at:
+	 * COPY FREEZE, which moves no rows, or a foreign table.
 	 */
 	if (parked_rows == NIL || !rel->rd_rel->relispartition ||
 		!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(after)))

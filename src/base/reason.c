@@ -33,18 +33,18 @@ is_blank(pg_wchar c)
  * character beyond ASCII can be read.
  */
 static bool
-is_blank_text(const char *text)
+is_blank_text(const char *str)
 {
 	bool		utf8 = GetDatabaseEncoding() == PG_UTF8;
 
-	while (*text != '\0')
+	while (*str != '\0')
 	{
-		const unsigned char *s = (const unsigned char *) text;
+		const unsigned char *s = (const unsigned char *) str;
 
 		if (IS_HIGHBIT_SET(*s) ? !utf8 || !is_blank(utf8_to_unicode(s)) :
 			!is_blank(*s))
 			return false;
-		text += pg_mblen(text);
+		str += pg_mblen(str);
 	}
 	return true;
 }

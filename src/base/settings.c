@@ -117,18 +117,18 @@ read_element(const char **at)
 
 /* Read a list; false if it is none, or is written in another way. */
 static bool
-read_list(const char *text, List **list)
+read_list(const char *str, List **list)
 {
-	const char *at = text;
+	const char *at = str;
 
 	*list = NIL;
-	if (strcmp(text, "{}") == 0)
+	if (strcmp(str, "{}") == 0)
 		return true;
 	while (*at == '{' || *at == ',')
 	{
 		char	   *element;
 
-		if ((*at == '{') != (at == text))
+		if ((*at == '{') != (at == str))
 			return false;
 		at++;
 		element = read_element(&at);
@@ -136,27 +136,27 @@ read_list(const char *text, List **list)
 			return false;
 		*list = lappend(*list, element);
 	}
-	return strcmp(at, "}") == 0 && strcmp(idem_list_text(*list), text) == 0;
+	return strcmp(at, "}") == 0 && strcmp(idem_list_text(*list), str) == 0;
 }
 
 /* The elements of a list; NIL if the text is none. */
 List *
-idem_text_list(const char *text)
+idem_text_list(const char *str)
 {
 	List	   *list;
 
-	return read_list(text, &list) ? list : NIL;
+	return read_list(str, &list) ? list : NIL;
 }
 
 /* The same as read_list for a map. */
 static bool
-read_map(const char *text, List **keys, List **values)
+read_map(const char *str, List **keys, List **values)
 {
 	List	   *list;
 	ListCell   *lc;
 
 	*keys = *values = NIL;
-	if (!read_list(text, &list) || list_length(list) % 2 != 0)
+	if (!read_list(str, &list) || list_length(list) % 2 != 0)
 		return false;
 	foreach(lc, list)
 	{
@@ -559,12 +559,12 @@ idem_settings_add_map(List *settings, const char *name,
 
 /* FNV-1a, which is the same on every server and in every version. */
 static uint32
-hash_text(const char *text)
+hash_text(const char *str)
 {
 	uint32		hash = 2166136261u;
 
-	for (; *text != '\0'; text++)
-		hash = (hash ^ (unsigned char) *text) * 16777619u;
+	for (; *str != '\0'; str++)
+		hash = (hash ^ (unsigned char) *str) * 16777619u;
 	return hash;
 }
 

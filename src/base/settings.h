@@ -31,8 +31,8 @@ typedef enum IdemSettingForm
 #define IDEM_SETTING_FOUND		0x20	/* found at the declaration, not asked
 										 * for by it */
 #define IDEM_SETTING_ORDERED	0x40	/* a list in another order is another */
-#define IDEM_SETTING_STAYS		0x80	/* columns that the guard does not look
-										 * at, and that have to stay */
+#define IDEM_SETTING_STAYS		0x80	/* columns that the guard does not
+										 * look at, and that have to stay */
 
 /* A setting that a trigger function knows. */
 typedef struct IdemSetting
@@ -70,7 +70,7 @@ extern List *idem_settings_add_list(List *settings, const char *name,
 extern List *idem_settings_add_map(List *settings, const char *name,
 								   List *keys, List *values);
 extern char *idem_list_text(List *strings);
-extern List *idem_text_list(const char *text);
+extern List *idem_text_list(const char *str);
 extern bool idem_same_strings(List *a, List *b);
 
 /* names of what a guard makes */

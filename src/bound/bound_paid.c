@@ -59,7 +59,7 @@ same_payment(PaymentKey a, PaymentKey b)
 #include "lib/simplehash.h"
 
 /* In TopTransactionContext; NULL: nothing was paid yet. */
-static payments_hash *payments = NULL;
+static payments_hash * payments = NULL;
 
 static void
 payments_at_xact_event(XactEvent event, void *arg)

@@ -573,7 +573,7 @@ judge_part(IdemLook *look, const Part *part)
 static void
 judge_own_triggers(IdemLook *look, Oid relid)
 {
-	static const IdemGuardKind extension = {.kind = "extension", .decides = true};
+	static const IdemGuardKind extension = {.kind = "extension",.decides = true};
 	ListCell   *lc;
 
 	foreach(lc, idem_look_rows(look, TriggerRelationId,

@@ -270,7 +270,7 @@ compare_columns(Judgement *j)
 /* Had the same guard this problem before, on that table? */
 static bool
 was_there(const IdemLook *before, const IdemProblem *problem, Oid member,
-		  const char *text)
+		  const char *str)
 {
 	ListCell   *lc;
 
@@ -279,7 +279,7 @@ was_there(const IdemLook *before, const IdemProblem *problem, Oid member,
 		IdemProblem *was = lfirst(lc);
 
 		if (was->member == member && was->relid == problem->relid &&
-			strcmp(was->problem, text) == 0 &&
+			strcmp(was->problem, str) == 0 &&
 			strcmp(was->name, problem->name) == 0 &&
 			strcmp(was->kind, problem->kind) == 0)
 			return true;

@@ -109,11 +109,11 @@ problems_before(void)
 	select_problems();
 	for (i = 0; i < SPI_processed; i++)
 	{
-		char	   *text = problem_text(SPI_tuptable->vals[i],
-										SPI_tuptable->tupdesc);
+		char	   *str = problem_text(SPI_tuptable->vals[i],
+									   SPI_tuptable->tupdesc);
 		MemoryContext old = MemoryContextSwitchTo(caller);
 
-		problems = lappend(problems, pstrdup(text));
+		problems = lappend(problems, pstrdup(str));
 		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
@@ -121,13 +121,13 @@ problems_before(void)
 }
 
 static bool
-is_among(const List *texts, const char *text)
+is_among(const List *texts, const char *str)
 {
 	ListCell   *lc;
 
 	foreach(lc, texts)
 	{
-		if (strcmp(lfirst(lc), text) == 0)
+		if (strcmp(lfirst(lc), str) == 0)
 			return true;
 	}
 	return false;

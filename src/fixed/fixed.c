@@ -90,7 +90,7 @@ exact_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
 	bool		varlena;
 	bool		isnull;
 	Datum		value = slot_getattr(slot, attnum, &isnull);
-	char	   *text;
+	char	   *str;
 	int			level;
 
 	if (isnull)
@@ -106,9 +106,9 @@ exact_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
 	(void) set_config_option("extra_float_digits", "3",
 							 PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	text = OidOutputFunctionCall(output, value);
+	str = OidOutputFunctionCall(output, value);
 	AtEOXact_GUC(true, level);
-	return text;
+	return str;
 }
 
 /*
@@ -132,16 +132,16 @@ unchanged(const IdemGuardCall *call, AttrNumber attnum)
 
 /* "100.00" in quotes, cut where it is long; null for NULL. */
 static const char *
-shown(char *text)
+shown(char *str)
 {
 	int			len;
 
-	if (text == NULL)
+	if (str == NULL)
 		return "null";
-	len = strlen(text);
+	len = strlen(str);
 	if (len <= SHOWN_BYTES)
-		return psprintf("\"%s\"", text);
-	return psprintf("\"%.*s...\"", pg_mbcliplen(text, len, SHOWN_BYTES), text);
+		return psprintf("\"%s\"", str);
+	return psprintf("\"%.*s...\"", pg_mbcliplen(str, len, SHOWN_BYTES), str);
 }
 
 /* DETAIL with both values, for someone who may read the row. */

@@ -277,14 +277,14 @@ check_size(const IdemScope *scope, const text *key)
  * only if it is not there (idem_key_judge).
  */
 void
-idem_key_init(const IdemScope *scope, text *text, IdemKey *key)
+idem_key_init(const IdemScope *scope, text *str, IdemKey *key)
 {
 	key->scope = scope;
-	key->text = text;
+	key->text = str;
 
 	key->time = 0;
-	check_size(scope, text);
-	idem_key_digest(scope->id, text, &key->digest);
+	check_size(scope, str);
+	idem_key_digest(scope->id, str, &key->digest);
 }
 
 /* Is the key made of as many parts as the scope asks for? */

@@ -265,7 +265,7 @@ extern int32 idem_key_scope_id(const char *name);
 extern void idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest);
 extern void idem_key_append(StringInfo buf, int number, const char *part,
 							int len);
-extern void idem_key_init(const IdemScope *scope, text *text, IdemKey *key);
+extern void idem_key_init(const IdemScope *scope, text *str, IdemKey *key);
 
 /* key_table.c */
 extern const IdemScope *idem_key_open(text *name, LOCKMODE lockmode,

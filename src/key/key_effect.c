@@ -184,7 +184,7 @@ can_be_key(const text *key)
  * is inside.
  */
 const char *
-idem_key_effect_state(const char *name, text *text)
+idem_key_effect_state(const char *name, text *str)
 {
 	const IdemScope *scope;
 	const char *state = effect_states[0].word;
@@ -198,9 +198,9 @@ idem_key_effect_state(const char *name, text *text)
 				 errmsg("scope \"%s\" is for effects inside of the transaction",
 						name),
 				 errhint("idem.doctor() names the guards that need another one.")));
-	if (can_be_key(text))
+	if (can_be_key(str))
 	{
-		idem_key_init(scope, text, &key);
+		idem_key_init(scope, str, &key);
 		state = judged_state(&table, &key);
 	}
 	idem_key_close(&table);
@@ -212,7 +212,7 @@ idem_key_effect_state(const char *name, text *text)
  * transaction, and not locked; NULL if the scope may have forgotten the key.
  */
 const char *
-idem_key_effects_state(IdemEffects *effects, text *text)
+idem_key_effects_state(IdemEffects *effects, text *str)
 {
 	MemoryContext old = MemoryContextSwitchTo(effects->each);
 	IdemFound	found;
@@ -220,9 +220,9 @@ idem_key_effects_state(IdemEffects *effects, text *text)
 	const char *state = effect_states[0].word;
 
 	CHECK_FOR_INTERRUPTS();
-	if (can_be_key(text))
+	if (can_be_key(str))
 	{
-		idem_key_init(effects->scope, text, &key);
+		idem_key_init(effects->scope, str, &key);
 		idem_key_find(&effects->table, &key, &found);
 		state = effect_states[state_of(&found)].word;
 		if (found.held == IDEM_HELD_NOT && idem_key_forgotten(&key))

@@ -250,7 +250,7 @@ entry_size(const uint8 *p, const uint8 *end)
 
 	if (p == end)
 		return 0;
-	size = 1 + (size_t) * p + IDEM_DIGEST_BYTES;
+	size = 1 + (size_t) *p + IDEM_DIGEST_BYTES;
 	if (size > (size_t) (end - p))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

@@ -105,7 +105,7 @@ check_amount(const IdemGuardCall *call, IdemLimitSettings *s)
 						idem_amount_text(&s->total.amount, amount)),
 				 errtablecol(call->rel, s->total.amount_column),
 				 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-								call->trigger->tgname)));
+									call->trigger->tgname)));
 }
 
 static bool

@@ -30,7 +30,7 @@ least(IdemAmountType *amount, Datum a, Datum b)
  */
 static bool
 take_step(IdemAmountType *amount, IdemLimitStep step,
-				 Datum cap, Datum value, IdemTotals *totals)
+		  Datum cap, Datum value, IdemTotals *totals)
 {
 	IdemTotals	t = *totals;
 	Datum		room = idem_amount_minus(amount, cap, t.used);

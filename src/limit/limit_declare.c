@@ -80,7 +80,7 @@ add_count(List *settings, IdemLimitDeclaration *d)
 	if (d->count_cap == 0)
 		return settings;
 	settings = idem_settings_add(settings, "count_cap",
-						   psprintf(INT64_FORMAT, d->count_cap));
+								 psprintf(INT64_FORMAT, d->count_cap));
 	return idem_settings_add(settings, "count_used", d->of.count_used);
 }
 
@@ -122,7 +122,7 @@ limit_settings(IdemLimitDeclaration *d)
 	settings = add_count(settings, d);
 	settings = add_age(settings, d);
 	return idem_settings_add(settings, "children",
-					   d->editable ? "editable" : "kept");
+							 d->editable ? "editable" : "kept");
 }
 
 /* The parent columns of "same", in the order in which the child has them. */
@@ -153,7 +153,7 @@ total_settings(IdemLimitDeclaration *d)
 	settings = idem_settings_add(settings, "parent_state", d->parent_state);
 	settings = idem_settings_add(settings, "age_from", d->age_from);
 	return idem_settings_add(settings, "cap_grows",
-					   d->cap_grows ? "true" : "false");
+							 d->cap_grows ? "true" : "false");
 }
 
 /* Has the parent no rows that a CHECK would have to read? */
@@ -201,12 +201,12 @@ make_checks(IdemLimitDeclaration *d)
 	const char *finite = d->type != NUMERICOID ? "" : " AND %s < 'Infinity'";
 
 	add_check(d, d->of.used, psprintf("%s BETWEEN '0' AND %s%s", used, cap,
-								   psprintf(finite, cap)));
+									  psprintf(finite, cap)));
 	if (d->of.excess != NULL)
 		add_check(d, d->of.excess, psprintf("%s >= '0'%s",
-										 quote_identifier(d->of.excess),
-										 psprintf(finite,
-												  quote_identifier(d->of.excess))));
+											quote_identifier(d->of.excess),
+											psprintf(finite,
+													 quote_identifier(d->of.excess))));
 	if (d->of.count_used != NULL && d->of.facts == NIL)
 		add_check(d, d->of.count_used,
 				  psprintf("%s BETWEEN 0 AND " INT64_FORMAT,
@@ -311,7 +311,7 @@ declare_limit(FunctionCallInfo fcinfo, bool many)
 	finish_parent(d);
 	idem_log_change("declared", "limit", d->of.key.child, d->limit_name,
 					idem_settings_add(limit_settings(d), "cap_grows",
-								d->cap_grows ? "true" : "false"), NULL);
+									  d->cap_grows ? "true" : "false"), NULL);
 	SPI_finish();
 }
 

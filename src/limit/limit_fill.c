@@ -160,9 +160,9 @@ check_same(IdemLimitDeclaration *d)
 								   idem_qualified_name(d->parent),
 								   idem_total_join_sql(&d->of.key, NULL), counted_sql(d),
 								   idem_total_equal_sql(other_sql,
-											 attribute(d->parent, other)->atttypid,
-											 mine_sql,
-											 attribute(d->child, mine)->atttypid)));
+														attribute(d->parent, other)->atttypid,
+														mine_sql,
+														attribute(d->child, mine)->atttypid)));
 		if (found)
 			ereport(ERROR,
 					(errcode(ERRCODE_IDEM_REVERSE_MISMATCH),

@@ -93,7 +93,7 @@ remaining_sql(Relation parent, const IdemTotalKey *key, Trigger *limit)
 
 /* The texts of the key, one for each column of the foreign key. */
 static Datum *
-key_values(Relation parent, const IdemTotalKey *key, char *text)
+key_values(Relation parent, const IdemTotalKey *key, char *str)
 {
 	Datum	   *values = palloc(sizeof(Datum) * key->n);
 	const char **names = palloc(sizeof(char *) * key->n);
@@ -103,7 +103,7 @@ key_values(Relation parent, const IdemTotalKey *key, char *text)
 	for (i = 0; i < key->n; i++)
 		names[i] = NameStr(TupleDescAttr(RelationGetDescr(parent),
 										 key->parent_column[i] - 1)->attname);
-	texts = idem_row_key_texts(parent, names, key->n, text);
+	texts = idem_row_key_texts(parent, names, key->n, str);
 	for (i = 0; i < key->n; i++)
 		values[i] = CStringGetTextDatum(texts[i]);
 	return values;

@@ -319,7 +319,7 @@ check_other_total(IdemLimitDeclaration *d, Trigger *total)
 			is_setting(total, "count_used", d->of.used))
 			refuse_total_column(d, d->of.used);
 		if (d->of.excess != NULL && (is_setting(total, "used", d->of.excess) ||
-								  is_setting(total, "excess", d->of.excess)))
+									 is_setting(total, "excess", d->of.excess)))
 			refuse_total_column(d, d->of.excess);
 		return;
 	}
@@ -407,7 +407,7 @@ name_total(IdemLimitDeclaration *d)
 {
 	d->total_name = idem_free_trigger_name(d->of.key.parent, "idem_limit_total",
 										   list_concat(list_make1(RelationGetRelationName(d->child)),
-												 d->of.fk));
+													   d->of.fk));
 }
 
 /* Open the parent, behind the child, and check all there is to check. */

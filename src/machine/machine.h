@@ -140,7 +140,7 @@ typedef enum IdemEffect
 typedef struct IdemChange
 {
 	IdemEffect	effect;
-	char	   *text;
+	char	   *message;
 	const char *left;			/* state whose rows lose a way, or NULL */
 	const char *removed;		/* state that is no longer there, or NULL */
 } IdemChange;
@@ -187,7 +187,7 @@ extern char *idem_machine_key_text(const IdemRowKey *key, const Datum *values);
 extern char *idem_machine_key_of_row(const IdemRowKey *key,
 									 TupleTableSlot *slot);
 extern Datum *idem_machine_key_read(Relation rel, const IdemRowKey *key,
-									char *text);
+									char *str);
 
 /* machine_plan.c */
 extern int	idem_machine_run_plan(const char *sql, int nargs, Oid *types,

@@ -47,7 +47,7 @@ static void found(Checker *checker, int line, const char *kind,
 #if defined(__GNUC__)
 			__attribute__((format(printf, 4, 5)))
 #endif
-;
+		   ;
 
 static void
 found(Checker *checker, int line, const char *kind, const char *format,...)

@@ -176,7 +176,7 @@ changes_text(List *changes, IdemEffect effect)
 		if (change->effect != effect)
 			continue;
 		if (n++ < FAULTS_SHOWN)
-			appendStringInfo(&buf, "%s%s", n > 1 ? "\n" : "", change->text);
+			appendStringInfo(&buf, "%s%s", n > 1 ? "\n" : "", change->message);
 	}
 	if (n > FAULTS_SHOWN)
 		appendStringInfo(&buf, "\nand %d more", n - FAULTS_SHOWN);
@@ -362,12 +362,12 @@ insert_version(const char *name, int version, text *diagram,
 }
 
 static IdemChange *
-make_change(IdemEffect effect, char *text)
+make_change(IdemEffect effect, char *str)
 {
 	IdemChange *change = palloc0(sizeof(IdemChange));
 
 	change->effect = effect;
-	change->text = text;
+	change->message = str;
 
 	return change;
 }
@@ -497,7 +497,7 @@ put_changes(ReturnSetInfo *rsinfo, int version, List *changes)
 
 		values[0] = Int32GetDatum(version);
 		values[1] = CStringGetTextDatum(effect_names[change->effect]);
-		values[2] = CStringGetTextDatum(change->text);
+		values[2] = CStringGetTextDatum(change->message);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 }

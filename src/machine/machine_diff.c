@@ -39,14 +39,14 @@ note(List *changes, IdemEffect effect, const char *left,
 	 const char *format,...)
 {
 	IdemChange *change = palloc0(sizeof(IdemChange));
-	char		text[512];
+	char		str[512];
 	va_list		args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	vsnprintf(str, sizeof(str), format, args);
 	va_end(args);
 	change->effect = effect;
-	change->text = pstrdup(text);
+	change->message = pstrdup(str);
 	change->left = left;
 	return lappend(changes, change);
 }
@@ -175,21 +175,21 @@ find_edge(HTAB *index, const IdemDiagram *before, const IdemEdge *edge,
 
 /* The edge stands in both versions, perhaps for other people. */
 static List *
-diff_role(List *changes, const char *source, const char *text,
+diff_role(List *changes, const char *source, const char *str,
 		  const char *before, const char *after)
 {
 	if (before == NULL && after == NULL)
 		return changes;
 	if (before == NULL)
 		return note(changes, IDEM_TIGHTENS, source,
-					"%s is only for role \"%s\"", text, after);
+					"%s is only for role \"%s\"", str, after);
 	if (after == NULL)
 		return note(changes, IDEM_LOOSENS, NULL,
-					"%s is no longer only for role \"%s\"", text, before);
+					"%s is no longer only for role \"%s\"", str, before);
 	if (strcmp(before, after) == 0)
 		return changes;
 	return note(changes, IDEM_LOOSENS, source,
-				"%s is for role \"%s\" instead of \"%s\"", text, after, before);
+				"%s is for role \"%s\" instead of \"%s\"", str, after, before);
 }
 
 static List *
@@ -203,16 +203,16 @@ diff_edges(List *changes, const IdemDiagram *before, const IdemDiagram *after)
 	{
 		const IdemEdge *edge = &before->edges[i];
 		const char *source = before->states[edge->source].name;
-		const char *text = edge_text(before, edge);
+		const char *str = edge_text(before, edge);
 
 		entry = find_edge(index, before, edge, after);
 		if (entry == NULL)
 		{
-			changes = note(changes, IDEM_TIGHTENS, source, "%s is removed", text);
+			changes = note(changes, IDEM_TIGHTENS, source, "%s is removed", str);
 			continue;
 		}
 		entry->known = true;
-		changes = diff_role(changes, source, text, edge->role, entry->edge->role);
+		changes = diff_role(changes, source, str, edge->role, entry->edge->role);
 	}
 	for (i = 0; i < after->edge_count; i++)
 	{

@@ -181,7 +181,7 @@ idem_machine_key_of_row(const IdemRowKey *key, TupleTableSlot *slot)
 
 /* The values of a key that somebody wrote as text: 22P02 if they are none. */
 Datum *
-idem_machine_key_read(Relation rel, const IdemRowKey *key, char *text)
+idem_machine_key_read(Relation rel, const IdemRowKey *key, char *str)
 {
 	Datum	   *values = palloc(sizeof(Datum) * Max(key->count, 1));
 	const char **names = palloc(sizeof(char *) * Max(key->count, 1));
@@ -190,7 +190,7 @@ idem_machine_key_read(Relation rel, const IdemRowKey *key, char *text)
 
 	for (i = 0; i < key->count; i++)
 		names[i] = key->columns[i].name;
-	texts = idem_row_key_texts(rel, names, key->count, text);
+	texts = idem_row_key_texts(rel, names, key->count, str);
 	for (i = 0; i < key->count; i++)
 	{
 		Oid			input;

@@ -180,11 +180,11 @@ next_number(TransitionLog *log, Oid relid, const char *column, const char *key)
 }
 
 static void
-put_text(Datum *values, bool *nulls, int number, const char *text)
+put_text(Datum *values, bool *nulls, int number, const char *str)
 {
-	nulls[number - 1] = text == NULL;
-	if (text != NULL)
-		values[number - 1] = CStringGetTextDatum(text);
+	nulls[number - 1] = str == NULL;
+	if (str != NULL)
+		values[number - 1] = CStringGetTextDatum(str);
 }
 
 /* The value of the setting that says who acts; NULL if it is not set */

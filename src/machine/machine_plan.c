@@ -89,7 +89,7 @@ has_types(SPIPlanPtr plan, int nargs, const Oid *types)
 {
 	int			i;
 
-	Assert(SPI_getargcount(plan) == nargs);	/* the text shows them all */
+	Assert(SPI_getargcount(plan) == nargs); /* the text shows them all */
 	for (i = 0; i < nargs; i++)
 		if (SPI_getargtypeid(plan, i) != types[i])
 			return false;

@@ -136,7 +136,7 @@ check_one_row(const IdemGuard *guard, Oid rows)
 {
 	Relation	rel = relation_open(rows, AccessShareLock);
 	char	   *key = key_beside_state(rel, idem_setting(guard->settings,
-														  "column"));
+														 "column"));
 	char	   *finding = NULL;
 
 	if (key != NULL)

@@ -72,7 +72,7 @@ static bool fail(Reader *reader, const char *format,...)
 #if defined(__GNUC__)
 			__attribute__((format(printf, 2, 3)))
 #endif
-;
+		   ;
 
 /* Remembers why the diagram cannot be read; always false. */
 static bool
@@ -537,7 +537,7 @@ read_state_line(Reader *reader, Cursor *cursor)
 
 /* Does the rest of the line hold this text? */
 static bool
-holds(const Cursor *cursor, const char *text)
+holds(const Cursor *cursor, const char *str)
 {
 	Cursor		ahead = *cursor;
 
@@ -545,7 +545,7 @@ holds(const Cursor *cursor, const char *text)
 	{
 		Cursor		here = ahead;
 
-		if (take(&here, text))
+		if (take(&here, str))
 			return true;
 	}
 	return false;
@@ -721,13 +721,13 @@ read_line(Reader *reader, Cursor *cursor)
 }
 
 static size_t
-count_lines(const char *text, size_t length)
+count_lines(const char *str, size_t length)
 {
 	size_t		lines = 1;
 	size_t		i;
 
 	for (i = 0; i < length; i++)
-		lines += text[i] == '\n';
+		lines += str[i] == '\n';
 	return lines;
 }
 
@@ -751,10 +751,10 @@ make_room(Reader *reader, size_t length, size_t lines)
  * diagram's memory is never given back piece by piece.
  */
 bool
-idem_diagram_read(IdemDiagram *diagram, const char *text, size_t length)
+idem_diagram_read(IdemDiagram *diagram, const char *str, size_t length)
 {
 	Reader		reader = {0};
-	const char *end = text + length;
+	const char *end = str + length;
 
 	memset(diagram, 0, sizeof(IdemDiagram));
 	reader.diagram = diagram;
@@ -762,22 +762,22 @@ idem_diagram_read(IdemDiagram *diagram, const char *text, size_t length)
 	if (length > IDEM_DIAGRAM_BYTES_MAX)
 		return fail(&reader, "diagram is longer than %d bytes",
 					IDEM_DIAGRAM_BYTES_MAX);
-	make_room(&reader, length, count_lines(text, length));
-	if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-		text += 3;				/* a byte order mark */
+	make_room(&reader, length, count_lines(str, length));
+	if (length >= 3 && memcmp(str, "\xEF\xBB\xBF", 3) == 0)
+		str += 3;				/* a byte order mark */
 
 	for (;; reader.line++)
 	{
-		const char *newline = memchr(text, '\n', end - text);
+		const char *newline = memchr(str, '\n', end - str);
 		Cursor		cursor;
 
-		cursor.at = text;
+		cursor.at = str;
 		cursor.end = newline != NULL ? newline : end;
 		if (!read_line(&reader, &cursor))
 			return false;
 		if (newline == NULL)
 			break;
-		text = newline + 1;
+		str = newline + 1;
 	}
 	if (!reader.headed)
 		return fail(&reader, "diagram does not begin with \"stateDiagram-v2\"");

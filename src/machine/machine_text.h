@@ -87,7 +87,7 @@ typedef struct IdemFault
 } IdemFault;
 
 /* machine_text.c */
-extern bool idem_diagram_read(IdemDiagram *diagram, const char *text,
+extern bool idem_diagram_read(IdemDiagram *diagram, const char *str,
 							  size_t length);
 extern bool idem_state_name_fits(const char *name, size_t length);
 extern int	idem_names_find(const IdemNames *names, const char *name,

@@ -57,11 +57,11 @@ static MoneyMicro multiply(MoneyMicro amount, int64 factor);
 char *
 idem_money_to_cstring(MoneyMicro amount)
 {
-	char		text[IDEM_MONEY_TEXT_SIZE];
-	size_t		length = idem_money_format(amount, text);
+	char		str[IDEM_MONEY_TEXT_SIZE];
+	size_t		length = idem_money_format(amount, str);
 	char	   *result = palloc(length + 1);
 
-	memcpy(result, text, length + 1);
+	memcpy(result, str, length + 1);
 	return result;
 }
 
@@ -104,14 +104,14 @@ idem_money_type(void)
 Datum
 idem_money_in(PG_FUNCTION_ARGS)
 {
-	char	   *text = PG_GETARG_CSTRING(0);
+	char	   *str = PG_GETARG_CSTRING(0);
 	int32		typmod = PG_GETARG_INT32(2);
 	int64		amount = 0;
 
-	if (likely(idem_money_parse_plain(text, &amount) && typmod < 0))
+	if (likely(idem_money_parse_plain(str, &amount) && typmod < 0))
 		PG_RETURN_MONEY_MICRO(amount);
 
-	switch (idem_money_parse(text, strlen(text), &amount))
+	switch (idem_money_parse(str, strlen(str), &amount))
 	{
 		case IDEM_MONEY_OK:
 			break;
@@ -119,18 +119,18 @@ idem_money_in(PG_FUNCTION_ARGS)
 			ereturn(fcinfo->context, (Datum) 0,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("value \"%s\" is out of range for type money_micro",
-							text)));
+							str)));
 		case IDEM_MONEY_TOO_FINE:
 			ereturn(fcinfo->context, (Datum) 0,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("value \"%s\" for type money_micro has more than %d decimals",
-							text, IDEM_MONEY_DECIMALS),
+							str, IDEM_MONEY_DECIMALS),
 					 errhint("Round it by a rule of your choice first; money_micro never rounds.")));
 		default:
 			ereturn(fcinfo->context, (Datum) 0,
 					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 					 errmsg("invalid input syntax for type money_micro: \"%s\"",
-							text)));
+							str)));
 	}
 
 	if (!fits_typmod(amount, typmod))
@@ -304,6 +304,7 @@ idem_money_mul(PG_FUNCTION_ARGS)
 								   PG_GETARG_INT64(1)));
 }
 
+/* bigint * amount; 22003 outside the range */
 Datum
 idem_money_mul_left(PG_FUNCTION_ARGS)
 {

@@ -31,6 +31,10 @@ static int64 get_units(MoneyMicro amount, int scale);
 static IdemMoneyShare *get_weights(ArrayType *array, int *count);
 static Datum make_parts(IdemMoneyShare *shares, int count, int64 unit);
 
+/*
+ * (amount, weights, scale): an array of parts that add up to the amount, each of
+ * scale decimals; NULL for no amount, 22023 for weights or decimals that do not do.
+ */
 Datum
 idem_money_allocate(PG_FUNCTION_ARGS)
 {
@@ -57,6 +61,7 @@ idem_money_allocate(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(make_parts(shares, count, idem_money_unit_of_scale(scale)));
 }
 
+/* (amount, number of parts, scale): the same with equal weights */
 Datum
 idem_money_split(PG_FUNCTION_ARGS)
 {
@@ -126,20 +131,20 @@ report_weight(Datum weight)
 
 /* A weight as an integer of so many decimals. */
 static void
-read_weight(Datum weight, IdemUint128 *number, int *decimals)
+read_weight(Datum weight, IdemUint128 * number, int *decimals)
 {
-	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, weight));
+	char	   *str = DatumGetCString(DirectFunctionCall1(numeric_out, weight));
 
 	if (numeric_is_nan(DatumGetNumeric(weight)) ||
 		numeric_is_inf(DatumGetNumeric(weight)))
 		report_weight(weight);
-	if (text[0] == '-')
+	if (str[0] == '-')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("weight %s is negative", text)));
-	if (idem_money_parse_weight(text, number, decimals) != IDEM_MONEY_OK)
+				 errmsg("weight %s is negative", str)));
+	if (idem_money_parse_weight(str, number, decimals) != IDEM_MONEY_OK)
 		report_weight(weight);
-	pfree(text);
+	pfree(str);
 }
 
 /* The weights as integers of the same unit, that of the finest. */

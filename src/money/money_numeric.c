@@ -159,7 +159,7 @@ check_layout(void)
 {
 	static const struct
 	{
-		const char *text;
+		const char *str;
 		NumericPlace place;
 		int64		micros;
 		bool		cut;
@@ -183,7 +183,7 @@ check_layout(void)
 	for (i = 0; i < lengthof(samples); i++)
 	{
 		Datum		number = DirectFunctionCall3(numeric_in,
-												 CStringGetDatum(samples[i].text),
+												 CStringGetDatum(samples[i].str),
 												 ObjectIdGetDatum(InvalidOid),
 												 Int32GetDatum(-1));
 		NumericReading reading = read_numeric((struct varlena *) DatumGetPointer(number));
@@ -215,9 +215,9 @@ layout_is_known(void)
 static bool
 from_numeric_by_server(Datum number, int64 *micros)
 {
-	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, number));
+	char	   *str = DatumGetCString(DirectFunctionCall1(numeric_out, number));
 
-	return idem_money_parse(text, strlen(text), micros) == IDEM_MONEY_OK;
+	return idem_money_parse(str, strlen(str), micros) == IDEM_MONEY_OK;
 }
 
 /* True if the numeric is an amount; it may be packed but not compressed. */
@@ -252,12 +252,16 @@ amount_of_argument(FunctionCallInfo fcinfo, int arg)
 	return amount;
 }
 
+/*
+ * The amount of a numeric; 22003 if it has more than six decimals or is too large
+ */
 Datum
 idem_money_from_numeric(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_MONEY_MICRO(amount_of_argument(fcinfo, 0));
 }
 
+/* The amount as a numeric of six decimals at most, exactly */
 Datum
 idem_money_to_numeric(PG_FUNCTION_ARGS)
 {
@@ -269,22 +273,23 @@ idem_money_to_numeric(PG_FUNCTION_ARGS)
 Datum
 idem_money_to_json(PG_FUNCTION_ARGS)
 {
-	char		text[IDEM_MONEY_TEXT_SIZE];
-	size_t		length = idem_money_format(PG_GETARG_MONEY_MICRO(0), text);
+	char		str[IDEM_MONEY_TEXT_SIZE];
+	size_t		length = idem_money_format(PG_GETARG_MONEY_MICRO(0), str);
 
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(text, (int) length));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(str, (int) length));
 }
 
+/* The amount as a number in JSON */
 Datum
 idem_money_to_jsonb(PG_FUNCTION_ARGS)
 {
-	char		text[IDEM_MONEY_TEXT_SIZE];
+	char		str[IDEM_MONEY_TEXT_SIZE];
 	JsonbValue	value;
 
-	idem_money_format(PG_GETARG_MONEY_MICRO(0), text);
+	idem_money_format(PG_GETARG_MONEY_MICRO(0), str);
 	value.type = jbvNumeric;
 	value.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in,
-															CStringGetDatum(text),
+															CStringGetDatum(str),
 															ObjectIdGetDatum(InvalidOid),
 															Int32GetDatum(-1)));
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(&value));
@@ -321,6 +326,7 @@ add(MoneyMicro a, MoneyMicro b)
 	return result;
 }
 
+/* amount + numeric; 22003 if the numeric or the sum is no amount, as below */
 Datum
 idem_money_plus_numeric(PG_FUNCTION_ARGS)
 {
@@ -328,6 +334,7 @@ idem_money_plus_numeric(PG_FUNCTION_ARGS)
 							  amount_of_argument(fcinfo, 1)));
 }
 
+/* numeric + amount */
 Datum
 idem_numeric_plus_money(PG_FUNCTION_ARGS)
 {
@@ -335,6 +342,7 @@ idem_numeric_plus_money(PG_FUNCTION_ARGS)
 							  PG_GETARG_MONEY_MICRO(1)));
 }
 
+/* amount - numeric */
 Datum
 idem_money_minus_numeric(PG_FUNCTION_ARGS)
 {
@@ -342,6 +350,7 @@ idem_money_minus_numeric(PG_FUNCTION_ARGS)
 							  -amount_of_argument(fcinfo, 1)));
 }
 
+/* numeric - amount */
 Datum
 idem_numeric_minus_money(PG_FUNCTION_ARGS)
 {
@@ -438,12 +447,14 @@ NUMERIC_COMPARES_MONEY(ge, >=);
 PG_FUNCTION_INFO_V1(idem_money_cmp_numeric);
 PG_FUNCTION_INFO_V1(idem_numeric_cmp_money);
 
+/* -1, 0 or 1: the amount against the numeric, whatever that is */
 Datum
 idem_money_cmp_numeric(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(compare_with_numeric(fcinfo, 0));
 }
 
+/* -1, 0 or 1: the numeric against the amount */
 Datum
 idem_numeric_cmp_money(PG_FUNCTION_ARGS)
 {

@@ -29,6 +29,7 @@ move_bound(RangeBound *bound, bool inclusive)
 	return true;
 }
 
+/* The range in its one form, [lower,upper), as a range of whole millionths */
 Datum
 idem_money_range_canonical(PG_FUNCTION_ARGS)
 {

@@ -62,6 +62,9 @@ idem_money_round(PG_FUNCTION_ARGS)
 	PG_RETURN_MONEY_MICRO(rounded(status, amount, scale));
 }
 
+/*
+ * (numeric, scale, mode): the numeric rounded once to an amount of scale decimals
+ */
 Datum
 idem_money_round_numeric(PG_FUNCTION_ARGS)
 {
@@ -85,6 +88,9 @@ idem_money_round_numeric(PG_FUNCTION_ARGS)
 	PG_RETURN_MONEY_MICRO(rounded(status, amount, scale));
 }
 
+/*
+ * (amount, factor, scale, mode): their product, rounded once from its exact value
+ */
 Datum
 idem_money_multiply_rounded(PG_FUNCTION_ARGS)
 {
@@ -113,6 +119,10 @@ idem_money_multiply_rounded(PG_FUNCTION_ARGS)
 	PG_RETURN_MONEY_MICRO(rounded(status, amount, scale));
 }
 
+/*
+ * (amount, divisor, scale, mode): their quotient, rounded once from its exact
+ * value; 22012 for zero
+ */
 Datum
 idem_money_divide_rounded(PG_FUNCTION_ARGS)
 {
@@ -259,13 +269,13 @@ round_ratio(Datum dividend, Datum divisor, int scale, IdemRounding rounding)
 {
 	bool		negative = (sign_of(dividend) < 0) != (sign_of(divisor) < 0);
 	Datum		units = DirectFunctionCall2(numeric_div_trunc, dividend, divisor);
-	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, units));
+	char	   *str = DatumGetCString(DirectFunctionCall1(numeric_out, units));
 	int64		unit = idem_money_unit_of_scale(scale);
 	int64		amount = 0;
 	IdemMoneyStatus status;
 	bool		away;
 
-	if (idem_money_parse_scaled(text, strlen(text), scale, &amount) != IDEM_MONEY_OK)
+	if (idem_money_parse_scaled(str, strlen(str), scale, &amount) != IDEM_MONEY_OK)
 		idem_money_report_range();
 
 	status = idem_money_round_away(rounding, compare_rest(dividend, divisor, units),

@@ -152,7 +152,7 @@ idem_money_round_ratio(IdemInt128 dividend, IdemInt128 divisor, int scale,
 
 /* Adds a digit; false if the number gets too large. */
 static bool
-add_digit(IdemUint128 *number, unsigned digit)
+add_digit(IdemUint128 * number, unsigned digit)
 {
 	if (*number > (IDEM_MONEY_WEIGHT_MAX - 1 - digit) / 10)
 		return false;
@@ -165,10 +165,10 @@ add_digit(IdemUint128 *number, unsigned digit)
  * integer of so many decimals.  Zeros at the end of the decimals are left out.
  */
 IdemMoneyStatus
-idem_money_parse_weight(const char *text, IdemUint128 *weight, int *decimals)
+idem_money_parse_weight(const char *str, IdemUint128 * weight, int *decimals)
 {
-	const char *point = strchr(text, '.');
-	const char *end = text + strlen(text);
+	const char *point = strchr(str, '.');
+	const char *end = str + strlen(str);
 	const char *p;
 
 	if (point != NULL)
@@ -181,7 +181,7 @@ idem_money_parse_weight(const char *text, IdemUint128 *weight, int *decimals)
 
 	*weight = 0;
 	*decimals = 0;
-	for (p = text; p < end; p++)
+	for (p = str; p < end; p++)
 	{
 		if (p == point)
 			continue;
@@ -201,7 +201,7 @@ idem_money_parse_weight(const char *text, IdemUint128 *weight, int *decimals)
 
 /* Multiplies by so many powers of ten; false if that gets too large. */
 bool
-idem_money_scale_weight(IdemUint128 *weight, int powers)
+idem_money_scale_weight(IdemUint128 * weight, int powers)
 {
 	while (powers-- > 0)
 	{
@@ -217,7 +217,7 @@ idem_money_scale_weight(IdemUint128 *weight, int powers)
  */
 static uint64_t
 mul_div_wide(uint64_t units, IdemUint128 weight, IdemUint128 sum,
-			 IdemUint128 *rest)
+			 IdemUint128 * rest)
 {
 	uint64_t	quotient = 0;
 	IdemUint128 remainder = 0;
@@ -252,7 +252,7 @@ mul_div_wide(uint64_t units, IdemUint128 weight, IdemUint128 sum,
 }
 
 static uint64_t
-mul_div(uint64_t units, IdemUint128 weight, IdemUint128 sum, IdemUint128 *rest)
+mul_div(uint64_t units, IdemUint128 weight, IdemUint128 sum, IdemUint128 * rest)
 {
 	/* units are below 2^61, so the product is below 2^125 */
 	if (weight <= UINT64_MAX)

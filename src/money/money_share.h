@@ -59,10 +59,10 @@ extern IdemMoneyStatus idem_money_round_ratio(IdemInt128 dividend,
 											  IdemRounding rounding,
 											  int64_t *micros);
 extern int64_t idem_money_unit_of_scale(int scale);
-extern IdemMoneyStatus idem_money_parse_weight(const char *text,
-											   IdemUint128 *weight,
+extern IdemMoneyStatus idem_money_parse_weight(const char *str,
+											   IdemUint128 * weight,
 											   int *decimals);
-extern bool idem_money_scale_weight(IdemUint128 *weight, int powers);
+extern bool idem_money_scale_weight(IdemUint128 * weight, int powers);
 extern bool idem_money_share(int64_t units, IdemMoneyShare *shares,
 							 size_t count);
 

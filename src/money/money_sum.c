@@ -47,7 +47,8 @@ typedef struct MoneySum
 typedef struct CurrencySum
 {
 	MoneySum	sum;			/* must be first */
-	text	   *currency;		/* of all amounts in it, NULL if there are none */
+	text	   *currency;		/* of all amounts in it, NULL if there are
+								 * none */
 } CurrencySum;
 
 #define TEN_TO_18				INT64CONST(1000000000000000000)
@@ -81,6 +82,9 @@ get_sum(FunctionCallInfo fcinfo, int arg)
 	return PG_ARGISNULL(arg) ? NULL : (MoneySum *) PG_GETARG_POINTER(arg);
 }
 
+/*
+ * Transition function: an amount more; the state may be NULL, the amount too.
+ */
 Datum
 idem_money_sum_add(PG_FUNCTION_ARGS)
 {
@@ -96,6 +100,7 @@ idem_money_sum_add(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(sum);
 }
 
+/* Inverse transition function: an amount that leaves the window frame */
 Datum
 idem_money_sum_remove(PG_FUNCTION_ARGS)
 {
@@ -111,6 +116,7 @@ idem_money_sum_remove(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(sum);
 }
 
+/* Combine function: what another worker added up */
 Datum
 idem_money_sum_combine(PG_FUNCTION_ARGS)
 {
@@ -157,6 +163,7 @@ open_message(StringInfo message, bytea *serialized)
 						   VARSIZE_ANY_EXHDR(serialized));
 }
 
+/* A state, for another process */
 Datum
 idem_money_sum_serialize(PG_FUNCTION_ARGS)
 {
@@ -169,6 +176,7 @@ idem_money_sum_serialize(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
 }
 
+/* A state that another process has serialized */
 Datum
 idem_money_sum_deserialize(PG_FUNCTION_ARGS)
 {
@@ -252,6 +260,9 @@ idem_money_sum_currency_add(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
+/*
+ * Inverse transition function; the currency stays while an amount is in the state.
+ */
 Datum
 idem_money_sum_currency_remove(PG_FUNCTION_ARGS)
 {
@@ -270,6 +281,7 @@ idem_money_sum_currency_remove(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
+/* Combine function; 22023 for states of two currencies */
 Datum
 idem_money_sum_currency_combine(PG_FUNCTION_ARGS)
 {
@@ -302,6 +314,7 @@ idem_money_sum_currency_serialize(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
 }
 
+/* A state that another process has serialized */
 Datum
 idem_money_sum_currency_deserialize(PG_FUNCTION_ARGS)
 {

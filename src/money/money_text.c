@@ -156,10 +156,10 @@ strip_spaces_and_sign(const char **start, const char **end)
  * for any other, which may still be an amount.
  */
 bool
-idem_money_parse_plain(const char *text, int64_t *micros)
+idem_money_parse_plain(const char *str, int64_t *micros)
 {
-	bool		negative = (*text == '-');
-	const char *p = text + negative;
+	bool		negative = (*str == '-');
+	const char *p = str + negative;
 	const char *first = p;
 	uint64_t	number = 0;		/* wraps around for what is refused below */
 	long		decimals = 0;
@@ -249,11 +249,11 @@ read_placed_digits(Reading *reading, const char *p, const char *end,
 
 /* The amount that the text says.  Only with IDEM_MONEY_OK is it set. */
 IdemMoneyStatus
-idem_money_parse(const char *text, size_t length, int64_t *micros)
+idem_money_parse(const char *str, size_t length, int64_t *micros)
 {
 	Reading		reading = {0};
-	const char *start = text;
-	const char *end = text + length;
+	const char *start = str;
+	const char *end = str + length;
 	bool		negative = strip_spaces_and_sign(&start, &end);
 	const char *point = skip_digits(start, end);
 	const char *stop = point;
@@ -279,12 +279,12 @@ idem_money_parse(const char *text, size_t length, int64_t *micros)
  * 0 <= scale <= IDEM_MONEY_SCALE_MAX.
  */
 IdemMoneyStatus
-idem_money_parse_scaled(const char *text, size_t length, int scale,
+idem_money_parse_scaled(const char *str, size_t length, int scale,
 						int64_t *micros)
 {
 	Reading		reading = {0};
-	const char *p = text;
-	const char *end = text + length;
+	const char *p = str;
+	const char *end = str + length;
 	bool		negative = strip_spaces_and_sign(&p, &end);
 	const char *q;
 	int			missing;
@@ -309,11 +309,11 @@ idem_money_parse_scaled(const char *text, size_t length, int scale,
 
 /* Writes six digits. */
 static inline void
-write_fraction(char *text, uint32_t fraction)
+write_fraction(char *str, uint32_t fraction)
 {
-	memcpy(text, digit_pairs + fraction / 10000 * 2, 2);
-	memcpy(text + 2, digit_pairs + fraction / 100 % 100 * 2, 2);
-	memcpy(text + 4, digit_pairs + fraction % 100 * 2, 2);
+	memcpy(str, digit_pairs + fraction / 10000 * 2, 2);
+	memcpy(str + 2, digit_pairs + fraction / 100 % 100 * 2, 2);
+	memcpy(str + 4, digit_pairs + fraction % 100 * 2, 2);
 }
 
 /* Writes a number so that it ends before "end"; returns where it starts. */
@@ -342,7 +342,7 @@ write_whole(char *end, uint64_t whole)
  * IDEM_MONEY_TEXT_SIZE bytes.
  */
 size_t
-idem_money_format(int64_t micros, char *text)
+idem_money_format(int64_t micros, char *str)
 {
 	char		buffer[IDEM_MONEY_TEXT_SIZE];
 	char	   *end = buffer + IDEM_MONEY_TEXT_SIZE;
@@ -364,8 +364,8 @@ idem_money_format(int64_t micros, char *text)
 		*--start = '-';
 
 	length = (size_t) (end - start);
-	memcpy(text, start, length);
-	text[length] = '\0';
+	memcpy(str, start, length);
+	str[length] = '\0';
 	return length;
 }
 
@@ -375,14 +375,14 @@ idem_money_format(int64_t micros, char *text)
  * IDEM_MONEY_GROUPED_SIZE bytes.
  */
 size_t
-idem_money_format_grouped(int64_t micros, int decimals, char *text)
+idem_money_format_grouped(int64_t micros, int decimals, char *str)
 {
 	char		plain[IDEM_MONEY_TEXT_SIZE];
 	size_t		length = idem_money_format(micros, plain);
 	size_t		point = (size_t) (strchr(plain, '.') - plain);
 	size_t		first = (micros < 0);
 	size_t		i;
-	char	   *p = text;
+	char	   *p = str;
 
 	for (i = 0; i < point; i++)
 	{
@@ -398,7 +398,7 @@ idem_money_format_grouped(int64_t micros, int decimals, char *text)
 	for (i = point + 1; i < length || i <= point + (size_t) decimals; i++)
 		*p++ = i < length ? plain[i] : '0';
 	*p = '\0';
-	return (size_t) (p - text);
+	return (size_t) (p - str);
 }
 
 /* Does the amount need no more than so many decimals (0 to 6)? */

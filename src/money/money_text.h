@@ -37,14 +37,14 @@ typedef enum IdemMoneyStatus
 	IDEM_MONEY_OUT_OF_RANGE
 } IdemMoneyStatus;
 
-extern IdemMoneyStatus idem_money_parse(const char *text, size_t length,
+extern IdemMoneyStatus idem_money_parse(const char *str, size_t length,
 										int64_t *micros);
-extern bool idem_money_parse_plain(const char *text, int64_t *micros);
-extern IdemMoneyStatus idem_money_parse_scaled(const char *text, size_t length,
+extern bool idem_money_parse_plain(const char *str, int64_t *micros);
+extern IdemMoneyStatus idem_money_parse_scaled(const char *str, size_t length,
 											   int scale, int64_t *micros);
-extern size_t idem_money_format(int64_t micros, char *text);
+extern size_t idem_money_format(int64_t micros, char *str);
 extern size_t idem_money_format_grouped(int64_t micros, int decimals,
-										char *text);
+										char *str);
 extern bool idem_money_has_decimals(int64_t micros, int decimals);
 extern IdemMoneyStatus idem_money_from_scaled(int64_t count, int scale,
 											  int64_t *micros);

@@ -91,12 +91,14 @@ idem_money_from_major(PG_FUNCTION_ARGS)
 	PG_RETURN_MONEY_MICRO(from_units(PG_GETARG_INT64(0), 0));
 }
 
+/* Millionths, a bigint, as an amount; 22003 outside the range, as below */
 Datum
 idem_money_from_micro(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_MONEY_MICRO(from_units(PG_GETARG_INT64(0), IDEM_MONEY_DECIMALS));
 }
 
+/* (n, scale): n units of 10^-scale */
 Datum
 idem_money_from_scaled_int8(PG_FUNCTION_ARGS)
 {
@@ -106,6 +108,7 @@ idem_money_from_scaled_int8(PG_FUNCTION_ARGS)
 	PG_RETURN_MONEY_MICRO(from_units(PG_GETARG_INT64(0), scale));
 }
 
+/* The same from decimal digits in a text */
 Datum
 idem_money_from_scaled_text(PG_FUNCTION_ARGS)
 {
@@ -124,6 +127,7 @@ idem_money_minor_units(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(get_minor_units(PG_GETARG_TEXT_PP(0)));
 }
 
+/* (n, currency): n minor units of the currency */
 Datum
 idem_money_from_minor_int8(PG_FUNCTION_ARGS)
 {
@@ -132,6 +136,7 @@ idem_money_from_minor_int8(PG_FUNCTION_ARGS)
 	PG_RETURN_MONEY_MICRO(from_units(PG_GETARG_INT64(0), scale));
 }
 
+/* The same from decimal digits in a text */
 Datum
 idem_money_from_minor_text(PG_FUNCTION_ARGS)
 {
@@ -140,6 +145,7 @@ idem_money_from_minor_text(PG_FUNCTION_ARGS)
 	PG_RETURN_MONEY_MICRO(from_unit_text(PG_GETARG_TEXT_PP(0), scale));
 }
 
+/* (amount, currency): the minor units in it; 22003 if they are not whole */
 Datum
 idem_money_to_minor(PG_FUNCTION_ARGS)
 {

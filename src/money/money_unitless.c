@@ -209,7 +209,7 @@ new_default(Oid relid, AttrNumber attnum)
 	{
 		bool		isnull;
 		Datum		stored = heap_getattr(tuple, Anum_pg_attrdef_adbin,
-										RelationGetDescr(catalog), &isnull);
+										  RelationGetDescr(catalog), &isnull);
 
 		if (!isnull)
 			expression = stringToNode(TextDatumGetCString(stored));

@@ -294,6 +294,7 @@ idem_send_watch(IdemCall *call, TimestampTz from)
 	call->row.due_at = from + call->key.scope->ladder[0];
 }
 
+/* Has the key come to an end that no ordinary call changes? */
 bool
 idem_send_is_final(const IdemReservation *row)
 {
@@ -314,6 +315,7 @@ idem_send_may_have_run(const IdemReservation *row)
 		row->concern == IDEM_CONCERN_RAN;
 }
 
+/* The state in the word that users read */
 const char *
 idem_send_state_name(const IdemReservation *row)
 {

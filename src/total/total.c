@@ -399,6 +399,7 @@ total_at_subtransaction(SubXactEvent event, SubTransactionId mySubid,
 	}
 }
 
+/* Called once, when the library is loaded */
 void
 idem_total_init(void)
 {

@@ -80,7 +80,7 @@ change_by_statement(IdemTotalChange *c)
 static void
 change_row(IdemTotalNote **notes, int n)
 {
-	IdemTotalChange c = {.total = notes[0]->total, .notes = notes, .n = n};
+	IdemTotalChange c = {.total = notes[0]->total,.notes = notes,.n = n};
 	IdemTotalResult result = IDEM_TOTAL_NOT_PLAIN;
 
 	c.parent = table_open(c.total->key.parent, NoLock);

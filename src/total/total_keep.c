@@ -72,6 +72,9 @@ static IdemTotalStep *announced = NULL;
 /* the table whose totals a declaration is filling */
 static Oid	filling = InvalidOid;
 
+/*
+ * The UPDATE that comes next makes this step; the guard of the parent lets it pass.
+ */
 void
 idem_total_announce(IdemTotalStep *step)
 {
@@ -80,6 +83,7 @@ idem_total_announce(IdemTotalStep *step)
 	announced = step;
 }
 
+/* That UPDATE is over; the announcement around it is in force again. */
 void
 idem_total_withdraw(IdemTotalStep *step)
 {
@@ -480,7 +484,7 @@ idem_total_excess_column(Relation parent, const char *used)
  */
 void
 idem_total_require(Relation rel, Trigger *trigger, Relation parent,
-						 const IdemTotalKey *key)
+				   const IdemTotalKey *key)
 {
 	TriggerDesc *triggers = CopyTriggerDesc(parent->trigdesc);
 	int			i;

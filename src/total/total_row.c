@@ -53,6 +53,7 @@ idem_total_read(IdemTotalChange *c, IdemTotals *totals)
 							 value_of(c, IDEM_TOTAL_COUNT, (Datum) 0));
 }
 
+/* The parent's cap, in the type of the amounts */
 Datum
 idem_total_cap(IdemTotalChange *c)
 {

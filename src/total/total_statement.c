@@ -123,6 +123,7 @@ plan_of(IdemTotal *total, Relation parent, SPIPlanPtr *kept)
 	return plan;
 }
 
+/* Forget the plans that were kept for a total. */
 void
 idem_statement_free(IdemTotal *total)
 {
@@ -209,7 +210,7 @@ idem_statement_change(IdemTotalChange *c, const IdemTotals *next)
 	IdemTotal  *total = c->total;
 	Datum		values[INDEX_MAX_KEYS + TOTALS_MAX];
 	int			n = key_values(c, values);
-	IdemTotalStep step = {.total = total, .note = c->notes[0], .after = *next};
+	IdemTotalStep step = {.total = total,.note = c->notes[0],.after = *next};
 	volatile bool found = false;
 
 	idem_total_read(c, &step.before);

@@ -76,6 +76,7 @@ idem_amount_type_init(IdemAmountType *amount, Oid type)
 	get_typlenbyval(type, &amount->len, &amount->byval);
 }
 
+/* Less than, equal to or greater than zero, as a is to b */
 int
 idem_amount_compare(IdemAmountType *amount, Datum a, Datum b)
 {
@@ -92,18 +93,21 @@ idem_amount_is_finite(IdemAmountType *amount, Datum value)
 		!numeric_is_inf(DatumGetNumeric(value));
 }
 
+/* An amount as users read it, in the current memory context */
 char *
 idem_amount_text(IdemAmountType *amount, Datum value)
 {
 	return OutputFunctionCall(&amount->output, value);
 }
 
+/* a + b; the type's own error outside its range */
 Datum
 idem_amount_plus(IdemAmountType *amount, Datum a, Datum b)
 {
 	return FunctionCall2(&amount->plus, a, b);
 }
 
+/* a - b; the type's own error outside its range */
 Datum
 idem_amount_minus(IdemAmountType *amount, Datum a, Datum b)
 {
@@ -117,6 +121,7 @@ idem_count_type_supported(Oid type)
 	return type == INT4OID || type == INT8OID;
 }
 
+/* A count that stands in a column of this type */
 int64
 idem_count_value(Oid type, Datum value)
 {
@@ -163,6 +168,7 @@ idem_equality_init(IdemEquality *equal, Oid left, Oid right)
 	equal->collation = C_COLLATION_OID;
 }
 
+/* Are two values equal, neither being NULL? */
 bool
 idem_equal(IdemEquality *equal, Datum a, Datum b)
 {
@@ -207,7 +213,7 @@ idem_states_init(IdemStates *states, Relation rel, const char *column,
 	states->values = palloc(sizeof(Datum) * Max(list_length(labels), 1));
 	foreach(lc, labels)
 		states->values[states->n++] =
-			OidInputFunctionCall(input, lfirst(lc), ioparam, typmod);
+		OidInputFunctionCall(input, lfirst(lc), ioparam, typmod);
 }
 
 /* Is the state one of them?  NULL is none. */
