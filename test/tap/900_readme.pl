@@ -1,9 +1,11 @@
-# Every example in the README runs, in the order of the page, and gives what
-# the page says.
+# Every example in README.md and docs/*.md runs, in the order of its page, and
+# gives what the page says.
 #
 # A ```sql block is sent to psql as it stands.  If a ```text block follows
 # it, psql must print exactly that, errors included; if none follows, the
-# block must run without an error and what it prints does not matter.
+# block must run without an error and what it prints does not matter.  Each
+# page has a database of its own: README.md an empty one, a page of docs/ one
+# with the extension in it.  The roles that a page makes are dropped after it.
 
 use strict;
 use warnings;
@@ -43,12 +45,12 @@ sub blocks
 # What psql prints for some SQL, errors among the rest, blank ends cut off.
 sub psql_prints
 {
-	my ($node, $sql) = @_;
-	my ($printed, $status);
+	my ($node, $database, $sql) = @_;
+	my $printed;
 
 	IPC::Run::run(
 		[
-			'psql', '-X', '-q', '-d', $node->connstr('postgres'),
+			'psql', '-X', '-q', '-d', $node->connstr($database),
 			'-v', 'ON_ERROR_STOP=0'
 		],
 		'<', \$sql, '>', \$printed, '2>&1');
@@ -70,28 +72,59 @@ $node->init;
 $node->append_conf('postgresql.conf', 'fsync = on');
 $node->start;
 
-my @blocks = blocks('README.md');
-my $examples = 0;
-
-while (my $block = shift @blocks)
+# Runs the examples of a page in a database; how many there are.
+sub check_page
 {
-	my ($line, $language, $sql) = @$block;
-	next unless $language eq 'sql';
+	my ($node, $page, $database) = @_;
+	my @blocks = blocks($page);
+	my $examples = 0;
 
-	my $printed = psql_prints($node, $sql);
-	$examples++;
-	if (@blocks && $blocks[0][1] eq 'text')
+	while (my $block = shift @blocks)
 	{
-		my $expected = shift @blocks;
-		is($printed, tidy($expected->[2]), "example in line $line");
+		my ($line, $language, $sql) = @$block;
+		next unless $language eq 'sql';
+
+		my $printed = psql_prints($node, $database, $sql);
+		$examples++;
+		if (@blocks && $blocks[0][1] eq 'text')
+		{
+			my $expected = shift @blocks;
+			is($printed, tidy($expected->[2]), "$page: example in line $line");
+		}
+		else
+		{
+			unlike($printed, qr/^(ERROR|FATAL|WARNING):/m,
+				"$page: example in line $line runs");
+		}
 	}
-	else
-	{
-		unlike($printed, qr/^(ERROR|FATAL|WARNING):/m,
-			"example in line $line runs");
-	}
+	return $examples;
 }
 
-cmp_ok($examples, '>=', 8, 'the page has examples');
+# The database of a page, and whatever roles it has made, go with it.
+sub forget_page
+{
+	my ($node, $database) = @_;
+
+	$node->safe_psql('postgres', "DROP DATABASE $database");
+	$node->safe_psql('postgres', $_) foreach split /\n/, $node->safe_psql('postgres',
+		"SELECT format('DROP ROLE %I', rolname) FROM pg_roles
+		 WHERE oid >= 16384 ORDER BY 1");
+	return;
+}
+
+$node->safe_psql('postgres', 'CREATE DATABASE readme');
+cmp_ok(check_page($node, 'README.md', 'readme'),
+	'>=', 8, 'the first page has examples');
+forget_page($node, 'readme');
+
+foreach my $page (sort(glob('docs/*.md')))
+{
+	my ($name) = $page =~ m{(\w+)\.md$};
+	$node->safe_psql('postgres', "CREATE DATABASE page_$name");
+	$node->safe_psql("page_$name", 'CREATE EXTENSION idem');
+	check_page($node, $page, "page_$name");
+	forget_page($node, "page_$name");
+}
+
 $node->stop;
 done_testing();
