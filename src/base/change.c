@@ -118,7 +118,8 @@ next_number(void)
 static void
 put_name(const char *name, Datum *value, char *null)
 {
-	*value = name ? DirectFunctionCall1(namein, CStringGetDatum(name)) : (Datum) 0;
+	*value =
+		name ? DirectFunctionCall1(namein, CStringGetDatum(name)) : (Datum) 0;
 	*null = name ? ' ' : 'n';
 }
 
@@ -208,7 +209,8 @@ write_entry(const char *action, const char *kind, const LoggedGuard *guard,
 							  " VALUES ($1, $2, $3,"
 							  " CASE WHEN $6 IS NOT NULL THEN coalesce($4, pg_catalog.gen_random_uuid()) END,"
 							  " $5, $6, $7, $8, $9)",
-							  9, types, values, nulls, false, 0) != SPI_OK_INSERT)
+							  9, types, values, nulls, false,
+							  0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write idem.change");
 }
 

@@ -187,7 +187,8 @@ run_statement(const char *sql)
 			 SPI_result_code_string(code), sql);
 }
 
-static char *format_statement(const char *format, va_list args, int *needed) pg_attribute_printf(1, 0);
+static char *format_statement(const char *format, va_list args,
+							  int *needed) pg_attribute_printf(1, 0);
 
 static char *
 format_statement(const char *format, va_list args, int *needed)
@@ -254,8 +255,7 @@ idem_execute_unwatched(const char *format,...)
 char *
 idem_qualified_name(Relation rel)
 {
-	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-									  RelationGetRelationName(rel));
+	return idem_qualified_name_of(RelationGetRelid(rel));
 }
 
 /* A list of strings as a text[]. */
@@ -378,8 +378,9 @@ trigger_arguments(const char *function, List *settings)
 char *
 idem_qualified_name_of(Oid relid)
 {
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+
+	return quote_qualified_identifier(schema, get_rel_name(relid));
 }
 
 /*
@@ -500,7 +501,8 @@ create_statement_trigger(Oid relid, const char *guard, const char *function)
 void
 idem_create_statement_triggers(Oid relid, const char *guard)
 {
-	List	   *tables = find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
+	List	   *tables =
+		find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
 	const char *function = statement_function(relid, guard);
 	ListCell   *lc;
 

@@ -19,7 +19,8 @@ extern void idem_check_owned(Oid relid);
 extern Relation idem_open_for_guard(Oid relid, LOCKMODE lockmode);
 extern AttrNumber idem_stored_column(Relation rel, const char *name);
 extern void idem_execute(const char *format,...) pg_attribute_printf(1, 2);
-extern void idem_execute_unwatched(const char *format,...) pg_attribute_printf(1, 2);
+extern void idem_execute_unwatched(const char *format,...)
+			pg_attribute_printf(1, 2);
 extern bool idem_executing(void);
 extern char *idem_qualified_name(Relation rel);
 extern char *idem_qualified_name_of(Oid relid);

@@ -243,6 +243,7 @@ idem_guard_call(FunctionCallInfo fcinfo, const char *function,
 				IdemGuardCall *call)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	HeapTupleHeader old;
 
 	check_protocol(fcinfo, function);
 	idem_accept_news();
@@ -266,8 +267,8 @@ idem_guard_call(FunctionCallInfo fcinfo, const char *function,
 	else
 	{
 		call->before = trigdata->tg_trigslot;
-		call->moved =
-			HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data);
+		old = trigdata->tg_trigtuple->t_data;
+		call->moved = HeapTupleHeaderIndicatesMovedPartitions(old);
 		if (call->moved && TRIGGER_FOR_INSERT(call->trigger->tgtype))
 		{
 			idem_moved_park(trigdata);

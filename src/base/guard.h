@@ -38,10 +38,11 @@ typedef struct IdemGuardCall
 
 /*
  * Reads the settings of a trigger, which have been checked (settings.h), into
- * a struct of the room, allocated in the current memory context, which lives as long as the settings are valid.
- * If they also depend on definitions kept in another table (a machine), the
- * room puts that table's OID into *also before it reads them, and reads them
- * with the active snapshot (SPI: read_only), which is the latest one.
+ * a struct of the room, allocated in the current memory context, which lives as
+ * long as the settings are valid.  If they also depend on definitions kept in
+ * another table (a machine), the room puts that table's OID into *also before
+ * it reads them, and reads them with the active snapshot (SPI: read_only),
+ * which is the latest one.
  */
 typedef void *(*IdemGuardCompile) (Relation rel, Trigger *trigger, Oid *also);
 

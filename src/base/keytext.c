@@ -7,8 +7,8 @@
  * that a client need not cast what it has, a value of another type that has one
  * obvious text.  There are two forms of each function, key text and key
  * anyelement: a literal or a parameter without a type is taken for text, and a
- * number of any width for itself.  (Overloads for bigint and numeric would leave
- * 4711, an integer, ambiguous.)
+ * number of any width for itself.  (Overloads for bigint and numeric would
+ * leave 4711, an integer, ambiguous.)
  *
  * A type whose text depends on the settings of the session is not taken, date
  * and time among them, nor is JSON, which for a key of one column would be its

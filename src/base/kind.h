@@ -75,8 +75,8 @@ typedef struct IdemGuardKind
 	IdemRowsCheck check_rows;	/* all rows of the guard; or NULL */
 	bool		validates;		/* idem.validate_guard() reads them so, too */
 	const char *remedy;			/* for what check_rows finds */
-	IdemRowsCheck check_open;	/* rows that follow their rule and that
-								 * somebody has to do something about; or NULL */
+	IdemRowsCheck check_open;	/* rows that follow their rule and that need
+								 * somebody to act; or NULL */
 	const char *open_remedy;	/* for what check_open finds */
 	IdemRowsCheck check_attached;	/* rows of a table that becomes a
 									 * partition; or NULL */

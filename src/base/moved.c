@@ -68,8 +68,9 @@ typedef struct ParkedRow
 static List *parked_rows = NIL;
 
 /*
- * The partitioned table at the top of rel, or rel itself.  Not get_partition_ancestors, which
- * knows none for a partition that is just being detached.
+ * The partitioned table at the top of rel, or rel itself.  Not
+ * get_partition_ancestors, which knows none for a partition that is just being
+ * detached.
  */
 Oid
 idem_root_relid(Relation rel)
@@ -135,7 +136,8 @@ void
 idem_moved_park(const TriggerData *trigdata)
 {
 	Relation	rel = trigdata->tg_relation;
-	CommandId	command = HeapTupleHeaderGetCmax(trigdata->tg_trigtuple->t_data);
+	CommandId	command =
+		HeapTupleHeaderGetCmax(trigdata->tg_trigtuple->t_data);
 	ParkedRow  *row = find_parked(rel, trigdata->tg_trigger, command);
 	MemoryContext context;
 	MemoryContext old;
@@ -248,6 +250,7 @@ moved_at_subtransaction(SubXactEvent event, SubTransactionId mySubid,
 	}
 }
 
+/* Called once, when the library is loaded */
 void
 idem_moved_init(void)
 {

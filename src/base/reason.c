@@ -60,7 +60,9 @@ idem_reason_flaw(const char *reason)
 	return NULL;
 }
 
-/* The reason in argument n, or NULL if it is null: 22023 for one that is none. */
+/*
+ * The reason in argument n, or NULL if it is null: 22023 for one that is none.
+ */
 char *
 idem_reason(FunctionCallInfo fcinfo, int n, const char *argument)
 {

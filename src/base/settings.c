@@ -287,6 +287,7 @@ idem_trigger_setting(const Trigger *trigger, const char *name)
 	return NULL;
 }
 
+/* The elements of the setting of that name, NIL if it is not there */
 List *
 idem_trigger_setting_list(const Trigger *trigger, const char *name)
 {

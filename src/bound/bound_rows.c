@@ -261,6 +261,7 @@ static const IdemGuardKind claimed_kind = {
 	.check_attached = check_part
 };
 
+/* Called once, when the library is loaded */
 void
 idem_bound_rows_init(void)
 {

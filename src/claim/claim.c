@@ -115,7 +115,8 @@ static void
 answer_held(const IdemKey *key, const IdemFound *found, Jsonb *request,
 			IdemAnswer *answer)
 {
-	bytea	   *first = DatumGetByteaPP(found->values[Anum_anchor_fingerprint - 1]);
+	bytea	   *first =
+		DatumGetByteaPP(found->values[Anum_anchor_fingerprint - 1]);
 
 	idem_key_describe(found, answer);
 	/* fenced before it was ever claimed: there is no first request */
@@ -254,10 +255,12 @@ check_own(const IdemKey *key, const IdemFound *found)
 static bool
 same_response(const IdemFound *found, Jsonb *response)
 {
+	Jsonb	   *stored;
+
 	if (found->nulls[Anum_anchor_response - 1] || response == NULL)
 		return found->nulls[Anum_anchor_response - 1] && response == NULL;
-	return compareJsonbContainers(&DatumGetJsonbP(found->values[Anum_anchor_response - 1])->root,
-								  &response->root) == 0;
+	stored = DatumGetJsonbP(found->values[Anum_anchor_response - 1]);
+	return compareJsonbContainers(&stored->root, &response->root) == 0;
 }
 
 /* Complete the claim of an effect inside, which this transaction wrote. */

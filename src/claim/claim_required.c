@@ -91,7 +91,8 @@ idem_claim_require_completion(const IdemKey *key)
 	entry->scope = *key->scope;
 	entry->key = *key;
 	entry->key.scope = &entry->scope;
-	entry->key.text = (text *) PG_DETOAST_DATUM_COPY(PointerGetDatum(key->text));
+	entry->key.text =
+		(text *) PG_DETOAST_DATUM_COPY(PointerGetDatum(key->text));
 	required = lappend(required, entry);
 	MemoryContextSwitchTo(old);
 }

@@ -147,7 +147,9 @@ idem_check_type(Oid type, bool kept, const char *what)
 		check_typed_column(lfirst(lc), kept, what);
 }
 
-/* ALTER TYPE ... RENAME VALUE renames a state under the rows that stand in it. */
+/*
+ * ALTER TYPE ... RENAME VALUE renames a state under the rows that stand in it.
+ */
 static void
 check_enum_rename(AlterEnumStmt *stmt)
 {
@@ -155,7 +157,8 @@ check_enum_rename(AlterEnumStmt *stmt)
 
 	if (stmt->oldVal == NULL)
 		return;
-	type = LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true);
+	type =
+		LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true);
 	if (!OidIsValid(type) ||
 		!object_ownercheck(TypeRelationId, type, GetUserId()))
 		return;
@@ -164,7 +167,9 @@ check_enum_rename(AlterEnumStmt *stmt)
 							 format_type_be(type)));
 }
 
-/* The partition that a command wants to detach, if the caller may; else none. */
+/*
+ * The partition that a command wants to detach, if the caller may; else none.
+ */
 static Oid
 partition_to_detach(const RangeVar *table, const RangeVar *partition)
 {
@@ -292,8 +297,10 @@ check_rewritten(Node *parsetree, Relation rel, const IdemGuardTrigger *trigger,
 static void
 at_rewrite(Node *parsetree)
 {
-	Oid			relid = DatumGetObjectId(OidFunctionCall0(F_PG_EVENT_TRIGGER_TABLE_REWRITE_OID));
-	int			reason = DatumGetInt32(OidFunctionCall0(F_PG_EVENT_TRIGGER_TABLE_REWRITE_REASON));
+	Datum		table = OidFunctionCall0(F_PG_EVENT_TRIGGER_TABLE_REWRITE_OID);
+	Datum		why = OidFunctionCall0(F_PG_EVENT_TRIGGER_TABLE_REWRITE_REASON);
+	Oid			relid = DatumGetObjectId(table);
+	int			reason = DatumGetInt32(why);
 	Relation	rel = relation_open(relid, AccessShareLock);
 	ListCell   *lc;
 

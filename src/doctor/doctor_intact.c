@@ -446,7 +446,10 @@ judge_columns(IdemLook *look, const Part *part)
 	}
 }
 
-/* The key that names the rows: a deferrable one is none (idem_row_key_columns). */
+/*
+ * The key that names the rows: a deferrable one is none
+ * (idem_row_key_columns).
+ */
 static void
 judge_primary_key(IdemLook *look, const Part *part)
 {

@@ -376,7 +376,8 @@ find_orphans(Judgement *j)
 			continue;
 		counterpart = idem_look_counterpart(j->before, &trigger->guard);
 		if (counterpart != NULL &&
-			!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(counterpart->guard.relid)))
+			!SearchSysCacheExists1(RELOID,
+								   ObjectIdGetDatum(counterpart->guard.relid)))
 			j->orphans = lappend(j->orphans,
 								 unconstify(IdemGuard *, &trigger->guard));
 	}

@@ -151,7 +151,8 @@ read_function(Oid oid)
 	if (!HeapTupleIsValid(tuple))
 		return function;
 	function->kind = idem_kind_of_function(oid);
-	function->name = pstrdup(NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname));
+	function->name =
+		pstrdup(NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname));
 	function->is_guard = function->kind != NULL ||
 		idem_is_statement_function(function->name);
 	function->is_ours = is_ours(tuple);

@@ -78,7 +78,7 @@ extern IdemLook *idem_look_begin(Snapshot snapshot, bool all);
 extern List *idem_look_triggers(IdemLook *look, Oid relid);
 extern List *idem_look_tables(IdemLook *look);
 extern const IdemSeenTrigger *idem_look_deciding(IdemLook *look,
-												 const IdemSeenTrigger *trigger);
+												 const IdemSeenTrigger *seen);
 extern List *idem_look_rows(const IdemLook *look, Oid catalog, Oid index,
 							AttrNumber column, Oid oid, TupleDesc *desc);
 extern HeapTuple idem_look_row(const IdemLook *look, Oid catalog, Oid index,

@@ -3,8 +3,8 @@
  *		Refusing a DDL command that would weaken a guard: 2BP01, with the guard
  *		and the way to do it properly.
  *
- * idem.drop_reason is the way to drop a guarded table with its rows, for whoever
- * owns it.
+ * idem.drop_reason is the way to drop a guarded table with its rows, for
+ * whoever owns it.
  *
  * idem.allow_unguarded is the way around for whoever may set it (a superuser,
  * or a role with GRANT SET ON PARAMETER): a restore with --disable-triggers or

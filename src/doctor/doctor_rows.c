@@ -119,8 +119,10 @@ read_guard(SPITupleTable *table, uint64 i)
 												  &isnull));
 	guard->name = SPI_getvalue(row, table->tupdesc, 3);
 	guard->kind = idem_kind_named(SPI_getvalue(row, table->tupdesc, 2));
-	guard->settings = idem_settings_of_array(DatumGetArrayTypeP(SPI_getbinval(row, table->tupdesc,
-																			  4, &isnull)));
+	guard->settings =
+		idem_settings_of_array(DatumGetArrayTypeP(SPI_getbinval(row,
+																table->tupdesc,
+																4, &isnull)));
 	return guard;
 }
 

@@ -208,7 +208,8 @@ settle_partition(IdemNote *note, Oid parent)
 		if (!trigger->is_clone)
 			continue;
 		judge_attached(top, kind, guard, note->relid);
-		if (kind->decides && idem_statement_trigger(parent, guard->name) != NULL)
+		if (kind->decides &&
+			idem_statement_trigger(parent, guard->name) != NULL)
 			truncates = lappend(truncates, guard->name);
 	}
 	relation_close(rel, NoLock);

@@ -3,10 +3,11 @@
  *		DDL on the tables of idem itself.
  *
  * An administrator looks after them as after any others: VACUUM FULL, CLUSTER,
- * REINDEX, an index or a column to go with them.  What would keep idem from writing
- * or reading them is refused: idem.table_problems says what that is, and is
- * asked before and after a command; a problem that the command brought about
- * is the reason of the refusal.  So the doctor and DDL have one definition.
+ * REINDEX, an index or a column to go with them.  What would keep idem from
+ * writing or reading them is refused: idem.table_problems says what that is,
+ * and is asked before and after a command; a problem that the command brought
+ * about is the reason of the refusal.  So the doctor and DDL have one
+ * definition.
  *
  * Three things are refused earlier.  A table that is to be unlogged, ours or a
  * guarded one, before it is written anew: a server does not start when it
@@ -59,7 +60,8 @@ idem_is_own_table(Oid relid)
 static Oid
 owned_table(const RangeVar *name)
 {
-	Oid			relid = name ? RangeVarGetRelid(name, NoLock, true) : InvalidOid;
+	Oid			relid =
+		name ? RangeVarGetRelid(name, NoLock, true) : InvalidOid;
 
 	return OidIsValid(relid) &&
 		object_ownercheck(RelationRelationId, relid, GetUserId()) ?

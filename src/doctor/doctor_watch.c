@@ -20,8 +20,8 @@
  * Notes live in the transaction; those of a failed subtransaction go with it.
  * Each has the command of the transaction at which it was made, and the DDL
  * command the one at which it began: a snapshot with that command shows what
- * was before.  In the hook the catalog still shows what was before, SnapshotSelf
- * what is new.
+ * was before.  In the hook the catalog still shows what was before,
+ * SnapshotSelf what is new.
  */
 #include "postgres.h"
 
@@ -729,6 +729,7 @@ watch(ObjectAccessType access, Oid class, Oid object, int column, void *arg)
 					((ObjectAccessDrop *) arg)->dropflags, idem);
 }
 
+/* Called once, when the library is loaded */
 void
 idem_doctor_watch_init(void)
 {

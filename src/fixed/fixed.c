@@ -85,7 +85,8 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 static char *
 exact_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
 {
-	Oid			type = TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid;
+	Oid			type =
+		TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid;
 	Oid			output;
 	bool		varlena;
 	bool		isnull;

@@ -74,6 +74,7 @@ static const IdemGuardKind kept_kind = {
 	.check_detached = check_empty
 };
 
+/* Called once, when the library is loaded */
 void
 idem_fixed_rows_init(void)
 {

@@ -466,8 +466,9 @@ bool
 idem_key_insert(IdemAnchor *anchor, const IdemKey *key,
 				Datum *values, bool *nulls)
 {
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(anchor->table),
-													&TTSOpsHeapTuple);
+	TupleTableSlot *slot =
+		MakeSingleTupleTableSlot(RelationGetDescr(anchor->table),
+								 &TTSOpsHeapTuple);
 	TransactionId xid = GetCurrentTransactionId();
 	uint32		token;
 	bool		unique;
@@ -521,8 +522,9 @@ void
 idem_key_update(IdemAnchor *anchor, const IdemFound *found,
 				Datum *values, bool *nulls)
 {
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(anchor->table),
-													&TTSOpsHeapTuple);
+	TupleTableSlot *slot =
+		MakeSingleTupleTableSlot(RelationGetDescr(anchor->table),
+								 &TTSOpsHeapTuple);
 	TM_FailureData failure;
 	LockTupleMode lockmode;
 	TU_UpdateIndexes update_indexes;

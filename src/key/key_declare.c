@@ -17,8 +17,8 @@
  * do.
  *
  * Dropping a scope forgets its keys: the next scope of that name begins with
- * none, and another created_at.  So it is refused while a claim is not final, and
- * asks for a reason if there is any key.
+ * none, and another created_at.  So it is refused while a claim is not final,
+ * and asks for a reason if there is any key.
  *
  * Locks: SHARE ROW EXCLUSIVE on idem.scope, one declaration at a time; claims
  * go on.  Dropping also takes it on the tables of keys: it waits for open
@@ -225,7 +225,9 @@ check_parts(int parts)
 				 errmsg("parts must be 1 to %d", IDEM_KEY_PARTS_MAX)));
 }
 
-/* What is only for effects of the other kind must be as it is without a word. */
+/*
+ * What is only for effects of the other kind must be as it is without a word.
+ */
 static void
 check_durability(const Declaration *decl)
 {
@@ -556,15 +558,17 @@ idem_alter_scope(PG_FUNCTION_ARGS)
 static bool
 is_open_claim(Relation table, HeapTuple tuple, TransactionId rival)
 {
+	TransactionId maker = HeapTupleHeaderGetXmin(tuple->t_data);
+	Datum		digest;
 	bool		isnull;
 
 	if (TransactionIdIsValid(rival))
 		return true;
-	if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)))
+	if (!TransactionIdIsCurrentTransactionId(maker))
 		return false;
-	return idem_key_taken_here(DatumGetUUIDP(heap_getattr(tuple, Anum_anchor_digest,
-														  RelationGetDescr(table),
-														  &isnull)));
+	digest = heap_getattr(tuple, Anum_anchor_digest, RelationGetDescr(table),
+						  &isnull);
+	return idem_key_taken_here(DatumGetUUIDP(digest));
 }
 
 /* 55I02 if a transaction that has not ended, ours too, claimed a key. */
@@ -590,7 +594,8 @@ refuse_open_claim(Relation table, const char *name, int32 scope)
 					(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
 					 errmsg("scope \"%s\" has a claim that is not final", name),
 					 errdetail("A transaction that has not ended holds key \"%s\".",
-							   TextDatumGetCString(heap_getattr(tuple, Anum_anchor_key,
+							   TextDatumGetCString(heap_getattr(tuple,
+																Anum_anchor_key,
 																RelationGetDescr(table), &isnull)))));
 	}
 	table_endscan(scan);

@@ -56,6 +56,7 @@ idem_key_effects_open(const char *scope)
 	return effects;
 }
 
+/* The end of what idem_key_effects_open() began; locks stay. */
 void
 idem_key_effects_close(IdemEffects *effects)
 {

@@ -363,6 +363,13 @@ idem_key_fingerprint(const IdemScope *scope, Jsonb *request, bytea *first)
 	return (bytea *) fingerprint.data;
 }
 
+/* The name of the member that an entry is about: after its length */
+static text *
+member_name(const uint8 *entry)
+{
+	return cstring_to_text_with_len((const char *) entry + 1, *entry);
+}
+
 /*
  * The names of the members in which two fingerprints differ; NULL if they
  * agree.  A member that only one of them has differs where all members count;
@@ -397,8 +404,7 @@ fingerprint_diff(const IdemScope *scope, bytea *first, bytea *repeat)
 			cmp = memcmp(a, b, 1 + Min(*a, *b));
 		entry = cmp <= 0 ? a : b;
 		if (cmp != 0 ? scope->all_members : memcmp(a, b, a_size) != 0)
-			names[n++] = PointerGetDatum(cstring_to_text_with_len((const char *) entry + 1,
-																  *entry));
+			names[n++] = PointerGetDatum(member_name(entry));
 		a += cmp <= 0 ? a_size : 0;
 		b += cmp >= 0 ? b_size : 0;
 	}

@@ -113,6 +113,7 @@ idem_key_log_begin(IdemKeyLogRow *row, const char *name, int natts,
 	row->nulls[Anum_key_log_key - 1] = false;
 }
 
+/* Put the value, a text or NULL, into the column of that number. */
 void
 idem_key_log_put(IdemKeyLogRow *row, int attnum, Datum value)
 {

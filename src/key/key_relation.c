@@ -47,6 +47,7 @@ find_relations(void)
 	anchor_relid = idem_extension_relation("anchor");
 }
 
+/* The OID of idem.scope */
 Oid
 idem_key_scope_relid(void)
 {
@@ -54,6 +55,7 @@ idem_key_scope_relid(void)
 	return scope_relid;
 }
 
+/* The OID of idem.anchor */
 Oid
 idem_key_anchor_relid(void)
 {
@@ -61,6 +63,7 @@ idem_key_anchor_relid(void)
 	return anchor_relid;
 }
 
+/* The OID of idem.reservation */
 Oid
 idem_key_reservation_relid(void)
 {

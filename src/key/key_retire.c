@@ -60,7 +60,9 @@ typedef struct Retirement
 	char		nulls[PARAMETERS];
 } Retirement;
 
-/* Days and months of keep are those of UTC, whatever the session's time zone. */
+/*
+ * Days and months of keep are those of UTC, whatever the session's time zone.
+ */
 static const char keep_sql[] =
 "SELECT (clock_timestamp() AT TIME ZONE 'UTC' - keep) AT TIME ZONE 'UTC', key_time, parts"
 " FROM idem.scope WHERE id = $1";
@@ -233,7 +235,8 @@ idem_retire(PG_FUNCTION_ARGS)
 	retirement.scope = idem_key_scope_get(PG_ARGISNULL(0) ? NULL :
 										  PG_GETARG_TEXT_PP(0));
 	retirement.table = table_open(retirement.scope->outside ?
-								  idem_key_reservation_relid() : idem_key_anchor_relid(),
+								  idem_key_reservation_relid() :
+								  idem_key_anchor_relid(),
 								  RowExclusiveLock);
 	memset(retirement.values, 0, sizeof(retirement.values));
 	memset(retirement.nulls, 'n', PARAMETERS);

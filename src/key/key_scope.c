@@ -150,8 +150,11 @@ read_durations(IdemScope *scope, Relation rel, HeapTuple tuple)
 									 false);
 	scope->quiet = idem_key_duration("quiet", DatumGetIntervalP(heap_getattr(tuple, Anum_scope_quiet, desc, &isnull)),
 									 true);
-	scope->ladder = idem_key_ladder(DatumGetArrayTypePCopy(heap_getattr(tuple, Anum_scope_ladder, desc, &isnull)),
-									&scope->nrungs);
+	scope->ladder =
+		idem_key_ladder(DatumGetArrayTypePCopy(heap_getattr(tuple,
+															Anum_scope_ladder,
+															desc, &isnull)),
+						&scope->nrungs);
 }
 
 /* What the scope asks of a key. */
@@ -184,9 +187,10 @@ read_scope(Relation rel, HeapTuple tuple, const char *name)
 	strlcpy(scope.name, name, NAMEDATALEN);
 	scope.id = DatumGetInt32(heap_getattr(tuple, Anum_scope_id,
 										  RelationGetDescr(rel), &isnull));
-	scope.created_at = DatumGetTimestampTz(heap_getattr(tuple, Anum_scope_created_at,
-														RelationGetDescr(rel),
-														&isnull));
+	scope.created_at =
+		DatumGetTimestampTz(heap_getattr(tuple, Anum_scope_created_at,
+										 RelationGetDescr(rel),
+										 &isnull));
 	scope.outside = column_is(tuple, Anum_scope_effect, rel, "outside");
 	scope.required = column_is(tuple, Anum_scope_completion, rel, "required");
 	scope.any_charset = column_is(tuple, Anum_scope_charset, rel, "any");
@@ -194,7 +198,8 @@ read_scope(Relation rel, HeapTuple tuple, const char *name)
 	scope.flush = DatumGetBool(heap_getattr(tuple, Anum_scope_flush,
 											RelationGetDescr(rel), &isnull));
 	scope.standbys = DatumGetInt32(heap_getattr(tuple, Anum_scope_standbys,
-												RelationGetDescr(rel), &isnull));
+												RelationGetDescr(rel),
+												&isnull));
 	fields = heap_getattr(tuple, Anum_scope_fields, RelationGetDescr(rel),
 						  &isnull);
 	read_fields(&scope, DatumGetArrayTypePCopy(fields));

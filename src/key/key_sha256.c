@@ -138,7 +138,8 @@ spread_0(__m128i x)
 static inline WIDE __m128i
 spread_1(__m128i x)
 {
-	return _mm_srli_epi32(x, 10) ^ _mm_srli_epi64(x, 17) ^ _mm_srli_epi64(x, 19);
+	return _mm_srli_epi32(x, 10) ^ _mm_srli_epi64(x, 17) ^
+		_mm_srli_epi64(x, 19);
 }
 
 /* The four words after x, which are 16: the last two depend on the first. */
@@ -150,11 +151,14 @@ next_words(const __m128i * x)
 	const		__m128i high = _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1,
 											 0, 1, 2, 3, 8, 9, 10, 11);
 	__m128i		w;
+	__m128i		last;
 
 	w = _mm_add_epi32(_mm_add_epi32(x[0], _mm_alignr_epi8(x[3], x[2], 4)),
 					  spread_0(_mm_alignr_epi8(x[1], x[0], 4)));
-	w = _mm_add_epi32(w, _mm_shuffle_epi8(spread_1(_mm_unpackhi_epi32(x[3], x[3])), low));
-	return _mm_add_epi32(w, _mm_shuffle_epi8(spread_1(_mm_unpacklo_epi32(w, w)), high));
+	last = spread_1(_mm_unpackhi_epi32(x[3], x[3]));
+	w = _mm_add_epi32(w, _mm_shuffle_epi8(last, low));
+	last = spread_1(_mm_unpacklo_epi32(w, w));
+	return _mm_add_epi32(w, _mm_shuffle_epi8(last, high));
 }
 
 static WIDE void
@@ -171,7 +175,8 @@ take_block_wide(uint32 state[8], const uint8 *block)
 	for (i = 0; i < ROUNDS / 4; i++)
 	{
 		x[i] = i < 4 ?
-			_mm_shuffle_epi8(_mm_loadu_si128((const __m128i *) block + i), swap) :
+			_mm_shuffle_epi8(_mm_loadu_si128((const __m128i *) block + i),
+							 swap) :
 			next_words(x + i - 4);
 		word[i] = _mm_add_epi32(x[i], _mm_loadu_si128(constant + i));
 	}
@@ -179,7 +184,8 @@ take_block_wide(uint32 state[8], const uint8 *block)
 }
 
 static void take_block_first(uint32 state[8], const uint8 *block);
-static void (*take_block) (uint32 state[8], const uint8 *block) = take_block_first;
+static void (*take_block) (uint32 state[8], const uint8 *block) =
+			take_block_first;
 
 /*
  * The first block of a session decides which of the two is taken, and both

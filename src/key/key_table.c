@@ -249,7 +249,8 @@ idem_key_open_anchors(IdemAnchor *anchor, LOCKMODE lockmode)
 static void
 open_reservations(IdemAnchor *anchor, LOCKMODE lockmode)
 {
-	open_table(anchor, idem_key_reservation_relid(), Natts_reservation, lockmode);
+	open_table(anchor, idem_key_reservation_relid(), Natts_reservation,
+			   lockmode);
 }
 
 /* Locks stay until the end of the transaction. */
@@ -300,9 +301,9 @@ open_keys(IdemAnchor *keys, bool outside, LOCKMODE lockmode)
 
 /*
  * The scope of this name, and the table of its keys, open and locked: errors
- * as idem_key_scope_get.  What was the table of a scope that was dropped, and made
- * anew for the other effect, while we waited is unlocked again, so that two
- * calls cannot wait for each other.
+ * as idem_key_scope_get.  What was the table of a scope that was dropped, and
+ * made anew for the other effect, while we waited is unlocked again, so that
+ * two calls cannot wait for each other.
  */
 const IdemScope *
 idem_key_open(text *name, LOCKMODE lockmode, IdemAnchor *keys)

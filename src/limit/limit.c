@@ -85,7 +85,8 @@ static void
 check_amount(const IdemGuardCall *call, IdemLimitSettings *s)
 {
 	bool		isnull;
-	Datum		amount = slot_getattr(call->after, s->total.amount_column, &isnull);
+	Datum		amount =
+		slot_getattr(call->after, s->total.amount_column, &isnull);
 	const char *name = NameStr(TupleDescAttr(RelationGetDescr(call->rel),
 											 s->total.amount_column - 1)->attname);
 
@@ -97,7 +98,8 @@ check_amount(const IdemGuardCall *call, IdemLimitSettings *s)
 				 errhint("An amount under a limit is a positive number."),
 				 errtablecol(call->rel, s->total.amount_column)));
 	if (!idem_amount_is_finite(&s->total.amount, amount) ||
-		idem_amount_compare(&s->total.amount, amount, s->total.amount.zero) <= 0)
+		idem_amount_compare(&s->total.amount, amount,
+							s->total.amount.zero) <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("\"%s\" of %s is %s, not a positive number", name,
@@ -228,9 +230,9 @@ judge_delete(const IdemGuardCall *call, IdemLimitSettings *s,
  * keep_limit() -> trigger
  *
  * AFTER INSERT OR UPDATE OR DELETE FOR EACH ROW of a child: says what the row
- * does to its parent, which apply_totals() does at the end of the statement.  In a logical
- * apply worker the row was judged at its origin and the parent's total
- * arrives by itself: nothing is counted.
+ * does to its parent, which apply_totals() does at the end of the statement.
+ * In a logical apply worker the row was judged at its origin and the parent's
+ * total arrives by itself: nothing is counted.
  */
 PG_FUNCTION_INFO_V1(idem_keep_limit);
 Datum

@@ -197,7 +197,8 @@ idem_limit_read_arguments(FunctionCallInfo fcinfo, bool many,
 
 	if (d->of.released != NIL && d->of.state == NULL)
 		refuse_pairing("released", "state");
-	if (d->of.facts != NIL && !idem_total_is_everything(d->of.facts) && d->of.state == NULL)
+	if (d->of.facts != NIL && !idem_total_is_everything(d->of.facts) &&
+		d->of.state == NULL)
 		refuse_pairing("facts", "state");
 	refuse_overlap(d);
 	if (d->open != NIL && d->parent_state == NULL)

@@ -177,7 +177,8 @@ has_no_rows(IdemLimitDeclaration *d)
 
 /* One CHECK, unless another limit that shares the column brought it. */
 static void
-add_check(IdemLimitDeclaration *d, const char *column_name, const char *condition)
+add_check(IdemLimitDeclaration *d, const char *column_name,
+		  const char *condition)
 {
 	char	   *name = idem_check_name("limit", column_name);
 

@@ -92,7 +92,8 @@ key_text_sql(Relation rel, const char *table, const AttrNumber *columns, int n)
 	appendStringInfoString(&sql, n > 1 ? ")'" : "'");
 	for (i = 0; i < n; i++)
 		appendStringInfo(&sql, ", %s",
-						 column(table, NameStr(attribute(rel, columns[i])->attname)));
+						 column(table,
+								NameStr(attribute(rel, columns[i])->attname)));
 	appendStringInfoChar(&sql, ')');
 	return sql.data;
 }
@@ -135,7 +136,8 @@ check_amounts(IdemLimitDeclaration *d)
 				 errmsg("table \"%s\" has amounts that are not positive numbers",
 						RelationGetRelationName(d->child)),
 				 errdetail("%s", found),
-				 errtablecol(d->child, idem_column_number(d->child, d->of.amount))));
+				 errtablecol(d->child,
+							 idem_column_number(d->child, d->of.amount))));
 }
 
 /* 23I06 if a counted child differs from its parent in a compared column. */
@@ -158,11 +160,14 @@ check_same(IdemLimitDeclaration *d)
 								   other_sql, name_sql(d->child), mine_sql,
 								   idem_qualified_name(d->child),
 								   idem_qualified_name(d->parent),
-								   idem_total_join_sql(&d->of.key, NULL), counted_sql(d),
+								   idem_total_join_sql(&d->of.key,
+													   NULL), counted_sql(d),
 								   idem_total_equal_sql(other_sql,
-														attribute(d->parent, other)->atttypid,
+														attribute(d->parent,
+																  other)->atttypid,
 														mine_sql,
-														attribute(d->child, mine)->atttypid)));
+														attribute(d->child,
+																  mine)->atttypid)));
 		if (found)
 			ereport(ERROR,
 					(errcode(ERRCODE_IDEM_REVERSE_MISMATCH),

@@ -60,7 +60,9 @@ key_text(IdemTotalChange *c)
 
 		getTypeOutputInfo(c->total->fk_type[i], &output, &varlena);
 		appendStringInfoString(&buf, i > 0 ? ", " : several ? "(" : "");
-		appendStringInfoString(&buf, OidOutputFunctionCall(output, c->notes[0]->values[i].value));
+		appendStringInfoString(&buf,
+							   OidOutputFunctionCall(output,
+													 c->notes[0]->values[i].value));
 	}
 	if (several)
 		appendStringInfoChar(&buf, ')');
@@ -169,14 +171,16 @@ idem_limit_report_no_parent(IdemTotalChange *c)
 			 errtableconstraint(child, constraint)));
 }
 
+/* 23I06: the pair of that number differs between child and parent. */
 void
 idem_limit_report_mismatch(IdemTotalChange *c, const IdemTotalNote *note,
 						   int pair)
 {
 	int			place = c->total->key.n + pair;
 	AttrNumber	column = note->total->source[place];
-	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(child_of(note->total)),
-										  column - 1);
+	Form_pg_attribute att =
+		TupleDescAttr(RelationGetDescr(child_of(note->total)),
+					  column - 1);
 	int			other = IDEM_TOTAL_SAME + pair;
 
 	ereport(ERROR,
@@ -192,6 +196,7 @@ idem_limit_report_mismatch(IdemTotalChange *c, const IdemTotalNote *note,
 			 fields(note->total, column)));
 }
 
+/* 23I09: the state of the parent allows no new child. */
 void
 idem_limit_report_not_open(IdemTotalChange *c)
 {
@@ -205,6 +210,7 @@ idem_limit_report_not_open(IdemTotalChange *c)
 			 guard_fields(c->total)));
 }
 
+/* 23I09: the parent is older than max_age. */
 void
 idem_limit_report_too_old(IdemTotalChange *c)
 {

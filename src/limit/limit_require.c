@@ -34,7 +34,8 @@ refuse_type(Relation rel, AttrNumber column, const char *reason)
 					NameStr(attribute(rel, column)->attname),
 					RelationGetRelationName(rel),
 					format_type_with_typemod(attribute(rel, column)->atttypid,
-											 attribute(rel, column)->atttypmod)),
+											 attribute(rel,
+													   column)->atttypmod)),
 			 errdetail("%s", reason),
 			 errtablecol(rel, column)));
 }
@@ -204,7 +205,8 @@ check_total_columns(IdemLimitDeclaration *d)
 	if (d->of.count_used != NULL)
 	{
 		if (strcmp(d->of.count_used, d->of.used) == 0 ||
-			(d->of.excess != NULL && strcmp(d->of.count_used, d->of.excess) == 0))
+			(d->of.excess != NULL &&
+			 strcmp(d->of.count_used, d->of.excess) == 0))
 			refuse_total_column(d, d->of.count_used);
 		check_count_column(d);
 	}
@@ -381,10 +383,12 @@ check_compared(IdemLimitDeclaration *d)
 	forboth(a, d->same, b, d->same_parent)
 		idem_equality_init(&equal,
 						   idem_column_base_type(d->parent,
-												 idem_stored_column(d->parent, lfirst(b)),
+												 idem_stored_column(d->parent,
+																	lfirst(b)),
 												 NULL),
 						   idem_column_base_type(d->child,
-												 idem_stored_column(d->child, lfirst(a)),
+												 idem_stored_column(d->child,
+																	lfirst(a)),
 												 NULL));
 }
 

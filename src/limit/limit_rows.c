@@ -166,7 +166,8 @@ compare_totals(IdemTotalSource *source, const char *among)
 				   idem_total_join_sql(key, "t.k%d"));
 	finding = idem_count_offenders(parent, sql, (Datum) 0,
 								   psprintf("of table \"%s\" whose running total \"%s\" is not the sum of the children",
-											RelationGetRelationName(parent), used));
+											RelationGetRelationName(parent),
+											used));
 	relation_close(parent, AccessShareLock);
 	return finding;
 }
@@ -378,6 +379,7 @@ static const IdemGuardKind total_kind = {
 	.takes_type = takes_type
 };
 
+/* Called once, when the library is loaded */
 void
 idem_limit_rows_init(void)
 {

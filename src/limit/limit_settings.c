@@ -102,7 +102,8 @@ compile_options(Trigger *trigger, IdemLimitSettings *s)
 														 CStringGetDatum(count_cap)));
 	if (max_age)
 		s->max_age = DatumGetIntervalP(OidInputFunctionCall(F_INTERVAL_IN,
-															unconstify(char *, max_age),
+															unconstify(char *,
+																	   max_age),
 															InvalidOid, -1));
 }
 

@@ -126,7 +126,9 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 									  idem_trigger_setting_list(trigger, "saved"));
 	guard->repeat = repeat_policy(idem_trigger_setting(trigger, "repeat"));
 	guard->delete = delete_policy(idem_trigger_setting(trigger, "delete"));
-	type = getBaseType(TupleDescAttr(RelationGetDescr(rel), guard->column - 1)->atttypid);
+	type =
+		getBaseType(TupleDescAttr(RelationGetDescr(rel),
+								  guard->column - 1)->atttypid);
 	guard->is_enum = type_is_enum(type);
 	if (guard->is_enum)
 		prepare_enum_states(guard);
@@ -151,7 +153,8 @@ counts(IdemStatesGuard *guard, const IdemGuardCall *call)
 	if (!guard->counts)
 		guard->counts = idem_machine_counts(guard->machine->name,
 											guard->machine->owner,
-											call->trigger->tgisclone ? guard->root :
+											call->trigger->tgisclone ?
+											guard->root :
 											RelationGetRelid(call->rel),
 											guard->column_name);
 	return guard->counts;
@@ -269,7 +272,8 @@ state_of_text(const IdemStatesGuard *guard, Datum value, IdemLastState *last)
 	if (likely(last->name != NULL && last->length == length &&
 			   memcmp(last->name, bytes, length) == 0))
 		return last->state;
-	state = idem_names_find(&guard->machine->diagram.state_names, bytes, length);
+	state =
+		idem_names_find(&guard->machine->diagram.state_names, bytes, length);
 	if (state < 0)
 		return STATE_UNDECLARED;
 	last->name = guard->machine->diagram.states[state].name;
@@ -411,7 +415,8 @@ refuse_entry(const IdemGuardCall *call, const IdemStatesGuard *guard)
 
 /* 23I03 out of a final state, else 23I01 */
 static void
-refuse_transition(const IdemGuardCall *call, const IdemStatesGuard *guard, int from)
+refuse_transition(const IdemGuardCall *call, const IdemStatesGuard *guard,
+				  int from)
 {
 	bool		readable = idem_may_read(call->rel);
 	bool		final = is_final(guard, from);
@@ -506,7 +511,8 @@ judge_unchanged(const IdemGuardCall *call, const IdemStatesGuard *guard)
 static bool
 writes_columns(Oid constraint)
 {
-	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	HeapTuple	tuple =
+		SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
 	Form_pg_constraint con;
 	bool		writes;
 
@@ -683,7 +689,8 @@ record(const IdemGuardCall *call, const IdemStatesGuard *guard,
 		return;
 	idem_log_transition(guard->root, guard->column_name,
 						idem_machine_key_of_row(guard->row_key,
-												call->after ? call->after : call->before),
+												call->after ? call->after :
+												call->before),
 						command_of(call), state_name(guard, from),
 						state_name(guard, to), event, guard->actor);
 }

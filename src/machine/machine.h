@@ -95,7 +95,7 @@ typedef struct IdemStatesGuard
 	bool		counts;			/* for the machine: it is to be locked */
 	AttrNumber	column;
 	char	   *column_name;
-	Bitmapset  *key;			/* as idem_row_key_columns, without the column */
+	Bitmapset  *key;			/* idem_row_key_columns less the column */
 	IdemRowKey *row_key;		/* the same for history */
 	char	   *where;			/* of a statement for one row, or NULL */
 	AttrNumber	last_column;	/* of state and key, the one furthest right */

@@ -4,11 +4,12 @@
  *
  * Who sees which version is decided by a lock on the machine's name: a guard
  * that counts (machine_consent.c) holds it SHARE until the end of the
- * transaction, define_machine takes it EXCLUSIVE before it looks at rows.  Whoever gets the lock has absorbed the
- * invalidation of every earlier definition, and none can follow while it is
- * held.  So the newest version is read with a snapshot of its own, not the
- * transaction's: a transaction that began before a redefinition is judged by
- * it all the same, at every isolation level.
+ * transaction, define_machine takes it EXCLUSIVE before it looks at rows.
+ * Whoever gets the lock has absorbed the invalidation of every earlier
+ * definition, and none can follow while it is held.  So the newest version is
+ * read with a snapshot of its own, not the transaction's: a transaction that
+ * began before a redefinition is judged by it all the same, at every isolation
+ * level.
  *
  * The lock is on a hash of the name.  A name whose hash is that of another
  * machine is refused when it is first defined, or whoever computes such a name
@@ -61,6 +62,7 @@ epoch_at_subtransaction(SubXactEvent event, SubTransactionId mySubid,
 		lock_epoch++;
 }
 
+/* Changes whenever a lock on a machine may have been lost */
 uint64
 idem_machine_lock_epoch(void)
 {
@@ -73,6 +75,7 @@ idem_machine_lock_epoch(void)
 	return lock_epoch;
 }
 
+/* The OID of idem.machine */
 Oid
 idem_machine_table(void)
 {
@@ -147,9 +150,15 @@ idem_machine_check_lock(const char *name)
 static void
 read_machine_row(HeapTuple tuple, TupleDesc desc, IdemMachineRow *row)
 {
-	row->version = DatumGetInt32(machine_attribute(tuple, Anum_machine_version, desc));
-	row->diagram = TextDatumGetCString(machine_attribute(tuple, Anum_machine_diagram, desc));
-	row->owner = pstrdup(NameStr(*DatumGetName(machine_attribute(tuple, Anum_machine_owner, desc))));
+	row->version =
+		DatumGetInt32(machine_attribute(tuple, Anum_machine_version, desc));
+	row->diagram =
+		TextDatumGetCString(machine_attribute(tuple, Anum_machine_diagram,
+											  desc));
+	row->owner =
+		pstrdup(NameStr(*DatumGetName(machine_attribute(tuple,
+														Anum_machine_owner,
+														desc))));
 }
 
 /*
@@ -265,7 +274,8 @@ fill_matrices(IdemMachine *machine)
 
 	machine->words = states / 64 + 1;
 	machine->open = palloc0(sizeof(uint64) * machine->words * Max(states, 1));
-	machine->restricted = palloc0(sizeof(uint64) * machine->words * Max(states, 1));
+	machine->restricted =
+		palloc0(sizeof(uint64) * machine->words * Max(states, 1));
 	for (i = 0; i < machine->diagram.edge_count; i++)
 	{
 		IdemEdge   *edge = &machine->diagram.edges[i];

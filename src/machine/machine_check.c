@@ -89,7 +89,8 @@ group_edges(const IdemDiagram *diagram, bool backward)
 		groups.from[i] += groups.from[i - 1];
 	/* from[s + 1] is the next free place of s, and ends as its end */
 	for (i = 0; i < diagram->edge_count; i++)
-		groups.edges[groups.from[end_of(&diagram->edges[i], backward) + 1]++] = i;
+		groups.edges[groups.from[end_of(&diagram->edges[i],
+										backward) + 1]++] = i;
 	return groups;
 }
 
@@ -124,7 +125,8 @@ walk(const IdemDiagram *diagram, bool backward)
 
 		for (i = groups.from[at]; i < groups.from[at + 1]; i++)
 		{
-			int			next = end_of(&diagram->edges[groups.edges[i]], !backward);
+			int			next =
+				end_of(&diagram->edges[groups.edges[i]], !backward);
 
 			if (!marked[next])
 			{
@@ -200,7 +202,8 @@ check_pairs(Checker *checker)
 	const IdemDiagram *diagram = checker->diagram;
 	int			states = idem_state_count(diagram);
 	Groups		groups = group_edges(diagram, false);
-	int		   *by_event = idem_alloc0((diagram->events.count + 1) * sizeof(int));
+	int		   *by_event =
+		idem_alloc0((diagram->events.count + 1) * sizeof(int));
 	int		   *by_target = idem_alloc0((states + 1) * sizeof(int));
 	int			i;
 
@@ -229,7 +232,8 @@ check_pairs(Checker *checker)
 					  event, state, other->line);
 		}
 		else if (same_target > 0 &&
-				 (other = &diagram->edges[same_target - 1])->source == edge->source &&
+				 (other =
+				  &diagram->edges[same_target - 1])->source == edge->source &&
 				 (other->event < 0 || edge->event < 0))
 			found(checker, edge->line, "duplicate_edge",
 				  "of two edges from state \"%s\" to \"%s\" each needs an event (see line %d)",

@@ -48,6 +48,7 @@ typedef struct StatesArguments
 	char	   *actor;			/* a setting, or NULL */
 } StatesArguments;
 
+/* The OID of the trigger function of guard_states */
 Oid
 idem_machine_guard_function(void)
 {
@@ -63,7 +64,8 @@ static List *
 settings_of(HeapTuple tuple, TupleDesc desc)
 {
 	bool		isnull;			/* never is, by the catalog's own word */
-	Datum		value = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc, &isnull);
+	Datum		value =
+		heap_getattr(tuple, Anum_pg_trigger_tgargs, desc, &isnull);
 
 	return idem_settings_of_args(DatumGetByteaPP(value));
 }
@@ -108,7 +110,8 @@ idem_machine_guarded(const char *name)
 /* ---------- checks of a declaration ---------- */
 
 static void
-check_choice(const char *argument, const char *value, const char *const *choices)
+check_choice(const char *argument, const char *value,
+			 const char *const *choices)
 {
 	int			i;
 
@@ -360,7 +363,8 @@ settings_list(Relation rel, const StatesArguments *args)
 	list = idem_settings_add(list, "actor", args->actor);
 	return idem_settings_add_list(list, "saved",
 								  idem_saved_names(rel,
-												   idem_column_number(rel, args->column)));
+												   idem_column_number(rel,
+																	  args->column)));
 }
 
 /* Is the column under this machine in this way?  42710 in another. */

@@ -327,7 +327,8 @@ static bool
 insert_version(const char *name, int version, text *diagram,
 			   const char *owner, const char *loosen, const char *tighten)
 {
-	Oid			types[6] = {TEXTOID, INT4OID, TEXTOID, NAMEOID, TEXTOID, TEXTOID};
+	Oid			types[] = {TEXTOID, INT4OID, TEXTOID, NAMEOID,
+	TEXTOID, TEXTOID};
 	Datum		values[6];
 	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
 	Relation	table = table_open(idem_machine_table(), RowExclusiveLock);
@@ -347,7 +348,8 @@ insert_version(const char *name, int version, text *diagram,
 							  " (name, version, diagram, owner, loosen, tighten)"
 							  " VALUES ($1, $2, $3, $4, $5, $6)"
 							  " ON CONFLICT DO NOTHING",
-							  6, types, values, nulls, false, 0) != SPI_OK_INSERT)
+							  6, types, values, nulls, false,
+							  0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write idem.machine");
 	inserted = SPI_processed == 1;
 	idem_restore_identity(&saved);

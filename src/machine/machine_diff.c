@@ -212,7 +212,8 @@ diff_edges(List *changes, const IdemDiagram *before, const IdemDiagram *after)
 			continue;
 		}
 		entry->known = true;
-		changes = diff_role(changes, source, str, edge->role, entry->edge->role);
+		changes =
+			diff_role(changes, source, str, edge->role, entry->edge->role);
 	}
 	for (i = 0; i < after->edge_count; i++)
 	{

@@ -81,7 +81,8 @@ add_column(IdemRowKey *key, Form_pg_attribute att)
 	bool		varlena;
 	Oid			output;
 
-	for (; i > 0 && strcmp(key->columns[i - 1].name, NameStr(att->attname)) > 0; i--)
+	for (; i > 0 &&
+		 strcmp(key->columns[i - 1].name, NameStr(att->attname)) > 0; i--)
 		key->columns[i] = key->columns[i - 1];
 	key->columns[i].number = att->attnum;
 	key->columns[i].type = att->atttypid;

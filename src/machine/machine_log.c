@@ -232,7 +232,8 @@ insert_entries(TransitionLog *log, HeapTuple tuple)
 	EState	   *estate = CreateExecutorState();
 	ResultRelInfo *info = makeNode(ResultRelInfo);
 	TupleTableSlot *slot =
-		MakeSingleTupleTableSlot(RelationGetDescr(log->table), &TTSOpsHeapTuple);
+		MakeSingleTupleTableSlot(RelationGetDescr(log->table),
+								 &TTSOpsHeapTuple);
 
 	ExecStoreHeapTuple(tuple, slot, false);
 	info->ri_RelationDesc = log->table;
@@ -372,7 +373,8 @@ read_rows(TransitionLog *log, Oid relid, const char *column, const char *key,
 	row_keys(keys, relid, column, key);
 	scan = systable_beginscan_ordered(log->table, log->index, snapshot,
 									  LOG_ROW_KEYS, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan,
+															 ForwardScanDirection)))
 		rows = put_in_order(log->table, rows, heap_copytuple(tuple));
 	systable_endscan_ordered(scan);
 	return rows;
@@ -413,6 +415,10 @@ static const int history_columns[] = {
 	Anum_log_actor, Anum_log_application
 };
 
+/*
+ * Add what history() shows of one row to the result: the changes of the state
+ * in the column, oldest first, of the row whose key is this text.
+ */
 void
 idem_log_put_history(ReturnSetInfo *rsinfo, Oid relid, const char *column,
 					 const char *key)

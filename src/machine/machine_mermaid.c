@@ -87,7 +87,8 @@ is_unseen(const unsigned char *c, size_t left)
 	if (c[0] == 0xE1)
 		return (c[1] == 0x9A && c[2] == 0x80) ||	/* ogham space */
 			(c[1] == 0xA0 && c[2] == 0x8E) ||	/* mongolian separator */
-			(c[1] == 0x85 && (c[2] == 0x9F || c[2] == 0xA0));	/* hangul fillers */
+			(c[1] == 0x85 &&	/* hangul fillers */
+			 (c[2] == 0x9F || c[2] == 0xA0));
 	if (c[0] == 0xE2 && c[1] == 0x80)
 		return c[2] <= 0x8F || (c[2] >= 0xA8 && c[2] <= 0xAF);
 	if (c[0] == 0xE2 && c[1] == 0x81)

@@ -144,7 +144,8 @@ check_one_row(const IdemGuard *guard, Oid rows)
 									   psprintf("SELECT coalesce(sum(n), 0)::bigint, min(k) FROM"
 												" (SELECT count(*) AS n, format('%%L', concat_ws(', ', %s)) COLLATE \"C\" AS k"
 												" FROM %s t GROUP BY %s HAVING count(*) > 1) s",
-												key, idem_qualified_name(rel), key),
+												key, idem_qualified_name(rel),
+												key),
 									   (Datum) 0,
 									   "with a key that other rows have, too: the primary key contains the state");
 	relation_close(rel, AccessShareLock);
@@ -194,6 +195,7 @@ static const IdemGuardKind states_kind = {
 	.takes_type = takes_type
 };
 
+/* Called once, when the library is loaded */
 void
 idem_machine_rows_init(void)
 {

@@ -86,8 +86,9 @@ idem_saved_names(Relation rel, AttrNumber state)
 	int			i = -1;
 
 	while ((i = bms_next_member(columns, i)) >= 0)
-		names = lappend(names, pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel),
-															 i - 1)->attname)));
+		names =
+			lappend(names, pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel),
+														 i - 1)->attname)));
 	return names;
 }
 

@@ -23,10 +23,10 @@
  * hyphens and dots.
  *
  * Whatever is not in this list is an error with its line, and so is what
- * Mermaid would read otherwise (machine_mermaid.c): a diagram is read as a whole
- * or not at all.  The text is hostile: it is bounded first, every
- * byte is read through the cursor's end, nothing recurses, and all memory is
- * taken in a few pieces whose sizes follow from the length of the text.
+ * Mermaid would read otherwise (machine_mermaid.c): a diagram is read as a
+ * whole or not at all.  The text is hostile: it is bounded first, every byte is
+ * read through the cursor's end, nothing recurses, and all memory is taken in a
+ * few pieces whose sizes follow from the length of the text.
  *
  * Cost: O(length of the text).
  */
@@ -740,7 +740,8 @@ make_room(Reader *reader, size_t length, size_t lines)
 	names_init(&diagram->state_names, 2 * lines, IDEM_STATES_MAX);
 	names_init(&diagram->events, lines, IDEM_EDGES_MAX);
 	diagram->edge_max = (int) (lines < IDEM_EDGES_MAX ? lines : IDEM_EDGES_MAX);
-	diagram->states = idem_alloc0((diagram->state_names.max + 1) * sizeof(IdemState));
+	diagram->states =
+		idem_alloc0((diagram->state_names.max + 1) * sizeof(IdemState));
 	diagram->edges = idem_alloc0((diagram->edge_max + 1) * sizeof(IdemEdge));
 	reader->pool = idem_alloc0(length + 2);
 	reader->pool_end = reader->pool + length + 2;

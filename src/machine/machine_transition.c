@@ -397,7 +397,8 @@ same_value(const Transition *t, int number, int field)
 	bool		a_null;
 	bool		b_null;
 	Datum		a = SPI_getbinval(row, SPI_tuptable->tupdesc, field, &a_null);
-	Datum		b = SPI_getbinval(row, SPI_tuptable->tupdesc, field + 1, &b_null);
+	Datum		b =
+		SPI_getbinval(row, SPI_tuptable->tupdesc, field + 1, &b_null);
 
 	if (a_null || b_null)
 		return a_null && b_null;
@@ -639,8 +640,9 @@ idem_transition(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("idem.transition()");
 	idem_require_argument(fcinfo, 0, "relation");
 	t.rel = idem_open_named(PG_GETARG_OID(0));
-	t.guard = idem_states_guard(t.rel, find_guard(t.rel, column_argument(fcinfo, 6)),
-								true);
+	t.guard =
+		idem_states_guard(t.rel, find_guard(t.rel, column_argument(fcinfo, 6)),
+						  true);
 	read_arguments(fcinfo, &t);
 	SPI_connect();
 	outcome = decide(&t);

@@ -65,6 +65,7 @@ idem_money_to_cstring(MoneyMicro amount)
 	return result;
 }
 
+/* 22003 */
 void
 idem_money_report_range(void)
 {
@@ -73,6 +74,7 @@ idem_money_report_range(void)
 			 errmsg("money_micro out of range")));
 }
 
+/* 22023 for a number of decimals that amounts do not have */
 void
 idem_money_check_decimals(int decimals)
 {
@@ -83,6 +85,7 @@ idem_money_check_decimals(int decimals)
 						decimals, IDEM_MONEY_DECIMALS)));
 }
 
+/* The OID of money_micro; 42704 where the extension is not installed */
 Oid
 idem_money_type(void)
 {
@@ -141,12 +144,14 @@ idem_money_in(PG_FUNCTION_ARGS)
 	PG_RETURN_MONEY_MICRO(amount);
 }
 
+/* The text of an amount, with two decimals at least */
 Datum
 idem_money_out(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_CSTRING(idem_money_to_cstring(PG_GETARG_MONEY_MICRO(0)));
 }
 
+/* The binary form: a bigint of millionths */
 Datum
 idem_money_recv(PG_FUNCTION_ARGS)
 {
@@ -204,6 +209,7 @@ report_binary(const char *bytes, int length)
 			 errhint(HINT_BINARY)));
 }
 
+/* The same, written */
 Datum
 idem_money_send(PG_FUNCTION_ARGS)
 {
@@ -237,6 +243,7 @@ idem_money_typmod_in(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(values[0]);
 }
 
+/* The modifier, as a type is shown: (2) */
 Datum
 idem_money_typmod_out(PG_FUNCTION_ARGS)
 {
@@ -285,6 +292,7 @@ idem_money_add(PG_FUNCTION_ARGS)
 	PG_RETURN_MONEY_MICRO(result);
 }
 
+/* amount - amount; 22003 outside the range */
 Datum
 idem_money_sub(PG_FUNCTION_ARGS)
 {
@@ -297,6 +305,7 @@ idem_money_sub(PG_FUNCTION_ARGS)
 	PG_RETURN_MONEY_MICRO(result);
 }
 
+/* amount * bigint; 22003 outside the range */
 Datum
 idem_money_mul(PG_FUNCTION_ARGS)
 {

@@ -32,8 +32,9 @@ static IdemMoneyShare *get_weights(ArrayType *array, int *count);
 static Datum make_parts(IdemMoneyShare *shares, int count, int64 unit);
 
 /*
- * (amount, weights, scale): an array of parts that add up to the amount, each of
- * scale decimals; NULL for no amount, 22023 for weights or decimals that do not do.
+ * (amount, weights, scale): an array of parts that add up to the amount, each
+ * of scale decimals; NULL for no amount, 22023 for weights or decimals that do
+ * not do.
  */
 Datum
 idem_money_allocate(PG_FUNCTION_ARGS)

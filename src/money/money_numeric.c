@@ -123,7 +123,8 @@ read_digits(const char *digits, int count, int weight, NumericReading *reading)
 
 	if (magnitude > (uint64) IDEM_MONEY_MAX)
 		reading->place = outside;
-	reading->micros = reading->negative ? -(int64) magnitude : (int64) magnitude;
+	reading->micros =
+		reading->negative ? -(int64) magnitude : (int64) magnitude;
 }
 
 /* The value of a numeric, which may be packed but not compressed. */
@@ -186,13 +187,15 @@ check_layout(void)
 												 CStringGetDatum(samples[i].str),
 												 ObjectIdGetDatum(InvalidOid),
 												 Int32GetDatum(-1));
-		NumericReading reading = read_numeric((struct varlena *) DatumGetPointer(number));
+		NumericReading reading =
+			read_numeric((struct varlena *) DatumGetPointer(number));
 
 		pfree(DatumGetPointer(number));
 		if (reading.place != samples[i].place)
 			return false;
 		if (reading.place == NUMERIC_WITHIN &&
-			(reading.micros != samples[i].micros || reading.cut != samples[i].cut))
+			(reading.micros != samples[i].micros ||
+			 reading.cut != samples[i].cut))
 			return false;
 	}
 	return true;
@@ -253,7 +256,8 @@ amount_of_argument(FunctionCallInfo fcinfo, int arg)
 }
 
 /*
- * The amount of a numeric; 22003 if it has more than six decimals or is too large
+ * The amount of a numeric; 22003 if it has more than six decimals or is too
+ * large
  */
 Datum
 idem_money_from_numeric(PG_FUNCTION_ARGS)

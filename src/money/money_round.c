@@ -63,7 +63,8 @@ idem_money_round(PG_FUNCTION_ARGS)
 }
 
 /*
- * (numeric, scale, mode): the numeric rounded once to an amount of scale decimals
+ * (numeric, scale, mode): the numeric rounded once to an amount of scale
+ * decimals
  */
 Datum
 idem_money_round_numeric(PG_FUNCTION_ARGS)
@@ -89,7 +90,8 @@ idem_money_round_numeric(PG_FUNCTION_ARGS)
 }
 
 /*
- * (amount, factor, scale, mode): their product, rounded once from its exact value
+ * (amount, factor, scale, mode): their product, rounded once from its exact
+ * value
  */
 Datum
 idem_money_multiply_rounded(PG_FUNCTION_ARGS)
@@ -108,7 +110,8 @@ idem_money_multiply_rounded(PG_FUNCTION_ARGS)
 		Datum		micros = NumericGetDatum(int64_to_numeric(amount));
 
 		check_number(PointerGetDatum(factor));
-		PG_RETURN_MONEY_MICRO(round_ratio(DirectFunctionCall2(numeric_mul, micros,
+		PG_RETURN_MONEY_MICRO(round_ratio(DirectFunctionCall2(numeric_mul,
+															  micros,
 															  PointerGetDatum(factor)),
 										  NumericGetDatum(int64_to_numeric(unit)),
 										  scale, rounding));
@@ -162,12 +165,13 @@ look_up_rounding(Oid value)
 {
 	HeapTuple	tuple = SearchSysCache1(ENUMOID, ObjectIdGetDatum(value));
 	IdemRounding rounding;
+	const char *label;
 	bool		known;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for enum value %u", value);
-	known = idem_money_rounding(NameStr(((Form_pg_enum) GETSTRUCT(tuple))->enumlabel),
-								&rounding);
+	label = NameStr(((Form_pg_enum) GETSTRUCT(tuple))->enumlabel);
+	known = idem_money_rounding(label, &rounding);
 	ReleaseSysCache(tuple);
 	if (!known)
 		ereport(ERROR,
@@ -230,7 +234,8 @@ check_number(Datum number)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("%s is not a number of money_micro",
-						DatumGetCString(DirectFunctionCall1(numeric_out, number)))));
+						DatumGetCString(DirectFunctionCall1(numeric_out,
+															number)))));
 }
 
 static int
@@ -250,14 +255,16 @@ compare_rest(Datum dividend, Datum divisor, Datum units)
 	int			order;
 
 	rest = DirectFunctionCall2(numeric_sub, dividend,
-							   DirectFunctionCall2(numeric_mul, units, divisor));
+							   DirectFunctionCall2(numeric_mul, units,
+												   divisor));
 	if (sign_of(rest) == 0)
 		return IDEM_REST_NONE;
 
 	twice = DirectFunctionCall1(numeric_abs,
 								DirectFunctionCall2(numeric_add, rest, rest));
 	order = DatumGetInt32(DirectFunctionCall2(numeric_cmp, twice,
-											  DirectFunctionCall1(numeric_abs, divisor)));
+											  DirectFunctionCall1(numeric_abs,
+																  divisor)));
 	if (order == 0)
 		return IDEM_REST_HALF;
 	return order < 0 ? IDEM_REST_BELOW_HALF : IDEM_REST_ABOVE_HALF;
@@ -268,18 +275,21 @@ static MoneyMicro
 round_ratio(Datum dividend, Datum divisor, int scale, IdemRounding rounding)
 {
 	bool		negative = (sign_of(dividend) < 0) != (sign_of(divisor) < 0);
-	Datum		units = DirectFunctionCall2(numeric_div_trunc, dividend, divisor);
+	Datum		units =
+		DirectFunctionCall2(numeric_div_trunc, dividend, divisor);
 	char	   *str = DatumGetCString(DirectFunctionCall1(numeric_out, units));
 	int64		unit = idem_money_unit_of_scale(scale);
 	int64		amount = 0;
 	IdemMoneyStatus status;
 	bool		away;
 
-	if (idem_money_parse_scaled(str, strlen(str), scale, &amount) != IDEM_MONEY_OK)
+	if (idem_money_parse_scaled(str, strlen(str), scale,
+								&amount) != IDEM_MONEY_OK)
 		idem_money_report_range();
 
-	status = idem_money_round_away(rounding, compare_rest(dividend, divisor, units),
-								   negative, amount / unit % 2 != 0, &away);
+	status =
+		idem_money_round_away(rounding, compare_rest(dividend, divisor, units),
+							  negative, amount / unit % 2 != 0, &away);
 	if (away)
 		amount += negative ? -unit : unit;
 	if (status == IDEM_MONEY_OK && !idem_money_in_range(amount))

@@ -261,7 +261,8 @@ idem_money_sum_currency_add(PG_FUNCTION_ARGS)
 }
 
 /*
- * Inverse transition function; the currency stays while an amount is in the state.
+ * Inverse transition function; the currency stays while an amount is in the
+ * state.
  */
 Datum
 idem_money_sum_currency_remove(PG_FUNCTION_ARGS)
@@ -329,8 +330,9 @@ idem_money_sum_currency_deserialize(PG_FUNCTION_ARGS)
 	{
 		int			length = message.len - message.cursor;
 
-		state->currency = cstring_to_text_with_len(pq_getmsgbytes(&message, length),
-												   length);
+		state->currency =
+			cstring_to_text_with_len(pq_getmsgbytes(&message, length),
+									 length);
 	}
 	pq_getmsgend(&message);
 	pfree(message.data);
@@ -351,7 +353,8 @@ static Datum
 drop_zeros(Datum number)
 {
 	Datum		trimmed = DirectFunctionCall1(numeric_trim_scale, number);
-	Datum		zero = NumericGetDatum(int64_div_fast_to_numeric(0, AVG_DECIMALS_SHOWN));
+	Datum		zero =
+		NumericGetDatum(int64_div_fast_to_numeric(0, AVG_DECIMALS_SHOWN));
 
 	return DirectFunctionCall2(numeric_add, trimmed, zero);
 }
@@ -360,8 +363,10 @@ static Datum
 int128_get_numeric(int128 value)
 {
 	/* the upper part fits: a total is below count * 2^61 */
-	Datum		upper = NumericGetDatum(int64_to_numeric((int64) (value / TEN_TO_18)));
-	Datum		lower = NumericGetDatum(int64_to_numeric((int64) (value % TEN_TO_18)));
+	Datum		upper =
+		NumericGetDatum(int64_to_numeric((int64) (value / TEN_TO_18)));
+	Datum		lower =
+		NumericGetDatum(int64_to_numeric((int64) (value % TEN_TO_18)));
 	Datum		factor = NumericGetDatum(int64_to_numeric(TEN_TO_18));
 
 	return DirectFunctionCall2(numeric_add,

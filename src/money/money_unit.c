@@ -238,7 +238,8 @@ from_unit_text(text *units, int scale)
 {
 	int64		amount = 0;
 
-	switch (idem_money_parse_scaled(VARDATA_ANY(units), VARSIZE_ANY_EXHDR(units),
+	switch (idem_money_parse_scaled(VARDATA_ANY(units),
+									VARSIZE_ANY_EXHDR(units),
 									scale, &amount))
 	{
 		case IDEM_MONEY_OK:

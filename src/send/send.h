@@ -115,7 +115,8 @@ extern bool idem_send_may_have_run(const IdemReservation *row);
 extern const char *idem_send_state_name(const IdemReservation *row);
 extern void idem_send_describe(const IdemCall *call,
 							   IdemAnswer *answer);
-pg_noreturn extern void idem_send_refuse(const IdemCall *call, const char *message,
+pg_noreturn extern void idem_send_refuse(const IdemCall *call,
+										 const char *message,
 										 const char *hint);
 
 /* send_attempt.c */

@@ -274,7 +274,8 @@ idem_heartbeat(PG_FUNCTION_ARGS)
 		idem_key_duration("lease", PG_GETARG_INTERVAL_P(3), false);
 
 	if (idem_send_has_row(&call) && row->token == token &&
-		(row->state == IDEM_STATE_RESERVED || row->state == IDEM_STATE_DISPATCHED))
+		(row->state == IDEM_STATE_RESERVED ||
+		 row->state == IDEM_STATE_DISPATCHED))
 	{
 		row->lease_until = call.now + lease;
 		if (row->step == 0)

@@ -132,7 +132,8 @@ reserve_again(IdemCall *call, text *nonce, int64 lease, IdemAnswer *answer)
 	if (!is_free(call, nonce))
 		return false;
 	idem_send_check_standbys(call->key.scope);
-	mine = call->row.state == IDEM_STATE_RESERVED && is_nonce(&call->row, nonce);
+	mine =
+		call->row.state == IDEM_STATE_RESERVED && is_nonce(&call->row, nonce);
 	take(call, nonce, lease);
 	if (mine)
 		call->row.token--;
@@ -147,7 +148,8 @@ static void
 answer_held(IdemCall *call, const text *nonce, IdemAnswer *answer)
 {
 	const IdemReservation *row = &call->row;
-	bool		mine = row->found.held != IDEM_HELD_RIVAL && is_nonce(row, nonce);
+	bool		mine =
+		row->found.held != IDEM_HELD_RIVAL && is_nonce(row, nonce);
 
 	idem_send_describe(call, answer);
 	if (row->state == IDEM_STATE_RESERVED && mine &&
@@ -171,7 +173,8 @@ answer_held(IdemCall *call, const text *nonce, IdemAnswer *answer)
 static ArrayType *
 mismatch(const IdemScope *scope, const IdemReservation *row, Jsonb *request)
 {
-	bytea	   *first = DatumGetByteaPP(row->found.values[Anum_anchor_fingerprint - 1]);
+	bytea	   *first =
+		DatumGetByteaPP(row->found.values[Anum_anchor_fingerprint - 1]);
 
 	/* fenced before it was ever seen: there is no first request */
 	if (row->attempt == 0)
@@ -187,6 +190,8 @@ static void
 reserve_known(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 			  IdemAnswer *answer)
 {
+	Datum		first_seen;
+
 	if (call->row.found.held == IDEM_HELD_NOT)
 	{
 		idem_key_answer_expired(&call->key, answer);
@@ -201,8 +206,8 @@ reserve_known(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 		answer->outcome = "mismatch";
 		answer->state = idem_send_state_name(&call->row);
 		answer->attempt = call->row.attempt;
-		answer->first_seen =
-			DatumGetTimestampTz(call->row.found.values[Anum_anchor_first_seen - 1]);
+		first_seen = call->row.found.values[Anum_anchor_first_seen - 1];
+		answer->first_seen = DatumGetTimestampTz(first_seen);
 		return;
 	}
 	if (call->row.found.held != IDEM_HELD_RIVAL && is_free(call, nonce) &&

@@ -275,8 +275,9 @@ apply_noted(Oid root)
 
 	while ((ended = find_noted(root)) != NULL)
 	{
-		IdemTotalNote **notes = palloc_extended(sizeof(IdemTotalNote *) * ended->n,
-												MCXT_ALLOC_HUGE);
+		IdemTotalNote **notes =
+			palloc_extended(sizeof(IdemTotalNote *) * ended->n,
+							MCXT_ALLOC_HUGE);
 		IdemTotalNote *note;
 		int			n = 0;
 

@@ -134,7 +134,8 @@ static bool
 add_changed(Relation parent, IdemTotal *s, IdemDirect *d)
 {
 	TupleDesc	desc = RelationGetDescr(parent);
-	int32		cap_typmod = TupleDescAttr(desc, s->number[IDEM_TOTAL_CAP] - 1)->atttypmod;
+	int32		cap_typmod =
+		TupleDescAttr(desc, s->number[IDEM_TOTAL_CAP] - 1)->atttypmod;
 	int			place;
 
 	for (place = IDEM_TOTAL_USED; place <= IDEM_TOTAL_COUNT; place++)

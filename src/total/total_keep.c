@@ -73,7 +73,8 @@ static IdemTotalStep *announced = NULL;
 static Oid	filling = InvalidOid;
 
 /*
- * The UPDATE that comes next makes this step; the guard of the parent lets it pass.
+ * The UPDATE that comes next makes this step; the guard of the parent lets it
+ * pass.
  */
 void
 idem_total_announce(IdemTotalStep *step)
@@ -190,7 +191,8 @@ has_key(const IdemGuardCall *call, TotalSettings *s, const IdemTotalStep *step)
 											  s->key[i] - 1);
 
 		if (isnull || att->atttypid != total->key_type[i] ||
-			!DatumGetBool(FunctionCall2Coll(unconstify(FmgrInfo *, &total->fk_equal[i]),
+			!DatumGetBool(FunctionCall2Coll(unconstify(FmgrInfo *,
+													   &total->fk_equal[i]),
 											att->attcollation, value,
 											step->note->values[i].value)))
 			return false;

@@ -133,7 +133,8 @@ find_keys(Oid child, List *columns, Snapshot snapshot, FoundKeys *found)
 		IdemTotalKey candidate;
 
 		/* a key of one partition, or the part of one, is not the key */
-		if (con->contype != CONSTRAINT_FOREIGN || OidIsValid(con->conparentid) ||
+		if (con->contype != CONSTRAINT_FOREIGN ||
+			OidIsValid(con->conparentid) ||
 			!has_columns(tuple, columns, &candidate))
 			continue;
 		if (unfit(con) != NULL)
@@ -232,7 +233,8 @@ idem_total_child_columns(const IdemTotalKey *key)
 bool
 idem_total_same_key(const IdemTotalKey *a, const IdemTotalKey *b)
 {
-	return a->child == b->child && strcmp(NameStr(a->name), NameStr(b->name)) == 0;
+	return a->child == b->child &&
+		strcmp(NameStr(a->name), NameStr(b->name)) == 0;
 }
 
 /*
@@ -286,7 +288,8 @@ idem_total_join_sql(const IdemTotalKey *key, const char *other)
 			appendStringInfoString(&sql, " AND ");
 		generate_operator_clause(&sql,
 								 psprintf("p.%s", quote_identifier(parent)),
-								 get_atttype(key->parent, key->parent_column[i]),
+								 get_atttype(key->parent,
+											 key->parent_column[i]),
 								 key->equal_child[i],
 								 other != NULL ? psprintf(other, i + 1) :
 								 psprintf("c.%s", quote_identifier(child)),

@@ -117,8 +117,8 @@ append_keys(StringInfo sql, const IdemTotalKey *order, const IdemTotalKey *key)
  * SELECT k1, ..., sum(x.amount) AS total,
  *		sum(x.amount) FILTER (WHERE NOT x.fact) AS asked,
  *		count(*) FILTER (WHERE x.own) AS number
- * FROM (SELECT c.fk AS k1, ..., c.amount::numeric AS amount, <is a fact> AS fact,
- *			true AS own FROM child c WHERE <counts>
+ * FROM (SELECT c.fk AS k1, ..., c.amount::numeric AS amount,
+ *			<is a fact> AS fact, true AS own FROM child c WHERE <counts>
  *		 UNION ALL ...) x GROUP BY 1, ...
  *
  * The first of the children is the one whose key gives the order and whose
