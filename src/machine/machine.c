@@ -109,7 +109,7 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 	const char *actor;
 	Oid			type;
 
-	*also = idem_machine_table();
+	*also = idem_definition_table(&idem_machine_kind);
 	guard->machine = idem_machine_load(machine, 0);
 	guard->column = idem_column_number(rel, column);
 	guard->column_name = pstrdup(column);

@@ -5,20 +5,13 @@
 #ifndef IDEM_MACHINE_H
 #define IDEM_MACHINE_H
 
+#include "base/definition.h"
 #include "base/guard.h"
 #include "machine/machine_text.h"
 #include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 #include "utils/array.h"
-
-/* One row of idem.machine */
-typedef struct IdemMachineRow
-{
-	int			version;
-	char	   *owner;
-	char	   *diagram;
-} IdemMachineRow;
 
 /* A machine made ready: whether an edge exists is the test of one bit. */
 typedef struct IdemMachine
@@ -129,22 +122,6 @@ typedef struct IdemAnnouncement
 	bool		taken;			/* the guard has seen it */
 } IdemAnnouncement;
 
-/* What differs between two versions */
-typedef enum IdemEffect
-{
-	IDEM_NEUTRAL,
-	IDEM_TIGHTENS,
-	IDEM_LOOSENS
-} IdemEffect;
-
-typedef struct IdemChange
-{
-	IdemEffect	effect;
-	char	   *message;
-	const char *left;			/* state whose rows lose a way, or NULL */
-	const char *removed;		/* state that is no longer there, or NULL */
-} IdemChange;
-
 /* A column that a machine guards */
 typedef struct IdemGuarded
 {
@@ -153,20 +130,14 @@ typedef struct IdemGuarded
 } IdemGuarded;
 
 /* machine_cache.c */
-extern Oid	idem_machine_table(void);
-extern void idem_machine_lock(const char *name, LOCKMODE mode);
+extern const IdemDefinitionKind idem_machine_kind;
 extern void idem_machine_hold(const IdemMachine *machine);
 extern uint64 idem_machine_lock_epoch(void);
-extern bool idem_machine_fetch(const char *name, int version,
-							   IdemMachineRow *row);
+extern void idem_machine_parse(IdemDiagram *diagram, const char *name,
+							   const IdemDefinition *row);
 extern IdemMachine *idem_machine_load(const char *name, int version);
 extern const IdemEdge *idem_machine_edge(const IdemMachine *machine, int from,
 										 int to, int event, int *count);
-extern void idem_machine_missing(const char *name, int version);
-extern void idem_machine_check_owner(const char *name,
-									 const IdemMachineRow *row);
-
-extern void idem_machine_check_lock(const char *name);
 
 /* machine_consent.c */
 extern bool idem_machine_counts(const char *machine, const char *owner,

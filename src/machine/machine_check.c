@@ -23,8 +23,6 @@
  */
 #include "machine_text.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Edges grouped by one of their ends: those of s are from[s] .. from[s+1] */
@@ -37,35 +35,8 @@ typedef struct Groups
 typedef struct Checker
 {
 	const IdemDiagram *diagram;
-	IdemFault  *faults;
-	int			count;
-	int			max;			/* faults beyond it are counted, not kept */
+	IdemFaults	faults;
 } Checker;
-
-static void found(Checker *checker, int line, const char *kind,
-				  const char *format,...)
-#if defined(__GNUC__)
-			__attribute__((format(printf, 4, 5)))
-#endif
-		   ;
-
-static void
-found(Checker *checker, int line, const char *kind, const char *format,...)
-{
-	va_list		args;
-
-	if (checker->count < checker->max)
-	{
-		IdemFault  *fault = &checker->faults[checker->count];
-
-		fault->line = line;
-		fault->kind = kind;
-		va_start(args, format);
-		vsnprintf(fault->reason, sizeof(fault->reason), format, args);
-		va_end(args);
-	}
-	checker->count++;
-}
 
 static int
 end_of(const IdemEdge *edge, bool backward)
@@ -155,19 +126,19 @@ check_ways(Checker *checker)
 		final |= diagram->states[i].final_line > 0;
 	}
 	if (!entry)
-		found(checker, 0, "no_entry", "no state is an entry");
+		idem_fault_found(&checker->faults, 0, 0, "no_entry", "no state is an entry");
 	if (!final)
-		found(checker, 0, "no_final", "no state is final");
+		idem_fault_found(&checker->faults, 0, 0, "no_final", "no state is final");
 	for (i = 0; i < idem_state_count(diagram); i++)
 	{
 		const IdemState *state = &diagram->states[i];
 
 		if (entry && !reached[i])
-			found(checker, state->line, "unreachable",
-				  "state \"%s\" cannot be reached from an entry", state->name);
+			idem_fault_found(&checker->faults, state->line, 0, "unreachable",
+							 "state \"%s\" cannot be reached from an entry", state->name);
 		if (final && !ending[i])
-			found(checker, state->line, "trap",
-				  "state \"%s\" cannot reach a final state", state->name);
+			idem_fault_found(&checker->faults, state->line, 0, "trap",
+							 "state \"%s\" cannot reach a final state", state->name);
 	}
 }
 
@@ -179,16 +150,16 @@ check_edge(Checker *checker, const IdemEdge *edge)
 	const IdemState *target = &checker->diagram->states[edge->target];
 
 	if (edge->source == edge->target && edge->event < 0)
-		found(checker, edge->line, "silent_loop",
-			  "the edge from state \"%s\" to itself has no event", source->name);
+		idem_fault_found(&checker->faults, edge->line, 0, "silent_loop",
+						 "the edge from state \"%s\" to itself has no event", source->name);
 	if (edge->source != edge->target && source->final_line > 0 && !edge->late)
-		found(checker, edge->line, "final_exit",
-			  "final state \"%s\" is left to \"%s\" without [late]",
-			  source->name, target->name);
+		idem_fault_found(&checker->faults, edge->line, 0, "final_exit",
+						 "final state \"%s\" is left to \"%s\" without [late]",
+						 source->name, target->name);
 	if (source->class == IDEM_CLASS_UNKNOWN && target->class == IDEM_CLASS_SENT)
-		found(checker, edge->line, "resend",
-			  "state \"%s\" of class unknown leads to state \"%s\" of class sent",
-			  source->name, target->name);
+		idem_fault_found(&checker->faults, edge->line, 0, "resend",
+						 "state \"%s\" of class unknown leads to state \"%s\" of class sent",
+						 source->name, target->name);
 }
 
 /*
@@ -223,21 +194,21 @@ check_pairs(Checker *checker)
 			(other = &diagram->edges[same_event - 1])->source == edge->source)
 		{
 			if (other->target != edge->target)
-				found(checker, edge->line, "ambiguous_event",
-					  "event \"%s\" leads from state \"%s\" to two states (see line %d)",
-					  event, state, other->line);
+				idem_fault_found(&checker->faults, edge->line, 0, "ambiguous_event",
+								 "event \"%s\" leads from state \"%s\" to two states (see line %d)",
+								 event, state, other->line);
 			else
-				found(checker, edge->line, "duplicate_edge",
-					  "event \"%s\" of state \"%s\" is drawn twice (see line %d)",
-					  event, state, other->line);
+				idem_fault_found(&checker->faults, edge->line, 0, "duplicate_edge",
+								 "event \"%s\" of state \"%s\" is drawn twice (see line %d)",
+								 event, state, other->line);
 		}
 		else if (same_target > 0 &&
 				 (other =
 				  &diagram->edges[same_target - 1])->source == edge->source &&
 				 (other->event < 0 || edge->event < 0))
-			found(checker, edge->line, "duplicate_edge",
-				  "of two edges from state \"%s\" to \"%s\" each needs an event (see line %d)",
-				  state, diagram->states[edge->target].name, other->line);
+			idem_fault_found(&checker->faults, edge->line, 0, "duplicate_edge",
+							 "of two edges from state \"%s\" to \"%s\" each needs an event (see line %d)",
+							 state, diagram->states[edge->target].name, other->line);
 		if (edge->event >= 0)
 			by_event[edge->event] = n + 1;
 		by_target[edge->target] = n + 1;
@@ -255,12 +226,12 @@ idem_diagram_check(const IdemDiagram *diagram, IdemFault *faults, int max)
 	int			i;
 
 	checker.diagram = diagram;
-	checker.faults = faults;
-	checker.count = 0;
-	checker.max = max;
+	checker.faults.kept = faults;
+	checker.faults.count = 0;
+	checker.faults.max = max;
 	check_ways(&checker);
 	for (i = 0; i < diagram->edge_count; i++)
 		check_edge(&checker, &diagram->edges[i]);
 	check_pairs(&checker);
-	return checker.count;
+	return checker.faults.count;
 }

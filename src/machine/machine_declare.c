@@ -384,12 +384,12 @@ states_stand(Relation rel, void *declaration)
 static IdemMachine *
 open_machine(const char *name)
 {
-	IdemMachineRow row;
+	IdemDefinition row;
 
-	if (!idem_machine_fetch(name, 0, &row))
-		idem_machine_missing(name, 0);
-	idem_machine_check_owner(name, &row);
-	idem_machine_lock(name, ShareLock);
+	if (!idem_definition_fetch(&idem_machine_kind, name, 0, &row))
+		idem_definition_missing(&idem_machine_kind, name, 0);
+	idem_definition_check_owner(&idem_machine_kind, name, &row);
+	idem_definition_lock(&idem_machine_kind, name, ShareLock);
 	return idem_machine_load(name, 0);
 }
 

@@ -2,19 +2,16 @@
  * machine_define.c
  *		Defining a machine, or its next version.
  *
- * A definition is refused as a whole or stands as a whole, for good: a new
- * version is a new row.  Before it looks at rows it takes the machine's lock
- * EXCLUSIVE, which waits for every transaction that was judged by the old
- * version; what such a transaction left is then counted with a snapshot of
- * now.  While it waits, writers wait behind it: so a stranger is refused, and
- * a text that is in force already answered, before the lock is asked for.  Rows
- * never lose the state they stand in, and lose a way out of it only for a
- * reason that is kept.
+ * What every definition keeps to stands in base/definition.c.  Here is what a
+ * machine adds: before it looks at rows it takes the machine's lock EXCLUSIVE,
+ * which waits for every transaction that was judged by the old version; what
+ * such a transaction left is then counted with a snapshot of now.  Rows never
+ * lose the state they stand in, and lose a way out of it only for a reason that
+ * is kept.
  *
- * A new name needs an admin (grant_admin), so that nobody takes it who has
- * nothing to do with it.  Whoever defined version 1 owns the machine.  The
- * next needs a member of that role who also owns every table the machine
- * guards, because it decides what may happen to their rows.
+ * A next version needs a member of the owner of the machine who also owns
+ * every table the machine guards, because it decides what may happen to their
+ * rows.
  */
 #include "postgres.h"
 
@@ -37,25 +34,7 @@
 #include "catalog/pg_type.h"
 #include "machine/machine.h"
 
-/* So many faults or changes fit a DETAIL; check_machine shows all. */
-#define FAULTS_SHOWN	20
-
 /* ---------- reading and checking ---------- */
-
-static const char *const effect_names[] = {"neutral", "tightens", "loosens"};
-
-/* By line; two faults of one line by kind and words, so that tests agree. */
-static int
-fault_order(const void *a, const void *b)
-{
-	const IdemFault *fa = a;
-	const IdemFault *fb = b;
-	int			order = (fa->line > fb->line) - (fa->line < fb->line);
-
-	if (order == 0)
-		order = strcmp(fa->kind, fb->kind);
-	return order != 0 ? order : strcmp(fa->reason, fb->reason);
-}
 
 /*
  * All faults of a diagram, in the order of its lines; *faults is allocated.
@@ -78,37 +57,8 @@ find_faults(IdemDiagram *diagram, text *source, IdemFault **faults)
 	count = idem_diagram_check(diagram, NULL, 0);
 	*faults = palloc0(sizeof(IdemFault) * Max(count, 1));
 	idem_diagram_check(diagram, *faults, count);
-	qsort(*faults, count, sizeof(IdemFault), fault_order);
+	idem_faults_sort(*faults, count);
 	return count;
-}
-
-static const char *
-fault_text(const IdemFault *fault)
-{
-	if (fault->line == 0)
-		return fault->reason;
-	return psprintf("line %d: %s", fault->line, fault->reason);
-}
-
-/* 42P17 with the first fault in the message and all of them in DETAIL. */
-static void
-refuse_faults(const char *name, const IdemFault *faults, int count)
-{
-	StringInfoData detail;
-	int			i;
-
-	initStringInfo(&detail);
-	for (i = 1; i < count && i < FAULTS_SHOWN; i++)
-		appendStringInfo(&detail, "%s%s", i > 1 ? "\n" : "",
-						 fault_text(&faults[i]));
-	if (count > FAULTS_SHOWN)
-		appendStringInfo(&detail, "\nand %d more", count - FAULTS_SHOWN);
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-			 errmsg("state machine \"%s\" cannot be defined: %s",
-					name, fault_text(&faults[0])),
-			 count > 1 ? errdetail_internal("%s", detail.data) : 0,
-			 errhint("idem.check_machine shows what is wrong with a diagram.")));
 }
 
 /* A role that does not exist has no members: nobody could take the edge. */
@@ -136,66 +86,17 @@ PG_FUNCTION_INFO_V1(idem_check_machine);
 Datum
 idem_check_machine(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	IdemDiagram diagram;
 	IdemFault  *faults;
 	int			count;
-	int			i;
 
 	InitMaterializedSRF(fcinfo, 0);
 	count = find_faults(&diagram, PG_GETARG_TEXT_PP(0), &faults);
-	for (i = 0; i < count; i++)
-	{
-		Datum		values[3] = {0};
-		bool		nulls[3] = {false};
-
-		nulls[0] = faults[i].line == 0;
-		values[0] = Int32GetDatum(faults[i].line);
-		values[1] = CStringGetTextDatum(faults[i].kind);
-		values[2] = CStringGetTextDatum(faults[i].reason);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
+	idem_faults_put((ReturnSetInfo *) fcinfo->resultinfo, faults, count);
 	return (Datum) 0;
 }
 
 /* ---------- the next version ---------- */
-
-/* All texts of one effect, a line each */
-static char *
-changes_text(List *changes, IdemEffect effect)
-{
-	StringInfoData buf;
-	ListCell   *lc;
-	int			n = 0;
-
-	initStringInfo(&buf);
-	foreach(lc, changes)
-	{
-		IdemChange *change = lfirst(lc);
-
-		if (change->effect != effect)
-			continue;
-		if (n++ < FAULTS_SHOWN)
-			appendStringInfo(&buf, "%s%s", n > 1 ? "\n" : "", change->message);
-	}
-	if (n > FAULTS_SHOWN)
-		appendStringInfo(&buf, "\nand %d more", n - FAULTS_SHOWN);
-	return buf.data;
-}
-
-static void
-check_loosening(const char *name, List *changes, const char *reason)
-{
-	char	   *detail = changes_text(changes, IDEM_LOOSENS);
-
-	if (detail[0] != '\0' && reason == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("the new version of state machine \"%s\" loosens it",
-						name),
-				 errdetail_internal("%s", detail),
-				 errhint("If that is meant, give loosen => 'reason'.")));
-}
 
 /* The states whose rows have to be counted: 1 they lose a way, 2 all. */
 static char *
@@ -294,214 +195,61 @@ check_live_rows(const char *name, const IdemDiagram *diagram,
 
 /* Every table that the machine guards has to agree. */
 static void
-check_guarded(const char *name, const char *owner, const IdemDiagram *before,
-			  List *changes, bool may_strand)
+check_guarded(const IdemDefining *defining, const IdemDefinition *last,
+			  List *changes)
 {
+	const IdemDiagram *before = defining->before;
 	char	   *concerned = concerned_states(before, changes);
 	bool		any = memchr(concerned, 1, idem_state_count(before)) != NULL ||
 		memchr(concerned, 2, idem_state_count(before)) != NULL;
 	ListCell   *lc;
 
-	foreach(lc, idem_machine_guarded(name))
+	foreach(lc, idem_machine_guarded(defining->name))
 	{
 		IdemGuarded *guarded = lfirst(lc);
 
 		if (!object_ownercheck(RelationRelationId, guarded->relid, GetUserId()))
 		{
-			if (!idem_machine_counts(name, owner, guarded->relid,
-									 guarded->column))
+			if (!idem_machine_counts(defining->name, last->owner,
+									 guarded->relid, guarded->column))
 				continue;
 			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE,
 						   get_rel_name(guarded->relid));
 		}
 		if (any)
-			check_live_rows(name, before, concerned, guarded, may_strand);
+			check_live_rows(defining->name, before, concerned, guarded,
+							defining->tighten != NULL);
 	}
 }
 
-/*
- * Write the row, as the owner of idem.machine; false if the version is there
- * already, written by somebody who was faster.  Connected to SPI.
- */
-static bool
-insert_version(const char *name, int version, text *diagram,
-			   const char *owner, const char *loosen, const char *tighten)
-{
-	Oid			types[] = {TEXTOID, INT4OID, TEXTOID, NAMEOID,
-	TEXTOID, TEXTOID};
-	Datum		values[6];
-	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
-	Relation	table = table_open(idem_machine_table(), RowExclusiveLock);
-	IdemIdentity saved;
-	bool		inserted;
-
-	values[0] = CStringGetTextDatum(name);
-	values[1] = Int32GetDatum(version);
-	values[2] = PointerGetDatum(diagram);
-	values[3] = DirectFunctionCall1(namein, CStringGetDatum(owner));
-	values[4] = loosen ? CStringGetTextDatum(loosen) : (Datum) 0;
-	nulls[4] = loosen ? ' ' : 'n';
-	values[5] = tighten ? CStringGetTextDatum(tighten) : (Datum) 0;
-	nulls[5] = tighten ? ' ' : 'n';
-	idem_become_declarer(table, &saved);
-	if (SPI_execute_with_args("INSERT INTO idem.machine"
-							  " (name, version, diagram, owner, loosen, tighten)"
-							  " VALUES ($1, $2, $3, $4, $5, $6)"
-							  " ON CONFLICT DO NOTHING",
-							  6, types, values, nulls, false,
-							  0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write idem.machine");
-	inserted = SPI_processed == 1;
-	idem_restore_identity(&saved);
-	table_close(table, NoLock);
-	if (!inserted)
-		return false;
-	idem_log_change("declared", "machine", InvalidOid, name,
-					list_make1(psprintf("version=%d", version)),
-					loosen && tighten ? psprintf("%s; %s", loosen, tighten) :
-					loosen ? loosen : tighten);
-	return true;
-}
-
-static IdemChange *
-make_change(IdemEffect effect, char *str)
-{
-	IdemChange *change = palloc0(sizeof(IdemChange));
-
-	change->effect = effect;
-	change->message = str;
-
-	return change;
-}
-
-/*
- * Names are shared by all: only an admin gives one, or anybody could take
- * "payment" before those who need it.
- */
-static void
-check_may_name(const char *name)
-{
-	if (!idem_may_call("create_scope"))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to define a new state machine \"%s\"",
-						name),
-				 errhint("idem.grant_admin lets a role define new machines; the owner of a machine defines its next versions without it.")));
-}
-
-/*
- * The first version of a name: its definer is its owner.  NIL if somebody else
- * was faster, for whose commit this waits.  The primary key decides; there is
- * nothing to lock, since no guard can have been judged by the name before.
- */
 static List *
-define_first(const char *name, text *source, const IdemDiagram *diagram)
+compare_diagrams(IdemDefining *defining, const IdemDefinition *last)
 {
-	check_may_name(name);
-	idem_machine_check_lock(name);
-	if (!insert_version(name, 1, source,
-						GetUserNameFromId(GetUserId(), false), NULL, NULL))
-		return NIL;
-	return list_make1(make_change(IDEM_NEUTRAL,
-								  psprintf("defined with %d states and %d edges",
-										   idem_state_count(diagram),
-										   diagram->edge_count)));
-}
+	IdemDiagram *before = palloc(sizeof(IdemDiagram));
 
-/* The next one: what it changes has to be allowed by rows and reasons. */
-static List *
-define_next(const char *name, text *source, const IdemDiagram *diagram,
-			const IdemMachineRow *row, const char *loosen, const char *tighten)
-{
-	IdemDiagram before;
-	List	   *changes;
-
-	if (!idem_diagram_read(&before, row->diagram, strlen(row->diagram)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("version %d of state machine \"%s\" cannot be read: line %d: %s",
-						row->version, name, before.error_line, before.reason)));
-	changes = idem_machine_diff(&before, diagram);
-	check_loosening(name, changes, loosen);
-	check_guarded(name, row->owner, &before, changes, tighten != NULL);
-	if (!insert_version(name, row->version + 1, source, row->owner, loosen,
-						tighten))
-		elog(ERROR, "version %d of state machine \"%s\" is there already",
-			 row->version + 1, name);
-	return changes;
-}
-
-/* Is this the text of the version? */
-static bool
-is_text_of(const IdemMachineRow *row, text *source)
-{
-	return strlen(row->diagram) == VARSIZE_ANY_EXHDR(source) &&
-		memcmp(row->diagram, VARDATA_ANY(source), strlen(row->diagram)) == 0;
-}
-
-/*
- * Define the first version or the next one, whose number *version becomes.
- * Whoever waits for the lock stops every writer behind it, so only an owner
- * who has something to change takes it.  The owner of a machine stays the
- * same from version to version.  Connected to SPI.
- */
-static List *
-define(const char *name, text *source, const IdemDiagram *diagram,
-	   const char *loosen, const char *tighten, int *version)
-{
-	IdemMachineRow row;
-
-	*version = 1;
-	while (!idem_machine_fetch(name, 0, &row))
-	{
-		List	   *changes = define_first(name, source, diagram);
-
-		if (changes != NIL)
-			return changes;
-	}
-	if (!is_text_of(&row, source))
-	{
-		idem_machine_check_owner(name, &row);
-		idem_machine_lock(name, ExclusiveLock);
-		if (!idem_machine_fetch(name, 0, &row))
-			idem_machine_missing(name, 0);
-	}
-	*version = row.version;
-	if (is_text_of(&row, source))
-		return list_make1(make_change(IDEM_NEUTRAL, "unchanged"));
-	(*version)++;
-	return define_next(name, source, diagram, &row, loosen, tighten);
+	idem_machine_parse(before, defining->name, last);
+	defining->before = before;
+	return idem_machine_diff(before, defining->parsed);
 }
 
 static char *
-machine_name(FunctionCallInfo fcinfo, int n)
+count_parts(const IdemDefining *defining)
 {
-	char	   *name = PG_ARGISNULL(n) ? "" :
-		text_to_cstring(PG_GETARG_TEXT_PP(n));
+	const IdemDiagram *diagram = defining->parsed;
 
-	if (strspn(name, " \t\r\n") == strlen(name))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("name of a state machine must not be null or empty")));
-	return name;
+	return psprintf("defined with %d states and %d edges",
+					idem_state_count(diagram), diagram->edge_count);
 }
 
+/* 42602 */
 static void
-put_changes(ReturnSetInfo *rsinfo, int version, List *changes)
+refuse_name(const char *name)
 {
-	ListCell   *lc;
-
-	foreach(lc, changes)
-	{
-		IdemChange *change = lfirst(lc);
-		Datum		values[3];
-		bool		nulls[3] = {false};
-
-		values[0] = Int32GetDatum(version);
-		values[1] = CStringGetTextDatum(effect_names[change->effect]);
-		values[2] = CStringGetTextDatum(change->message);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_NAME),
+			 errmsg("name \"%s\" does not fit a state machine", name),
+			 errhint("It has 1 to %d letters, digits and underscores.",
+					 IDEM_NAME_BYTES_MAX)));
 }
 
 /*
@@ -511,44 +259,29 @@ PG_FUNCTION_INFO_V1(idem_define_machine);
 Datum
 idem_define_machine(PG_FUNCTION_ARGS)
 {
-	char	   *name = machine_name(fcinfo, 0);
-	char	   *loosen = idem_reason(fcinfo, 2, "loosen");
-	char	   *tighten = idem_reason(fcinfo, 3, "tighten");
-	MemoryContext context = CurrentMemoryContext;
-	MemoryContext old;
+	char	   *name = idem_definition_name(&idem_machine_kind, fcinfo, 0);
+	IdemDefining defining = {&idem_machine_kind, name};
 	IdemDiagram diagram;
 	IdemFault  *faults;
-	List	   *changes;
-	text	   *source;
 	int			count;
-	int			version;
 
+	defining.loosen = idem_reason(fcinfo, 2, "loosen");
+	defining.tighten = idem_reason(fcinfo, 3, "tighten");
 	PreventCommandIfReadOnly("idem.define_machine()");
 	InitMaterializedSRF(fcinfo, 0);
 	if (!idem_state_name_fits(name, strlen(name)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("name \"%s\" does not fit a state machine", name),
-				 errhint("It has 1 to %d letters, digits and underscores.",
-						 IDEM_NAME_BYTES_MAX)));
-	if (PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("diagram of state machine \"%s\" must not be null", name)));
-	source = PG_GETARG_TEXT_PP(1);
-	count = find_faults(&diagram, source, &faults);
+		refuse_name(name);
+	defining.source = idem_definition_source(&idem_machine_kind, name,
+											 fcinfo, 1);
+	count = find_faults(&diagram, defining.source, &faults);
 	if (count > 0)
-		refuse_faults(name, faults, count);
+		idem_faults_refuse(&idem_machine_kind, name, faults, count);
 	check_roles(name, &diagram);
-
-	SPI_connect();
-	old = MemoryContextSwitchTo(context);
-	changes = define(name, source, &diagram, loosen, tighten, &version);
-	MemoryContextSwitchTo(old);
-
-	/* in front of SPI_finish: statements of SPI leave us in its memory */
-	put_changes((ReturnSetInfo *) fcinfo->resultinfo, version, changes);
-	SPI_finish();
+	defining.parsed = &diagram;
+	defining.summary = count_parts;
+	defining.compare = compare_diagrams;
+	defining.admit = check_guarded;
+	idem_definition_make(&defining, (ReturnSetInfo *) fcinfo->resultinfo);
 	return (Datum) 0;
 }
 
@@ -559,11 +292,5 @@ PG_FUNCTION_INFO_V1(idem_machine_diagram);
 Datum
 idem_machine_diagram(PG_FUNCTION_ARGS)
 {
-	char	   *name = machine_name(fcinfo, 0);
-	int			version = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
-	IdemMachineRow row;
-
-	if (!idem_machine_fetch(name, version, &row))
-		idem_machine_missing(name, version);
-	PG_RETURN_TEXT_P(cstring_to_text(row.diagram));
+	return idem_definition_show(&idem_machine_kind, fcinfo);
 }

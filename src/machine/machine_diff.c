@@ -31,26 +31,6 @@ typedef struct EdgeEntry
 	bool		known;			/* the old version has it */
 } EdgeEntry;
 
-static List *note(List *changes, IdemEffect effect, const char *left,
-				  const char *format,...) pg_attribute_printf(4, 5);
-
-static List *
-note(List *changes, IdemEffect effect, const char *left,
-	 const char *format,...)
-{
-	IdemChange *change = palloc0(sizeof(IdemChange));
-	char		str[512];
-	va_list		args;
-
-	va_start(args, format);
-	vsnprintf(str, sizeof(str), format, args);
-	va_end(args);
-	change->effect = effect;
-	change->message = pstrdup(str);
-	change->left = left;
-	return lappend(changes, change);
-}
-
 static int
 find_state(const IdemDiagram *diagram, const char *name)
 {
@@ -75,21 +55,21 @@ diff_state(List *changes, const IdemState *before, const IdemState *after)
 	const char *name = after->name;
 
 	if (before->entry_line == 0 && after->entry_line > 0)
-		changes = note(changes, IDEM_LOOSENS, NULL,
-					   "state \"%s\" becomes an entry", name);
+		changes = idem_change_note(changes, IDEM_LOOSENS, NULL,
+								   "state \"%s\" becomes an entry", name);
 	if (before->entry_line > 0 && after->entry_line == 0)
-		changes = note(changes, IDEM_TIGHTENS, NULL,
-					   "state \"%s\" is no longer an entry", name);
+		changes = idem_change_note(changes, IDEM_TIGHTENS, NULL,
+								   "state \"%s\" is no longer an entry", name);
 	if (before->final_line == 0 && after->final_line > 0)
-		changes = note(changes, IDEM_TIGHTENS, NULL,
-					   "state \"%s\" becomes final", name);
+		changes = idem_change_note(changes, IDEM_TIGHTENS, NULL,
+								   "state \"%s\" becomes final", name);
 	if (before->final_line > 0 && after->final_line == 0)
-		changes = note(changes, IDEM_LOOSENS, NULL,
-					   "state \"%s\" is no longer final", name);
+		changes = idem_change_note(changes, IDEM_LOOSENS, NULL,
+								   "state \"%s\" is no longer final", name);
 	if (before->class != after->class)
-		changes = note(changes, before->class == IDEM_CLASS_NONE ?
-					   IDEM_TIGHTENS : IDEM_LOOSENS, NULL,
-					   "state \"%s\" changes its class", name);
+		changes = idem_change_note(changes, before->class == IDEM_CLASS_NONE ?
+								   IDEM_TIGHTENS : IDEM_LOOSENS, NULL,
+								   "state \"%s\" changes its class", name);
 	return changes;
 }
 
@@ -106,9 +86,9 @@ diff_states(List *changes, const IdemDiagram *before, const IdemDiagram *after)
 		if (old >= 0)
 			changes = diff_state(changes, &before->states[old], state);
 		else
-			changes = note(changes, state->entry_line > 0 ?
-						   IDEM_LOOSENS : IDEM_NEUTRAL, NULL,
-						   "state \"%s\" is added", state->name);
+			changes = idem_change_note(changes, state->entry_line > 0 ?
+									   IDEM_LOOSENS : IDEM_NEUTRAL, NULL,
+									   "state \"%s\" is added", state->name);
 	}
 	for (i = 0; i < idem_state_count(before); i++)
 	{
@@ -116,8 +96,8 @@ diff_states(List *changes, const IdemDiagram *before, const IdemDiagram *after)
 
 		if (find_state(after, name) >= 0)
 			continue;
-		changes = note(changes, IDEM_TIGHTENS, NULL,
-					   "state \"%s\" is removed", name);
+		changes = idem_change_note(changes, IDEM_TIGHTENS, NULL,
+								   "state \"%s\" is removed", name);
 		((IdemChange *) llast(changes))->removed = name;
 	}
 	return changes;
@@ -181,15 +161,15 @@ diff_role(List *changes, const char *source, const char *str,
 	if (before == NULL && after == NULL)
 		return changes;
 	if (before == NULL)
-		return note(changes, IDEM_TIGHTENS, source,
-					"%s is only for role \"%s\"", str, after);
+		return idem_change_note(changes, IDEM_TIGHTENS, source,
+								"%s is only for role \"%s\"", str, after);
 	if (after == NULL)
-		return note(changes, IDEM_LOOSENS, NULL,
-					"%s is no longer only for role \"%s\"", str, before);
+		return idem_change_note(changes, IDEM_LOOSENS, NULL,
+								"%s is no longer only for role \"%s\"", str, before);
 	if (strcmp(before, after) == 0)
 		return changes;
-	return note(changes, IDEM_LOOSENS, source,
-				"%s is for role \"%s\" instead of \"%s\"", str, after, before);
+	return idem_change_note(changes, IDEM_LOOSENS, source,
+							"%s is for role \"%s\" instead of \"%s\"", str, after, before);
 }
 
 static List *
@@ -208,7 +188,7 @@ diff_edges(List *changes, const IdemDiagram *before, const IdemDiagram *after)
 		entry = find_edge(index, before, edge, after);
 		if (entry == NULL)
 		{
-			changes = note(changes, IDEM_TIGHTENS, source, "%s is removed", str);
+			changes = idem_change_note(changes, IDEM_TIGHTENS, source, "%s is removed", str);
 			continue;
 		}
 		entry->known = true;
@@ -221,24 +201,21 @@ diff_edges(List *changes, const IdemDiagram *before, const IdemDiagram *after)
 
 		entry = find_edge(index, after, edge, after);
 		if (!entry->known)
-			changes = note(changes, IDEM_LOOSENS, NULL, "%s is added",
-						   edge_text(after, edge));
+			changes = idem_change_note(changes, IDEM_LOOSENS, NULL, "%s is added",
+									   edge_text(after, edge));
 	}
 	hash_destroy(index);
 	return changes;
 }
 
 /*
- * The differences as a list of IdemChange, states first.  Names in it belong
- * to the two diagrams.
+ * The differences as a list of IdemChange, states first; NIL: only words.
+ * Names in it belong to the two diagrams.
  */
 List *
 idem_machine_diff(const IdemDiagram *before, const IdemDiagram *after)
 {
 	List	   *changes = diff_states(NIL, before, after);
 
-	changes = diff_edges(changes, before, after);
-	if (changes == NIL)
-		changes = note(NIL, IDEM_NEUTRAL, NULL, "only words are changed");
-	return changes;
+	return diff_edges(changes, before, after);
 }

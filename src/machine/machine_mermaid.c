@@ -16,8 +16,7 @@
  *						name or make two look alike
  *		%%{				opens a directive, which may swallow lines
  *
- * Names are looked at as UTF-8; in another encoding a character beyond ASCII
- * may be refused that would do, never the other way round for UTF-8.
+ * Names are looked at as UTF-8, as base/reading.c says.
  */
 #include "machine_text.h"
 
@@ -74,46 +73,6 @@ is_keyword(const char *at, const char *end)
 	return false;
 }
 
-/* Is the character of these bytes a blank, or one that is not seen? */
-static bool
-is_unseen(const unsigned char *c, size_t left)
-{
-	if (left >= 2 && c[0] == 0xC2)
-		return c[1] <= 0xA0 || c[1] == 0xAD;	/* C1, NBSP, soft hyphen */
-	if (left >= 2 && c[0] == 0xCD)
-		return c[1] == 0x8F;	/* combining grapheme joiner */
-	if (left < 3)
-		return false;
-	if (c[0] == 0xE1)
-		return (c[1] == 0x9A && c[2] == 0x80) ||	/* ogham space */
-			(c[1] == 0xA0 && c[2] == 0x8E) ||	/* mongolian separator */
-			(c[1] == 0x85 &&	/* hangul fillers */
-			 (c[2] == 0x9F || c[2] == 0xA0));
-	if (c[0] == 0xE2 && c[1] == 0x80)
-		return c[2] <= 0x8F || (c[2] >= 0xA8 && c[2] <= 0xAF);
-	if (c[0] == 0xE2 && c[1] == 0x81)
-		return c[2] >= 0x9F && c[2] <= 0xAF;
-	if (c[0] == 0xE3)
-		return (c[1] == 0x80 && c[2] == 0x80) ||	/* ideographic space */
-			(c[1] == 0x85 && c[2] == 0xA4); /* hangul filler */
-	if (c[0] == 0xEF)
-		return (c[1] == 0xBB && c[2] == 0xBF) ||	/* byte order mark */
-			(c[1] == 0xB8 && c[2] <= 0x8F); /* variation selectors */
-	return false;
-}
-
-/* Does it hold a blank beyond ASCII, or a character that is not seen? */
-bool
-idem_mermaid_unseen(const char *at, size_t length)
-{
-	size_t		i;
-
-	for (i = 0; i < length; i++)
-		if (is_unseen((const unsigned char *) at + i, length - i))
-			return true;
-	return false;
-}
-
 /*
  * Why Mermaid would not draw a state of this name, as the end of a sentence
  * about it; NULL: it would.
@@ -129,7 +88,7 @@ idem_mermaid_name_problem(const char *at, size_t length)
 		return "is what Mermaid calls [*]";
 	if (length == strlen("root_start") && memcmp(at, "root_start", length) == 0)
 		return "is what Mermaid calls [*]";
-	if (idem_mermaid_unseen(at, length))
+	if (idem_unseen(at, length))
 		return "holds a blank or a character that is not seen";
 	return NULL;
 }

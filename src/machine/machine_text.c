@@ -36,13 +36,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is left of one line */
-typedef struct Cursor
-{
-	const char *at;
-	const char *end;
-} Cursor;
-
 typedef struct Reader
 {
 	IdemDiagram *diagram;
@@ -115,14 +108,14 @@ is_blank(char c)
 /* ---------- cursor ---------- */
 
 static void
-skip_blanks(Cursor *cursor)
+skip_blanks(IdemCursor *cursor)
 {
 	while (cursor->at < cursor->end && is_blank(*cursor->at))
 		cursor->at++;
 }
 
 static bool
-at_end(Cursor *cursor)
+at_end(IdemCursor *cursor)
 {
 	skip_blanks(cursor);
 	return cursor->at == cursor->end;
@@ -130,7 +123,7 @@ at_end(Cursor *cursor)
 
 /* Steps over a fixed text, if it comes next. */
 static bool
-take(Cursor *cursor, const char *fixed)
+take(IdemCursor *cursor, const char *fixed)
 {
 	size_t		length = strlen(fixed);
 
@@ -143,9 +136,9 @@ take(Cursor *cursor, const char *fixed)
 
 /* Steps over a word that ends where it says, so that "notes" is no "note". */
 static bool
-take_word(Cursor *cursor, const char *word)
+take_word(IdemCursor *cursor, const char *word)
 {
-	Cursor		ahead = *cursor;
+	IdemCursor	ahead = *cursor;
 
 	if (!take(&ahead, word) ||
 		(ahead.at < ahead.end && is_name_byte(*ahead.at)))
@@ -156,7 +149,7 @@ take_word(Cursor *cursor, const char *word)
 }
 
 static Word
-take_while(Cursor *cursor, bool (*belongs) (char))
+take_while(IdemCursor *cursor, bool (*belongs) (char))
 {
 	Word		word;
 
@@ -167,30 +160,23 @@ take_while(Cursor *cursor, bool (*belongs) (char))
 	return word;
 }
 
-/*
- * The next stretch without blanks, cut to what a message can carry.  In every
- * encoding of a server the bytes of a long character have the high bit, so a
- * run of them is kept whole or left out.
- */
+/* The next stretch without blanks, cut to what a message can carry */
 static Word
-peek(const Cursor *cursor)
+peek(const IdemCursor *cursor)
 {
 	const char *at = cursor->at;
 	Word		word;
 
-	while (at < cursor->end && !is_blank(*at) && at - cursor->at < 40)
+	while (at < cursor->end && !is_blank(*at))
 		at++;
-	if (at < cursor->end && !is_blank(*at))
-		while (at > cursor->at && ((unsigned char) at[-1] & 0x80) != 0)
-			at--;
 	word.at = cursor->at;
-	word.length = at - cursor->at;
+	word.length = idem_clip(word.at, at - word.at, 40);
 	return word;
 }
 
 /* The complaint with the next word, or that the line is over; always false. */
 static bool
-fail_near(Reader *reader, const Cursor *cursor, const char *what)
+fail_near(Reader *reader, const IdemCursor *cursor, const char *what)
 {
 	Word		word = peek(cursor);
 
@@ -202,56 +188,6 @@ fail_near(Reader *reader, const Cursor *cursor, const char *what)
 }
 
 /* ---------- names ---------- */
-
-/* FNV-1a: short, and good enough for some hundred names */
-static uint32_t
-hash_bytes_of(const char *at, size_t length)
-{
-	uint32_t	hash = 2166136261u;
-	size_t		i;
-
-	for (i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char) at[i]) * 16777619u;
-	return hash;
-}
-
-static void
-names_init(IdemNames *names, size_t wanted, size_t limit)
-{
-	uint32_t	slots = 16;
-
-	names->max = (int) (wanted < limit ? wanted : limit);
-	while (slots < 2 * (uint32_t) names->max + 2)
-		slots *= 2;
-	names->mask = slots - 1;
-	names->count = 0;
-	names->names = idem_alloc0((names->max + 1) * sizeof(char *));
-	names->slots = idem_alloc0(slots * sizeof(int));
-}
-
-/* The slot where a name is, or where it would go. */
-static uint32_t
-names_slot(const IdemNames *names, const char *at, size_t length)
-{
-	uint32_t	slot = hash_bytes_of(at, length) & names->mask;
-
-	while (names->slots[slot] != 0)
-	{
-		const char *name = names->names[names->slots[slot] - 1];
-
-		if (strlen(name) == length && memcmp(name, at, length) == 0)
-			break;
-		slot = (slot + 1) & names->mask;
-	}
-	return slot;
-}
-
-/* The index of a name, -1 if it is not there. */
-int
-idem_names_find(const IdemNames *names, const char *name, size_t length)
-{
-	return names->slots[names_slot(names, name, length)] - 1;
-}
 
 /* True if these bytes can be the name of a state. */
 bool
@@ -286,8 +222,8 @@ keep(Reader *reader, Word word)
 static int
 enter(Reader *reader, IdemNames *names, Word word, const char *what)
 {
-	uint32_t	slot;
 	const char *copy;
+	int			index;
 
 	if (word.length > IDEM_NAME_BYTES_MAX)
 	{
@@ -295,25 +231,23 @@ enter(Reader *reader, IdemNames *names, Word word, const char *what)
 			 what, IDEM_NAME_BYTES_MAX);
 		return -1;
 	}
-	slot = names_slot(names, word.at, word.length);
-	if (names->slots[slot] != 0)
-		return names->slots[slot] - 1;
+	index = idem_names_find(names, word.at, word.length);
+	if (index >= 0)
+		return index;
 	if (names->count == names->max ||
 		(copy = keep(reader, word)) == NULL)
 	{
 		fail(reader, "more than %d names of %ss", names->max, what);
 		return -1;
 	}
-	names->names[names->count] = copy;
-	names->slots[slot] = ++names->count;
-	return names->count - 1;
+	return idem_names_add(names, copy);
 }
 
 /* ---------- statements ---------- */
 
 /* The rest of the line has to be empty, or a comment. */
 static bool
-expect_end(Reader *reader, Cursor *cursor)
+expect_end(Reader *reader, IdemCursor *cursor)
 {
 	if (at_end(cursor) || take(cursor, "%%"))
 		return true;
@@ -322,7 +256,7 @@ expect_end(Reader *reader, Cursor *cursor)
 
 /* ":::sent" or ":::unknown" behind a state */
 static bool
-read_class(Reader *reader, Cursor *cursor, IdemState *state)
+read_class(Reader *reader, IdemCursor *cursor, IdemState *state)
 {
 	IdemStateClass class;
 
@@ -342,7 +276,7 @@ read_class(Reader *reader, Cursor *cursor, IdemState *state)
 
 /* The name of a state; its index, or -1 after fail(). */
 static int
-read_state_name(Reader *reader, Cursor *cursor)
+read_state_name(Reader *reader, IdemCursor *cursor)
 {
 	IdemDiagram *diagram = reader->diagram;
 	Word		word = take_while(cursor, is_name_byte);
@@ -375,7 +309,7 @@ read_state_name(Reader *reader, Cursor *cursor)
 
 /* The same, with its class if one follows */
 static int
-read_state(Reader *reader, Cursor *cursor)
+read_state(Reader *reader, IdemCursor *cursor)
 {
 	int			index = read_state_name(reader, cursor);
 
@@ -386,7 +320,7 @@ read_state(Reader *reader, Cursor *cursor)
 }
 
 static bool
-read_end(Reader *reader, Cursor *cursor, End *end)
+read_end(Reader *reader, IdemCursor *cursor, End *end)
 {
 	end->star = false;
 	end->state = -1;
@@ -412,7 +346,7 @@ has_double_colon(Word word)
 
 /* "role NAME]": the bracket is open, "role" is read. */
 static bool
-read_role(Reader *reader, Cursor *cursor, IdemEdge *edge)
+read_role(Reader *reader, IdemCursor *cursor, IdemEdge *edge)
 {
 	Word		word;
 
@@ -437,7 +371,7 @@ read_role(Reader *reader, Cursor *cursor, IdemEdge *edge)
 
 /* What stands in brackets behind the event */
 static bool
-read_guards(Reader *reader, Cursor *cursor, IdemEdge *edge)
+read_guards(Reader *reader, IdemCursor *cursor, IdemEdge *edge)
 {
 	while (!at_end(cursor))
 	{
@@ -459,14 +393,14 @@ read_guards(Reader *reader, Cursor *cursor, IdemEdge *edge)
 
 /* "event [late] [role NAME]" behind the colon */
 static bool
-read_label(Reader *reader, Cursor *cursor, IdemEdge *edge)
+read_label(Reader *reader, IdemCursor *cursor, IdemEdge *edge)
 {
 	Word		word;
 
 	if (at_end(cursor))
 		return fail(reader, "label is empty");
 	word = take_while(cursor, is_event_byte);
-	if (idem_mermaid_unseen(word.at, word.length))
+	if (idem_unseen(word.at, word.length))
 		return fail(reader, "an event holds a blank or a character that is not seen");
 	if (word.length > 0)
 	{
@@ -478,7 +412,7 @@ read_label(Reader *reader, Cursor *cursor, IdemEdge *edge)
 }
 
 static bool
-add_edge(Reader *reader, Cursor *cursor, int source, int target)
+add_edge(Reader *reader, IdemCursor *cursor, int source, int target)
 {
 	IdemDiagram *diagram = reader->diagram;
 	IdemEdge   *edge;
@@ -497,7 +431,7 @@ add_edge(Reader *reader, Cursor *cursor, int source, int target)
 
 /* "[*] --> s", "s --> [*]", "s --> t : label": the first end is read. */
 static bool
-read_arrow(Reader *reader, Cursor *cursor, End source)
+read_arrow(Reader *reader, IdemCursor *cursor, End source)
 {
 	IdemState  *states = reader->diagram->states;
 	End			target;
@@ -519,7 +453,7 @@ read_arrow(Reader *reader, Cursor *cursor, End source)
 
 /* "s --> ...", or "s:::class" on its own */
 static bool
-read_state_line(Reader *reader, Cursor *cursor)
+read_state_line(Reader *reader, IdemCursor *cursor)
 {
 	const char *start = cursor->at;
 	End			source;
@@ -537,13 +471,13 @@ read_state_line(Reader *reader, Cursor *cursor)
 
 /* Does the rest of the line hold this text? */
 static bool
-holds(const Cursor *cursor, const char *str)
+holds(const IdemCursor *cursor, const char *str)
 {
-	Cursor		ahead = *cursor;
+	IdemCursor	ahead = *cursor;
 
 	for (; ahead.at < ahead.end; ahead.at++)
 	{
-		Cursor		here = ahead;
+		IdemCursor	here = ahead;
 
 		if (take(&here, str))
 			return true;
@@ -553,7 +487,7 @@ holds(const Cursor *cursor, const char *str)
 
 /* "state s", "state "words" as s" */
 static bool
-read_state_statement(Reader *reader, Cursor *cursor)
+read_state_statement(Reader *reader, IdemCursor *cursor)
 {
 	if (holds(cursor, "<<") || holds(cursor, "[["))
 		return fail(reader, "forks, joins and choices are not supported");
@@ -578,7 +512,7 @@ read_state_statement(Reader *reader, Cursor *cursor)
 
 /* "note left of s : words"; without a colon the note goes on to "end note" */
 static bool
-read_note(Reader *reader, Cursor *cursor)
+read_note(Reader *reader, IdemCursor *cursor)
 {
 	if (!take_word(cursor, "left of") && !take_word(cursor, "right of"))
 		return fail_near(reader, cursor, "expected \"left of\" or \"right of\"");
@@ -600,7 +534,7 @@ read_note(Reader *reader, Cursor *cursor)
 
 /* A line of a note: is it the last one? */
 static bool
-read_note_line(Reader *reader, Cursor *cursor)
+read_note_line(Reader *reader, IdemCursor *cursor)
 {
 	bool		unclear;
 
@@ -613,7 +547,7 @@ read_note_line(Reader *reader, Cursor *cursor)
 }
 
 static bool
-read_direction(Reader *reader, Cursor *cursor)
+read_direction(Reader *reader, IdemCursor *cursor)
 {
 	if (!take_word(cursor, "LR") && !take_word(cursor, "RL") &&
 		!take_word(cursor, "TB") && !take_word(cursor, "BT"))
@@ -626,9 +560,9 @@ read_direction(Reader *reader, Cursor *cursor)
  * stands for a state, whose name is refused then.
  */
 static bool
-take_keyword(Cursor *cursor, const char *word)
+take_keyword(IdemCursor *cursor, const char *word)
 {
-	Cursor		ahead = *cursor;
+	IdemCursor	ahead = *cursor;
 
 	if (!take_word(&ahead, word))
 		return false;
@@ -640,7 +574,7 @@ take_keyword(Cursor *cursor, const char *word)
 }
 
 static bool
-read_statement(Reader *reader, Cursor *cursor)
+read_statement(Reader *reader, IdemCursor *cursor)
 {
 	static const char *const refused[] = {
 		"class", "classDef", "style", "hide", "scale", "accTitle", "accDescr",
@@ -665,7 +599,7 @@ read_statement(Reader *reader, Cursor *cursor)
 }
 
 static bool
-read_header(Reader *reader, Cursor *cursor)
+read_header(Reader *reader, IdemCursor *cursor)
 {
 	if (!take(cursor, "stateDiagram-v2"))
 		return fail(reader, "diagram does not begin with \"stateDiagram-v2\"");
@@ -675,27 +609,19 @@ read_header(Reader *reader, Cursor *cursor)
 
 /* A control character would make two names look alike. */
 static bool
-check_controls(Reader *reader, const Cursor *cursor)
+check_controls(Reader *reader, const IdemCursor *cursor)
 {
-	const char *at;
+	const char *at = idem_find_control(cursor);
 
-	for (at = cursor->at; at < cursor->end; at++)
-	{
-		unsigned char u = (unsigned char) *at;
-
-		if ((u < 0x20 && u != '\t') || u == 0x7F)
-			return fail(reader, "control character 0x%02X", u);
-	}
-	return true;
+	return at == NULL ||
+		fail(reader, "control character 0x%02X", (unsigned char) *at);
 }
 
 static bool
-read_line(Reader *reader, Cursor *cursor)
+read_line(Reader *reader, IdemCursor *cursor)
 {
 	bool		was_open = reader->direction_open;
 
-	if (cursor->end > cursor->at && cursor->end[-1] == '\r')
-		cursor->end--;
 	if (!check_controls(reader, cursor))
 		return false;
 	if (holds(cursor, "%%{"))
@@ -721,6 +647,12 @@ read_line(Reader *reader, Cursor *cursor)
 }
 
 static size_t
+smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static size_t
 count_lines(const char *str, size_t length)
 {
 	size_t		lines = 1;
@@ -737,9 +669,9 @@ make_room(Reader *reader, size_t length, size_t lines)
 {
 	IdemDiagram *diagram = reader->diagram;
 
-	names_init(&diagram->state_names, 2 * lines, IDEM_STATES_MAX);
-	names_init(&diagram->events, lines, IDEM_EDGES_MAX);
-	diagram->edge_max = (int) (lines < IDEM_EDGES_MAX ? lines : IDEM_EDGES_MAX);
+	idem_names_init(&diagram->state_names, smaller(2 * lines, IDEM_STATES_MAX));
+	idem_names_init(&diagram->events, smaller(lines, IDEM_EDGES_MAX));
+	diagram->edge_max = (int) smaller(lines, IDEM_EDGES_MAX);
 	diagram->states =
 		idem_alloc0((diagram->state_names.max + 1) * sizeof(IdemState));
 	diagram->edges = idem_alloc0((diagram->edge_max + 1) * sizeof(IdemEdge));
@@ -756,30 +688,26 @@ idem_diagram_read(IdemDiagram *diagram, const char *str, size_t length)
 {
 	Reader		reader = {0};
 	const char *end = str + length;
+	IdemCursor	cursor;
+	bool		more;
 
 	memset(diagram, 0, sizeof(IdemDiagram));
 	reader.diagram = diagram;
 	reader.line = 1;
-	if (length > IDEM_DIAGRAM_BYTES_MAX)
+	if (length > IDEM_TEXT_BYTES_MAX)
 		return fail(&reader, "diagram is longer than %d bytes",
-					IDEM_DIAGRAM_BYTES_MAX);
+					IDEM_TEXT_BYTES_MAX);
 	make_room(&reader, length, count_lines(str, length));
 	if (length >= 3 && memcmp(str, "\xEF\xBB\xBF", 3) == 0)
 		str += 3;				/* a byte order mark */
 
-	for (;; reader.line++)
+	do
 	{
-		const char *newline = memchr(str, '\n', end - str);
-		Cursor		cursor;
-
-		cursor.at = str;
-		cursor.end = newline != NULL ? newline : end;
+		more = idem_next_line(&str, end, &cursor);
 		if (!read_line(&reader, &cursor))
 			return false;
-		if (newline == NULL)
-			break;
-		str = newline + 1;
-	}
+		reader.line += more;
+	} while (more);
 	if (!reader.headed)
 		return fail(&reader, "diagram does not begin with \"stateDiagram-v2\"");
 	if (reader.note_line > 0)

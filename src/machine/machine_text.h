@@ -3,29 +3,17 @@
  *		A state machine as it is drawn: what machine_text.c makes of a diagram
  *		and what machine_check.c finds wrong with it.
  *
- * Needs no server header: with IDEM_STANDALONE defined both files compile
- * with a C99 compiler alone, so that they can be fuzzed.
+ * Needs no server header, see base/reading.h.
  */
 #ifndef IDEM_MACHINE_TEXT_H
 #define IDEM_MACHINE_TEXT_H
 
-#ifdef IDEM_STANDALONE
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#define idem_alloc0(size) calloc(1, (size))
-#else
-#include "postgres.h"
-#define idem_alloc0(size) palloc0(size)
-#endif
+#include "base/reading.h"
 
 /* What a diagram may hold.  A name fits an enum label and a role name. */
-#define IDEM_DIAGRAM_BYTES_MAX	(1024 * 1024)
 #define IDEM_STATES_MAX			1000
 #define IDEM_EDGES_MAX			20000
 #define IDEM_NAME_BYTES_MAX		63
-#define IDEM_REASON_BYTES		320
 
 typedef enum IdemStateClass
 {
@@ -53,16 +41,6 @@ typedef struct IdemEdge
 	const char *role;			/* only its members may take it, or NULL */
 } IdemEdge;
 
-/* Names by content: open addressing, never more than half full */
-typedef struct IdemNames
-{
-	const char **names;			/* by index, in order of appearance */
-	int			count;
-	int			max;			/* room in names */
-	int		   *slots;			/* index + 1, 0 is free */
-	uint32_t	mask;			/* number of slots - 1 */
-} IdemNames;
-
 typedef struct IdemDiagram
 {
 	IdemNames	state_names;	/* states[i] is state_names.names[i] */
@@ -78,23 +56,12 @@ typedef struct IdemDiagram
 
 #define idem_state_count(d) ((d)->state_names.count)
 
-/* One thing wrong with a diagram that could be read */
-typedef struct IdemFault
-{
-	int			line;			/* 0: the diagram as a whole */
-	const char *kind;			/* a fixed word a program can branch on */
-	char		reason[IDEM_REASON_BYTES];
-} IdemFault;
-
 /* machine_text.c */
 extern bool idem_diagram_read(IdemDiagram *diagram, const char *str,
 							  size_t length);
 extern bool idem_state_name_fits(const char *name, size_t length);
-extern int	idem_names_find(const IdemNames *names, const char *name,
-							size_t length);
 
 /* machine_mermaid.c */
-extern bool idem_mermaid_unseen(const char *at, size_t length);
 extern const char *idem_mermaid_name_problem(const char *at, size_t length);
 extern bool idem_mermaid_direction(const char *at, const char *end, bool *open);
 extern bool idem_mermaid_end_note(const char **at, const char *end,

@@ -52,18 +52,30 @@ prepare_money()
 	done
 }
 
-# The machines of test/machines to begin with.  Reader and checks take their
-# memory from the harness, which gives it back.
-prepare_machine_text()
+# compile_reader HARNESS SOURCE...: they take their memory from the harness,
+# which gives it back
+compile_reader()
 {
-	for source in machine_text machine_mermaid machine_check; do
+	harness=$1
+	shift
+	objects=
+	for source in "$@"; do
+		object=$tmp/${source##*/}.o
 		compile -DIDEM_STANDALONE -Dcalloc=fuzz_alloc0 \
 			-fsanitize=fuzzer-no-link,undefined,address -c \
-			-o "$tmp/$source.o" "$here/src/machine/$source.c"
+			-o "$object" "$here/src/$source.c"
+		objects="$objects $object"
 	done
+	# shellcheck disable=SC2086 # objects is several words
 	compile -DIDEM_STANDALONE -fsanitize=fuzzer,undefined,address \
-		-o "$tmp/machine_text" "$here/test/proof/fuzz/machine_text.c" \
-		"$tmp/machine_text.o" "$tmp/machine_mermaid.o" "$tmp/machine_check.o"
+		-o "$tmp/$harness" "$here/test/proof/fuzz/$harness.c" $objects
+}
+
+# The machines of test/machines to begin with.
+prepare_machine_text()
+{
+	compile_reader machine_text base/reading machine/machine_text \
+		machine/machine_mermaid machine/machine_check
 	cp "$here"/test/machines/*.mmd "$here"/test/machines/invalid/*.mmd "$1"
 }
 
