@@ -1,6 +1,6 @@
 --
 -- The ways around a naive guard, by number: each is refused, or the doctor sees
--- it, or the README says that it is outside.  Those that need two sessions,
+-- it, or docs/bypass.md says that it is outside.  Those that need two sessions,
 -- another server or a crash have a test of their own, named here.
 --
 CREATE SCHEMA doctor_bypass;

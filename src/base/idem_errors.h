@@ -4,7 +4,7 @@
  *
  * Class 23 with a subclass of ours for a refused row, so that drivers and
  * object mappers already treat it as an integrity violation and a client can
- * still branch exactly.  The README lists the same table; sql/errors.sql
+ * still branch exactly.  docs/errors.md lists the same table; sql/errors.sql
  * raises each of them.
  */
 #ifndef IDEM_ERRORS_H

@@ -6,8 +6,8 @@
 # its anchor exactly if it has its effect, and old keys replay. (C 63, C 64, C 65)
 #
 # All with synchronous_commit = off and a WAL writer that sleeps, so that a commit
-# is on disk only if the claim saw to it (wound 9c; bypasses 4 and 32 of the
-# README): what was committed before the stop is there after it.
+# is on disk only if the claim saw to it (wound 9c; 4 and 32 of docs/bypass.md, and
+# docs/send.md): what was committed before the stop is there after it.
 
 use strict;
 use warnings;

@@ -2,7 +2,7 @@
 # promoted one knows every key. (C 84)
 #
 # A claim waits for a standby that is required, whatever synchronous_commit says,
-# and so the promoted standby knows it (wound 9c; bypass 5 of the README); in a
+# and so the promoted standby knows it (wound 9c; 5 of docs/bypass.md); in a
 # scope with flush => false it does what the session asked for.
 
 use strict;

@@ -6,7 +6,7 @@
 # test expects or, of a TAP test, looks for; and every text in the sources of
 # the guards' findings is in the list, so that a new finding without a test
 # fails here.  The same for the ways around a guard: each number of both lists
-# of the README ends in one of three ways, names tests that exist, and is tried
+# of docs/bypass.md ends in one of three ways, names tests that exist, and is tried
 # by its number.  No server is asked.
 
 use strict;
@@ -162,7 +162,7 @@ foreach my $source ('doctor/doctor.sql', 'doctor/doctor_verdict.sql')
 #
 # The ways around a guard
 #
-my $readme = slurp_file("$root/README.md");
+my $readme = slurp_file("$root/docs/bypass.md");
 my %list = (
 	'#' => [ 51, 'doctor_bypass' ],
 	'status #' => [ 15, 'machine_bypass' ]);
@@ -174,16 +174,16 @@ foreach my $head (sort keys %list)
 	my @rows = map { [ split /\s*\|\s*/, $_ ] } split /\n/, $rows;
 	my $tried = slurp_file("$root/sql/$test.sql");
 
-	is(join(' ', map { $_->[1] } @rows), join(' ', 1 .. $last), "README: all $last of '$head'");
+	is(join(' ', map { $_->[1] } @rows), join(' ', 1 .. $last), "docs/bypass.md: all $last of '$head'");
 	foreach my $row (@rows)
 	{
 		my (undef, $number, $way, $ends, $tests) = @$row;
 		my @tests = split /, /, $tests // '';
 
-		like($ends, qr/^(refused|seen|outside)\b/, "README: $head $number ends in one of three ways");
-		ok(@tests > 0 || $ends =~ /^outside/, "README: $head $number names its test");
+		like($ends, qr/^(refused|seen|outside)\b/, "docs/bypass.md: $head $number ends in one of three ways");
+		ok(@tests > 0 || $ends =~ /^outside/, "docs/bypass.md: $head $number names its test");
 		ok((grep { -e $_ } glob "$root/{sql/$_.sql,test/isolation/specs/$_.spec,test/tap/[0-9]*_$_.pl}") > 0,
-			"README: $head $number: $_ is a test")
+			"docs/bypass.md: $head $number: $_ is a test")
 		  foreach @tests;
 		ok($tried =~ /^--.*(^|\W)$number: /m, "sql/$test.sql: $number, $way");
 	}

@@ -5,7 +5,9 @@
 # it, psql must print exactly that, errors included; if none follows, the
 # block must run without an error and what it prints does not matter.  Each
 # page has a database of its own: README.md an empty one, a page of docs/ one
-# with the extension in it.  The roles that a page makes are dropped after it.
+# with the extension in it, or, if it links to ../README.md#first-use, one in
+# which the examples of README.md have run.  The roles that a page makes are
+# dropped after it.
 
 use strict;
 use warnings;
@@ -112,16 +114,51 @@ sub forget_page
 	return;
 }
 
+# What a page of docs/ finds in its database
+sub prepare_page
+{
+	my ($node, $page, $database) = @_;
+
+	my $first_use = slurp_file($page) =~ m{\.\./README\.md#first-use};
+	$node->safe_psql('postgres', "CREATE DATABASE $database"
+		  . ($first_use ? ' TEMPLATE readme' : ''));
+	$node->safe_psql($database, 'CREATE EXTENSION idem') if !$first_use;
+	return;
+}
+
+# Every link from one page to another leads to a page, and to a head in it.
+sub check_links
+{
+	my ($page) = @_;
+	my ($folder) = $page =~ m{^(.*/)};
+	my @dead;
+
+	foreach my $link (slurp_file($page) =~ /\]\(([^)\s]+)\)/g)
+	{
+		next if $link =~ /^https?:/;
+		my ($file, $head) = $link =~ /^([^#]*)(?:#(.*))?$/;
+		$file = $file eq '' ? $page : ($folder // '') . $file;
+		my $there = -e $file;
+		if ($there && defined $head)
+		{
+			my @heads = map { lc s/[^\w\s-]//gr =~ s/\s/-/gr } slurp_file($file) =~ /^#+ (.*)$/mg;
+			$there = grep { $_ eq $head } @heads;
+		}
+		push @dead, $link if !$there;
+	}
+	is("@dead", '', "$page: links lead somewhere");
+	return;
+}
+
 $node->safe_psql('postgres', 'CREATE DATABASE readme');
 cmp_ok(check_page($node, 'README.md', 'readme'),
-	'>=', 8, 'the first page has examples');
-forget_page($node, 'readme');
+	'>=', 4, 'the first page has examples');
 
+check_links($_) foreach 'README.md', 'CONTRIBUTING.md', glob('docs/*.md'), 'test/README.md';
 foreach my $page (sort(glob('docs/*.md')))
 {
 	my ($name) = $page =~ m{(\w+)\.md$};
-	$node->safe_psql('postgres', "CREATE DATABASE page_$name");
-	$node->safe_psql("page_$name", 'CREATE EXTENSION idem');
+	prepare_page($node, $page, "page_$name");
 	check_page($node, $page, "page_$name");
 	forget_page($node, "page_$name");
 }
