@@ -94,10 +94,17 @@ SELECT idem.guard_limit('refund', NULL::text, 'amount', 'amount', 'refunded', NU
 SELECT idem.guard_limit('refund', 'payment_id', NULL, 'amount', 'refunded', NULL);
 SELECT idem.guard_limit('refund', 'payment_id', 'amount', 'amount', 'refunded', NULL, cap_grows => NULL);
 SELECT idem.guard_limit('refund', ARRAY['payment_id', NULL], 'amount', 'amount', 'refunded', NULL);
--- and what is released has to be said
-\set VERBOSITY sqlstate
+-- and what is released has to be said of a column of states (first day 15)
+SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded', state => 'status');
+SELECT declare_limit('{"state":"status"}');
+-- without one every child counts, and nothing can be released
+SELECT declare_limit('{"released":"{failed}"}');
+BEGIN;
 SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded');
-\set VERBOSITY default
+-- which is what '{}' and NULL say, too
+SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded', released => '{}');
+SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded', released => NULL);
+ROLLBACK;
 -- the same again is a no-op, another one is refused (first day 14)
 SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded', released => '{}');
 SELECT declare_limit();

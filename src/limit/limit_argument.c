@@ -88,6 +88,16 @@ refuse_pairing(const char *one, const char *other)
 					one, other)));
 }
 
+/* Left out by mistake, every failed child would count for good. */
+static void
+refuse_unsaid(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("argument \"%s\" must not be null", "released"),
+			 errhint("Name the states in which a child certainly failed and no longer counts, '{}' if there is none.")));
+}
+
 static bool
 is_editable(char *children)
 {
@@ -178,8 +188,10 @@ idem_limit_read_arguments(FunctionCallInfo fcinfo, bool many,
 	d->of.amount = idem_required_text(fcinfo, 2, "amount");
 	d->of.cap = idem_required_text(fcinfo, 3, "cap");
 	d->of.used = idem_required_text(fcinfo, 4, "used");
-	d->of.released = list_argument(fcinfo, 5, "released");
 	d->of.state = text_argument(fcinfo, 6);
+	if (d->of.state != NULL && PG_ARGISNULL(5))
+		refuse_unsaid();
+	d->of.released = list_argument(fcinfo, 5, "released");
 	if (!PG_ARGISNULL(7))
 		read_same(PG_GETARG_JSONB_P(7), d);
 	d->parent_state = text_argument(fcinfo, 8);
