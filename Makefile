@@ -21,14 +21,14 @@ OBJS = $(SOURCES:.c=.o)
 
 PG_CPPFLAGS = -I$(here)/src
 
-# Tests: sql/ in one session, test/isolation/ in several, test/tap/ with
-# clusters of their own.  One test: make installcheck REGRESS=claim
-# ISOLATION= TAP_TESTS=
+# Tests: sql/ in one session, test/isolation/ in several.  One test: make
+# installcheck REGRESS=claim ISOLATION=.  test/tap/ makes clusters of its own,
+# which neither root nor an install under DESTDIR can, and so is asked for by
+# TAP_TESTS=1; test/run.sh does.
 REGRESS = $(notdir $(basename $(call found,sql/*.sql)))
 REGRESS_OPTS = --load-extension=idem
 ISOLATION = $(notdir $(basename $(call found,test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --load-extension=idem --inputdir=$(here)/test/isolation
-TAP_TESTS = 1
 PROVE_TESTS = $(call found,test/tap/*.pl)
 # tests end with tables that hold guarded rows, and drop them
 export PGOPTIONS := $(PGOPTIONS) -c idem.drop_reason=test

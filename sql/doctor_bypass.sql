@@ -164,7 +164,9 @@ SELECT count(*) FROM pg_class WHERE relnamespace = 'idem'::regnamespace AND relk
 DROP EXTENSION idem;
 DROP EXTENSION idem CASCADE;
 DROP SCHEMA idem CASCADE;
+\set VERBOSITY sqlstate
 DROP OWNED BY CURRENT_USER CASCADE;
+\set VERBOSITY terse
 
 -- 27: a generated state: the column it comes from is to be guarded
 CREATE TABLE generated (id int PRIMARY KEY, code text, status text GENERATED ALWAYS AS (code) STORED);

@@ -124,7 +124,7 @@ INSERT INTO money_pitfall VALUES
     ('D3 a cast from bigint that means millionths', $$1::int2::money_micro$$),
     ('D4 functions not marked as what they are', $$(SELECT count(*) = 0 FROM pg_proc WHERE 'money_micro'::regtype = ANY (proargtypes::oid[] || prorettype)
         AND (proparallel <> 's' OR provolatile = 'v'))$$),
-    ('D5 made by who may not: leakproof needs a superuser', $$(SELECT superuser FROM pg_available_extension_versions WHERE name = 'idem' AND installed)$$),
+    ('D5 made by who may not: leakproof needs a superuser', $$(SELECT rolsuper FROM pg_extension JOIN pg_roles r ON r.oid = extowner WHERE extname = 'idem')$$),
     ('D6 messages of bigint', $$'1152921504606.846976'::money_micro * 4$$),
     ('D7 no deduplication, a threefold index', $$(SELECT count(*) = 1 FROM pg_amproc AS p JOIN pg_opfamily AS f ON f.oid = amprocfamily
         WHERE opfname = 'money_micro_ops' AND amproc = 'btequalimage'::regproc)$$),
