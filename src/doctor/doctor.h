@@ -11,7 +11,9 @@
 /* What a DDL command did that can be judged only when it is complete. */
 typedef enum IdemNoteType
 {
-	IDEM_NOTE_TOUCHED,			/* what a guard relies on may have changed */
+	IDEM_NOTE_TOUCHED,			/* triggers, rules: of any guard of the table */
+	IDEM_NOTE_RELIED,			/* columns, constraints: of a guard that
+								 * stands on the table itself, no partition's */
 	IDEM_NOTE_TRIGGER,			/* a trigger that decides was dropped */
 	IDEM_NOTE_INHERITS,			/* a table became a child, or stopped to be */
 	IDEM_NOTE_TABLE_RENAMED,
@@ -77,6 +79,7 @@ extern void idem_judge_detached(Oid top, const IdemGuardKind *kind,
 								IdemGuard *guard, Oid partition);
 
 /* doctor_judge.c */
-extern void idem_judge(List *touched, CommandId cid, const char *command);
+extern void idem_judge(List *touched, List *relied, CommandId cid,
+					   const char *command);
 
 #endif							/* IDEM_DOCTOR_H */

@@ -119,25 +119,36 @@ enable_always(Oid relid, const char *trigger)
 static char *
 table_problem(const Part *part, const Member *member, char **remedy)
 {
+	bool		is_foreign = member->class->relkind == RELKIND_FOREIGN_TABLE;
 	Oid			bearer = part->trigger->guard.relid;
-	char	   *table = idem_table_name(member->relid);
+	char	   *table;
 
-	if (member->class->relkind == RELKIND_FOREIGN_TABLE)
+	if (!is_foreign && member->trigger != NULL)
+		return NULL;
+	table = idem_table_name(member->relid);
+	if (is_foreign)
 	{
 		*remedy = psprintf("ALTER TABLE %s DETACH PARTITION %s",
 						   idem_table_name(bearer), table);
 		return psprintf("partition %s is a foreign table: what is written at its server is not judged",
 						table);
 	}
-	if (member->trigger == NULL && !member->class->relispartition)
+	if (!member->class->relispartition)
 	{
 		*remedy = psprintf("ALTER TABLE %s NO INHERIT %s", table,
 						   idem_table_name(bearer));
 		return psprintf("table %s inherits without the trigger", table);
 	}
 	*remedy = declare_anew(part->guard, "anew");
-	return member->trigger == NULL ?
-		psprintf("trigger is missing on %s", table) : NULL;
+	return psprintf("trigger is missing on %s", table);
+}
+
+/* Does a trigger do all that it was made for? */
+static bool
+works(const IdemSeenTrigger *trigger)
+{
+	return trigger->enabled == TRIGGER_FIRES_ALWAYS && trigger->as_declared &&
+		trigger->is_ours;
 }
 
 /* What is wrong with the trigger there, or NULL */
@@ -145,8 +156,12 @@ static char *
 trigger_problem(const Part *part, const Member *member, char **remedy)
 {
 	const IdemSeenTrigger *trigger = member->trigger;
-	char	   *table = idem_table_name(member->relid);
+	bool		is_kept = member->class->relpersistence == RELPERSISTENCE_PERMANENT;
+	char	   *table;
 
+	if (works(trigger) && is_kept)
+		return NULL;
+	table = idem_table_name(member->relid);
 	*remedy = enable_always(member->relid, trigger->guard.name);
 	if (trigger->enabled == TRIGGER_DISABLED)
 		return psprintf("trigger is disabled on %s", table);
@@ -161,12 +176,8 @@ trigger_problem(const Part *part, const Member *member, char **remedy)
 		*remedy = pstrdup("DROP EXTENSION idem CASCADE, create it and declare every guard anew");
 		return pstrdup("the trigger's function was replaced");
 	}
-	if (member->class->relpersistence != RELPERSISTENCE_PERMANENT)
-	{
-		*remedy = psprintf("ALTER TABLE %s SET LOGGED", table);
-		return psprintf("table %s is unlogged: a crash empties it", table);
-	}
-	return NULL;
+	*remedy = psprintf("ALTER TABLE %s SET LOGGED", table);
+	return psprintf("table %s is unlogged: a crash empties it", table);
 }
 
 /* The trigger of a table that fires once a statement for a guard, or NULL */
@@ -216,15 +227,13 @@ judge_statement(IdemLook *look, const Part *part, const Member *member)
 	const IdemGuard *guard = part->guard;
 	const IdemSeenTrigger *trigger = statement_trigger(look, member->relid,
 													   guard);
-	char	   *table = idem_table_name(member->relid);
 
-	if (trigger != NULL && trigger->enabled == TRIGGER_FIRES_ALWAYS &&
-		trigger->as_declared && trigger->is_ours && trigger->problem == NULL)
+	if (trigger != NULL && works(trigger) && trigger->problem == NULL)
 		return;
 	report(look, guard, member->relid,
 		   psprintf(guard->kind->statement == NULL ? "%s can be truncated" :
 					"%s can be truncated, and statements of several rows end with 39P01",
-					table),
+					idem_table_name(member->relid)),
 		   trigger != NULL ? enable_always(member->relid, trigger->guard.name) :
 		   create_statement_trigger(member->relid, guard));
 }
@@ -297,18 +306,13 @@ trigger_on(IdemLook *look, Oid relid, const IdemGuard *guard)
 static void
 judge_members(IdemLook *look, const Part *part, Oid relid)
 {
-	HeapTuple	tuple = idem_look_row(look, RelationRelationId,
-									  ClassOidIndexId, Anum_pg_class_oid,
-									  relid);
-	Member		member;
+	Member		member = {relid, idem_look_class(look, relid), NULL};
 	ListCell   *lc;
 
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
-	if (tuple == NULL)
+	if (member.class == NULL)
 		return;
-	member.relid = relid;
-	member.class = (Form_pg_class) GETSTRUCT(tuple);
 	member.trigger = trigger_on(look, relid, &part->trigger->guard);
 	judge_member(look, part, &member);
 	if (look->alone || !member.class->relhassubclass)
@@ -522,12 +526,10 @@ static void
 judge_parents(IdemLook *look, const Part *part)
 {
 	Oid			relid = part->trigger->guard.relid;
-	HeapTuple	tuple = idem_look_row(look, RelationRelationId,
-									  ClassOidIndexId, Anum_pg_class_oid,
-									  relid);
+	Form_pg_class class = idem_look_class(look, relid);
 	ListCell   *lc;
 
-	if (tuple == NULL || ((Form_pg_class) GETSTRUCT(tuple))->relispartition)
+	if (class == NULL || class->relispartition)
 		return;
 	foreach(lc, idem_look_parents(look, relid))
 	{

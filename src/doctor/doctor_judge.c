@@ -49,7 +49,7 @@ compare_oids(const void *a, const void *b)
 
 /* Is a table above it among the sorted ones? */
 static bool
-is_below_one(const IdemLook *look, Oid relid, const Oid *relids, int n)
+is_below_one(IdemLook *look, Oid relid, const Oid *relids, int n)
 {
 	ListCell   *lc;
 
@@ -64,7 +64,7 @@ is_below_one(const IdemLook *look, Oid relid, const Oid *relids, int n)
 	return false;
 }
 
-/* Does a guard stand on the table itself? */
+/* Does a guard stand on the table itself, and not only on one above? */
 static bool
 bears_guard(IdemLook *look, Oid relid)
 {
@@ -80,16 +80,53 @@ bears_guard(IdemLook *look, Oid relid)
 	return false;
 }
 
+/* A look at the catalog as it was before command cid of this transaction */
+static IdemLook *
+look_before(CommandId cid)
+{
+	PushActiveSnapshot(GetLatestSnapshot());
+	/* the one that was pushed is a copy of our own */
+	GetActiveSnapshot()->curcid = cid;
+	return idem_look_begin(GetActiveSnapshot(), false);
+}
+
+static void
+look_at_tables(IdemLook *look, List *tables)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		idem_look_at(look, lfirst_oid(lc));
+}
+
+static bool
+one_bears_guard(IdemLook *look, List *tables)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		if (bears_guard(look, lfirst_oid(lc)))
+			return true;
+	}
+	return false;
+}
+
 /*
- * The tables to look at, of those that were touched and are there: each once,
- * and none below another one, which is looked at with that, unless a guard
- * stands on it.
+ * The tables to look at, of those whose triggers or (relied) whose columns and
+ * constraints were changed, and which are there: each once, and none below
+ * another one, which is looked at with that, unless a guard stands on it.
+ *
+ * Of columns and constraints only a guard that stands on the table itself is
+ * affected.  One that the command took off the table changed its triggers,
+ * too.
  */
 static List *
-tables_to_look_at(IdemLook *look, List *touched)
+tables_to_look_at(IdemLook *look, List *touched, List *relied)
 {
 	int			n = 0;
-	Oid		   *relids = palloc(sizeof(Oid) * Max(list_length(touched), 1));
+	Oid		   *relids = palloc(sizeof(Oid) * (list_length(touched) +
+											   list_length(relied) + 1));
 	List	   *tables = NIL;
 	ListCell   *lc;
 	int			i;
@@ -99,31 +136,20 @@ tables_to_look_at(IdemLook *look, List *touched)
 		if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(lc))))
 			relids[n++] = lfirst_oid(lc);
 	}
+	foreach(lc, relied)
+	{
+		if (bears_guard(look, lfirst_oid(lc)))
+			relids[n++] = lfirst_oid(lc);
+	}
 	qsort(relids, n, sizeof(Oid), compare_oids);
 	for (i = 0; i < n; i++)
 	{
 		if ((i == 0 || relids[i] != relids[i - 1]) &&
-			(bears_guard(look, relids[i]) ||
+			(n == 1 || bears_guard(look, relids[i]) ||
 			 !is_below_one(look, relids[i], relids, n)))
 			tables = lappend_oid(tables, relids[i]);
 	}
 	return tables;
-}
-
-/* Look at the catalog as it was before command cid of this transaction. */
-static IdemLook *
-look_before(List *tables, CommandId cid)
-{
-	IdemLook   *look;
-	ListCell   *lc;
-
-	PushActiveSnapshot(GetLatestSnapshot());
-	/* the one that was pushed is a copy of our own */
-	GetActiveSnapshot()->curcid = cid;
-	look = idem_look_begin(GetActiveSnapshot(), false);
-	foreach(lc, tables)
-		idem_look_at(look, lfirst_oid(lc));
-	return look;
 }
 
 /* ---------- what the command made ---------- */
@@ -310,6 +336,8 @@ look_at_new_parents(Judgement *j, List *tables)
 {
 	ListCell   *lc;
 
+	if (j->after->problems == NIL)
+		return;
 	j->before->alone = true;
 	foreach(lc, tables)
 	{
@@ -439,29 +467,41 @@ compare_found(const ListCell *a, const ListCell *b)
 	return result != 0 ? result : strcmp(left->problem, right->problem);
 }
 
+/* What of it was not there before: j->found and j->orphans. */
+static void
+compare(Judgement *j, List *tables)
+{
+	look_at_tables(j->before, tables);
+	find_orphans(j);
+	compare_triggers(j);
+	compare_columns(j);
+	look_at_new_parents(j, tables);
+	compare_problems(j);
+}
+
 /*
  * A command that touched these tables, and began with command cid of the
  * transaction, is complete.  Connected to SPI.
+ *
+ * Where nothing is wrong now and no guard stood on the tables themselves, there
+ * is nothing to compare with: so a command on one of many partitions mostly
+ * needs no second look.
  */
 void
-idem_judge(List *touched, CommandId cid, const char *command)
+idem_judge(List *touched, List *relied, CommandId cid, const char *command)
 {
 	Judgement	j = {NULL};
 	List	   *tables;
 	ListCell   *lc;
 
 	j.after = idem_look_begin(NULL, false);
-	tables = tables_to_look_at(j.after, touched);
+	tables = tables_to_look_at(j.after, touched, relied);
 	if (tables == NIL)
 		return;
-	foreach(lc, tables)
-		idem_look_at(j.after, lfirst_oid(lc));
-	j.before = look_before(tables, cid);
-	find_orphans(&j);
-	compare_triggers(&j);
-	compare_columns(&j);
-	look_at_new_parents(&j, tables);
-	compare_problems(&j);
+	look_at_tables(j.after, tables);
+	j.before = look_before(cid);
+	if (j.after->problems != NIL || one_bears_guard(j.before, tables))
+		compare(&j, tables);
 	PopActiveSnapshot();
 	list_sort(j.found, compare_found);
 	refuse_found(&j, command);

@@ -6,7 +6,8 @@
  * catalog is read as it is now, or with a snapshot, as it was before a
  * command of this transaction (doctor_judge.c).
  *
- * What is read: of some tables, only their triggers; of all, pg_trigger once.
+ * Of some tables their own rows of a catalog are read, each once; of all tables
+ * the whole of pg_trigger.
  */
 #include "postgres.h"
 
@@ -26,11 +27,16 @@
 
 #include "doctor/doctor_look.h"
 
-/* The triggers of one table */
+/* What is known of one table; each part is read when it is asked for */
 typedef struct SeenTable
 {
 	Oid			relid;			/* hash key, must be first */
+	bool		knows_triggers;
+	bool		knows_parents;
+	bool		knows_class;
 	List	   *triggers;		/* IdemSeenTrigger * */
+	List	   *parents;		/* OIDs */
+	Form_pg_class class;		/* its row of pg_class; NULL: it is gone */
 } SeenTable;
 
 /* ---------- rows of the catalog ---------- */
@@ -73,13 +79,47 @@ idem_look_row(const IdemLook *look, Oid catalog, Oid index,
 	return rows == NIL ? NULL : linitial(rows);
 }
 
+static SeenTable *
+enter_table(IdemLook *look, Oid relid)
+{
+	bool		found;
+	SeenTable  *table = hash_search(look->tables, &relid, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		MemSet(table, 0, sizeof(SeenTable));
+		table->relid = relid;
+	}
+	return table;
+}
+
+/* The row of a table in pg_class, or NULL */
+Form_pg_class
+idem_look_class(IdemLook *look, Oid relid)
+{
+	SeenTable  *table = enter_table(look, relid);
+	HeapTuple	tuple;
+
+	if (table->knows_class)
+		return table->class;
+	table->knows_class = true;
+	tuple = idem_look_row(look, RelationRelationId, ClassOidIndexId,
+						  Anum_pg_class_oid, relid);
+	if (tuple != NULL)
+		table->class = (Form_pg_class) GETSTRUCT(tuple);
+	return table->class;
+}
+
 /* What a table inherits from, or is a partition of */
 List *
-idem_look_parents(const IdemLook *look, Oid relid)
+idem_look_parents(IdemLook *look, Oid relid)
 {
-	List	   *parents = NIL;
+	SeenTable  *table = enter_table(look, relid);
 	ListCell   *lc;
 
+	if (table->knows_parents)
+		return table->parents;
+	table->knows_parents = true;
 	foreach(lc, idem_look_rows(look, InheritsRelationId,
 							   InheritsRelidSeqnoIndexId,
 							   Anum_pg_inherits_inhrelid, relid, NULL))
@@ -87,9 +127,9 @@ idem_look_parents(const IdemLook *look, Oid relid)
 		Form_pg_inherits row = IDEM_LOOK_ROW(Form_pg_inherits, lc);
 
 		if (!row->inhdetachpending)
-			parents = lappend_oid(parents, row->inhparent);
+			table->parents = lappend_oid(table->parents, row->inhparent);
 	}
-	return parents;
+	return table->parents;
 }
 
 /* The other way round */
@@ -234,33 +274,17 @@ add_trigger(IdemLook *look, SeenTable *table, HeapTuple tuple, TupleDesc desc)
 	table->triggers = lappend(table->triggers, seen);
 }
 
-static SeenTable *
-enter_table(IdemLook *look, Oid relid, bool *found)
-{
-	SeenTable  *table = hash_search(look->tables, &relid, HASH_ENTER, found);
-
-	if (!*found)
-		table->triggers = NIL;
-	return table;
-}
-
 /* The triggers of ours on a table, IdemSeenTrigger * */
 List *
 idem_look_triggers(IdemLook *look, Oid relid)
 {
-	SeenTable  *table;
+	SeenTable  *table = enter_table(look, relid);
 	TupleDesc	desc;
-	bool		found;
 	ListCell   *lc;
 
-	if (look->all)
-	{
-		table = hash_search(look->tables, &relid, HASH_FIND, NULL);
-		return table ? table->triggers : NIL;
-	}
-	table = enter_table(look, relid, &found);
-	if (found)
+	if (look->all || table->knows_triggers)
 		return table->triggers;
+	table->knows_triggers = true;
 	foreach(lc, idem_look_rows(look, TriggerRelationId,
 							   TriggerRelidNameIndexId,
 							   Anum_pg_trigger_tgrelid, relid, &desc))
@@ -276,14 +300,13 @@ read_all(IdemLook *look)
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false,
 										  look->snapshot, 0, NULL);
 	HeapTuple	tuple;
-	bool		found;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 
 		if (function_of(look, trigger->tgfoid)->is_guard)
-			add_trigger(look, enter_table(look, trigger->tgrelid, &found),
+			add_trigger(look, enter_table(look, trigger->tgrelid),
 						tuple, RelationGetDescr(rel));
 	}
 	systable_endscan(scan);

@@ -6,6 +6,7 @@
 #define IDEM_DOCTOR_LOOK_H
 
 #include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 #include "utils/snapshot.h"
@@ -63,7 +64,7 @@ typedef struct IdemLook
 	Snapshot	snapshot;		/* of the catalog; NULL: the latest */
 	bool		all;			/* at all tables: their triggers are read */
 	bool		alone;			/* not at what is below a table */
-	HTAB	   *tables;			/* triggers by table, as far as they are read */
+	HTAB	   *tables;			/* what is known of each table, by its OID */
 	List	   *functions;		/* IdemSeenFunction * */
 	List	   *triggers;		/* IdemSeenTrigger *, of the tables looked at */
 	List	   *columns;		/* IdemSeenColumn *, of the same */
@@ -83,7 +84,8 @@ extern List *idem_look_rows(const IdemLook *look, Oid catalog, Oid index,
 							AttrNumber column, Oid oid, TupleDesc *desc);
 extern HeapTuple idem_look_row(const IdemLook *look, Oid catalog, Oid index,
 							   AttrNumber column, Oid oid);
-extern List *idem_look_parents(const IdemLook *look, Oid relid);
+extern Form_pg_class idem_look_class(IdemLook *look, Oid relid);
+extern List *idem_look_parents(IdemLook *look, Oid relid);
 extern List *idem_look_children(const IdemLook *look, Oid relid);
 
 /* doctor_intact.c */

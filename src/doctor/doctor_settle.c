@@ -270,6 +270,7 @@ settle(IdemNote *note)
 	switch (note->type)
 	{
 		case IDEM_NOTE_TOUCHED:
+		case IDEM_NOTE_RELIED:
 			break;
 		case IDEM_NOTE_TRIGGER:
 			settle_trigger(note);
@@ -300,11 +301,12 @@ settle(IdemNote *note)
 	}
 }
 
-/* The tables whose guards are judged */
-static List *
-touched_tables(List *notes)
+/* Judge what the command left of the guards of the tables that it touched. */
+static void
+judge_tables(List *notes, CommandId cid, const char *command)
 {
 	List	   *touched = NIL;
+	List	   *relied = NIL;
 	ListCell   *lc;
 
 	foreach(lc, notes)
@@ -314,8 +316,10 @@ touched_tables(List *notes)
 		/* of a child and its parent the child: that above it is looked at */
 		if (note->type == IDEM_NOTE_TOUCHED || note->type == IDEM_NOTE_INHERITS)
 			touched = lappend_oid(touched, note->relid);
+		else if (note->type == IDEM_NOTE_RELIED)
+			relied = lappend_oid(relied, note->relid);
 	}
-	return touched;
+	idem_judge(touched, relied, cid, command);
 }
 
 /*
@@ -330,7 +334,6 @@ idem_settle_notes(const char *command)
 
 	while ((notes = idem_take_notes(&cid)) != NIL)
 	{
-		List	   *touched = touched_tables(notes);
 		ListCell   *lc;
 
 		/* rows that came after the statement began and before it locked */
@@ -338,7 +341,7 @@ idem_settle_notes(const char *command)
 		SPI_connect();
 		foreach(lc, notes)
 			settle(lfirst(lc));
-		idem_judge(touched, cid, command);
+		judge_tables(notes, cid, command);
 		SPI_finish();
 		PopActiveSnapshot();
 	}

@@ -54,15 +54,19 @@ idem_is_own_table(Oid relid)
 }
 
 /*
- * The table that a command names, if the caller owns it: to anybody else the
- * server will say so itself.  Not locked.
+ * The table of schema idem that a command names, if the caller owns it: to
+ * anybody else the server will say so itself.  Not locked.  Most commands name
+ * something that is not called as anything of idem.
  */
 static Oid
 owned_table(const RangeVar *name)
 {
-	Oid			relid =
-		name ? RangeVarGetRelid(name, NoLock, true) : InvalidOid;
+	Oid			relid = InvalidOid;
 
+	if (name != NULL &&
+		OidIsValid(get_relname_relid(name->relname,
+									 get_namespace_oid("idem", false))))
+		relid = RangeVarGetRelid(name, NoLock, true);
 	return OidIsValid(relid) &&
 		object_ownercheck(RelationRelationId, relid, GetUserId()) ?
 		relid : InvalidOid;

@@ -93,19 +93,32 @@ add_note(IdemNoteType type, Oid relid)
 }
 
 /*
- * What a guard relies on may have changed on this table, if it has triggers at
- * all: that is judged when the command is complete.
+ * Something may have changed that guards of this table rely on, if it has
+ * triggers at all: that is judged when the command is complete.
  */
 static void
-touch(Oid relid)
+note_change(IdemNoteType type, Oid relid)
 {
 	IdemNote   *last = notes == NIL ? NULL : llast(notes);
 
 	if (OidIsValid(relid) && idem_has_triggers(relid) &&
-		(last == NULL || last->type != IDEM_NOTE_TOUCHED ||
-		 last->relid != relid ||
+		(last == NULL || last->type != type || last->relid != relid ||
 		 last->subid != GetCurrentSubTransactionId()))
-		(void) add_note(IDEM_NOTE_TOUCHED, relid);
+		(void) add_note(type, relid);
+}
+
+/* Its triggers, or what keeps them from firing */
+static void
+touch(Oid relid)
+{
+	note_change(IDEM_NOTE_TOUCHED, relid);
+}
+
+/* Its columns or constraints */
+static void
+shape_changed(Oid relid)
+{
+	note_change(IDEM_NOTE_RELIED, relid);
 }
 
 /* For the log: what idem.allow_unguarded let pass. */
@@ -335,7 +348,7 @@ constraint_touched(Oid oid)
 		return;
 	con = (Form_pg_constraint) GETSTRUCT(tuple);
 	if (!OidIsValid(con->conparentid))
-		touch(con->conrelid);
+		shape_changed(con->conrelid);
 	ReleaseSysCache(tuple);
 }
 
@@ -535,7 +548,7 @@ column_dropped(Oid relid, AttrNumber attnum)
 	Oid			type = get_rel_type_id(relid);
 	char	   *name = get_attname(relid, attnum, true);
 
-	touch(relid);
+	shape_changed(relid);
 	if (OidIsValid(type) && name != NULL)
 		idem_check_type(type, true,
 						psprintf("drop attribute \"%s\" of type %s", name,
@@ -645,7 +658,7 @@ see_altered(Oid class, Oid object, int column, Oid auxiliary)
 			break;
 		case RelationRelationId:
 			if (column > 0)
-				touch(object);
+				shape_changed(object);
 			else
 				table_altered(object);
 			break;
