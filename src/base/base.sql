@@ -65,11 +65,11 @@ COMMENT ON COLUMN idem.change.n IS 'order of the entries: microseconds since 200
 COMMENT ON COLUMN idem.change.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.change.role IS 'session user who did it';
 COMMENT ON COLUMN idem.change.action IS 'declared, renamed (a guarded table, whose new name this is), dropped, altered, retired, granted, unguarded (a change passed by idem.allow_unguarded) or rearmed';
-COMMENT ON COLUMN idem.change.kind IS 'machine, scope, states, limit, fixed, kept, claimed; extension for a table or function of idem; runtime or admin for what was granted';
+COMMENT ON COLUMN idem.change.kind IS 'machine, codes, scope, states, limit, fixed, kept, claimed; extension for a table or function of idem; runtime or admin for what was granted';
 COMMENT ON COLUMN idem.change.guard IS 'which guard: the same in all its entries from its declaration until it is dropped; NULL for what is not on a table';
 COMMENT ON COLUMN idem.change.table_schema IS 'schema of the guarded table at that time; NULL for what is no guard';
 COMMENT ON COLUMN idem.change.table_name IS 'name of the guarded table at that time; NULL for what is no guard';
-COMMENT ON COLUMN idem.change.name IS 'name of the guard''s trigger, of the machine, of the scope or of the role';
+COMMENT ON COLUMN idem.change.name IS 'name of the guard''s trigger, of the machine, of the return code table, of the scope or of the role';
 COMMENT ON COLUMN idem.change.arguments IS 'the settings, each name=value; the functions granted; what was done to the guard; from=, the name of a table before it was renamed';
 COMMENT ON COLUMN idem.change.reason IS 'why, where a reason is asked for';
 REVOKE ALL ON TABLE idem.change FROM PUBLIC;
@@ -103,9 +103,9 @@ COMMENT ON COLUMN idem.change_log.n IS 'order of the entries: microseconds since
 COMMENT ON COLUMN idem.change_log.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.change_log.role IS 'session user who did it';
 COMMENT ON COLUMN idem.change_log.action IS 'declared, renamed (a guarded table, whose new name this is), dropped, altered, retired, granted, unguarded (a change passed by idem.allow_unguarded) or rearmed';
-COMMENT ON COLUMN idem.change_log.kind IS 'machine, scope, states, limit, fixed, kept, claimed; extension for a table or function of idem; runtime or admin for what was granted';
+COMMENT ON COLUMN idem.change_log.kind IS 'machine, codes, scope, states, limit, fixed, kept, claimed; extension for a table or function of idem; runtime or admin for what was granted';
 COMMENT ON COLUMN idem.change_log.relation IS 'the guarded table as it is called now; NULL for what is no guard, and once the guard was dropped or its table is gone';
-COMMENT ON COLUMN idem.change_log.name IS 'name of the guard''s trigger, of the machine, of the scope or of the role';
+COMMENT ON COLUMN idem.change_log.name IS 'name of the guard''s trigger, of the machine, of the return code table, of the scope or of the role';
 COMMENT ON COLUMN idem.change_log.arguments IS 'the settings, each name=value; the functions granted; what was done to the guard; from=, the name of a table before it was renamed';
 COMMENT ON COLUMN idem.change_log.reason IS 'why, where a reason is asked for';
 COMMENT ON COLUMN idem.change_log.table_schema IS 'schema of the guarded table at that time';

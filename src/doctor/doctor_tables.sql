@@ -28,6 +28,8 @@ CREATE VIEW idem.own_tables (name, columns, constraints) AS VALUES
      '{evidence_pkey}'),
     ('machine',
      '{name,version,diagram,owner,defined_at,defined_by,loosen,tighten}', '{machine_pkey}'),
+    ('return_code_table',
+     '{name,version,codes,owner,defined_at,defined_by,loosen,tighten}', '{return_code_table_pkey}'),
     ('transition_log',
      '{relation,n,command,state_column,key,from_state,to_state,event,at,transaction,session_role,role,actor,application}',
      '{transition_log_pkey}');

@@ -98,6 +98,9 @@ UNION ALL
 -- machines in force that cannot be read, and edges that nobody can take
 SELECT * FROM idem.machine_problems
 UNION ALL
+-- tables of return codes in force that cannot be read
+SELECT * FROM idem.return_code_problems
+UNION ALL
 -- roles that could weaken guards, or do it in passing
 SELECT * FROM idem.role_problems
 UNION ALL

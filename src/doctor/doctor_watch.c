@@ -599,7 +599,8 @@ function_changed(Oid oid)
 static void
 extension_table_dropped(Oid relid)
 {
-	static const char *const definitions[] = {"scope", "machine", "currency",
+	static const char *const definitions[] = {"scope", "machine",
+		"return_code_table", "currency",
 	"change", NULL};
 	char	   *name = get_rel_name(relid);
 	int			i;

@@ -26,6 +26,7 @@ sub may_include
 		 $header =~ m{^(?:base|$room)/}
 	  || $header eq 'money/money.h'
 	  || ($header eq 'key/key.h' && $keys{$room})
+	  || ($header eq 'codes/codes.h' && $room eq 'channel')
 	  || ($header eq 'total/total.h' && $totals{$room});
 }
 
