@@ -254,7 +254,6 @@ idem_keep_limit(PG_FUNCTION_ARGS)
 		n = judge_insert(&call, s, notes);
 	else
 		n = judge_update(&call, s, notes);
-	if (n > 0)
-		idem_total_noted(&call, notes, n);
+	idem_total_noted(&call, &s->total, notes, n);
 	return PointerGetDatum(NULL);
 }

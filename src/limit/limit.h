@@ -9,6 +9,10 @@
 #include "datatype/timestamp.h"
 #include "total/total.h"
 
+/* the triggers of child and parent, in schema idem */
+#define IDEM_LIMIT_FUNCTION "keep_limit"
+#define IDEM_LIMIT_COUNTERPART "keep_total"
+
 /* What a child does to the totals of its parent: step of a note. */
 typedef enum IdemLimitStep
 {
@@ -31,6 +35,20 @@ typedef struct IdemLimitSettings
 	IdemEquality *equal;		/* parent = child, of each of them */
 	bool		editable;
 } IdemLimitSettings;
+
+/* Columns of the parent, by their place in what is looked at. */
+typedef enum IdemLimitColumn
+{
+	IDEM_LIMIT_USED = IDEM_TOTAL_KEPT,
+	IDEM_LIMIT_EXCESS,
+	IDEM_LIMIT_CAP = IDEM_TOTAL_BOUND,
+	IDEM_LIMIT_STATE = IDEM_TOTAL_JUDGED,
+	IDEM_LIMIT_SINCE
+} IdemLimitColumn;
+
+/* What the totals of a limit are. */
+#define IDEM_USED(totals)	((totals)->value[IDEM_LIMIT_USED])
+#define IDEM_EXCESS(totals)	((totals)->value[IDEM_LIMIT_EXCESS])
 
 #define IDEM_LIMIT_SETTINGS(c)	((IdemLimitSettings *) (c)->total)
 

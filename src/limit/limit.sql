@@ -41,13 +41,6 @@ CREATE FUNCTION idem.guard_limit(
 COMMENT ON FUNCTION idem.guard_limit(regclass, text[], text, text, text, text[], text, jsonb, text, text[], boolean, text, text[], text, integer, text, interval, text) IS
     'the same, for a foreign key of several columns';
 
-CREATE FUNCTION idem.validate_guard(relation regclass, name text DEFAULT NULL)
-    RETURNS void
-    AS 'MODULE_PATHNAME', 'idem_validate_guard'
-    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.validate_guard(regclass, text) IS
-    'of a table whose rows are bound to claims: reads all of them, while others write; 23514 says how many have no claim. Of a child table: validates the CHECKs that the limits of a child table brought to its parents, which are NOT VALID where the parent had rows. name: of the guard, NULL: all of the table. Owner of the parent only (42501); 42704 without such a limit, 23514 if a row breaks the CHECK; reads the parent under SHARE UPDATE EXCLUSIVE, while others write';
-
 CREATE FUNCTION idem.remaining(child regclass, key text) RETURNS numeric
     AS 'MODULE_PATHNAME', 'idem_remaining'
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;

@@ -33,21 +33,21 @@ take_step(IdemAmountType *amount, IdemLimitStep step,
 		  Datum cap, Datum value, IdemTotals *totals)
 {
 	IdemTotals	t = *totals;
-	Datum		room = idem_amount_minus(amount, cap, t.used);
+	Datum		room = idem_amount_minus(amount, cap, IDEM_USED(&t));
 	Datum		part;
 
-	if (idem_amount_compare(amount, t.excess, amount->zero) != 0)
+	if (idem_amount_compare(amount, IDEM_EXCESS(&t), amount->zero) != 0)
 	{
-		part = least(amount, room, t.excess);
-		t.used = idem_amount_plus(amount, t.used, part);
-		t.excess = idem_amount_minus(amount, t.excess, part);
+		part = least(amount, room, IDEM_EXCESS(&t));
+		IDEM_USED(&t) = idem_amount_plus(amount, IDEM_USED(&t), part);
+		IDEM_EXCESS(&t) = idem_amount_minus(amount, IDEM_EXCESS(&t), part);
 		room = idem_amount_minus(amount, room, part);
 	}
 	if (step == IDEM_LIMIT_RELEASE)
 	{
-		part = least(amount, value, t.excess);
-		t.excess = idem_amount_minus(amount, t.excess, part);
-		t.used = idem_amount_minus(amount, t.used,
+		part = least(amount, value, IDEM_EXCESS(&t));
+		IDEM_EXCESS(&t) = idem_amount_minus(amount, IDEM_EXCESS(&t), part);
+		IDEM_USED(&t) = idem_amount_minus(amount, IDEM_USED(&t),
 								   idem_amount_minus(amount, value, part));
 		t.count--;
 	}
@@ -57,8 +57,8 @@ take_step(IdemAmountType *amount, IdemLimitStep step,
 		if (step == IDEM_LIMIT_REQUEST &&
 			idem_amount_compare(amount, part, value) != 0)
 			return false;
-		t.used = idem_amount_plus(amount, t.used, part);
-		t.excess = idem_amount_plus(amount, t.excess,
+		IDEM_USED(&t) = idem_amount_plus(amount, IDEM_USED(&t), part);
+		IDEM_EXCESS(&t) = idem_amount_plus(amount, IDEM_EXCESS(&t),
 									idem_amount_minus(amount, value, part));
 		t.count++;
 	}
@@ -72,7 +72,7 @@ idem_limit_next(IdemTotalChange *c, IdemTotals *next)
 {
 	IdemLimitSettings *s = IDEM_LIMIT_SETTINGS(c);
 	IdemAmountType *amount = &c->total->amount;
-	Datum		cap = idem_total_cap(c);
+	Datum		cap = idem_total_amount(c, IDEM_LIMIT_CAP);
 	int			pass;
 	int			i;
 

@@ -7,48 +7,36 @@
 
 #include "datatype/timestamp.h"
 #include "limit/limit.h"
-#include "utils/rel.h"
 
-/* What guard_limit() was called with, and what the catalog adds to it. */
+/* What guard_limit() was called with. */
 typedef struct IdemLimitDeclaration
 {
-	Relation	child;
-	Relation	parent;
-	IdemTotalSource of;			/* what fills the total */
-	List	   *same;			/* child columns */
-	List	   *same_parent;	/* the parent column of each */
+	IdemTotalDeclaration total; /* must be first */
+	char	   *cap;			/* columns of the parent */
+	char	   *excess;			/* or NULL */
+	char	   *count_used;		/* or NULL */
 	char	   *parent_state;	/* or NULL */
 	List	   *open;
 	bool		cap_grows;
-	bool		editable;
 	int64		count_cap;		/* or 0 */
 	Interval   *max_age;		/* or NULL */
-	char	   *age_from;		/* column of the parent, or NULL */
-	Oid			type;			/* of amount, cap and used */
-	int32		typmod;
-	List	   *sources;		/* that share the total, this one first */
-	const char *all_excess;		/* of any of them, or NULL */
-	List	   *missing;		/* columns to add: text of ADD COLUMN */
-	List	   *finish;			/* what ALTER TABLE does in the end */
-	char	   *limit_name;		/* names of what is made */
-	char	   *total_name;
+	char	   *age_from;		/* or NULL */
 } IdemLimitDeclaration;
+
+#define IDEM_LIMIT_DECLARATION(d)	((IdemLimitDeclaration *) (d))
 
 /* limit_argument.c */
 extern void idem_limit_read_arguments(FunctionCallInfo fcinfo, bool many,
 									  IdemLimitDeclaration *d);
 
 /* limit_require.c */
-extern void idem_limit_open_parent(IdemLimitDeclaration *d);
+extern void idem_limit_require(IdemTotalDeclaration *d);
 
 /* limit_fill.c */
-extern void idem_limit_check_rows(IdemLimitDeclaration *d);
-extern void idem_limit_fill_totals(IdemLimitDeclaration *d);
+extern void idem_limit_check_rows(IdemTotalDeclaration *d);
+extern void idem_limit_fill(IdemTotalDeclaration *d);
 
-static inline Form_pg_attribute
-attribute(Relation rel, AttrNumber column)
-{
-	return TupleDescAttr(RelationGetDescr(rel), column - 1);
-}
+/* limit_sums.c */
+extern char *idem_limit_sums_sql(List *sources);
 
 #endif							/* IDEM_LIMIT_DECLARE_H */

@@ -16,7 +16,7 @@ static bool
 is_young(IdemTotalChange *c)
 {
 	bool		isnull;
-	Datum		since = idem_total_value(c, IDEM_TOTAL_SINCE, &isnull);
+	Datum		since = idem_total_value(c, IDEM_LIMIT_SINCE, &isnull);
 	Datum		until;
 
 	if (isnull)
@@ -40,14 +40,14 @@ idem_limit_judge(IdemTotalChange *c, const IdemTotalNote *note)
 
 	if (note->step == IDEM_LIMIT_RELEASE)
 		return;
-	if (note->begins && c->total->number[IDEM_TOTAL_STATE])
+	if (note->begins && c->total->number[IDEM_LIMIT_STATE])
 	{
-		Datum		state = idem_total_value(c, IDEM_TOTAL_STATE, &isnull);
+		Datum		state = idem_total_value(c, IDEM_LIMIT_STATE, &isnull);
 
 		if (!idem_states_contain(&s->open, state, isnull))
 			idem_limit_report_not_open(c);
 	}
-	if (note->begins && c->total->number[IDEM_TOTAL_SINCE] && !is_young(c))
+	if (note->begins && c->total->number[IDEM_LIMIT_SINCE] && !is_young(c))
 		idem_limit_report_too_old(c);
 	for (i = 0; i < s->npairs; i++)
 	{

@@ -107,21 +107,21 @@ static int
 detail_totals(IdemTotalChange *c, const IdemTotals *totals)
 {
 	IdemAmountType *amount = &c->total->amount;
-	Datum		cap = idem_total_cap(c);
-	Datum		rest = idem_amount_minus(amount, cap, totals->used);
+	Datum		cap = idem_total_amount(c, IDEM_LIMIT_CAP);
+	Datum		rest = idem_amount_minus(amount, cap, IDEM_USED(totals));
 	const char *beyond = "";
 
 	if (!idem_may_read(c->parent))
 		return 0;
-	if (c->total->number[IDEM_TOTAL_EXCESS])
+	if (c->total->number[IDEM_LIMIT_EXCESS])
 	{
-		rest = idem_amount_minus(amount, rest, totals->excess);
+		rest = idem_amount_minus(amount, rest, IDEM_EXCESS(totals));
 		beyond = psprintf(", in excess %s",
-						  idem_amount_text(amount, totals->excess));
+						  idem_amount_text(amount, IDEM_EXCESS(totals)));
 	}
 	return errdetail("Limit %s, used %s%s, remaining %s.",
 					 idem_amount_text(amount, cap),
-					 idem_amount_text(amount, totals->used), beyond,
+					 idem_amount_text(amount, IDEM_USED(totals)), beyond,
 					 idem_amount_text(amount, rest));
 }
 
@@ -205,8 +205,8 @@ idem_limit_report_not_open(IdemTotalChange *c)
 			 errmsg("%s %s is not open for a new %s",
 					parent_name(c), key_text(c), child_name(c)),
 			 idem_may_read(c->parent) ?
-			 errdetail("Its \"%s\" is %s.", c->total->column[IDEM_TOTAL_STATE],
-					   parent_text(c, IDEM_TOTAL_STATE)) : 0,
+			 errdetail("Its \"%s\" is %s.", c->total->column[IDEM_LIMIT_STATE],
+					   parent_text(c, IDEM_LIMIT_STATE)) : 0,
 			 guard_fields(c->total)));
 }
 
@@ -223,7 +223,7 @@ idem_limit_report_too_old(IdemTotalChange *c)
 					parent_name(c), key_text(c), child_name(c)),
 			 idem_may_read(c->parent) ?
 			 errdetail("Its \"%s\" is %s, and it takes children for %s.",
-					   c->total->column[IDEM_TOTAL_SINCE],
-					   parent_text(c, IDEM_TOTAL_SINCE), age) : 0,
+					   c->total->column[IDEM_LIMIT_SINCE],
+					   parent_text(c, IDEM_LIMIT_SINCE), age) : 0,
 			 guard_fields(c->total)));
 }

@@ -44,12 +44,12 @@ compile_columns(Relation rel, Trigger *trigger, Relation parent,
 	idem_setting_map(idem_settings_of_trigger(trigger), "same", &child, &other);
 	s->npairs = list_length(child);
 	columns = palloc0(sizeof(char *) * (IDEM_TOTAL_SAME + s->npairs));
-	columns[IDEM_TOTAL_CAP] = idem_trigger_setting(trigger, "cap");
-	columns[IDEM_TOTAL_USED] = used;
-	columns[IDEM_TOTAL_EXCESS] = idem_total_excess_column(parent, used);
+	columns[IDEM_LIMIT_CAP] = idem_trigger_setting(trigger, "cap");
+	columns[IDEM_LIMIT_USED] = used;
+	columns[IDEM_LIMIT_EXCESS] = idem_total_column(parent, used, "excess");
 	columns[IDEM_TOTAL_COUNT] = idem_trigger_setting(trigger, "count_used");
-	columns[IDEM_TOTAL_STATE] = idem_trigger_setting(trigger, "parent_state");
-	columns[IDEM_TOTAL_SINCE] = idem_trigger_setting(trigger, "age_from");
+	columns[IDEM_LIMIT_STATE] = idem_trigger_setting(trigger, "parent_state");
+	columns[IDEM_LIMIT_SINCE] = idem_trigger_setting(trigger, "age_from");
 	foreach(lc, other)
 		columns[place++] = lfirst(lc);
 	idem_total_compile(rel, trigger, parent, columns, place, child, &s->total);
@@ -85,7 +85,7 @@ compile_states(Relation rel, Trigger *trigger, Relation parent,
 		s->facts.all = true;
 	else
 		idem_states_init(&s->facts, rel, state, facts);
-	idem_states_init(&s->open, parent, s->total.column[IDEM_TOTAL_STATE],
+	idem_states_init(&s->open, parent, s->total.column[IDEM_LIMIT_STATE],
 					 idem_trigger_setting_list(trigger, "open"));
 }
 
@@ -111,13 +111,13 @@ compile_options(Trigger *trigger, IdemLimitSettings *s)
 static void
 check_age_type(Relation parent, IdemLimitSettings *s)
 {
-	AttrNumber	since = s->total.number[IDEM_TOTAL_SINCE];
+	AttrNumber	since = s->total.number[IDEM_LIMIT_SINCE];
 
 	if (since && idem_column_base_type(parent, since, NULL) != TIMESTAMPTZOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of table \"%s\" is not a timestamp with time zone",
-						s->total.column[IDEM_TOTAL_SINCE],
+						s->total.column[IDEM_LIMIT_SINCE],
 						RelationGetRelationName(parent)),
 				 errtablecol(parent, since)));
 }

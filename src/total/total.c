@@ -67,6 +67,7 @@ typedef struct Noted
 {
 	Oid			root;			/* table at the top */
 	SubTransactionId subid;
+	bool		one_row;		/* all that the statement has stored */
 	MemoryContext context;		/* where all of this lives */
 	int			n;
 	IdemTotalNote *first;
@@ -117,16 +118,20 @@ find_noted(Oid root)
 	return found;
 }
 
+/* (A small allocation set is had from a list of those that were given back.) */
 static Noted *
-begin_noted(Oid root)
+begin_noted(Oid root, bool one_row)
 {
-	MemoryContext context = GenerationContextCreate(TopTransactionContext,
-													"idem noted rows",
-													ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context = one_row ?
+		AllocSetContextCreate(TopTransactionContext, "idem noted row",
+							  ALLOCSET_SMALL_SIZES) :
+		GenerationContextCreate(TopTransactionContext, "idem noted rows",
+								ALLOCSET_DEFAULT_SIZES);
 	Noted	   *begun = MemoryContextAllocZero(context, sizeof(Noted));
 
 	begun->root = root;
 	begun->subid = GetCurrentSubTransactionId();
+	begun->one_row = one_row;
 	begun->context = context;
 	begun->outer = noted;
 	noted = begun;
@@ -191,6 +196,7 @@ idem_total_note(const IdemGuardCall *call, IdemTotal *total,
 	note->step = step;
 	note->begins = false;
 	note->amount = slot_getattr(row, total->amount_column, &isnull);
+	note->other = total->amount.zero;
 	for (i = 0; i < total->nvalues; i++)
 	{
 		note->values[i].value = slot_getattr(row, total->source[i],
@@ -213,6 +219,9 @@ copy_note(const IdemTotalNote *note, MemoryContext context)
 
 	copy->amount = datumCopy(note->amount, total->amount.byval,
 							 total->amount.len);
+	if (note->other != total->amount.zero)
+		copy->other = datumCopy(note->other, total->amount.byval,
+								total->amount.len);
 	for (i = 0; i < total->nvalues; i++)
 	{
 		if (!note->values[i].isnull)
@@ -237,36 +246,6 @@ keep_note(Noted *to, const IdemTotalNote *note)
 	to->last = kept;
 }
 
-/*
- * What the row of this trigger call does to its parents: applied now, if the
- * row is all that its statement has stored and no outer one has noted rows that
- * come before it, else kept for the end.
- */
-void
-idem_total_noted(const IdemGuardCall *call, IdemTotalNote **notes, int n)
-{
-	Noted	   *to = noted == NULL ? NULL :
-		find_noted(idem_root_relid(call->rel));
-	int			i;
-
-	if (to == NULL && is_only_row(call->rel))
-	{
-		for (i = 0; i < n; i++)
-			notes[i]->n = i;
-		idem_total_apply(notes, n);
-		return;
-	}
-	if (to == NULL)
-		to = begin_noted(idem_root_relid(call->rel));
-	for (i = 0; i < n; i++)
-		keep_note(to, notes[i]);
-}
-
-/* ------------------------------------------------------------------------
- * The end of a statement
- * ------------------------------------------------------------------------
- */
-
 /* Apply what this subtransaction has noted of the table. */
 static void
 apply_noted(Oid root)
@@ -289,6 +268,44 @@ apply_noted(Oid root)
 		MemoryContextDelete(ended->context);
 	}
 }
+
+/*
+ * What the row of this trigger call does to its parents: applied now, if the
+ * row is all that its statement has stored and no outer one has noted rows that
+ * come before it, else kept for the end.  Of several guards of the child the
+ * last applies what all of them say of the row, so that the parents are locked
+ * in the order of their keys.  n may be 0.
+ */
+void
+idem_total_noted(const IdemGuardCall *call, IdemTotal *total,
+				 IdemTotalNote **notes, int n)
+{
+	Noted	   *to = noted == NULL ? NULL :
+		find_noted(idem_root_relid(call->rel));
+	bool		now = (to == NULL || to->one_row) && is_only_row(call->rel);
+	int			i;
+
+	if (to == NULL && n == 0)
+		return;
+	if (to == NULL && now && total->is_last)
+	{
+		for (i = 0; i < n; i++)
+			notes[i]->n = i;
+		idem_total_apply(notes, n);
+		return;
+	}
+	if (to == NULL)
+		to = begin_noted(idem_root_relid(call->rel), now);
+	for (i = 0; i < n; i++)
+		keep_note(to, notes[i]);
+	if (now && total->is_last)
+		apply_noted(idem_root_relid(call->rel));
+}
+
+/* ------------------------------------------------------------------------
+ * The end of a statement
+ * ------------------------------------------------------------------------
+ */
 
 /*
  * apply_totals() -> trigger

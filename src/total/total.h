@@ -34,23 +34,24 @@ typedef struct IdemTotalKey
 } IdemTotalKey;
 
 /*
- * What fills a total, by names, as a declaration and the arguments of a
- * trigger say it: which rows of which table, what of them, and the parent's
- * columns.  What is not there is NULL or NIL.
+ * What fills a total: which rows of which table, what of them, and the column
+ * of the parent, as a declaration and the arguments of a trigger say it.  What
+ * is not there is NULL or NIL; what only one room knows stands in the settings.
  */
 typedef struct IdemTotalSource
 {
 	IdemTotalKey key;
+	List	   *settings;		/* of the guard on the child, or NIL for now */
 	List	   *fk;				/* child columns */
 	char	   *amount;
 	char	   *state;
 	List	   *released;		/* states that do not count; NIL: all count */
 	List	   *facts;			/* states that count in any case */
-	char	   *cap;			/* columns of the parent, from here on */
-	char	   *used;
-	char	   *excess;
-	char	   *count_used;
+	char	   *total;			/* the first column that is kept */
 } IdemTotalSource;
+
+/* The values of a row c of a source, for its sums: "c.amount AS amount, ..." */
+typedef char *(*IdemTotalRowSql) (const IdemTotalSource *source, bool first);
 
 /* The arithmetic of the one type that amounts and totals have. */
 typedef struct IdemAmountType
@@ -82,28 +83,35 @@ typedef struct IdemStates
 	IdemEquality equal;
 } IdemStates;
 
-/* What a parent row has; columns that it lacks stay 0. */
+/* How many amounts a guard may keep in a parent row. */
+#define IDEM_TOTAL_VALUES	3
+
+/* What a parent row has; amounts that it lacks are 0. */
 typedef struct IdemTotals
 {
-	Datum		used;			/* never above the cap */
-	Datum		excess;			/* what facts took beyond it */
+	/* in the order of the counterpart's settings: used, excess */
+	Datum		value[IDEM_TOTAL_VALUES];
 	int64		count;			/* children that count */
 } IdemTotals;
 
 /*
  * Columns of the parent row that a guard looks at, by their place in what its
- * statements return; the compared columns follow.
+ * statements return; the compared columns follow.  Those before the count have
+ * the type of the amounts.  The rooms have names of their own for them.
  */
 typedef enum IdemTotalColumn
 {
-	IDEM_TOTAL_CAP,
-	IDEM_TOTAL_USED,
-	IDEM_TOTAL_EXCESS,
-	IDEM_TOTAL_COUNT,
-	IDEM_TOTAL_STATE,
-	IDEM_TOTAL_SINCE,
+	IDEM_TOTAL_KEPT,			/* the amounts that are kept, ... */
+	IDEM_TOTAL_BOUND = IDEM_TOTAL_VALUES,	/* ... and what bounds them */
+	IDEM_TOTAL_BOUND_TOO,
+	IDEM_TOTAL_COUNT,			/* kept, too */
+	IDEM_TOTAL_JUDGED,			/* what else children are judged by */
+	IDEM_TOTAL_JUDGED_TOO,
 	IDEM_TOTAL_SAME
 } IdemTotalColumn;
+
+#define IDEM_TOTAL_IS_KEPT(place) \
+	((place) < IDEM_TOTAL_VALUES || (place) == IDEM_TOTAL_COUNT)
 
 struct IdemTotalChange;
 struct IdemTotalNote;
@@ -120,6 +128,8 @@ typedef struct IdemTotalRoom
 	/* raise: c->refused does not fit; there is no row of the key */
 	void		(*report_exceeded) (struct IdemTotalChange *c);
 	void		(*report_no_parent) (struct IdemTotalChange *c);
+	/* what guards that share a total do to a row is one change of it */
+	bool		merges;
 } IdemTotalRoom;
 
 /*
@@ -131,9 +141,11 @@ typedef struct IdemTotal
 {
 	const IdemTotalRoom *room;
 	IdemTotalKey key;
+	const char *kind;			/* of the guard */
 	Oid			relid;			/* the table that fired; has the trigger ... */
 	char	   *trigger;		/* ... of this name */
 	char	   *fk_text;		/* as the trigger names the foreign key */
+	bool		is_last;		/* no other total's trigger fires behind it */
 	Oid			fk_type[INDEX_MAX_KEYS];
 	Oid			key_type[INDEX_MAX_KEYS];	/* of the parent's columns */
 	FmgrInfo	fk_equal[INDEX_MAX_KEYS];	/* parent = child */
@@ -167,6 +179,7 @@ typedef struct IdemTotalNote
 	int			step;
 	bool		begins;
 	Datum		amount;
+	Datum		other;			/* a second amount, or 0 */
 	NullableDatum values[FLEXIBLE_ARRAY_MEMBER];	/* key, compared columns */
 } IdemTotalNote;
 
@@ -208,8 +221,7 @@ typedef struct IdemTotalStep
 	struct IdemTotalStep *outer;	/* announced before, still under way */
 } IdemTotalStep;
 
-/* the counterpart, and the trigger at the end of a statement, in schema idem */
-#define IDEM_TOTAL_FUNCTION "keep_total"
+/* the trigger at the end of a statement, in schema idem */
 #define IDEM_TOTAL_STATEMENT_FUNCTION "apply_totals"
 
 /* total.c */
@@ -219,7 +231,7 @@ extern IdemTotal *idem_total_open(const IdemGuardCall *call,
 extern IdemTotalNote *idem_total_note(const IdemGuardCall *call,
 									  IdemTotal *total, TupleTableSlot *row,
 									  int step);
-extern void idem_total_noted(const IdemGuardCall *call,
+extern void idem_total_noted(const IdemGuardCall *call, IdemTotal *total,
 							 IdemTotalNote **notes, int n);
 
 /* total_change.c */
@@ -228,8 +240,99 @@ extern void idem_total_apply(IdemTotalNote **notes, int n);
 /* total_row.c */
 extern Datum idem_total_value(IdemTotalChange *c, int column, bool *isnull);
 extern void idem_total_read(IdemTotalChange *c, IdemTotals *totals);
-extern Datum idem_total_cap(IdemTotalChange *c);
+extern Datum idem_total_amount(IdemTotalChange *c, int column);
 pg_noreturn extern void idem_total_report_not_kept(IdemTotalChange *c);
+
+struct IdemTotalDeclaration;
+
+/* How a room declares its guard. */
+typedef struct IdemTotalDeclarer
+{
+	const char *kind;			/* limit, balance */
+	const char *function;		/* of the trigger of the child */
+	const char *counterpart;	/* of that of the parent */
+	const char *const *agreed;	/* settings of the counterpart that all who
+								 * share a total have alike; NULL ends them */
+	/* the arguments of the two triggers, and what is logged, or NULL: those */
+	List	   *(*settings) (struct IdemTotalDeclaration *d);
+	List	   *(*parent_settings) (struct IdemTotalDeclaration *d);
+	List	   *(*logged) (struct IdemTotalDeclaration *d);
+	/* raises unless both tables, which are open, are fit for it */
+	void		(*require) (struct IdemTotalDeclaration *d);
+	/* raises if rows already break it; fills the totals */
+	void		(*check_rows) (struct IdemTotalDeclaration *d);
+	void		(*fill) (struct IdemTotalDeclaration *d);
+	/* idem_total_add_check, for each column that is kept */
+	void		(*add_checks) (struct IdemTotalDeclaration *d);
+} IdemTotalDeclarer;
+
+/*
+ * What a declaration was called with, and what the catalog adds to it.  The
+ * first member of the room's own.
+ */
+typedef struct IdemTotalDeclaration
+{
+	const IdemTotalDeclarer *how;
+	Relation	child;
+	Relation	parent;
+	IdemTotalSource of;			/* what fills the total */
+	List	   *same;			/* child columns */
+	List	   *same_parent;	/* the parent column of each */
+	bool		editable;
+	Oid			type;			/* of the amounts */
+	int32		typmod;
+	List	   *sources;		/* that share the total, this one first */
+	List	   *missing;		/* columns to add: text of ADD COLUMN */
+	List	   *finish;			/* what ALTER TABLE does in the end */
+	char	   *name;			/* of the guard; of the parent's trigger */
+	char	   *parent_name;
+} IdemTotalDeclaration;
+
+/* total_declare.c */
+extern void idem_total_declare(Oid child, IdemTotalDeclaration *d);
+extern void idem_total_add_check(IdemTotalDeclaration *d, const char *column,
+								 const char *condition);
+extern List *idem_total_same_parent(IdemTotalDeclaration *d);
+
+/* total_argument.c */
+extern char *idem_text_argument(FunctionCallInfo fcinfo, int n);
+extern List *idem_list_argument(FunctionCallInfo fcinfo, int n,
+								const char *name);
+extern void idem_total_read_arguments(FunctionCallInfo fcinfo, bool many,
+									  int same, int children,
+									  IdemTotalDeclaration *d);
+pg_noreturn extern void idem_total_refuse_pairing(IdemTotalDeclaration *d,
+												  const char *one,
+												  const char *other);
+pg_noreturn extern void idem_total_refuse_unsaid(void);
+extern void idem_total_refuse_overlap(const char *name, List *states,
+									  const char *other_name,
+									  List *other_states);
+
+/* total_require.c */
+pg_noreturn extern void idem_total_refuse_type(IdemTotalDeclaration *d,
+											   Relation rel,
+											   AttrNumber column,
+											   const char *reason);
+pg_noreturn extern void idem_total_refuse_column(IdemTotalDeclaration *d,
+												 const char *name);
+extern void idem_total_require_amount(IdemTotalDeclaration *d,
+									  const char *setting, const char *name,
+									  int32 allowed);
+extern void idem_total_require_count(IdemTotalDeclaration *d,
+									 const char *setting, const char *name);
+extern void idem_total_require_compared(IdemTotalDeclaration *d);
+extern void idem_total_find_sources(IdemTotalDeclaration *d);
+extern void idem_total_refuse_deferrable_key(Relation rel);
+
+/* total_fill.c */
+extern char *idem_total_offenders(const char *sql);
+extern const char *idem_total_column_sql(const char *table, const char *name);
+extern char *idem_total_parent_sql(IdemTotalDeclaration *d);
+extern void idem_total_check_amounts(IdemTotalDeclaration *d, bool is_signed);
+extern void idem_total_check_same(IdemTotalDeclaration *d);
+extern void idem_total_fill(IdemTotalDeclaration *d, List *columns,
+							const char *values, const char *sums);
 
 /* total_key.c */
 extern char *idem_total_key_problem(const IdemGuard *guard,
@@ -276,7 +379,10 @@ extern void idem_total_announce(IdemTotalStep *step);
 extern void idem_total_withdraw(IdemTotalStep *step);
 extern void idem_total_require(Relation rel, Trigger *trigger,
 							   Relation parent, const IdemTotalKey *key);
-extern const char *idem_total_excess_column(Relation parent, const char *used);
+extern const char *idem_total_kept_by(const IdemGuard *guard);
+extern bool idem_total_keeps(const IdemGuard *guard, const char *name);
+extern const char *idem_total_column(Relation parent, const char *total,
+									 const char *setting);
 extern bool idem_total_is_readable(Trigger *trigger, const char *function);
 extern void idem_total_set_filling(Oid parent);
 
@@ -284,10 +390,44 @@ extern void idem_total_set_filling(Oid parent);
 extern char *idem_total_equal_sql(const char *left, Oid left_type,
 								  const char *right, Oid right_type);
 extern char *idem_total_counted_sql(const IdemTotalSource *source);
-extern char *idem_total_sums_sql(List *sources);
+extern char *idem_total_state_sql(Oid child, const char *state,
+								  List *labels);
+extern char *idem_total_sums_sql(List *sources, const char *aggregates,
+								 IdemTotalRowSql row);
 extern IdemTotalSource *idem_total_read_source(List *settings, Oid child);
 extern IdemTotalSource *idem_total_source_of(Trigger *total);
-extern List *idem_total_sources(Relation parent, const char *used);
+extern List *idem_total_sources(Relation parent, const char *name);
+
+/* How the doctor compares what parents p have with the sums t of children. */
+typedef struct IdemTotalComparison
+{
+	const char *sums;			/* SELECT k1, ... */
+	const char *columns;		/* of p and t: "p.used AS used, ..." */
+	const char *differs;		/* condition on these, of x */
+	const char *example;		/* text of one that differs, from x */
+	const char *what;			/* "of which ... is not the sum" */
+} IdemTotalComparison;
+
+/* total_rows.c */
+extern List *idem_total_sharing(IdemTotalSource *source, Relation parent);
+extern char *idem_total_key_sql(const IdemTotalKey *key);
+extern char *idem_total_compare(const IdemTotalSource *source,
+								Relation parent, const char *among,
+								const IdemTotalComparison *how);
+extern char *idem_total_attached_sql(const IdemTotalSource *source,
+									 const IdemGuard *guard, Oid rows);
+extern char *idem_total_check_detached(const IdemGuard *guard, Oid rows);
+extern char *idem_total_check_attached_parents(const IdemGuard *guard,
+											   Oid rows);
+
+/* total_ask.c */
+
+/* What is asked of a parent p, as SQL: "p.cap - p.used" */
+typedef char *(*IdemTotalExpression) (Relation parent,
+									  const IdemTotalSource *source);
+
+extern Datum idem_total_ask(FunctionCallInfo fcinfo, const char *function,
+							IdemTotalExpression expression);
 
 /* total_direct.c */
 extern IdemDirect *idem_direct_compile(Relation parent, IdemTotal *total);

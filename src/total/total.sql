@@ -15,4 +15,11 @@ CREATE FUNCTION idem.apply_totals() RETURNS trigger
     AS 'MODULE_PATHNAME', 'idem_apply_totals'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.apply_totals() IS
-    'trigger of a limit on the child, after every statement: changes the totals of the parents for all rows that the statement stored, each parent once, in the order of their keys; TRUNCATE is 23I08; raises what the trigger of the rows raises, and 39P01; locks the parent rows FOR NO KEY UPDATE';
+    'trigger of a limit or a balance on the child, after every statement: changes the totals of the parents for all rows that the statement stored, each parent once, in the order of their keys; TRUNCATE is 23I08; raises what the trigger of the rows raises, and 39P01; locks the parent rows FOR NO KEY UPDATE';
+
+CREATE FUNCTION idem.validate_guard(relation regclass, name text DEFAULT NULL)
+    RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_validate_guard'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.validate_guard(regclass, text) IS
+    'of a table whose rows are bound to claims: reads all of them, while others write; 23514 says how many have no claim. Of a child table: validates the CHECKs that its limits and balances brought to their parents, which are NOT VALID where the parent had rows. name: of the guard, NULL: all of the table. Owner of the parent only (42501); 42704 without such a limit, 23514 if a row breaks the CHECK; reads the parent under SHARE UPDATE EXCLUSIVE, while others write';

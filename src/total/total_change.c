@@ -100,6 +100,26 @@ change_row(IdemTotalNote **notes, int n)
  * ------------------------------------------------------------------------
  */
 
+/*
+ * Do two guards look at the same columns of the parent, and is what they do to
+ * a row one change of it?
+ */
+static bool
+change_together(const IdemTotal *a, const IdemTotal *b)
+{
+	int			i;
+
+	if (a->room != b->room || !a->room->merges ||
+		a->ncolumns != b->ncolumns)
+		return false;
+	for (i = 0; i < a->ncolumns; i++)
+	{
+		if (a->number[i] != b->number[i])
+			return false;
+	}
+	return true;
+}
+
 /* Are they of one guard, on whatever partition it fired?  0: they are. */
 static int
 compare_guards(const IdemTotal *a, const IdemTotal *b)
@@ -108,11 +128,12 @@ compare_guards(const IdemTotal *a, const IdemTotal *b)
 
 	if (a == b)
 		return 0;
-	order = (a->key.child > b->key.child) - (a->key.child < b->key.child);
+	order = strcmp(a->column[IDEM_TOTAL_KEPT], b->column[IDEM_TOTAL_KEPT]);
+	if (order == 0 && change_together(a, b))
+		return 0;
 	if (order == 0)
-		order = strcmp(a->fk_text, b->fk_text);
-	return order != 0 ? order :
-		strcmp(a->column[IDEM_TOTAL_USED], b->column[IDEM_TOTAL_USED]);
+		order = (a->key.child > b->key.child) - (a->key.child < b->key.child);
+	return order != 0 ? order : strcmp(a->fk_text, b->fk_text);
 }
 
 /* By parent table and key, if that can be told of two guards. */

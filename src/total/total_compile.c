@@ -80,12 +80,22 @@ compile_sources(Relation rel, List *compared, IdemTotal *total)
 static void
 report_type(Relation rel, Relation parent, IdemTotal *total)
 {
+	StringInfoData names;
+	int			i;
+
+	initStringInfo(&names);
+	for (i = 0; i < IDEM_TOTAL_COUNT; i++)
+	{
+		int			place = (i + IDEM_TOTAL_BOUND) % IDEM_TOTAL_COUNT;
+
+		if (total->column[place] != NULL)
+			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? " and " : "",
+							 total->column[place]);
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("columns \"%s\" and \"%s\" of table \"%s\" do not have the type of the amounts of table \"%s\"",
-					total->column[IDEM_TOTAL_CAP],
-					total->column[IDEM_TOTAL_USED],
-					RelationGetRelationName(parent),
+			 errmsg("columns %s of table \"%s\" do not have the type of the amounts of table \"%s\"",
+					names.data, RelationGetRelationName(parent),
 					RelationGetRelationName(rel)),
 			 errtablecol(rel, total->amount_column)));
 }
@@ -104,7 +114,7 @@ compile_amount(Relation rel, Trigger *trigger, Relation parent,
 								 &total->amount_typmod);
 	if (!idem_amount_type_supported(type))
 		report_type(rel, parent, total);
-	for (place = IDEM_TOTAL_CAP; place <= IDEM_TOTAL_EXCESS; place++)
+	for (place = 0; place < IDEM_TOTAL_COUNT; place++)
 	{
 		if (total->number[place] &&
 			idem_column_base_type(parent, total->number[place], NULL) != type)
@@ -149,6 +159,25 @@ idem_total_open_parent(Relation rel, Trigger *trigger, Oid *also,
 	return parent;
 }
 
+/* Is this the last trigger of a total that fires for a row of the child? */
+static bool
+is_last_trigger(Relation rel, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, idem_guard_triggers(rel))
+	{
+		const IdemGuardTrigger *other = lfirst(lc);
+
+		if (other->kind->decides &&
+			strcmp(idem_statement_function(other->kind),
+				   IDEM_TOTAL_STATEMENT_FUNCTION) == 0 &&
+			strcmp(other->guard->name, name) > 0)
+			return false;
+	}
+	return true;
+}
+
 /*
  * Compile what is kept of a total.  columns are those of the parent that are
  * looked at (IdemTotalColumn), NULL where there is none; compared are those of
@@ -162,7 +191,10 @@ idem_total_compile(Relation rel, Trigger *trigger, Relation parent,
 	int			i;
 
 	total->relid = RelationGetRelid(rel);
+	total->kind =
+		pstrdup(idem_kind_of_function(trigger->tgfoid)->kind);
 	total->trigger = pstrdup(trigger->tgname);
+	total->is_last = is_last_trigger(rel, total->trigger);
 	total->fk_text = pstrdup(idem_trigger_setting(trigger, "fk"));
 	total->ncolumns = ncolumns;
 	total->column = palloc0(sizeof(char *) * ncolumns);

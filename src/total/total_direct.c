@@ -53,6 +53,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -63,8 +64,8 @@
 #include "base/kind.h"
 #include "total/total.h"
 
-/* used, excess, count */
-#define TOTALS_MAX 3
+/* the amounts, and the count */
+#define TOTALS_MAX (IDEM_TOTAL_VALUES + 1)
 
 /* How to change a plain parent. */
 struct IdemDirect
@@ -74,6 +75,7 @@ struct IdemDirect
 	AttrNumber	heap[INDEX_MAX_KEYS];	/* parent column of each */
 	int			nchanged;
 	int			changed[TOTALS_MAX];	/* IdemTotalColumn */
+	int32		typmod[TOTALS_MAX]; /* to coerce the value to, or -1 */
 	Oid			count_type;
 	bool		has_foreign_keys;	/* the parent is itself a child */
 	bool		index_code;		/* an index has expressions or a predicate */
@@ -127,24 +129,36 @@ changed_columns(IdemDirect *d, IdemTotal *s)
 }
 
 /*
+ * Is a sum of such amounts stored as it is, unless it has too many digits?
+ * That is the case where the column has no length, or as many decimals.
+ */
+static bool
+same_scale(int32 column, int32 amount)
+{
+	if (column == -1)
+		return true;
+	return amount != -1 && ((column - VARHDRSZ) & 0x7ff) ==
+		((amount - VARHDRSZ) & 0x7ff);
+}
+
+/*
  * Which columns change, and may a computed value be stored in them as it is?
- * Not if a domain or a length would have a word in it.
+ * Not if a domain would have a word in it, or a length that rounds.
  */
 static bool
 add_changed(Relation parent, IdemTotal *s, IdemDirect *d)
 {
 	TupleDesc	desc = RelationGetDescr(parent);
-	int32		cap_typmod =
-		TupleDescAttr(desc, s->number[IDEM_TOTAL_CAP] - 1)->atttypmod;
 	int			place;
 
-	for (place = IDEM_TOTAL_USED; place <= IDEM_TOTAL_COUNT; place++)
+	for (place = 0; place <= IDEM_TOTAL_COUNT; place++)
 	{
 		Form_pg_attribute att;
 
-		if (s->number[place] == 0)
+		if (!IDEM_TOTAL_IS_KEPT(place) || s->number[place] == 0)
 			continue;
 		att = TupleDescAttr(desc, s->number[place] - 1);
+		d->typmod[d->nchanged] = -1;
 		d->changed[d->nchanged++] = place;
 		if (place == IDEM_TOTAL_COUNT)
 		{
@@ -153,11 +167,10 @@ add_changed(Relation parent, IdemTotal *s, IdemDirect *d)
 				return false;
 		}
 		else if (att->atttypid != s->amount.type ||
-				 (att->atttypmod != -1 &&
-				  (place != IDEM_TOTAL_USED ||
-				   att->atttypmod != s->amount_typmod ||
-				   att->atttypmod != cap_typmod)))
+				 !same_scale(att->atttypmod, s->amount_typmod))
 			return false;
+		else
+			d->typmod[d->nchanged - 1] = att->atttypmod;
 	}
 	return true;
 }
@@ -218,11 +231,9 @@ our_trigger_sleeps(Relation parent, Trigger *trigger, IdemDirect *d,
 	if (guard->kind->keeps_all ||
 		idem_settings_problem(guard->settings, guard->kind->settings) != NULL)
 		return false;
-	own = strcmp(guard->kind->function, IDEM_TOTAL_FUNCTION) == 0 &&
-		strcmp(idem_setting(guard->settings, "used"),
-			   s->column[IDEM_TOTAL_USED]) == 0;
+	own = idem_total_keeps(guard, s->column[IDEM_TOTAL_KEPT]);
 	if (own && !OidIsValid(trigger->tgconstrrelid))
-		return false;
+		return false;			/* it would refuse every change */
 	return !names_changed_column(parent, guard, own, d, s);
 }
 
@@ -536,10 +547,13 @@ fill_next(DirectChange *x, const IdemTotals *totals)
 		int			column = x->c->total->number[place] - 1;
 
 		next->tts_isnull[column] = false;
-		next->tts_values[column] =
-			place == IDEM_TOTAL_USED ? totals->used :
-			place == IDEM_TOTAL_EXCESS ? totals->excess :
-			idem_count_datum(x->direct->count_type, totals->count);
+		next->tts_values[column] = place == IDEM_TOTAL_COUNT ?
+			idem_count_datum(x->direct->count_type, totals->count) :
+			totals->value[place - IDEM_TOTAL_KEPT];
+		if (x->direct->typmod[i] != -1)
+			next->tts_values[column] =
+				DirectFunctionCall2(numeric, next->tts_values[column],
+									Int32GetDatum(x->direct->typmod[i]));
 	}
 	ExecStoreVirtualTuple(next);
 	next->tts_tableOid = RelationGetRelid(x->rel);

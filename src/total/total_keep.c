@@ -54,11 +54,11 @@ typedef struct TotalSettings
 	Oid			root;			/* the table at the top */
 	Oid			child;			/* the table whose rows are counted, ... */
 	const char *fk;				/* ... by this foreign key */
-	const char *used_name;
-	AttrNumber	used;
-	AttrNumber	excess;			/* or 0 */
+	const char *kind;			/* of the guard */
+	const char *name;			/* of the first column that is kept */
+	AttrNumber	value[IDEM_TOTAL_VALUES];	/* or 0 */
 	AttrNumber	count;			/* or 0 */
-	AttrNumber	cap;
+	AttrNumber	cap;			/* or 0: what bounds it may change */
 	bool		cap_grows;
 	int			nkeys;
 	AttrNumber	key[INDEX_MAX_KEYS];
@@ -101,6 +101,61 @@ idem_total_set_filling(Oid parent)
 	filling = parent;
 }
 
+/* ------------------------------------------------------------------------
+ * Counterparts
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * The setting that names the nth amount that a counterpart of the kind keeps,
+ * in the order in which they are in IdemTotals; NULL: there is none.
+ */
+static const IdemSetting *
+kept_setting(const IdemGuardKind *kind, int n)
+{
+	const IdemSetting *setting;
+
+	if (kind == NULL || kind->decides)
+		return NULL;
+	for (setting = kind->settings; setting->name != NULL; setting++)
+	{
+		if ((setting->flags & IDEM_SETTING_KEPT) == 0 ||
+			strcmp(setting->name, "count_used") == 0)
+			continue;
+		if (n-- == 0)
+			return setting;
+	}
+	return NULL;
+}
+
+/* The first column that the counterpart keeps; NULL: it is none. */
+const char *
+idem_total_kept_by(const IdemGuard *guard)
+{
+	const IdemSetting *setting = kept_setting(guard->kind, 0);
+
+	if (setting == NULL ||
+		idem_settings_problem(guard->settings, guard->kind->settings) != NULL)
+		return NULL;
+	return idem_setting(guard->settings, setting->name);
+}
+
+/* Is the guard a counterpart that keeps this column as its first? */
+bool
+idem_total_keeps(const IdemGuard *guard, const char *name)
+{
+	const char *kept = idem_total_kept_by(guard);
+
+	return kept != NULL && strcmp(kept, name) == 0;
+}
+
+/* The same of a trigger of the parent. */
+static bool
+trigger_keeps(const Trigger *trigger, const char *name)
+{
+	return idem_total_keeps(idem_guard_of_trigger(InvalidOid, trigger), name);
+}
+
 /* The columns of the key, as the foreign key references them. */
 static void
 compile_total_key(Relation rel, Trigger *trigger, TotalSettings *s)
@@ -118,29 +173,82 @@ compile_total_key(Relation rel, Trigger *trigger, TotalSettings *s)
 		s->key[s->nkeys++] = idem_column_number(rel, lfirst(lc));
 }
 
+static AttrNumber
+column_of(Relation rel, Trigger *trigger, const char *setting)
+{
+	const char *name = idem_trigger_setting(trigger, setting);
+
+	return name == NULL ? 0 : idem_column_number(rel, name);
+}
+
 /*
- * Cap and running total are taken for one another: 42804 unless they have one
- * type that a limit can be kept in, whatever the table was altered to.
+ * Cap and totals are taken for one another: 42804 unless they have one type
+ * that a total can be kept in, whatever the table was altered to.
  */
 static void
 check_total_types(Relation rel, TotalSettings *s)
 {
-	Oid			type = idem_column_base_type(rel, s->used, NULL);
+	AttrNumber	columns[IDEM_TOTAL_VALUES + 1] = {s->cap};
+	Oid			type = idem_column_base_type(rel, s->value[0], NULL);
+	bool		one = idem_amount_type_supported(type);
+	StringInfoData names;
+	int			i;
 
-	if (!idem_amount_type_supported(type) ||
-		idem_column_base_type(rel, s->cap, NULL) != type ||
-		(s->excess &&
-		 idem_column_base_type(rel, s->excess, NULL) != type) ||
-		(s->count &&
-		 !idem_count_type_supported(idem_column_base_type(rel, s->count,
-														  NULL))))
+	memcpy(columns + 1, s->value, sizeof(s->value));
+	initStringInfo(&names);
+	for (i = 0; i < lengthof(columns); i++)
+	{
+		if (columns[i] == 0)
+			continue;
+		one &= idem_column_base_type(rel, columns[i], NULL) == type;
+		appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? " and " : "",
+						 NameStr(TupleDescAttr(RelationGetDescr(rel),
+											   columns[i] - 1)->attname));
+	}
+	one &= s->count == 0 ||
+		idem_count_type_supported(idem_column_base_type(rel, s->count, NULL));
+	if (!one)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("columns \"%s\" and \"%s\" of table \"%s\" do not have one type in which a limit can be kept",
-						NameStr(TupleDescAttr(RelationGetDescr(rel),
-											  s->cap - 1)->attname),
-						s->used_name, RelationGetRelationName(rel)),
-				 errtablecol(rel, s->used)));
+				 errmsg("columns %s of table \"%s\" do not have one type in which a %s can be kept",
+						names.data, RelationGetRelationName(rel), s->kind),
+				 errtablecol(rel, s->value[0])));
+}
+
+/* The columns that are kept, also those that another guard brought. */
+static void
+compile_kept(Relation rel, Trigger *trigger, TotalSettings *s)
+{
+	IdemGuard  *guard = idem_guard_of_trigger(RelationGetRelid(rel), trigger);
+	const IdemSetting *setting;
+	int			i;
+
+	s->kind = pstrdup(guard->kind->kind);
+	s->name = pstrdup(idem_total_kept_by(guard));
+	for (i = 0; (setting = kept_setting(guard->kind, i)) != NULL; i++)
+	{
+		const char *column = idem_total_column(rel, s->name, setting->name);
+
+		Assert(i < IDEM_TOTAL_VALUES);
+		s->value[i] = column == NULL ? 0 : idem_column_number(rel, column);
+	}
+	s->count = column_of(rel, trigger, "count_used");
+}
+
+/* What children were judged by, besides the cap. */
+static void
+compile_fixed(Relation rel, Trigger *trigger, TotalSettings *s)
+{
+	AttrNumber	normal = column_of(rel, trigger, "normal_column");
+	ListCell   *lc;
+	int			i;
+
+	for (i = 0; i < s->nkeys; i++)
+		s->fixed = lappend_int(s->fixed, s->key[i]);
+	foreach(lc, idem_trigger_setting_list(trigger, "same_parent"))
+		s->fixed = lappend_int(s->fixed, idem_column_number(rel, lfirst(lc)));
+	if (normal)
+		s->fixed = lappend_int(s->fixed, normal);
 }
 
 static void *
@@ -148,29 +256,18 @@ compile_total(Relation rel, Trigger *trigger, Oid *also)
 {
 	TotalSettings *s = palloc0(sizeof(TotalSettings));
 	const char *grows = idem_trigger_setting(trigger, "cap_grows");
-	const char *count = idem_trigger_setting(trigger, "count_used");
-	const char *excess;
-	ListCell   *lc;
-	int			i;
 
 	s->root = idem_root_relid(rel);
 	s->child = trigger->tgconstrrelid;
-	s->used_name = pstrdup(idem_trigger_setting(trigger, "used"));
-	s->used = idem_column_number(rel, s->used_name);
-	s->cap = idem_column_number(rel, idem_trigger_setting(trigger, "cap"));
 	s->fk = pstrdup(idem_trigger_setting(trigger, "fk"));
-	excess = idem_total_excess_column(rel, s->used_name);
-	s->excess = excess ? idem_column_number(rel, excess) : 0;
-	s->count = count ? idem_column_number(rel, count) : 0;
+	compile_kept(rel, trigger, s);
+	s->cap = column_of(rel, trigger, "cap");
 	s->cap_grows = grows != NULL && strcmp(grows, "true") == 0;
 	check_total_types(rel, s);
 	compile_total_key(rel, trigger, s);
-	for (i = 0; i < s->nkeys; i++)
-		s->fixed = lappend_int(s->fixed, s->key[i]);
-	foreach(lc, idem_trigger_setting_list(trigger, "same_parent"))
-		s->fixed = lappend_int(s->fixed, idem_column_number(rel, lfirst(lc)));
+	compile_fixed(rel, trigger, s);
 	idem_amount_type_init(&s->amount,
-						  idem_column_base_type(rel, s->used, NULL));
+						  idem_column_base_type(rel, s->value[0], NULL));
 	return s;
 }
 
@@ -215,9 +312,11 @@ totals_of(const IdemGuardCall *call, TotalSettings *s, TupleTableSlot *slot,
 		  IdemTotals *totals)
 {
 	Datum		zero = s->amount.zero;
+	int			i;
 
-	totals->used = total_of(slot, s->used, zero);
-	totals->excess = s->excess ? total_of(slot, s->excess, zero) : zero;
+	for (i = 0; i < IDEM_TOTAL_VALUES; i++)
+		totals->value[i] = s->value[i] ? total_of(slot, s->value[i], zero) :
+			zero;
 	totals->count = 0;
 	if (s->count)
 		totals->count =
@@ -230,10 +329,14 @@ totals_of(const IdemGuardCall *call, TotalSettings *s, TupleTableSlot *slot,
 static AttrNumber
 first_difference(TotalSettings *s, const IdemTotals *a, const IdemTotals *b)
 {
-	if (idem_amount_compare(&s->amount, a->used, b->used) != 0)
-		return s->used;
-	if (idem_amount_compare(&s->amount, a->excess, b->excess) != 0)
-		return s->excess;
+	int			i;
+
+	for (i = 0; i < IDEM_TOTAL_VALUES; i++)
+	{
+		if (s->value[i] != 0 &&
+			idem_amount_compare(&s->amount, a->value[i], b->value[i]) != 0)
+			return s->value[i];
+	}
 	return a->count != b->count ? s->count : 0;
 }
 
@@ -274,7 +377,7 @@ take_announcement(const IdemGuardCall *call, TotalSettings *s,
 		bool		ours = is_ours(s, step);
 
 		if (step->total->key.parent != s->root ||
-			strcmp(step->total->column[IDEM_TOTAL_USED], s->used_name) != 0 ||
+			strcmp(step->total->column[IDEM_TOTAL_KEPT], s->name) != 0 ||
 			!OidIsValid(s->child) ||
 			(ours && (step->accepted || !has_key(call, s, step))) ||
 			!is_step(s, step, before, after))
@@ -294,9 +397,9 @@ refuse_write(const IdemGuardCall *call, TotalSettings *s, AttrNumber column)
 
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_FIXED_COLUMN),
-			 errmsg("column \"%s\" of table \"%s\" is kept by a limit and cannot be written",
+			 errmsg("column \"%s\" of table \"%s\" is kept by a %s and cannot be written",
 					NameStr(att->attname),
-					get_rel_name(s->root)),
+					get_rel_name(s->root), s->kind),
 			 IDEM_CALL_IS_INSERT(call) ?
 			 errhint("A new row starts at 0: leave the column out.") :
 			 errhint("Map the column as not updatable."),
@@ -313,10 +416,13 @@ refuse_change(const IdemGuardCall *call, TotalSettings *s, AttrNumber column)
 
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_FIXED_COLUMN),
+			 s->cap ?
 			 errmsg("column \"%s\" of table \"%s\" cannot be changed while its limit is in use",
 					NameStr(att->attname),
-					get_rel_name(s->root)),
-			 column == s->cap && !s->cap_grows ?
+					get_rel_name(s->root)) :
+			 errmsg("column \"%s\" of table \"%s\" cannot be changed: it is kept with the %s",
+					NameStr(att->attname), get_rel_name(s->root), s->kind),
+			 s->cap && column == s->cap && !s->cap_grows ?
 			 errhint("What children were judged by stays; declared with cap_grows => true, the cap may grow.") :
 			 errhint("What children were judged by stays."),
 			 errtablecol(call->rel, column),
@@ -331,7 +437,8 @@ check_fixed(const IdemGuardCall *call, TotalSettings *s)
 	ListCell   *lc;
 	bool		grown = false;
 
-	if (!idem_same_image(call->rel, s->cap, call->before, call->after))
+	if (s->cap &&
+		!idem_same_image(call->rel, s->cap, call->before, call->after))
 	{
 		bool		null_before;
 		bool		null_after;
@@ -356,11 +463,16 @@ check_fixed(const IdemGuardCall *call, TotalSettings *s)
 static void
 judge_total(const IdemGuardCall *call, TotalSettings *s)
 {
-	IdemTotals	none = {s->amount.zero, s->amount.zero, 0};
-	IdemTotals	before = none;
-	IdemTotals	after = none;
+	IdemTotals	none;
+	IdemTotals	before;
+	IdemTotals	after;
 	AttrNumber	changed;
+	int			i;
 
+	for (i = 0; i < IDEM_TOTAL_VALUES; i++)
+		none.value[i] = s->amount.zero;
+	none.count = 0;
+	before = after = none;
 	if (!IDEM_CALL_IS_INSERT(call))
 		totals_of(call, s, call->before, &before);
 	if (!IDEM_CALL_IS_DELETE(call))
@@ -377,9 +489,25 @@ judge_total(const IdemGuardCall *call, TotalSettings *s)
 	if (IDEM_CALL_IS_UPDATE(call) && (changed || announced != NULL) &&
 		!take_announcement(call, s, &before, &after) && changed)
 		refuse_write(call, s, changed);
+
+	/* what has added up to zero has been judged, too, where nothing caps it */
 	if (IDEM_CALL_IS_UPDATE(call) &&
-		(changed || first_difference(s, &before, &none)))
+		(changed || s->cap == 0 || first_difference(s, &before, &none)))
 		check_fixed(call, s);
+}
+
+/* The counterpart of a guard on the parent, by whatever name it is called. */
+static Datum
+keep_total(FunctionCallInfo fcinfo, const char *function)
+{
+	IdemGuardCall call;
+
+	if (idem_in_apply_worker())
+		return PointerGetDatum(NULL);
+	if (!idem_guard_call(fcinfo, function, &call))
+		return PointerGetDatum(NULL);
+	judge_total(&call, idem_guard_settings(&call, compile_total));
+	return PointerGetDatum(NULL);
 }
 
 /*
@@ -392,25 +520,19 @@ PG_FUNCTION_INFO_V1(idem_keep_total);
 Datum
 idem_keep_total(PG_FUNCTION_ARGS)
 {
-	IdemGuardCall call;
-	TotalSettings *s;
-
-	if (idem_in_apply_worker())
-		return PointerGetDatum(NULL);
-	if (!idem_guard_call(fcinfo, "idem.keep_total", &call))
-		return PointerGetDatum(NULL);
-	s = idem_guard_settings(&call, compile_total);
-	judge_total(&call, s);
-	return PointerGetDatum(NULL);
+	return keep_total(fcinfo, "idem.keep_total");
 }
 
-/* The setting of a trigger as this room compares it: absent is empty. */
-static const char *
-setting(Trigger *trigger, const char *name)
+/*
+ * keep_account() -> trigger
+ *
+ * The same of keep_balance on the account.
+ */
+PG_FUNCTION_INFO_V1(idem_keep_account);
+Datum
+idem_keep_account(PG_FUNCTION_ARGS)
 {
-	const char *value = idem_trigger_setting(trigger, name);
-
-	return value ? value : "";
+	return keep_total(fcinfo, "idem.keep_account");
 }
 
 /* Does it call this function of ours, with arguments that it can read? */
@@ -424,28 +546,53 @@ idem_total_is_readable(Trigger *trigger, const char *function)
 		idem_settings_problem(guard->settings, guard->kind->settings) == NULL;
 }
 
+static bool
+same_setting(List *a, List *b, const char *name)
+{
+	const char *one = idem_setting(a, name);
+	const char *other = idem_setting(b, name);
+
+	if (one == NULL || other == NULL)
+		return one == other;
+	return strcmp(one, other) == 0;
+}
+
+/* Do both say the same where both have a word? */
+static bool
+guards_agree(const IdemGuard *total, const IdemGuard *guard)
+{
+	const IdemSetting *mine;
+	const IdemSetting *other;
+
+	for (mine = total->kind->settings; mine->name != NULL; mine++)
+	{
+		for (other = guard->kind->settings; other->name != NULL; other++)
+		{
+			if (strcmp(mine->name, other->name) == 0 &&
+				!same_setting(total->settings, guard->settings, mine->name))
+				return false;
+		}
+	}
+	return true;
+}
+
 /* Does the trigger of the parent consent to the trigger of the child? */
 static bool
-is_counterpart(Trigger *total, Trigger *limit, const IdemTotalKey *key)
+is_counterpart(Trigger *trigger, const IdemGuard *guard,
+			   const IdemTotalKey *key)
 {
-	static const char *const agreed[] = {"fk", "amount", "cap", "used",
-	"excess", "count_used"};
+	IdemGuard  *total = idem_guard_of_trigger(InvalidOid, trigger);
 	List	   *same;
 	List	   *same_parent;
-	int			i;
 
-	if (!idem_total_is_readable(total, IDEM_TOTAL_FUNCTION) ||
-		total->tgconstrrelid != key->child ||
-		total->tgenabled != TRIGGER_FIRES_ALWAYS)
+	if (trigger->tgconstrrelid != key->child ||
+		trigger->tgenabled != TRIGGER_FIRES_ALWAYS ||
+		idem_total_kept_by(total) == NULL ||
+		strcmp(total->kind->kind, guard->kind->kind) != 0 ||
+		!guards_agree(total, guard))
 		return false;
-	for (i = 0; i < lengthof(agreed); i++)
-	{
-		if (strcmp(setting(total, agreed[i]), setting(limit, agreed[i])) != 0)
-			return false;
-	}
-	idem_setting_map(idem_settings_of_trigger(limit), "same",
-					 &same, &same_parent);
-	return idem_same_strings(idem_trigger_setting_list(total, "same_parent"),
+	idem_setting_map(guard->settings, "same", &same, &same_parent);
+	return idem_same_strings(idem_trigger_setting_list(trigger, "same_parent"),
 							 same_parent);
 }
 
@@ -458,23 +605,20 @@ names_key(Trigger *total, const IdemTotalKey *key)
 }
 
 /*
- * The column of the excess that goes with a running total, or NULL: one child
- * table with facts is enough for all that share the total.
+ * The column that a setting of counterparts names for a total, or NULL: one
+ * child table with facts, or with holds, is enough for all that share it.
  */
 const char *
-idem_total_excess_column(Relation parent, const char *used)
+idem_total_column(Relation parent, const char *total, const char *setting)
 {
 	TriggerDesc *triggers = CopyTriggerDesc(parent->trigdesc);
 	int			i;
 
 	for (i = 0; triggers && i < triggers->numtriggers; i++)
 	{
-		Trigger    *total = &triggers->triggers[i];
-
-		if (idem_total_is_readable(total, IDEM_TOTAL_FUNCTION) &&
-			strcmp(setting(total, "used"), used) == 0 &&
-			idem_trigger_setting(total, "excess") != NULL)
-			return idem_trigger_setting(total, "excess");
+		if (trigger_keeps(&triggers->triggers[i], total) &&
+			idem_trigger_setting(&triggers->triggers[i], setting) != NULL)
+			return idem_trigger_setting(&triggers->triggers[i], setting);
 	}
 	return NULL;
 }
@@ -489,21 +633,22 @@ idem_total_require(Relation rel, Trigger *trigger, Relation parent,
 				   const IdemTotalKey *key)
 {
 	TriggerDesc *triggers = CopyTriggerDesc(parent->trigdesc);
+	IdemGuard  *guard = idem_guard_of_trigger(RelationGetRelid(rel), trigger);
 	int			i;
 
 	for (i = 0; triggers && i < triggers->numtriggers; i++)
 	{
 		Trigger    *total = &triggers->triggers[i];
 
-		if (is_counterpart(total, trigger, key) &&
+		if (is_counterpart(total, guard, key) &&
 			names_key(total, key))
 			return;
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-			 errmsg("table \"%s\" bears no counterpart of limit \"%s\" on table \"%s\"",
-					RelationGetRelationName(parent), trigger->tgname,
-					get_rel_name(key->child)),
+			 errmsg("table \"%s\" bears no counterpart of %s \"%s\" on table \"%s\"",
+					RelationGetRelationName(parent), guard->kind->kind,
+					trigger->tgname, get_rel_name(key->child)),
 			 errhint("Put guards on a table with the idem.guard_... functions."),
 			 errtableconstraint(rel, trigger->tgname)));
 }

@@ -22,7 +22,7 @@ idem_total_value(IdemTotalChange *c, int column, bool *isnull)
 
 /* A column that is never null; the zero of one that the parent lacks. */
 static Datum
-value_of(IdemTotalChange *c, IdemTotalColumn column, Datum zero)
+value_of(IdemTotalChange *c, int column, Datum zero)
 {
 	bool		isnull;
 	Datum		value;
@@ -36,15 +36,22 @@ value_of(IdemTotalChange *c, IdemTotalColumn column, Datum zero)
 	return value;
 }
 
+/* An amount of the parent row, as it was last looked at. */
+Datum
+idem_total_amount(IdemTotalChange *c, int column)
+{
+	return value_of(c, column, c->total->amount.zero);
+}
+
 /* What the parent row has, as it was last looked at. */
 void
 idem_total_read(IdemTotalChange *c, IdemTotals *totals)
 {
 	AttrNumber	count = c->total->number[IDEM_TOTAL_COUNT];
-	Datum		zero = c->total->amount.zero;
+	int			i;
 
-	totals->used = value_of(c, IDEM_TOTAL_USED, zero);
-	totals->excess = value_of(c, IDEM_TOTAL_EXCESS, zero);
+	for (i = 0; i < IDEM_TOTAL_VALUES; i++)
+		totals->value[i] = idem_total_amount(c, IDEM_TOTAL_KEPT + i);
 	totals->count = 0;
 	if (count)
 		totals->count =
@@ -54,12 +61,6 @@ idem_total_read(IdemTotalChange *c, IdemTotals *totals)
 }
 
 /* The parent's cap, in the type of the amounts */
-Datum
-idem_total_cap(IdemTotalChange *c)
-{
-	return value_of(c, IDEM_TOTAL_CAP, c->total->amount.zero);
-}
-
 /* 39P01: the parent did not let its totals be changed. */
 void
 idem_total_report_not_kept(IdemTotalChange *c)
@@ -70,7 +71,7 @@ idem_total_report_not_kept(IdemTotalChange *c)
 			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 			 errmsg("the running total of table \"%s\" could not be kept",
 					RelationGetRelationName(c->parent)),
-			 errdetail("A rule or a BEFORE trigger of the table changed or suppressed the UPDATE of column \"%s\", or the counterpart of the limit did not fire.",
-					   c->total->column[IDEM_TOTAL_USED]),
+			 errdetail("A rule or a BEFORE trigger of the table changed or suppressed the UPDATE of column \"%s\", or the counterpart of the %s did not fire.",
+					   c->total->column[IDEM_TOTAL_KEPT], c->total->kind),
 			 errtableconstraint(rel, c->total->trigger)));
 }

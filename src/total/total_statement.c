@@ -32,8 +32,8 @@
 #include "base/identity.h"
 #include "total/total.h"
 
-/* used, excess, count */
-#define TOTALS_MAX 3
+/* the amounts, and the count */
+#define TOTALS_MAX (IDEM_TOTAL_VALUES + 1)
 
 /* SELECT <columns> FROM schema.parent p WHERE <key> FOR NO KEY UPDATE */
 static char *
@@ -64,8 +64,10 @@ change_text(IdemTotal *total, Relation parent)
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "UPDATE %s p SET ", idem_qualified_name(parent));
-	for (place = IDEM_TOTAL_USED; place <= IDEM_TOTAL_COUNT; place++)
+	for (place = 0; place <= IDEM_TOTAL_COUNT; place++)
 	{
+		if (!IDEM_TOTAL_IS_KEPT(place))
+			continue;
 		if (total->column[place] != NULL)
 			appendStringInfo(&sql, "%s%s = $%d",
 							 argument > total->key.n ? ", " : "",
@@ -86,9 +88,9 @@ argument_types(IdemTotal *total, Oid *types)
 	int			place;
 
 	memcpy(types, total->fk_type, sizeof(Oid) * n);
-	for (place = IDEM_TOTAL_USED; place <= IDEM_TOTAL_COUNT; place++)
+	for (place = 0; place <= IDEM_TOTAL_COUNT; place++)
 	{
-		if (total->column[place] != NULL)
+		if (IDEM_TOTAL_IS_KEPT(place) && total->column[place] != NULL)
 			types[n++] = place == IDEM_TOTAL_COUNT ? INT8OID :
 				total->amount.type;
 	}
@@ -212,11 +214,14 @@ idem_statement_change(IdemTotalChange *c, const IdemTotals *next)
 	int			n = key_values(c, values);
 	IdemTotalStep step = {.total = total,.note = c->notes[0],.after = *next};
 	volatile bool found = false;
+	int			i;
 
 	idem_total_read(c, &step.before);
-	values[n++] = next->used;
-	if (total->column[IDEM_TOTAL_EXCESS] != NULL)
-		values[n++] = next->excess;
+	for (i = 0; i < IDEM_TOTAL_VALUES; i++)
+	{
+		if (total->column[IDEM_TOTAL_KEPT + i] != NULL)
+			values[n++] = next->value[i];
+	}
 	if (total->column[IDEM_TOTAL_COUNT] != NULL)
 		values[n++] = Int64GetDatum(next->count);
 	idem_total_announce(&step);

@@ -45,8 +45,8 @@ idem_total_equal_sql(const char *left, Oid left_type,
 }
 
 /* (c.state = 'failed' OR ...), of the child c; "false" for no labels */
-static char *
-state_in_sql(Oid child, const char *state, List *labels)
+char *
+idem_total_state_sql(Oid child, const char *state, List *labels)
 {
 	StringInfoData sql;
 	Oid			type;
@@ -79,20 +79,9 @@ idem_total_counted_sql(const IdemTotalSource *source)
 {
 	if (source->released == NIL)
 		return "true";
-	return psprintf("%s IS NOT TRUE", state_in_sql(source->key.child,
-												   source->state,
-												   source->released));
-}
-
-/* Which of them are facts. */
-static char *
-fact_sql(const IdemTotalSource *source)
-{
-	if (list_length(source->facts) == 1 &&
-		strcmp(linitial(source->facts), "*") == 0)
-		return "true";
-	return psprintf("%s IS TRUE", state_in_sql(source->key.child, source->state,
-											   source->facts));
+	return psprintf("%s IS NOT TRUE",
+					idem_total_state_sql(source->key.child, source->state,
+										 source->released));
 }
 
 /* c.fk AS k1, ... in the order of another key on the same parent columns */
@@ -114,32 +103,26 @@ append_keys(StringInfo sql, const IdemTotalKey *order, const IdemTotalKey *key)
 }
 
 /*
- * SELECT k1, ..., sum(x.amount) AS total,
- *		sum(x.amount) FILTER (WHERE NOT x.fact) AS asked,
- *		count(*) FILTER (WHERE x.own) AS number
- * FROM (SELECT c.fk AS k1, ..., c.amount::numeric AS amount,
- *			<is a fact> AS fact, true AS own FROM child c WHERE <counts>
+ * SELECT k1, ..., <aggregates of x.amount and others>
+ * FROM (SELECT c.fk AS k1, ..., <values of a row> FROM child c WHERE <counts>
  *		 UNION ALL ...) x GROUP BY 1, ...
  *
- * The first of the children is the one whose key gives the order and whose
- * rows are counted.  Sums are numeric: used and excess may each be near the
- * end of the type of the amounts.
+ * The first of the sources is the one whose key gives the order.  Sums are to
+ * be numeric: totals may each be near the end of the type of the amounts.
  */
 char *
-idem_total_sums_sql(List *sources)
+idem_total_sums_sql(List *sources, const char *aggregates, IdemTotalRowSql row)
 {
 	IdemTotalSource *first = linitial(sources);
 	StringInfoData sql;
-	StringInfoData keys;
 	ListCell   *lc;
 	int			i;
 
-	initStringInfo(&keys);
-	for (i = 0; i < first->key.n; i++)
-		appendStringInfo(&keys, "k%d, ", i + 1);
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %spg_catalog.sum(x.amount) AS total, pg_catalog.sum(x.amount) FILTER (WHERE NOT x.fact) AS asked, pg_catalog.count(*) FILTER (WHERE x.own) AS number FROM (",
-					 keys.data);
+	appendStringInfoString(&sql, "SELECT ");
+	for (i = 0; i < first->key.n; i++)
+		appendStringInfo(&sql, "k%d, ", i + 1);
+	appendStringInfo(&sql, "%s FROM (", aggregates);
 	foreach(lc, sources)
 	{
 		IdemTotalSource *source = lfirst(lc);
@@ -147,9 +130,8 @@ idem_total_sums_sql(List *sources)
 		appendStringInfo(&sql, "%sSELECT ",
 						 source == first ? "" : " UNION ALL ");
 		append_keys(&sql, &first->key, &source->key);
-		appendStringInfo(&sql, "c.%s::pg_catalog.numeric AS amount, %s AS fact, %s AS own FROM %s c WHERE %s",
-						 quote_identifier(source->amount), fact_sql(source),
-						 source == first ? "true" : "false",
+		appendStringInfo(&sql, "%s FROM %s c WHERE %s",
+						 row(source, source == first),
 						 idem_qualified_name_of(source->key.child),
 						 idem_total_counted_sql(source));
 	}
@@ -181,6 +163,7 @@ idem_total_read_source(List *settings, Oid child)
 {
 	IdemTotalSource *source = palloc0(sizeof(IdemTotalSource));
 
+	source->settings = settings;
 	source->fk = idem_setting_list(settings, "fk");
 	idem_total_find_key(child, source->fk,
 						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
@@ -189,20 +172,10 @@ idem_total_read_source(List *settings, Oid child)
 	source->state = copy_setting(settings, "state");
 	source->released = idem_setting_list(settings, "released");
 	source->facts = idem_setting_list(settings, "facts");
-	source->cap = copy_setting(settings, "cap");
-	source->used = copy_setting(settings, "used");
-	source->excess = copy_setting(settings, "excess");
-	source->count_used = copy_setting(settings, "count_used");
+	source->total = copy_setting(settings, "used");
+	if (source->total == NULL)
+		source->total = copy_setting(settings, "balance");
 	return source;
-}
-
-static bool
-same_used(const IdemGuard *a, const IdemGuard *b)
-{
-	const char *x = idem_setting(a->settings, "used");
-	const char *y = idem_setting(b->settings, "used");
-
-	return x != NULL && y != NULL && strcmp(x, y) == 0;
 }
 
 /*
@@ -222,20 +195,24 @@ idem_total_source_of(Trigger *total)
 	{
 		IdemGuardTrigger *trigger = lfirst(lc);
 
-		if (trigger->kind->decides &&
-			idem_same_guard(trigger->guard, guard) &&
-			same_used(trigger->guard, guard) &&
+		IdemTotalSource *source;
+
+		if (!trigger->kind->decides ||
+			!idem_same_guard(trigger->guard, guard) ||
 			idem_settings_problem(trigger->guard->settings,
-								  trigger->kind->settings) == NULL)
-			return idem_total_read_source(trigger->guard->settings,
-										  total->tgconstrrelid);
+								  trigger->kind->settings) != NULL)
+			continue;
+		source = idem_total_read_source(trigger->guard->settings,
+										total->tgconstrrelid);
+		if (idem_total_keeps(guard, source->total))
+			return source;
 	}
 	return NULL;
 }
 
 /* What fills a total of the parent, a list of IdemTotalSource. */
 List *
-idem_total_sources(Relation parent, const char *used)
+idem_total_sources(Relation parent, const char *name)
 {
 	TriggerDesc *triggers = CopyTriggerDesc(parent->trigdesc);
 	List	   *sources = NIL;
@@ -246,9 +223,8 @@ idem_total_sources(Relation parent, const char *used)
 		Trigger    *total = &triggers->triggers[i];
 		IdemTotalSource *source;
 
-		if (!idem_total_is_readable(total, IDEM_TOTAL_FUNCTION) ||
-			!OidIsValid(total->tgconstrrelid) ||
-			strcmp(idem_trigger_setting(total, "used"), used) != 0)
+		if (!OidIsValid(total->tgconstrrelid) ||
+			!idem_total_keeps(idem_guard_of_trigger(InvalidOid, total), name))
 			continue;
 		source = idem_total_source_of(total);
 		if (source != NULL)

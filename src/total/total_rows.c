@@ -1,0 +1,216 @@
+/*
+ * total_rows.c
+ *		Do the totals agree with the sums of the children?
+ *
+ * The guard counts what is written while it stands.  These look at rows that
+ * came in otherwise: all of them, for the doctor; those of a table that is to
+ * become a partition, which must have been counted before; those of a
+ * partition that is to leave, which would stay counted.
+ *
+ * Child and parent are read once, restricted, under one snapshot, as the
+ * owner of the parent, as whom no code of the child's owner may run: a
+ * state is read by the output function of its type, for which a cast of
+ * somebody's making cannot stand in, and amounts have one of the types that a
+ * total is kept in.  Rows that only have to be counted are read as the owner
+ * of the table that has them.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_inherits.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/declare.h"
+#include "base/kind.h"
+#include "total/total.h"
+
+static const char *
+column_of(const char *table, Oid relid, AttrNumber column)
+{
+	return psprintf("%s.%s", table,
+					quote_identifier(get_attname(relid, column, false)));
+}
+
+/* c.fk AS k1, ... */
+static char *
+child_keys_sql(const IdemTotalKey *key)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	for (i = 0; i < key->n; i++)
+		appendStringInfo(&sql, "%s%s AS k%d", i > 0 ? ", " : "",
+						 column_of("c", key->child, key->child_column[i]),
+						 i + 1);
+	return sql.data;
+}
+
+/* This guard, and after it the others that share its total. */
+List *
+idem_total_sharing(IdemTotalSource *source, Relation parent)
+{
+	List	   *sources = list_make1(source);
+	ListCell   *lc;
+
+	foreach(lc, idem_total_sources(parent, source->total))
+	{
+		IdemTotalSource *other = lfirst(lc);
+
+		if (!idem_total_same_key(&other->key, &source->key))
+			sources = lappend(sources, other);
+	}
+	return sources;
+}
+
+/* concat_ws(', ', p.a, p.b) */
+char *
+idem_total_key_sql(const IdemTotalKey *key)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "concat_ws(', '");
+	for (i = 0; i < key->n; i++)
+		appendStringInfo(&sql, ", %s",
+						 column_of("p", key->parent, key->parent_column[i]));
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
+/*
+ * The type of a column that holds amounts, which decides what code "sum" and
+ * "=" run: 42804 if it is none that a total is kept in.
+ */
+static Oid
+amount_type(Oid relid, const char *column)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	Oid			type = idem_column_base_type(rel,
+											 idem_column_number(rel, column),
+											 NULL);
+
+	if (!idem_amount_type_supported(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of table \"%s\" has type %s, in which no total is kept",
+						column, RelationGetRelationName(rel),
+						format_type_be(type))));
+	relation_close(rel, NoLock);
+	return type;
+}
+
+/*
+ * SELECT count(*), min(<example of x>)
+ *	FROM (SELECT key AS key, <columns of p and t>
+ *		  FROM parent p <among> LEFT JOIN (sums) t ON p.key = t.k1 ...) x
+ *	WHERE <x differs>
+ *
+ * among is a join that leaves some of the parents, or empty.  NULL if none
+ * differs, else how many do and what it is that does.
+ */
+char *
+idem_total_compare(const IdemTotalSource *source, Relation parent,
+				   const char *among, const IdemTotalComparison *how)
+{
+	(void) amount_type(source->key.child, source->amount);
+	(void) amount_type(source->key.parent, source->total);
+	return idem_count_offenders(parent,
+								psprintf("SELECT count(*), min((%s) COLLATE \"C\") FROM (SELECT %s AS key, %s FROM %s p %s LEFT JOIN (%s) t ON %s) x WHERE %s",
+										 how->example,
+										 idem_total_key_sql(&source->key),
+										 how->columns,
+										 idem_qualified_name(parent), among,
+										 how->sums,
+										 idem_total_join_sql(&source->key, "t.k%d"),
+										 how->differs),
+								(Datum) 0,
+								psprintf("of table \"%s\" whose %s",
+										 RelationGetRelationName(parent),
+										 how->what));
+}
+
+/* How many rows of a table, its own, are there, or count? */
+static char *
+count_children(const IdemGuard *guard, Oid rows, const char *condition)
+{
+	Relation	child = relation_open(rows, AccessShareLock);
+	char	   *finding;
+
+	finding = idem_count_offenders(child,
+								   psprintf("SELECT count(*), NULL::text FROM %s c WHERE %s",
+											idem_qualified_name(child),
+											condition),
+								   (Datum) 0, psprintf("counting against a %s",
+													   guard->kind->kind));
+	relation_close(child, AccessShareLock);
+	return finding;
+}
+
+/* c.tableoid = ANY ('{...}'): the rows of a table and of its partitions */
+static char *
+stored_in_sql(Oid rows)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, find_all_inheritors(rows, AccessShareLock, NULL))
+		appendStringInfo(&sql, "%s%u",
+						 sql.len > 0 ? "," : "c.tableoid = ANY ('{",
+						 lfirst_oid(lc));
+	appendStringInfoString(&sql, "}'::pg_catalog.oid[])");
+	return sql.data;
+}
+
+/*
+ * A join that leaves the parents of children that become a partition, which
+ * must have counted them before; NULL: there are no such children.  The sums
+ * are read as the owner of the parent, who may read the child table and not
+ * necessarily the new partition by its own name.
+ */
+char *
+idem_total_attached_sql(const IdemTotalSource *source, const IdemGuard *guard,
+						Oid rows)
+{
+	if (count_children(guard, rows, "true") == NULL)
+		return NULL;
+	return psprintf("JOIN (SELECT DISTINCT %s FROM %s c WHERE %s) r ON %s",
+					child_keys_sql(&source->key),
+					idem_qualified_name_of(guard->relid),
+					stored_in_sql(rows),
+					idem_total_join_sql(&source->key, "r.k%d"));
+}
+
+/* Children that leave the table would stay counted. */
+char *
+idem_total_check_detached(const IdemGuard *guard, Oid rows)
+{
+	IdemTotalSource *source = idem_total_read_source(guard->settings,
+													 guard->relid);
+
+	return count_children(guard, rows, idem_total_counted_sql(source));
+}
+
+/* What an attached parent has it cannot have by children of this table. */
+char *
+idem_total_check_attached_parents(const IdemGuard *guard, Oid rows)
+{
+	const char *kept = idem_total_kept_by(guard);
+	Relation	parent = relation_open(rows, AccessShareLock);
+	char	   *type = format_type_be_qualified(amount_type(rows, kept));
+	char	   *finding;
+
+	finding = idem_count_offenders(parent,
+								   psprintf("SELECT count(*), NULL::text FROM %s p WHERE p.%s IS DISTINCT FROM '0'::%s",
+											idem_qualified_name(parent),
+											quote_identifier(kept), type),
+								   (Datum) 0,
+								   psprintf("whose running total \"%s\" is not zero, without a child",
+											kept));
+	relation_close(parent, AccessShareLock);
+	return finding;
+}
