@@ -30,9 +30,10 @@
 # Kth on; without it valgrind and discard run a part on each core.
 #
 # A server with assertions is in no package: its source comes by "apt-get
-# source", is built once with USE_VALGRIND, and is kept in $IDEM_CACHE (see
-# idem_cache in lib.sh).  That needs a line for sources among apt's, or
-# IDEM_PG_SOURCE, a folder with an unpacked source of PostgreSQL.
+# source", is built once for assert and discard and once, with USE_VALGRIND,
+# for valgrind, and is kept in $IDEM_CACHE (see idem_cache in lib.sh).  That
+# needs a line for sources among apt's, or IDEM_PG_SOURCE, a folder with an
+# unpacked source of PostgreSQL.
 #
 # A finding counts as ours if one of our files is named in it; others are
 # told.  The last line is "N findings, N tests failed"; the exit status is 1
@@ -145,7 +146,7 @@ run_undefined()
 
 run_assert()
 {
-	assert_server
+	assert_server assert
 	idem_cluster "fsync = off"
 	say "idem on PostgreSQL $version with assertions"
 	suite regress "$regress_tests"
@@ -153,13 +154,16 @@ run_assert()
 	judge "TRAP|terminated by signal"
 }
 
-# Private copy of the cached server, with idem built for it.
+# Private copy of the cached server, with idem built for it.  $1 is what it is
+# built for: "assert", or "valgrind", which tells valgrind of the server's own
+# memory.
 assert_server()
 {
 	idem_cache
 	idem_need sanitize
 	major=$("$pg_config" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
-	prefix=$cache/assert-$major
+	purpose=$1
+	prefix=$cache/$purpose-$major
 	if [ ! -e "$prefix/done" ] || ! keeps_to_itself; then
 		make_assert_server
 	fi
@@ -188,7 +192,12 @@ keeps_to_itself()
 # system's server, whatever the prefix says: that line is taken out.
 make_assert_server()
 {
-	command -v valgrind >/dev/null || idem_need_command valgrind valgrind
+	case $purpose in
+		assert)	set -- CFLAGS='-O2 -g' ;;
+		valgrind)
+			set -- CPPFLAGS=-DUSE_VALGRIND CFLAGS='-Og -g'
+			idem_need_command valgrind valgrind ;;
+	esac
 	[ -e /usr/include/unicode/ucol.h ] || {
 		packages="libicu-dev pkg-config bison flex"
 		idem_install
@@ -209,7 +218,7 @@ make_assert_server()
 		cd "$prefix/build" &&
 			"$source/configure" -q --prefix="$prefix" --enable-cassert --enable-debug \
 				--with-icu --without-readline --without-zlib \
-				CPPFLAGS=-DUSE_VALGRIND CFLAGS='-Og -g' &&
+				"$@" &&
 			sed -i '/^override pkglibdir/d' src/Makefile.global &&
 			own_folders &&
 			make -s -j "$(nproc)" -C src install && make -s -C contrib install
@@ -240,7 +249,7 @@ own_folders()
 
 run_valgrind()
 {
-	assert_server
+	assert_server valgrind
 	in_parts valgrind || valgrind_part
 }
 
@@ -333,7 +342,7 @@ run_growth()
 
 run_discard()
 {
-	assert_server
+	assert_server assert
 	mkdir -p "$cache/discard-$major" || die "cannot keep anything in $cache"
 	in_parts discard || discard_part
 }
