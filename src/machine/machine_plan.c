@@ -126,6 +126,27 @@ plan_of(const char *sql, int nargs, Oid *types)
 	return plan;
 }
 
+/* The plan was found before: what PG_TRY may clobber is not kept across it. */
+static int
+run(SPIPlanPtr plan, Datum *values, const char *nulls, bool read_only)
+{
+	volatile int code = 0;
+
+	plans_running++;
+	PG_TRY();
+	{
+		code = SPI_execute_plan(plan, values, nulls, read_only, 0);
+	}
+	PG_CATCH();
+	{
+		plans_running--;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	plans_running--;
+	return code;
+}
+
 /*
  * Run a statement under its kept plan, as SPI_execute_plan, whose code is
  * returned.  The caller is connected to SPI.  read_only: with the snapshot of
@@ -135,18 +156,5 @@ int
 idem_machine_run_plan(const char *sql, int nargs, Oid *types, Datum *values,
 					  const char *nulls, bool read_only)
 {
-	SPIPlanPtr	plan = plan_of(sql, nargs, types);
-	volatile int code = 0;
-
-	plans_running++;
-	PG_TRY();
-	{
-		code = SPI_execute_plan(plan, values, nulls, read_only, 0);
-	}
-	PG_FINALLY();
-	{
-		plans_running--;
-	}
-	PG_END_TRY();
-	return code;
+	return run(plan_of(sql, nargs, types), values, nulls, read_only);
 }
