@@ -37,6 +37,35 @@ UPDATE payment SET note = 'x';
 ALTER TABLE payment DROP amount, ALTER note TYPE int USING as_number(note);
 ALTER TABLE payment ALTER note TYPE int USING as_number(note);
 \d payment
+-- So a guard that goes on purpose afterwards is not missed by the next command,
+-- and a table that was to be dropped is not written off.
+CREATE TABLE empty (id int PRIMARY KEY);
+SELECT idem.guard_fixed('empty', '{id}');
+SET idem.drop_reason = '';
+BEGIN;
+SAVEPOINT a;
+ALTER TABLE payment DROP amount, ALTER note TYPE text USING 1 / (id - 1);
+ROLLBACK TO a;
+DROP TABLE empty, payment;
+ROLLBACK TO a;
+SELECT idem.drop_guard('payment', 'fixed', reason => 'a test');
+CREATE TABLE unrelated_as_well (id int);
+SELECT action, table_name FROM idem.change_log WHERE table_schema = 'doctor_passes' AND action <> 'declared' ORDER BY n;
+ROLLBACK;
+
+-- What the server drops on its own behalf, as temporary tables at their end, is
+-- no command's doing, whatever triggers and rows there are.
+BEGIN;
+CREATE TEMPORARY TABLE moment (id int) ON COMMIT DROP;
+CREATE TRIGGER idem_kept AFTER DELETE OR UPDATE ON moment FOR EACH ROW EXECUTE FUNCTION idem.keep_rows('idem=1');
+INSERT INTO moment VALUES (1);
+COMMIT;
+CREATE TEMPORARY TABLE moment (id int);
+CREATE TRIGGER idem_kept AFTER DELETE OR UPDATE ON moment FOR EACH ROW EXECUTE FUNCTION idem.keep_rows('idem=1');
+INSERT INTO moment VALUES (1);
+DROP TABLE moment;
+DISCARD TEMPORARY;
+RESET idem.drop_reason;
 
 -- What does not exist is the server's to refuse.
 ALTER TYPE no_such RENAME VALUE 'a' TO 'b';
