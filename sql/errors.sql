@@ -48,6 +48,9 @@ SELECT idem.create_scope('errors', effect => 'inside', fields => '{}');
 SELECT idem.create_scope('errors outside', effect => 'outside', fields => '{}');
 SELECT token FROM idem.reserve('errors outside', 'k');
 SELECT idem.guard_claimed('errors.debit', '{message}', 'errors');
+CREATE TABLE errors.known (key text PRIMARY KEY, request jsonb);
+SELECT idem.guard_keys('errors.known', '{key}', request => 'request', fields => '{amount}');
+INSERT INTO errors.known VALUES ('msg-1', '{"amount":1}');
 
 INSERT INTO errors.payment VALUES (1, 100.00, 'EUR', 'created'), (2, 100.00, 'EUR', 'created'), (3, 100.00, 'EUR', 'created');
 UPDATE errors.payment SET status = 'succeeded' WHERE id = 2;
@@ -80,7 +83,8 @@ FROM (VALUES
     (22, 'division by zero', $$SELECT '1'::money_micro / 0::bigint$$),
     (23, 'unknown currency', $$SELECT idem.from_minor(1, 'cny')$$),
     (24, 'stale_token', $$SELECT idem.complete('errors outside', 'k', 2, 'failed')$$),
-    (25, 'unclaimed_effect', $$INSERT INTO errors.debit VALUES ('msg-1')$$)
+    (25, 'unclaimed_effect', $$INSERT INTO errors.debit VALUES ('msg-1')$$),
+    (26, 'request_mismatch', $$INSERT INTO errors.known VALUES ('msg-1', '{"amount":2}') ON CONFLICT DO NOTHING$$)
 ) c (n, condition, statement), LATERAL errors.of(c.statement) e
 ORDER BY c.n;
 \pset null ''

@@ -26,6 +26,7 @@ _PG_init(void)
 	idem_total_init();
 	idem_limit_rows_init();
 	idem_fixed_rows_init();
+	idem_bound_keys_rows_init();
 	idem_bound_rows_init();
 	idem_doctor_refuse_init();
 	idem_doctor_watch_init();

@@ -65,7 +65,7 @@ COMMENT ON COLUMN idem.change.n IS 'order of the entries: microseconds since 200
 COMMENT ON COLUMN idem.change.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.change.role IS 'session user who did it';
 COMMENT ON COLUMN idem.change.action IS 'declared, renamed (a guarded table, whose new name this is), dropped, altered, retired, granted, unguarded (a change passed by idem.allow_unguarded) or rearmed';
-COMMENT ON COLUMN idem.change.kind IS 'machine, codes, scope, states, limit, fixed, kept, claimed; extension for a table or function of idem; runtime or admin for what was granted';
+COMMENT ON COLUMN idem.change.kind IS 'machine, codes, scope or the kind of a guard, one of idem.guard_kinds(); extension for a table or function of idem; runtime or admin for what was granted';
 COMMENT ON COLUMN idem.change.guard IS 'which guard: the same in all its entries from its declaration until it is dropped; NULL for what is not on a table';
 COMMENT ON COLUMN idem.change.table_schema IS 'schema of the guarded table at that time; NULL for what is no guard';
 COMMENT ON COLUMN idem.change.table_name IS 'name of the guarded table at that time; NULL for what is no guard';
@@ -87,7 +87,7 @@ JOIN pg_catalog.pg_class c ON c.relname = e.table_name AND c.relnamespace = s.oi
 WHERE e.action <> 'dropped';
 COMMENT ON VIEW idem.guard_places IS 'where each guard of the change log that was not dropped stands now';
 COMMENT ON COLUMN idem.guard_places.guard IS 'which guard';
-COMMENT ON COLUMN idem.guard_places.kind IS 'states, limit, fixed, kept or claimed; extension for a trigger of a table of idem';
+COMMENT ON COLUMN idem.guard_places.kind IS 'the kind of the guard, one of idem.guard_kinds(); extension for a trigger of a table of idem';
 COMMENT ON COLUMN idem.guard_places.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guard_places.n IS 'its last entry';
 COMMENT ON COLUMN idem.guard_places.relation IS 'the guarded table';
@@ -103,7 +103,7 @@ COMMENT ON COLUMN idem.change_log.n IS 'order of the entries: microseconds since
 COMMENT ON COLUMN idem.change_log.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.change_log.role IS 'session user who did it';
 COMMENT ON COLUMN idem.change_log.action IS 'declared, renamed (a guarded table, whose new name this is), dropped, altered, retired, granted, unguarded (a change passed by idem.allow_unguarded) or rearmed';
-COMMENT ON COLUMN idem.change_log.kind IS 'machine, codes, scope, states, limit, fixed, kept, claimed; extension for a table or function of idem; runtime or admin for what was granted';
+COMMENT ON COLUMN idem.change_log.kind IS 'machine, codes, scope or the kind of a guard, one of idem.guard_kinds(); extension for a table or function of idem; runtime or admin for what was granted';
 COMMENT ON COLUMN idem.change_log.relation IS 'the guarded table as it is called now; NULL for what is no guard, and once the guard was dropped or its table is gone';
 COMMENT ON COLUMN idem.change_log.name IS 'name of the guard''s trigger, of the machine, of the return code table, of the scope or of the role';
 COMMENT ON COLUMN idem.change_log.arguments IS 'the settings, each name=value; the functions granted; what was done to the guard; from=, the name of a table before it was renamed';

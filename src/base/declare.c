@@ -405,6 +405,23 @@ idem_create_row_trigger(Oid relid, const char *trigger, const char *events,
 }
 
 /*
+ * The same before the row is written, of a guard that has to see a row which
+ * may then be skipped.
+ */
+void
+idem_create_early_trigger(Oid relid, const char *trigger, const char *events,
+						  const char *function, List *settings)
+{
+	const char *table = idem_qualified_name_of(relid);
+	const char *name = quote_identifier(trigger);
+
+	idem_execute("CREATE TRIGGER %s BEFORE %s ON %s FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
+				 name, events, table, function,
+				 trigger_arguments(function, settings));
+	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
+}
+
+/*
  * The same, bound to another table: the server keeps that table's OID beside
  * the trigger (FROM, tgconstrrelid), so the tie survives renames and dumps,
  * and the trigger goes when the other table goes.  Needs TRIGGER on both.

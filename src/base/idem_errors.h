@@ -31,6 +31,7 @@
 
 /* bound */
 #define ERRCODE_IDEM_UNCLAIMED_EFFECT			MAKE_SQLSTATE('2','3','I','0','A')
+#define ERRCODE_IDEM_REQUEST_MISMATCH			MAKE_SQLSTATE('2','3','I','0','D')
 
 /* claim */
 #define ERRCODE_IDEM_STALE_TOKEN				MAKE_SQLSTATE('5','5','I','0','1')

@@ -431,6 +431,24 @@ idem_count_offenders(Relation shown, const char *sql, Datum strings,
 	return finding;
 }
 
+/*
+ * Rows of a table that are not to leave it, of a guard that keeps them all
+ * (IdemRowsCheck).  SELECT count(*), NULL FROM schema.table
+ */
+char *
+idem_check_kept_rows(const IdemGuard *guard, Oid rows)
+{
+	Relation	rel = relation_open(rows, AccessShareLock);
+	char	   *finding;
+
+	finding = idem_count_offenders(rel,
+								   psprintf("SELECT count(*), NULL::text FROM %s",
+											idem_qualified_name(rel)),
+								   (Datum) 0, "that are kept");
+	relation_close(rel, AccessShareLock);
+	return finding;
+}
+
 /* Does the error say something about this guard, and nothing more? */
 static bool
 is_finding(int sqlstate)

@@ -85,6 +85,10 @@ typedef struct IdemGuardKind
 	IdemShapeCheck check_shape; /* what else the guard relies on is still
 								 * there; or NULL */
 	IdemTypeCheck takes_type;	/* or NULL: any type */
+	const char *together;		/* the kind of a guard that is declared, and
+								 * taken off, with it; or NULL */
+	const char *named_by;		/* the setting by which guards of other tables
+								 * name the table of this one; or NULL */
 } IdemGuardKind;
 
 /* of the trigger that refuses TRUNCATE for a guard, if it does nothing else */
@@ -116,5 +120,6 @@ extern char *idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard,
 						   Oid rows, int wait_ms);
 extern bool idem_rows_unseen(const char *finding);
 extern bool idem_rows_locked(const char *finding);
+extern char *idem_check_kept_rows(const IdemGuard *guard, Oid rows);
 
 #endif							/* IDEM_KIND_H */

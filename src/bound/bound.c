@@ -14,6 +14,9 @@
  * nothing is locked, and no other session has a part in it: that only one
  * transaction is granted a key is the claim's own promise.
  *
+ * The keys are those of a scope, or those of a table of the user's
+ * (bound_keys.c), which are remembered alike.
+ *
  * Where the effect is outside, the row is not the effect but tells of it: its
  * state is bound to that of the claim (bound_state.c).
  *
@@ -25,7 +28,6 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
@@ -36,25 +38,72 @@
 #include "base/moved.h"
 #include "bound/bound.h"
 
+/* 39P01 unless the claims are those of a scope or of a table of keys. */
+static void
+refuse_source(Relation rel, const char *trigger)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("trigger \"%s\" on table \"%s\" needs either \"scope\" or \"keys\"",
+					trigger, RelationGetRelationName(rel)),
+			 errhint("Put guards on a table with the idem.guard_... functions."),
+			 errtable(rel)));
+}
+
 /*
- * scope=debit, key={message}, rows=one; or state=status,
- * claimed={paying,"{reserved,dispatched}"} instead of rows (IdemGuardCompile)
+ * The table of keys that a trigger names: 42P01 if it is gone, or called
+ * otherwise.  Its settings depend on that table (IdemGuardCompile).
+ */
+static void
+compile_keys(Relation rel, Bound *bound, Oid *also)
+{
+	bound->keys_relid = idem_bound_keys_relid(bound->keys);
+	*also = bound->keys_relid;
+	if (!OidIsValid(bound->keys_relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table %s, which keeps the keys of table \"%s\", does not exist",
+						bound->keys, RelationGetRelationName(rel)),
+				 errhint("Where it was renamed, take the guard off with idem.drop_guard and declare it anew."),
+				 errtable(rel)));
+}
+
+static char *
+copy_setting(List *settings, const char *name)
+{
+	const char *value = idem_setting(settings, name);
+
+	return value != NULL ? pstrdup(value) : NULL;
+}
+
+/*
+ * scope=debit, key={message}, rows=one; or keys=app.request_key instead of
+ * scope; or state=status, claimed={paying,"{reserved,dispatched}"} instead of
+ * rows (IdemGuardCompile)
  */
 static void *
 compile_settings(Relation rel, Trigger *trigger, Oid *also)
 {
 	List	   *settings = idem_settings_of_trigger(trigger);
+	char	   *name = pstrdup(trigger->tgname);
 	const char *rows = idem_setting(settings, "rows");
 	const char *column = idem_setting(settings, "state");
-	List	   *columns = idem_setting_list(settings, "key");
 	List	   *states;
 	List	   *claimed;
 	Bound	   *bound = palloc0(sizeof(Bound));
 
-	bound->scope = pstrdup(idem_setting(settings, "scope"));
+	bound->scope = copy_setting(settings, "scope");
+	bound->keys = copy_setting(settings, "keys");
+	if ((bound->scope == NULL) == (bound->keys == NULL) ||
+		(bound->keys != NULL && column != NULL))
+		refuse_source(rel, name);
 	bound->many = rows != NULL && strcmp(rows, "many") == 0;
-	bound->scope_id = idem_key_scope_id(bound->scope);
-	idem_bound_key_compile(rel, columns, &bound->key);
+	if (bound->keys != NULL)
+		compile_keys(rel, bound, also);
+	else
+		bound->scope_id = idem_key_scope_id(bound->scope);
+	idem_bound_key_compile(rel, idem_setting_list(settings, "key"),
+						   &bound->key);
 	bound->table = idem_root_relid(rel);
 	if (column == NULL)
 		return bound;
@@ -63,58 +112,32 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 	return bound;
 }
 
-/* 23I07 if a column of the key changed. */
-static void
-refuse_other_key(const IdemGuardCall *call, const Bound *bound)
+/* What the client has to do first */
+static int
+hint_claim(const Bound *bound)
 {
-	int			i;
-
-	for (i = 0; i < bound->key.ncolumns; i++)
-	{
-		AttrNumber	attnum = bound->key.column[i].attnum;
-
-		if (!idem_same_image(call->rel, attnum, call->before, call->after))
-			ereport(ERROR,
-					(errcode(ERRCODE_IDEM_FIXED_COLUMN),
-					 errmsg("column \"%s\" of table \"%s\" is fixed and cannot be changed",
-							NameStr(TupleDescAttr(RelationGetDescr(call->rel),
-												  attnum - 1)->attname),
-							RelationGetRelationName(call->rel)),
-					 errhint("It is the idempotency key that the row was written for."),
-					 errtablecol(call->rel, attnum),
-					 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-										call->trigger->tgname)));
-	}
-}
-
-/* key "msg-1", for someone who may read the row */
-const char *
-idem_bound_shown_key(Relation rel, const text *key)
-{
-	int			len = VARSIZE_ANY_EXHDR(key);
-
-	if (!idem_may_read(rel))
-		return "its key";
-	if (len <= IDEM_KEY_BYTES_MAX)
-		return psprintf("key \"%.*s\"", len, VARDATA_ANY(key));
-	return psprintf("key \"%.*s...\"",
-					pg_mbcliplen(VARDATA_ANY(key), len, IDEM_KEY_BYTES_MAX),
-					VARDATA_ANY(key));
+	if (bound->keys != NULL)
+		return errhint("Insert the key into %s in the same transaction first, with ON CONFLICT DO NOTHING, and write the row only if that inserted one.",
+					   bound->keys);
+	return errhint("Call idem.claim(%s, key, request) in the same transaction first, and write the row only if it answers granted.",
+				   quote_literal_cstr(bound->scope));
 }
 
 pg_noreturn static void
 refuse_unclaimed(const IdemGuardCall *call, const Bound *bound,
 				 const text *key, const char *detail)
 {
+	const char *source = bound->keys != NULL ?
+		psprintf("table %s", bound->keys) :
+		psprintf("scope \"%s\"", bound->scope);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_UNCLAIMED_EFFECT),
-			 errmsg("row of table \"%s\" has no claim of %s in scope \"%s\"",
+			 errmsg("row of table \"%s\" has no claim of %s in %s",
 					RelationGetRelationName(call->rel),
-					idem_bound_shown_key(call->rel, key),
-					bound->scope),
+					idem_bound_shown_key(call->rel, key), source),
 			 errdetail_internal("%s", detail),
-			 errhint("Call idem.claim(%s, key, request) in the same transaction first, and write the row only if it answers granted.",
-					 quote_literal_cstr(bound->scope)),
+			 hint_claim(bound),
 			 errtableconstraint(call->rel, call->trigger->tgname)));
 }
 
@@ -128,7 +151,10 @@ demand_claim(const IdemGuardCall *call, const Bound *bound)
 	if (VARSIZE_ANY_EXHDR(key) > IDEM_KEY_BYTES_MAX)
 		refuse_unclaimed(call, bound, key,
 						 "It is longer than a key can be.");
-	idem_key_digest(bound->scope_id, key, &digest);
+	if (bound->keys != NULL)
+		idem_bound_table_digest(bound->keys_relid, key, &digest);
+	else
+		idem_key_digest(bound->scope_id, key, &digest);
 	if (!idem_key_granted(&digest))
 		refuse_unclaimed(call, bound, key,
 						 "The key was not granted to this transaction, or that was rolled back.");
@@ -156,7 +182,8 @@ idem_keep_claimed(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	bound = idem_guard_settings(&call, compile_settings);
 	if (IDEM_CALL_IS_UPDATE(&call))
-		refuse_other_key(&call, bound);
+		idem_bound_refuse_other_key(&call, &bound->key,
+									"It is the idempotency key that the row was written for.");
 	if (idem_in_apply_worker())
 		return PointerGetDatum(NULL);
 	if (bound->states.attnum != InvalidAttrNumber)

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "base/declare.h"
@@ -28,7 +29,8 @@
 typedef struct BoundArguments
 {
 	List	   *key;
-	char	   *scope;
+	char	   *scope;			/* NULL: a table of keys */
+	Oid			keys;			/* that table, or InvalidOid */
 	char	   *rows;			/* one or many; NULL: effect outside */
 	char	   *state;			/* column; NULL: effect inside */
 	List	   *states;			/* of rows, and for each the text of a list */
@@ -119,8 +121,15 @@ read_arguments(FunctionCallInfo fcinfo, BoundArguments *args)
 	idem_require_argument(fcinfo, 0, "relation");
 	idem_require_argument(fcinfo, 1, "key");
 	args->key = idem_array_list("key", PG_GETARG_ARRAYTYPE_P(1));
-	args->scope = idem_required_text(fcinfo, 2, "scope");
+	args->scope = PG_ARGISNULL(2) ? NULL :
+		text_to_cstring(PG_GETARG_TEXT_PP(2));
 	args->rows = idem_required_text(fcinfo, 3, "rows");
+	args->keys = PG_ARGISNULL(6) ? InvalidOid : PG_GETARG_OID(6);
+	if ((args->scope == NULL) != OidIsValid(args->keys))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("idem.guard_claimed needs one of \"scope\" and \"keys\""),
+				 errhint("A key is claimed in a scope, or inserted into a table of keys.")));
 	if (args->key == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -133,6 +142,11 @@ read_arguments(FunctionCallInfo fcinfo, BoundArguments *args)
 						args->rows),
 				 errhint("One claim pays for one row, or for many.")));
 	read_states(fcinfo, args);
+	if (args->state != NULL && OidIsValid(args->keys))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"state\" of idem.guard_claimed needs argument \"scope\""),
+				 errdetail("A key in a table of keys has no state.")));
 }
 
 /* 42704 unless the scope is declared, 42P17 if its effect is the other one. */
@@ -157,9 +171,55 @@ check_scope(const BoundArguments *args)
 			 errhint("A row is the effect itself there: leave out \"state\" and \"claimed\".")));
 }
 
-/* 42P17 unless the column is NOT NULL, and was when each row was written. */
+/* The guard of a table of keys, or NULL. */
+static IdemGuard *
+guard_of_keys(Oid keys)
+{
+	Relation	rel = idem_open_named(keys);
+	List	   *triggers = idem_guard_triggers(rel);
+	ListCell   *lc;
+
+	relation_close(rel, NoLock);
+	foreach(lc, triggers)
+	{
+		IdemGuardTrigger *trigger = lfirst(lc);
+
+		if (strcmp(trigger->kind->kind, "keys") == 0 && !trigger->is_clone)
+			return trigger->guard;
+	}
+	return NULL;
+}
+
+/*
+ * 42501 unless the caller owns the table of keys, 42P17 unless that has a
+ * guard for keys of as many columns.
+ */
 static void
-check_not_null(Relation rel, AttrNumber attnum, const char *why)
+check_keys(const BoundArguments *args)
+{
+	IdemGuard  *guard;
+
+	idem_check_owned(args->keys);
+	guard = guard_of_keys(args->keys);
+	if (guard == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("table \"%s\" is no table of idempotency keys",
+						get_rel_name(args->keys)),
+				 errhint("Declare it one with idem.guard_keys.")));
+	if (list_length(idem_setting_list(guard->settings, "key")) !=
+		list_length(args->key))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("a key of table \"%s\" is made of %s",
+						get_rel_name(args->keys),
+						idem_setting(guard->settings, "key")),
+				 errhint("Name as many columns in \"key\", in the same order.")));
+}
+
+/* 42P17 unless the column is NOT NULL, and was when each row was written. */
+void
+idem_bound_check_not_null(Relation rel, AttrNumber attnum, const char *why)
 {
 	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 
@@ -182,13 +242,13 @@ check_columns(Relation rel, const BoundArguments *args)
 	ListCell   *lc;
 
 	foreach(lc, args->key)
-		check_not_null(rel, idem_stored_column(rel, lfirst(lc)),
-					   "A row without a key has no claim.");
+		idem_bound_check_not_null(rel, idem_stored_column(rel, lfirst(lc)),
+								  "A row without a key has no claim.");
 	idem_bound_key_compile(rel, args->key, &key);
 	if (args->state == NULL)
 		return;
-	check_not_null(rel, idem_stored_column(rel, args->state),
-				   "A row without a state tells of nothing.");
+	idem_bound_check_not_null(rel, idem_stored_column(rel, args->state),
+							  "A row without a state tells of nothing.");
 	idem_bound_states_compile(rel, args->state, args->states, args->claimed,
 							  &states);
 }
@@ -199,6 +259,9 @@ claimed_settings(const BoundArguments *args)
 	List	   *settings = idem_settings_begin();
 
 	settings = idem_settings_add(settings, "scope", args->scope);
+	if (OidIsValid(args->keys))
+		settings = idem_settings_add(settings, "keys",
+									 idem_qualified_name_of(args->keys));
 	settings = idem_settings_add_list(settings, "key", args->key);
 	settings = idem_settings_add(settings, "rows", args->rows);
 	settings = idem_settings_add(settings, "state", args->state);
@@ -215,7 +278,7 @@ claimed_stands(Relation rel, void *declaration)
 
 /*
  * guard_claimed(relation regclass, key text[], scope text, rows text,
- *				 state text, claimed jsonb) -> void
+ *				 state text, claimed jsonb, keys regclass) -> void
  */
 PG_FUNCTION_INFO_V1(idem_guard_claimed);
 Datum
@@ -233,7 +296,10 @@ idem_guard_claimed(PG_FUNCTION_ARGS)
 	rel = idem_open_to_declare(relid, claimed_stands, &args);
 	if (rel == NULL)
 		PG_RETURN_VOID();
-	check_scope(&args);
+	if (OidIsValid(args.keys))
+		check_keys(&args);
+	else
+		check_scope(&args);
 	check_columns(rel, &args);
 	settings = claimed_settings(&args);
 	trigger = idem_free_trigger_name(relid, "idem_claimed", args.key);

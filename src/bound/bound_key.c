@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -17,6 +18,8 @@
 
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/idem_errors.h"
+#include "base/identity.h"
 #include "bound/bound.h"
 
 /* bytes that the text of a value other than text takes */
@@ -174,4 +177,72 @@ idem_bound_key_of(const BoundKey *key, Relation rel, TupleTableSlot *slot)
 					 errtablecol(rel, attnum)));
 	}
 	return idem_bound_key_make(key, values);
+}
+
+/*
+ * What is wrong with the key that these values make, as the end of a sentence,
+ * or NULL: the same that idem_bound_key_make() and idem_key_check() refuse.
+ */
+const char *
+idem_bound_key_flaw(const BoundKey *key, const IdemScope *form,
+					const Datum *values)
+{
+	char		buf[VALUE_BYTES];
+	int			i;
+
+	for (i = 0; i < key->ncolumns && key->ncolumns > 1; i++)
+	{
+		int			len;
+		const char *part = value_text(key->column[i].form, values[i], buf,
+									  &len);
+		const char *flaw = idem_key_part_flaw(part, len);
+
+		if (flaw != NULL)
+			return flaw;
+	}
+	return idem_key_flaw(form, idem_bound_key_make(key, values));
+}
+
+/* key "msg-1", for someone who may read the row */
+const char *
+idem_bound_shown_key(Relation rel, const text *key)
+{
+	int			len = VARSIZE_ANY_EXHDR(key);
+
+	if (!idem_may_read(rel))
+		return "its key";
+	if (len <= IDEM_KEY_BYTES_MAX)
+		return psprintf("key \"%.*s\"", len, VARDATA_ANY(key));
+	return psprintf("key \"%.*s...\"",
+					pg_mbcliplen(VARDATA_ANY(key), len, IDEM_KEY_BYTES_MAX),
+					VARDATA_ANY(key));
+}
+
+/* 23I07 if a column changed that stays as it was written. */
+void
+idem_bound_refuse_changed(const IdemGuardCall *call, AttrNumber attnum,
+						  const char *hint)
+{
+	if (!idem_same_image(call->rel, attnum, call->before, call->after))
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_FIXED_COLUMN),
+				 errmsg("column \"%s\" of table \"%s\" is fixed and cannot be changed",
+						NameStr(TupleDescAttr(RelationGetDescr(call->rel),
+											  attnum - 1)->attname),
+						RelationGetRelationName(call->rel)),
+				 errhint("%s", hint),
+				 errtablecol(call->rel, attnum),
+				 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+									call->trigger->tgname)));
+}
+
+/* The same for the columns of a key. */
+void
+idem_bound_refuse_other_key(const IdemGuardCall *call, const BoundKey *key,
+							const char *hint)
+{
+	int			i;
+
+	for (i = 0; i < key->ncolumns; i++)
+		idem_bound_refuse_changed(call, key->column[i].attnum, hint);
 }

@@ -59,10 +59,11 @@ is_allowed(Tally *tally, text *key, HeapTuple row, TupleDesc desc)
 						 claim);
 }
 
-/* Hold one row against the claims. */
+/* Hold one row against the claims (IdemBoundRow). */
 static void
-judge_row(Tally *tally, HeapTuple row, TupleDesc desc, MemoryContext result)
+judge_row(void *arg, HeapTuple row, TupleDesc desc, MemoryContext result)
 {
+	Tally	   *tally = arg;
 	Datum	   *values = palloc(sizeof(Datum) * tally->key.ncolumns);
 	bool		isnull = false;
 	text	   *key;
@@ -80,9 +81,9 @@ judge_row(Tally *tally, HeapTuple row, TupleDesc desc, MemoryContext result)
 		tally->example = MemoryContextStrdup(result, shown);
 }
 
-/* Hold all rows that a query answers against the claims. */
+/* Judge all rows that a query answers. */
 static void
-judge_rows(Tally *tally, const char *sql)
+judge_rows(const char *sql, IdemBoundRow judge, void *arg)
 {
 	MemoryContext result = CurrentMemoryContext;
 	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext,
@@ -103,8 +104,7 @@ judge_rows(Tally *tally, const char *sql)
 			break;
 		MemoryContextSwitchTo(each);
 		for (i = 0; i < SPI_processed; i++)
-			judge_row(tally, SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
-					  result);
+			judge(arg, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, result);
 		MemoryContextSwitchTo(result);
 		MemoryContextReset(each);
 		SPI_freetuptable(SPI_tuptable);
@@ -113,6 +113,27 @@ judge_rows(Tally *tally, const char *sql)
 	PopActiveSnapshot();
 	SPI_freeplan(plan);
 	MemoryContextDelete(each);
+}
+
+/*
+ * Judge all rows of a table as its owner, row security or not: SELECT message,
+ * status FROM debit.  What has to last is kept in the context that judge is
+ * given.  Connected to SPI.
+ */
+void
+idem_bound_each_row(Relation rel, List *columns, IdemBoundRow judge, void *arg)
+{
+	char	   *sql = psprintf("SELECT %s FROM %s",
+							   idem_bound_columns_sql(columns),
+							   idem_qualified_name(rel));
+	IdemIdentity saved;
+
+	idem_become_declarer(rel, &saved);
+	/* fail rather than overlook rows that row security would hide */
+	(void) set_config_option("row_security", "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	judge_rows(sql, judge, arg);
+	idem_restore_identity(&saved);
 }
 
 /* message, "serial no" */
@@ -184,7 +205,6 @@ find_unclaimed(const IdemGuard *guard, Oid rows)
 	bool		may_read = idem_may_read(rel);
 	Tally		tally = {0};
 	BoundStates states;
-	IdemIdentity saved;
 	char	   *finding;
 
 	idem_bound_key_compile(rel, columns, &tally.key);
@@ -199,14 +219,7 @@ find_unclaimed(const IdemGuard *guard, Oid rows)
 		columns = lappend(columns, unconstify(char *, state));
 	}
 	tally.effects = idem_key_effects_open(scope);
-	idem_become_declarer(rel, &saved);
-	/* fail rather than overlook rows that row security would hide */
-	(void) set_config_option("row_security", "off", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	judge_rows(&tally, psprintf("SELECT %s FROM %s",
-								idem_bound_columns_sql(columns),
-								idem_qualified_name(rel)));
-	idem_restore_identity(&saved);
+	idem_bound_each_row(rel, columns, judge_row, &tally);
 	idem_key_effects_close(tally.effects);
 	relation_close(rel, AccessShareLock);
 	if (tally.unclaimed == 0)
@@ -219,13 +232,102 @@ find_unclaimed(const IdemGuard *guard, Oid rows)
 							   tally.example) : finding;
 }
 
+/*
+ * k.tenant = e.tenant AND ...: the keys of a table of keys and of a table of
+ * effects, both in the order of their declarations, compared as their texts.
+ */
+static char *
+same_key_sql(List *keys, List *columns)
+{
+	StringInfoData sql;
+	ListCell   *k;
+	ListCell   *c;
+
+	initStringInfo(&sql);
+	forboth(k, keys, c, columns)
+		appendStringInfo(&sql, "%sk.%s::pg_catalog.text COLLATE \"C\""
+						 " OPERATOR(pg_catalog.=) e.%s::pg_catalog.text",
+						 sql.len > 0 ? " AND " : "",
+						 quote_identifier(lfirst(k)),
+						 quote_identifier(lfirst(c)));
+	return sql.data;
+}
+
+/* The columns of the key of a table of keys; NIL: it bears no such guard. */
+static List *
+columns_of_keys(Oid keys)
+{
+	Relation	rel = relation_open(keys, AccessShareLock);
+	List	   *triggers = idem_guard_triggers(rel);
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	relation_close(rel, NoLock);
+	foreach(lc, triggers)
+	{
+		IdemGuard  *guard = ((IdemGuardTrigger *) lfirst(lc))->guard;
+
+		if (strcmp(guard->kind->kind, "keys") == 0)
+			columns = idem_setting_list(guard->settings, "key");
+	}
+	return columns;
+}
+
+/*
+ * The same where the keys are those of a table, which the owner of this one
+ * must be able to read: 42501.  SELECT count(*), min(...) FROM debit e WHERE
+ * NOT EXISTS (SELECT FROM app.request_key k WHERE ...)
+ */
+static char *
+find_without_key(const IdemGuard *guard, Oid rows, const char *keys)
+{
+	List	   *columns = idem_setting_list(guard->settings, "key");
+	Oid			relid = idem_bound_keys_relid(keys);
+	List	   *named;
+	Relation	rel;
+	char	   *finding;
+
+	if (!OidIsValid(relid))
+		return psprintf("rows whose keys cannot be known: table %s does not exist",
+						keys);
+	named = columns_of_keys(relid);
+	if (list_length(named) != list_length(columns))
+		return psprintf("rows whose keys cannot be known: table %s has no guard of kind keys for them",
+						keys);
+	rel = relation_open(rows, AccessShareLock);
+	finding = idem_count_offenders(rel,
+								   psprintf("SELECT count(*), min(concat_ws(', ', %s) COLLATE \"C\") FROM %s e"
+											" WHERE NOT EXISTS (SELECT FROM %s k WHERE %s)",
+											idem_bound_columns_sql(columns),
+											idem_qualified_name(rel),
+											idem_qualified_name_of(relid),
+											same_key_sql(named, columns)),
+								   (Datum) 0,
+								   psprintf("without a key in table %s", keys));
+	relation_close(rel, AccessShareLock);
+	return finding;
+}
+
 /* What is wrong with rows of a part of the table, or NULL. */
 static char *
 check_part(const IdemGuard *guard, Oid rows)
 {
-	char	   *finding = find_unclaimed(guard, rows);
+	const char *keys = idem_setting(guard->settings, "keys");
+	char	   *finding = keys != NULL ? find_without_key(guard, rows, keys) :
+		find_unclaimed(guard, rows);
 
 	return finding != NULL ? finding : find_repeated(guard, rows);
+}
+
+/* Is the table of keys there? */
+static char *
+check_source(const IdemGuard *guard, Snapshot snapshot)
+{
+	const char *keys = idem_setting(guard->settings, "keys");
+
+	if (keys == NULL || OidIsValid(idem_bound_keys_relid(keys)))
+		return NULL;
+	return psprintf("table %s, which keeps its keys, does not exist", keys);
 }
 
 static char *
@@ -235,7 +337,9 @@ check_claimed(const IdemGuard *guard, Oid rows)
 }
 
 static const IdemSetting claimed_settings[] = {
-	{"scope", IDEM_WORD, IDEM_SETTING_REQUIRED | IDEM_SETTING_IDENTITY, NULL},
+	/* one of these two */
+	{"scope", IDEM_WORD, IDEM_SETTING_IDENTITY, NULL},
+	{"keys", IDEM_WORD, IDEM_SETTING_IDENTITY, NULL},
 	{"key", IDEM_LIST, IDEM_SETTING_REQUIRED | IDEM_SETTING_COLUMN |
 	IDEM_SETTING_NOT_NULL | IDEM_SETTING_ORDERED, NULL},
 	{"rows", IDEM_CHOICE, 0, "one|many"},
@@ -258,7 +362,8 @@ static const IdemGuardKind claimed_kind = {
 	.check_rows = check_claimed,
 	.validates = true,
 	.remedy = "find out what these rows are; if they are the effects of their keys, CALL idem.adopt_keys",
-	.check_attached = check_part
+	.check_attached = check_part,
+	.check_shape = check_source
 };
 
 /* Called once, when the library is loaded */

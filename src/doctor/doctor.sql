@@ -23,7 +23,7 @@ JOIN idem.guard_kinds() k ON k.function = p.proname,
 COMMENT ON VIEW idem.guard_triggers IS 'every trigger of idem on every table; idem.guards shows what they make up';
 COMMENT ON COLUMN idem.guard_triggers.oid IS 'the trigger';
 COMMENT ON COLUMN idem.guard_triggers.relation IS 'the table that bears it';
-COMMENT ON COLUMN idem.guard_triggers.kind IS 'states, limit, fixed, kept or claimed; NULL for a truncate trigger';
+COMMENT ON COLUMN idem.guard_triggers.kind IS 'the kind of the guard, one of idem.guard_kinds(); NULL for a truncate trigger';
 COMMENT ON COLUMN idem.guard_triggers.part IS 'row: decides; total: keeps the running total of a limit; truncate: refuses TRUNCATE';
 COMMENT ON COLUMN idem.guard_triggers.name IS 'name of the trigger';
 COMMENT ON COLUMN idem.guard_triggers.is_clone IS 'made by the server for a partition';
@@ -49,7 +49,7 @@ JOIN (SELECT DISTINCT ON (guard) guard, arguments, role, at
 ORDER BY p.relation, p.kind, p.name, p.n DESC;
 COMMENT ON VIEW idem.guards_logged IS 'what the change log says of each guard that was declared and not dropped, of a table that is there';
 COMMENT ON COLUMN idem.guards_logged.relation IS 'the table';
-COMMENT ON COLUMN idem.guards_logged.kind IS 'states, limit, fixed, kept or claimed';
+COMMENT ON COLUMN idem.guards_logged.kind IS 'the kind of the guard, one of idem.guard_kinds()';
 COMMENT ON COLUMN idem.guards_logged.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guards_logged.arguments IS 'its settings, each name=value';
 COMMENT ON COLUMN idem.guards_logged.role IS 'session user who declared it';
@@ -76,7 +76,7 @@ FROM (SELECT relation, kind, name, settings, part, relation AS bearer,
 JOIN pg_catalog.pg_class c ON c.oid = p.relation AND c.relpersistence <> 't';
 COMMENT ON VIEW idem.guard_parts IS 'the triggers each guard is made of, but for those that refuse TRUNCATE';
 COMMENT ON COLUMN idem.guard_parts.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guard_parts.kind IS 'states, limit, fixed, kept or claimed';
+COMMENT ON COLUMN idem.guard_parts.kind IS 'the kind of the guard, one of idem.guard_kinds()';
 COMMENT ON COLUMN idem.guard_parts.name IS 'name of the guard: of the trigger that decides';
 COMMENT ON COLUMN idem.guard_parts.settings IS 'the guard''s settings, each name=value';
 COMMENT ON COLUMN idem.guard_parts.part IS 'row: decides; total: keeps the running total of a limit';
@@ -106,7 +106,7 @@ WITH RECURSIVE tree AS (
 SELECT * FROM tree;
 COMMENT ON VIEW idem.guard_tables IS 'every table that holds rows a guard has to see';
 COMMENT ON COLUMN idem.guard_tables.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guard_tables.kind IS 'states, limit, fixed, kept or claimed';
+COMMENT ON COLUMN idem.guard_tables.kind IS 'the kind of the guard, one of idem.guard_kinds()';
 COMMENT ON COLUMN idem.guard_tables.name IS 'name of the guard';
 COMMENT ON COLUMN idem.guard_tables.part IS 'row: decides; total: keeps the running total of a limit';
 COMMENT ON COLUMN idem.guard_tables.bearer IS 'the table that bears the trigger';
@@ -125,7 +125,7 @@ FROM parts g,
 WHERE g.problem IS NULL;
 COMMENT ON VIEW idem.guard_columns IS 'the columns each guard names';
 COMMENT ON COLUMN idem.guard_columns.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guard_columns.kind IS 'states, limit, fixed or claimed; kept names none, it keeps all';
+COMMENT ON COLUMN idem.guard_columns.kind IS 'the kind of the guard; kept names none, it keeps all';
 COMMENT ON COLUMN idem.guard_columns.name IS 'name of the guard';
 COMMENT ON COLUMN idem.guard_columns.part IS 'row: of the guarded table; total: of the parent of a limit';
 COMMENT ON COLUMN idem.guard_columns.bearer IS 'the table that has, or had, the column';
@@ -154,7 +154,7 @@ SELECT p.relation, p.kind, p.name, p.problem, p.remedy, p.member,
 FROM idem.problems_of(NULL) p;
 COMMENT ON VIEW idem.guard_problems IS 'what keeps a guard from guarding, a row each';
 COMMENT ON COLUMN idem.guard_problems.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guard_problems.kind IS 'states, limit, fixed, kept or claimed; extension for a trigger of a table of idem';
+COMMENT ON COLUMN idem.guard_problems.kind IS 'the kind of the guard, one of idem.guard_kinds(); extension for a trigger of a table of idem';
 COMMENT ON COLUMN idem.guard_problems.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guard_problems.problem IS 'what is wrong';
 COMMENT ON COLUMN idem.guard_problems.remedy IS 'what puts it right';
@@ -178,7 +178,7 @@ WHERE g.part = 'row' AND NOT g.is_clone;
 GRANT SELECT ON idem.guards TO PUBLIC;
 COMMENT ON VIEW idem.guards IS 'every guard of this database, from the triggers themselves, and whether it is intact';
 COMMENT ON COLUMN idem.guards.relation IS 'the guarded table; of a limit, the child';
-COMMENT ON COLUMN idem.guards.kind IS 'states, limit, fixed, kept or claimed';
+COMMENT ON COLUMN idem.guards.kind IS 'the kind of the guard, one of idem.guard_kinds()';
 COMMENT ON COLUMN idem.guards.name IS 'name of its trigger, and the constraint that errors name';
 COMMENT ON COLUMN idem.guards.settings IS 'what was declared, each name=value';
 COMMENT ON COLUMN idem.guards.mode IS 'when the trigger fires: always, as it must, or origin, replica, disabled';
@@ -197,7 +197,7 @@ WHERE NOT EXISTS (SELECT FROM idem.guard_triggers g
                         AND g.kind = last.kind AND g.name = last.name);
 COMMENT ON VIEW idem.guards_missing IS 'guards that were declared and not dropped, and whose trigger is gone';
 COMMENT ON COLUMN idem.guards_missing.relation IS 'the table that was guarded';
-COMMENT ON COLUMN idem.guards_missing.kind IS 'states, limit, fixed, kept or claimed';
+COMMENT ON COLUMN idem.guards_missing.kind IS 'the kind of the guard, one of idem.guard_kinds()';
 COMMENT ON COLUMN idem.guards_missing.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guards_missing.settings IS 'what was declared, each name=value';
 COMMENT ON COLUMN idem.guards_missing.declared_by IS 'session user who declared it';
@@ -233,7 +233,7 @@ WHERE NOT EXISTS (SELECT FROM idem.change l
                       WHERE g.relation = c.oid AND g.part = 'row' AND g.kind = e.kind AND g.name = e.name);
 COMMENT ON VIEW idem.guards_lost IS 'tables that have the name of one that was guarded, and not its guard';
 COMMENT ON COLUMN idem.guards_lost.relation IS 'the table that has the name now';
-COMMENT ON COLUMN idem.guards_lost.kind IS 'states, limit, fixed, kept or claimed';
+COMMENT ON COLUMN idem.guards_lost.kind IS 'the kind of the guard, one of idem.guard_kinds()';
 COMMENT ON COLUMN idem.guards_lost.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guards_lost.settings IS 'what was declared, each name=value';
 COMMENT ON COLUMN idem.guards_lost.how IS 'how the name lost it';
@@ -252,7 +252,7 @@ JOIN pg_catalog.pg_class c ON c.oid = g.relation
 WHERE g.part = 'row' AND NOT g.declared;
 COMMENT ON VIEW idem.guards_undeclared IS 'guards whose trigger is there and that were not declared in this database, until idem.rearm()';
 COMMENT ON COLUMN idem.guards_undeclared.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guards_undeclared.kind IS 'states, limit, fixed, kept or claimed';
+COMMENT ON COLUMN idem.guards_undeclared.kind IS 'the kind of the guard, one of idem.guard_kinds()';
 COMMENT ON COLUMN idem.guards_undeclared.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guards_undeclared.settings IS 'what the trigger says, each name=value';
 COMMENT ON COLUMN idem.guards_undeclared.owner IS 'owner of the table';
@@ -275,7 +275,7 @@ WHERE l.action = 'unguarded'
 ORDER BY l.guard, l.kind, l.name, l.n DESC;
 COMMENT ON VIEW idem.guards_weakened IS 'guards that a change passed by idem.allow_unguarded touched, until idem.rearm()';
 COMMENT ON COLUMN idem.guards_weakened.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guards_weakened.kind IS 'states, limit, fixed, kept or claimed; extension for a function of idem';
+COMMENT ON COLUMN idem.guards_weakened.kind IS 'the kind of the guard, one of idem.guard_kinds(); extension for a function of idem';
 COMMENT ON COLUMN idem.guards_weakened.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guards_weakened.what IS 'what was done, the last of it';
 COMMENT ON COLUMN idem.guards_weakened.role IS 'session user who did it';
@@ -314,7 +314,7 @@ CREATE FUNCTION idem.drop_guard(relation regclass, kind text,
     AS 'MODULE_PATHNAME', 'idem_drop_guard'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.drop_guard(regclass, text, text, text) IS
-    'takes a guard off a table, with its triggers on all partitions, and keeps the reason in idem.change_log. Of a limit the parent''s trigger and CHECK go, too; the column of the running total stays, as a column like any other. kind: states, limit, fixed, kept or claimed; name: which, where a table has several (42725); reason: required (22004, 22023 if blank or longer than 1,000 characters). A guard whose trigger is gone, or whose table gave its name to this one, is only written off. Owner only, of a limit also of the parent (42501); 42704 without such a guard; locks ACCESS EXCLUSIVE';
+    'takes a guard off a table, with its triggers on all partitions, and keeps the reason in idem.change_log. Of a limit the parent''s trigger and CHECK go, too; the column of the running total stays, as a column like any other. kind: one of idem.guard_kinds(); one that was declared with it (repeats with keys) goes with it; name: which, where a table has several (42725); reason: required (22004, 22023 if blank or longer than 1,000 characters). A guard whose trigger is gone, or whose table gave its name to this one, is only written off. Owner only, of a limit also of the parent (42501); 42704 without such a guard; 2BP01 while another guard names the table, as idem.guard_claimed names a table of keys; locks ACCESS EXCLUSIVE';
 
 -- ---------------------------------------------------------------------------
 -- doctor: findings

@@ -13,6 +13,9 @@
  * A guard whose trigger is already gone is written off: only the words remain
  * to be added.  So is one that the table of the same name before this one had.
  *
+ * A guard that others name stays until they are off, and one that was declared
+ * with another guard goes with it (base/kind.h).
+ *
  * Locks ACCESS EXCLUSIVE, as DROP TRIGGER does, until the end of the
  * transaction; of a limit child first, then parent, as the declaration does.
  */
@@ -32,6 +35,7 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/kind.h"
 #include "base/latest.h"
 #include "base/reason.h"
 #include "doctor/doctor.h"
@@ -253,6 +257,68 @@ drop_counterpart(const FoundGuard *guard)
 	drop_total(parent, trigger);
 }
 
+/* Take a guard off its table, which is locked, and write it down. */
+static void
+take_off(const FoundGuard *guard, const char *reason)
+{
+	Relation	rel = relation_open(guard->relid, NoLock);
+	IdemIdentity saved;
+
+	idem_become_declarer(rel, &saved);
+	relation_close(rel, NoLock);
+	if (!guard->missing)
+		idem_execute_unwatched("DROP TRIGGER %s ON %s",
+							   quote_identifier(guard->name),
+							   idem_qualified_name_of(guard->relid));
+	idem_drop_statement_triggers(guard->relid, guard->name);
+	idem_restore_identity(&saved);
+	drop_counterpart(guard);
+	idem_log_change("dropped", guard->kind, guard->relid, guard->name,
+					guard->settings, reason);
+}
+
+/* 2BP01 while declared guards of other tables name the table of this one. */
+static void
+refuse_named(const FoundGuard *guard, const char *setting)
+{
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Datum		values[2];
+	HeapTuple	row;
+	TupleDesc	desc;
+
+	values[0] = CStringGetTextDatum(setting);
+	values[1] = CStringGetTextDatum(idem_qualified_name_of(guard->relid));
+	select_as_extension("SELECT relation, kind, name FROM idem.guard_parts"
+						" WHERE part = 'row' AND declared"
+						" AND idem.setting(settings, $1) = $2"
+						" ORDER BY relation::text COLLATE \"C\" LIMIT 1",
+						2, types, values, NULL);
+	if (SPI_processed == 0)
+		return;
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	ereport(ERROR,
+			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			 errmsg("guard \"%s\" of table \"%s\" is needed by %s guard \"%s\" of table %s",
+					guard->name, get_rel_name(guard->relid),
+					SPI_getvalue(row, desc, 2), SPI_getvalue(row, desc, 3),
+					SPI_getvalue(row, desc, 1)),
+			 errhint("Take that one off first, with idem.drop_guard.")));
+}
+
+/* The guard that was declared with it, if it is still there */
+static void
+drop_together(Oid relid, const char *kind, const char *reason)
+{
+	FoundGuard	guard;
+
+	select_guards(relid, kind, NULL);
+	if (SPI_processed == 0)
+		return;
+	guard = find_guard(relid, kind, NULL);
+	take_off(&guard, reason);
+}
+
 /*
  * drop_guard(relation regclass, kind text, name text, reason text) -> void
  */
@@ -264,9 +330,8 @@ idem_drop_guard(PG_FUNCTION_ARGS)
 	char	   *kind;
 	char	   *name;
 	char	   *reason;
-	Relation	rel;
+	const IdemGuardKind *known;
 	FoundGuard	guard;
-	IdemIdentity saved;
 
 	idem_require_argument(fcinfo, 0, "relation");
 	relid = PG_GETARG_OID(0);
@@ -274,23 +339,18 @@ idem_drop_guard(PG_FUNCTION_ARGS)
 	name = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	reason = idem_required_reason(fcinfo, 3, "reason");
 	check_kind(kind);
+	known = idem_kind_named(kind);
 
 	idem_check_owned(relid);
 	LockRelationOid(relid, AccessExclusiveLock);
 	idem_check_owned(relid);
-	rel = relation_open(relid, NoLock);
 	SPI_connect();
 	guard = find_guard(relid, kind, name);
-	idem_become_declarer(rel, &saved);
-	relation_close(rel, NoLock);
-	if (!guard.missing)
-		idem_execute_unwatched("DROP TRIGGER %s ON %s",
-							   quote_identifier(guard.name),
-							   idem_qualified_name_of(relid));
-	idem_drop_statement_triggers(guard.relid, guard.name);
-	idem_restore_identity(&saved);
-	drop_counterpart(&guard);
-	idem_log_change("dropped", kind, relid, guard.name, guard.settings, reason);
+	if (known->named_by != NULL && !guard.missing)
+		refuse_named(&guard, known->named_by);
+	take_off(&guard, reason);
+	if (known->together != NULL)
+		drop_together(relid, known->together, reason);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -38,6 +38,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('guard_fixed', 'owner'),
     ('guard_kept', 'owner'),
     ('guard_claimed', 'owner'),
+    ('guard_keys', 'owner'),
     ('drop_guard', 'owner'),
     ('rearm', 'owner'),
     ('check_machine', 'public'),

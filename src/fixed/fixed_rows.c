@@ -1,34 +1,17 @@
 /*
  * fixed_rows.c
- *		What may leave a table whose rows are kept.
+ *		The kinds of the room.
  *
  * A partition that is detached takes its rows out of the table and out of
- * the guard: of an append-only table that is a deletion.
+ * the guard: of an append-only table that is a deletion, and refused while it
+ * has any.
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "catalog/pg_trigger.h"
-#include "utils/rel.h"
 
-#include "base/declare.h"
 #include "base/kind.h"
 #include "fixed/fixed_rows.h"
-
-/* SELECT count(*), NULL FROM schema.table */
-static char *
-check_empty(const IdemGuard *guard, Oid rows)
-{
-	Relation	rel = relation_open(rows, AccessShareLock);
-	char	   *finding;
-
-	finding = idem_count_offenders(rel,
-								   psprintf("SELECT count(*), NULL::text FROM %s",
-											idem_qualified_name(rel)),
-								   (Datum) 0, "that are kept");
-	relation_close(rel, AccessShareLock);
-	return finding;
-}
 
 /* Which columns: "columns" keep their value, "once" may take one. */
 static const IdemSetting fixed_settings[] = {
@@ -71,7 +54,7 @@ static const IdemGuardKind kept_kind = {
 	.keeps_rows = true,
 	.settings = kept_settings,
 	.types = kept_types,
-	.check_detached = check_empty
+	.check_detached = idem_check_kept_rows
 };
 
 /* Called once, when the library is loaded */

@@ -255,21 +255,32 @@ refuse_key(const IdemScope *scope, const char *flaw)
 			 errmsg("idempotency key %s", flaw),
 			 scope->any_charset ?
 			 errhint("A key is 1 to 255 bytes of text without control characters and without a blank at either end.") :
+			 scope->is_table ?
+			 errhint("A key is 1 to 255 bytes of visible ASCII; other text needs a guard with charset => 'any'.") :
 			 errhint("A key is 1 to 255 bytes of visible ASCII; other text needs a scope with charset => 'any'.")));
+}
+
+/* What is wrong with the size of a key in any scope, or NULL. */
+static const char *
+size_flaw(const text *key)
+{
+	int			len = key ? (int) VARSIZE_ANY_EXHDR(key) : 0;
+
+	if (key == NULL)
+		return "is null";
+	if (len == 0)
+		return "is empty";
+	return len > IDEM_KEY_BYTES_MAX ? "is longer than 255 bytes" : NULL;
 }
 
 /* 22I01 for what is a key in no scope: null, empty or too long. */
 static void
 check_size(const IdemScope *scope, const text *key)
 {
-	int			len = key ? (int) VARSIZE_ANY_EXHDR(key) : 0;
+	const char *flaw = size_flaw(key);
 
-	if (key == NULL)
-		refuse_key(scope, "is null");
-	if (len == 0)
-		refuse_key(scope, "is empty");
-	if (len > IDEM_KEY_BYTES_MAX)
-		refuse_key(scope, "is longer than 255 bytes");
+	if (flaw != NULL)
+		refuse_key(scope, flaw);
 }
 
 /*
@@ -301,6 +312,19 @@ charset_flaw(const IdemScope *scope, const char *key, int len)
 	return scope->any_charset ? text_flaw(key, len) : ascii_flaw(key, len);
 }
 
+/*
+ * What is wrong with a key but for its parts, as the end of a sentence, or
+ * NULL.
+ */
+const char *
+idem_key_flaw(const IdemScope *scope, const text *key)
+{
+	const char *flaw = size_flaw(key);
+
+	return flaw != NULL ? flaw :
+		charset_flaw(scope, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+}
+
 /* Has a key, whose size is right, the form that the scope asks of new ones? */
 bool
 idem_key_has_form(const IdemScope *scope, const text *key)
@@ -319,10 +343,8 @@ idem_key_has_form(const IdemScope *scope, const text *key)
 void
 idem_key_check(const IdemScope *scope, const text *key)
 {
-	const char *flaw;
+	const char *flaw = idem_key_flaw(scope, key);
 
-	check_size(scope, key);
-	flaw = charset_flaw(scope, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
 	if (flaw != NULL)
 		refuse_key(scope, flaw);
 	if (!has_parts(scope, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)))
@@ -342,22 +364,26 @@ idem_key_is_clean_name(const char *name, int len)
 }
 
 /*
- * One part more of the key in buf; 22I01 for one that could be taken for
- * another.  NULL is none.
+ * What is wrong with a part of a key, which could be taken for another one, as
+ * the end of a sentence; or NULL.  A part that is NULL is none.
  */
+const char *
+idem_key_part_flaw(const char *part, int len)
+{
+	if (part == NULL)
+		return "is null";
+	if (len == 0)
+		return "is empty";
+	return len > IDEM_KEY_BYTES_MAX ? "is longer than 255 bytes" :
+		text_flaw(part, len);
+}
+
+/* One part more of the key in buf; 22I01 for one that has a flaw. */
 void
 idem_key_append(StringInfo buf, int number, const char *part, int len)
 {
-	const char *flaw = NULL;
+	const char *flaw = idem_key_part_flaw(part, len);
 
-	if (part == NULL)
-		flaw = "is null";
-	else if (len == 0)
-		flaw = "is empty";
-	else if (len > IDEM_KEY_BYTES_MAX)
-		flaw = "is longer than 255 bytes";
-	else
-		flaw = text_flaw(part, len);
 	if (flaw != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_INVALID_KEY),

@@ -57,6 +57,7 @@ typedef struct IdemScope
 	bool		flush;			/* a claim's commit is flushed, come what may */
 	int			standbys;		/* so many have to be required; outside only */
 	bool		any_charset;	/* keys of any text, not only visible ASCII */
+	bool		is_table;		/* of the user's, and no scope: room bound */
 	bool		spread;			/* other nodes have keys of their own: Citus */
 	int			parts;			/* keys of so many parts; 0: of any form */
 	IdemKeyTime key_time;
@@ -265,6 +266,9 @@ extern int32 idem_key_scope_id(const char *name);
 extern void idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest);
 extern void idem_key_append(StringInfo buf, int number, const char *part,
 							int len);
+extern void idem_key_check(const IdemScope *scope, const text *key);
+extern const char *idem_key_flaw(const IdemScope *scope, const text *key);
+extern const char *idem_key_part_flaw(const char *part, int len);
 extern void idem_key_init(const IdemScope *scope, text *str, IdemKey *key);
 
 /* key_table.c */
@@ -294,6 +298,8 @@ extern void idem_key_check_visible(IdemAnchor *anchor, const IdemKey *key,
 
 /* key_scope.c */
 extern void idem_key_check_here(const IdemScope *scope);
+extern void idem_key_form_of_table(const char *table, bool any_charset,
+								   List *fields, IdemScope *form);
 
 /* key_horizon.c */
 extern bool idem_key_judge(IdemKey *key);
@@ -319,8 +325,14 @@ extern bool idem_key_effects_know(struct IdemEffects *effects, text *key);
 /* key_fingerprint.c */
 extern bytea *idem_key_fingerprint(const IdemScope *scope, Jsonb *request,
 								   bytea *first);
+extern bytea *idem_key_fingerprint_stored(const IdemScope *scope,
+										  Jsonb *request);
+extern bool idem_key_has_fields(const IdemScope *scope, Jsonb *request);
 extern ArrayType *idem_key_request_diff(const IdemScope *scope, Jsonb *request,
 										bytea *first);
+
+/* key_declare.c */
+extern void idem_key_check_fields(List *fields);
 
 /* key_duration.c */
 extern int64 idem_key_duration(const char *argument, const Interval *interval,

@@ -175,9 +175,9 @@ new_scope_id(const char *name)
 	return id;
 }
 
-/* Fields of which a fingerprint can be made. */
-static void
-check_fields(List *fields)
+/* 22023 for fields of which no fingerprint can be made. */
+void
+idem_key_check_fields(List *fields)
 {
 	int			size = 0;
 	ListCell   *lc;
@@ -276,8 +276,8 @@ check_declaration(const Declaration *decl)
 
 	check_nulls(decl);
 	check_word(decl, EFFECT, "inside", "outside");
-	check_fields(idem_array_list("fields",
-								 DatumGetArrayTypeP(decl->values[FIELDS])));
+	idem_key_check_fields(idem_array_list("fields",
+										  DatumGetArrayTypeP(decl->values[FIELDS])));
 	check_word(decl, COMPLETION, "optional", "required");
 	if (setting_is(decl, EFFECT, "outside") &&
 		setting_is(decl, COMPLETION, "required"))

@@ -293,6 +293,14 @@ needs_nothing(const IdemScope *scope, bytea *first)
 	return true;
 }
 
+/* What declares the fields: scope "debit", or table "request_key". */
+static const char *
+declarer(const IdemScope *scope)
+{
+	return psprintf("%s \"%s\"", scope->is_table ? "table" : "scope",
+					scope->name);
+}
+
 /*
  * The declared members; 22023 for one the request does not have, unless the
  * first request of the key was not asked for it either.
@@ -316,12 +324,31 @@ append_declared(StringInfo fingerprint, StringInfo canonical,
 				continue;
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("request lacks member \"%.*s\" of scope \"%s\"",
-							member->len, member->name, scope->name)));
+					 errmsg("request lacks member \"%.*s\" of %s",
+							member->len, member->name, declarer(scope))));
 		}
 		append_entry(fingerprint, canonical, member->name, member->len,
 					 &value);
 	}
+}
+
+/* The fingerprint of an object; first as below. */
+static bytea *
+fingerprint_of(const IdemScope *scope, Jsonb *request, bytea *first)
+{
+	StringInfoData fingerprint;
+	StringInfoData canonical;
+
+	initStringInfo(&fingerprint);
+	fingerprint.len = VARHDRSZ;
+	initStringInfo(&canonical);
+	if (scope->all_members)
+		append_all(&fingerprint, &canonical, request);
+	else
+		append_declared(&fingerprint, &canonical, scope, request, first);
+	pfree(canonical.data);
+	SET_VARSIZE(fingerprint.data, fingerprint.len);
+	return (bytea *) fingerprint.data;
 }
 
 /*
@@ -336,31 +363,49 @@ append_declared(StringInfo fingerprint, StringInfo canonical,
 bytea *
 idem_key_fingerprint(const IdemScope *scope, Jsonb *request, bytea *first)
 {
-	StringInfoData fingerprint;
-	StringInfoData canonical;
-
 	if (needs_nothing(scope, first))
 		return (bytea *) cstring_to_text_with_len("", 0);
 	if (request == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("request is null, but scope \"%s\" declares fields",
-						scope->name)));
+				 errmsg("request is null, but %s declares fields",
+						declarer(scope))));
 	if (!JB_ROOT_IS_OBJECT(request))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("request is not a JSON object, but scope \"%s\" declares fields",
-						scope->name)));
-	initStringInfo(&fingerprint);
-	fingerprint.len = VARHDRSZ;
-	initStringInfo(&canonical);
-	if (scope->all_members)
-		append_all(&fingerprint, &canonical, request);
-	else
-		append_declared(&fingerprint, &canonical, scope, request, first);
-	pfree(canonical.data);
-	SET_VARSIZE(fingerprint.data, fingerprint.len);
-	return (bytea *) fingerprint.data;
+				 errmsg("request is not a JSON object, but %s declares fields",
+						declarer(scope))));
+	return fingerprint_of(scope, request, first);
+}
+
+/* The same of a request that is stored, of the fields that it has. */
+bytea *
+idem_key_fingerprint_stored(const IdemScope *scope, Jsonb *request)
+{
+	bytea	   *nothing = (bytea *) cstring_to_text_with_len("", 0);
+
+	return JB_ROOT_IS_OBJECT(request) ?
+		fingerprint_of(scope, request, nothing) : nothing;
+}
+
+/* Is the request an object that has all fields? */
+bool
+idem_key_has_fields(const IdemScope *scope, Jsonb *request)
+{
+	int			i;
+
+	if (!JB_ROOT_IS_OBJECT(request))
+		return false;
+	for (i = 0; i < scope->nmembers; i++)
+	{
+		JsonbValue	value;
+
+		if (!getKeyJsonValueFromContainer(&request->root,
+										  scope->members[i].name,
+										  scope->members[i].len, &value))
+			return false;
+	}
+	return true;
 }
 
 /* The name of the member that an entry is about: after its length */

@@ -37,7 +37,6 @@ extern void idem_key_digest16(const void *data, size_t len, uint8 *digest);
 
 /* key.c */
 extern bool idem_key_has_form(const IdemScope *scope, const text *key);
-extern void idem_key_check(const IdemScope *scope, const text *key);
 extern const char *idem_key_first_part(const char *key, int *len);
 extern bool idem_key_is_clean_name(const char *name, int len);
 

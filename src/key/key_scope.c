@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 
 #include "base/citus.h"
+#include "base/declare.h"
 #include "base/idem_compat.h"
 #include "key/key_inner.h"
 
@@ -127,6 +128,22 @@ read_fields(IdemScope *scope, ArrayType *fields)
 		scope->nmembers = 0;
 	qsort(scope->members, scope->nmembers, sizeof(IdemMember),
 		  idem_key_member_cmp);
+}
+
+/*
+ * What is asked of the keys and requests of a table of the user's, as of those
+ * of a scope that does not exist: form gets no id and no settings of one.  In
+ * current memory.
+ */
+void
+idem_key_form_of_table(const char *table, bool any_charset, List *fields,
+					   IdemScope *form)
+{
+	memset(form, 0, sizeof(IdemScope));
+	strlcpy(form->name, table, NAMEDATALEN);
+	form->is_table = true;
+	form->any_charset = any_charset;
+	read_fields(form, idem_list_array(fields));
 }
 
 static bool
