@@ -55,6 +55,7 @@ INSERT INTO errors.known VALUES ('msg-1', '{"amount":1}');
 INSERT INTO errors.payment VALUES (1, 100.00, 'EUR', 'created'), (2, 100.00, 'EUR', 'created'), (3, 100.00, 'EUR', 'created');
 UPDATE errors.payment SET status = 'succeeded' WHERE id = 2;
 UPDATE errors.payment SET status = 'failed' WHERE id = 3;
+SELECT * FROM idem.pause('machine', 'errors', state => 'created', reason => 'test');
 
 \pset null -
 SELECT c.condition, e.*
@@ -84,10 +85,12 @@ FROM (VALUES
     (23, 'unknown currency', $$SELECT idem.from_minor(1, 'cny')$$),
     (24, 'stale_token', $$SELECT idem.complete('errors outside', 'k', 2, 'failed')$$),
     (25, 'unclaimed_effect', $$INSERT INTO errors.debit VALUES ('msg-1')$$),
-    (26, 'request_mismatch', $$INSERT INTO errors.known VALUES ('msg-1', '{"amount":2}') ON CONFLICT DO NOTHING$$)
+    (26, 'request_mismatch', $$INSERT INTO errors.known VALUES ('msg-1', '{"amount":2}') ON CONFLICT DO NOTHING$$),
+    (27, 'paused', $$INSERT INTO errors.payment VALUES (9, 100.00, 'EUR', 'created')$$)
 ) c (n, condition, statement), LATERAL errors.of(c.statement) e
 ORDER BY c.n;
 \pset null ''
+SELECT idem.resume('machine', 'errors', state => 'created', reason => 'test');
 
 SET client_min_messages = warning;
 DROP SCHEMA errors CASCADE;

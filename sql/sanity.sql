@@ -76,7 +76,7 @@ SELECT f.oid::regprocedure, r.audience FROM pg_temp.member_function f
           AND (r.audience IN ('public', 'owner') OR f.pronamespace <> 'idem'::regnamespace
                OR f.oid IN (SELECT oid FROM pg_temp.guard_function))
     ORDER BY f.oid::regprocedure::text COLLATE "C";
-SELECT function FROM idem.rights GROUP BY function HAVING count(*) > 1;
+SELECT function, audience FROM idem.rights GROUP BY function, audience HAVING count(*) > 1;
 SELECT function FROM idem.rights WHERE function NOT IN (SELECT proname FROM pg_temp.member_function);
 
 -- No table or view of ours is written by anybody but its owner; PUBLIC reads what holds no secrets.

@@ -10,6 +10,7 @@
 #include "bound/bound_rows.h"
 #include "doctor/doctor.h"
 #include "fixed/fixed_rows.h"
+#include "key/key.h"
 #include "limit/limit_rows.h"
 #include "machine/machine_rows.h"
 #include "total/total.h"
@@ -22,9 +23,12 @@ void
 _PG_init(void)
 {
 	idem_moved_init();
+	idem_key_pause_init();
 	idem_machine_rows_init();
+	idem_machine_pause_init();
 	idem_total_init();
 	idem_limit_rows_init();
+	idem_limit_pause_init();
 	idem_fixed_rows_init();
 	idem_bound_keys_rows_init();
 	idem_bound_rows_init();

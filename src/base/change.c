@@ -23,7 +23,8 @@
  * reads the log as it is then: with the latest snapshot, whatever the
  * isolation level.
  *
- * All functions but idem_log_knows want the caller to be connected to SPI.
+ * All functions but idem_log_knows and idem_log_place want the caller to be
+ * connected to SPI.
  */
 #include "postgres.h"
 
@@ -48,8 +49,12 @@
 #include "base/idem_compat.h"
 #include "base/latest.h"
 
+#define Anum_change_n				1
+#define Anum_change_action			4
+#define Anum_change_guard			6
 #define Anum_change_table_schema	7
 #define Anum_change_table_name		8
+#define Anum_change_name			9
 
 /* A guard that the log knows and that was not dropped. */
 typedef struct LoggedGuard
@@ -394,4 +399,88 @@ idem_log_knows(const char *schema, const char *table)
 	systable_endscan(scan);
 	table_close(log, AccessShareLock);
 	return found;
+}
+
+/*
+ * The number that the log gives the guard of this kind and name on a table, as
+ * text; NULL: it was declared nowhere in this database.
+ */
+char *
+idem_log_number(Oid relid, const char *kind, const char *name)
+{
+	IdemIdentity saved;
+	Relation	log = open_log(&saved);
+	List	   *guards =
+		logged_guards(get_namespace_name(get_rel_namespace(relid)),
+					  get_rel_name(relid), kind, name);
+
+	close_log(log, &saved);
+	if (guards == NIL)
+		return NULL;
+	return DatumGetCString(DirectFunctionCall1(uuid_out,
+											   ((LoggedGuard *) linitial(guards))->guard));
+}
+
+static Datum
+entry_column(Relation log, HeapTuple entry, int number)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(entry, number, RelationGetDescr(log),
+									 &isnull);
+
+	if (isnull)
+		elog(ERROR, "column %d of idem.change is null", number);
+	return value;
+}
+
+/* What an entry of a guard says of its place; false: it was dropped. */
+static bool
+place_of_entry(Relation log, HeapTuple entry, Oid *relid, const char **name)
+{
+	char	   *action = TextDatumGetCString(entry_column(log, entry,
+														  Anum_change_action));
+	Name		schema = DatumGetName(entry_column(log, entry,
+												   Anum_change_table_schema));
+	Name		table = DatumGetName(entry_column(log, entry,
+												  Anum_change_table_name));
+	Oid			namespace = get_namespace_oid(NameStr(*schema), true);
+
+	*name = TextDatumGetCString(entry_column(log, entry, Anum_change_name));
+	*relid = OidIsValid(namespace) ?
+		get_relname_relid(NameStr(*table), namespace) : InvalidOid;
+	return OidIsValid(*relid) && strcmp(action, "dropped") != 0;
+}
+
+/*
+ * Where the guard with this number, a uuid, stands now: its table, and the name
+ * of its trigger.  False: nowhere.  As it is committed now, and without SPI.
+ */
+bool
+idem_log_place(Datum number, Oid *relid, const char **name)
+{
+	Oid			idem = get_namespace_oid("idem", false);
+	Oid			index = get_relname_relid("change_guard", idem);
+	Relation	log = table_openrv(makeRangeVar("idem", "change", -1),
+								   AccessShareLock);
+	int64		newest = PG_INT64_MIN;
+	bool		stands = false;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	entry;
+
+	ScanKeyInit(&key, Anum_change_guard, BTEqualStrategyNumber, F_UUID_EQ,
+				number);
+	scan = systable_beginscan(log, index, OidIsValid(index), NULL, 1, &key);
+	while (HeapTupleIsValid(entry = systable_getnext(scan)))
+	{
+		int64		n = DatumGetInt64(entry_column(log, entry, Anum_change_n));
+
+		if (n < newest)
+			continue;
+		newest = n;
+		stands = place_of_entry(log, entry, relid, name);
+	}
+	systable_endscan(scan);
+	table_close(log, AccessShareLock);
+	return stands;
 }

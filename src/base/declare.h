@@ -70,5 +70,7 @@ extern void idem_log_schema_renamed(Oid schema, const char *name_before);
 extern void idem_log_table_dropped(Oid schema, const char *schema_name,
 								   const char *table, const char *reason);
 extern bool idem_log_knows(const char *schema, const char *table);
+extern char *idem_log_number(Oid relid, const char *kind, const char *name);
+extern bool idem_log_place(Datum number, Oid *relid, const char **name);
 
 #endif							/* IDEM_DECLARE_H */

@@ -33,6 +33,9 @@
 #define ERRCODE_IDEM_UNCLAIMED_EFFECT			MAKE_SQLSTATE('2','3','I','0','A')
 #define ERRCODE_IDEM_REQUEST_MISMATCH			MAKE_SQLSTATE('2','3','I','0','D')
 
+/* base: a scope, channel, state or limit that is paused */
+#define ERRCODE_IDEM_PAUSED						MAKE_SQLSTATE('5','5','I','0','3')
+
 /* claim */
 #define ERRCODE_IDEM_STALE_TOKEN				MAKE_SQLSTATE('5','5','I','0','1')
 #define ERRCODE_IDEM_CLAIM_NOT_OPEN				MAKE_SQLSTATE('5','5','I','0','2')

@@ -164,6 +164,27 @@ idem_may_call(const char *function)
 }
 
 /*
+ * May the current user overrule?  That is the right of idem.grant_operator,
+ * and nobody else has it, whatever other rights it has.
+ */
+bool
+idem_is_operator(void)
+{
+	return idem_may_call("pause");
+}
+
+/* 42501 unless the current user may overrule: permission denied to ... */
+void
+idem_require_operator(const char *action)
+{
+	if (!idem_is_operator())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to %s", action),
+				 errhint("It is for operators: idem.grant_operator names them, and none of them should be an application.")));
+}
+
+/*
  * In PG_CATCH: throw the current error again.  What the server says of a row
  * (a CHECK, a unique index or a foreign key of somebody else) it says to the
  * owner, as who a guard's statement runs.  Unless the writer may read the row

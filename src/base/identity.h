@@ -19,6 +19,8 @@ extern void idem_become_declarer(Relation rel, IdemIdentity *saved);
 extern void idem_restore_identity(const IdemIdentity *saved);
 extern bool idem_may_read(Relation rel);
 extern bool idem_may_call(const char *function);
+extern bool idem_is_operator(void);
+extern void idem_require_operator(const char *action);
 extern void idem_rethrow(MemoryContext context, bool may_read);
 
 #endif							/* IDEM_IDENTITY_H */

@@ -7,7 +7,8 @@
  * unique index decides every race, at every isolation level.
  *
  * Outcomes are rows, not errors, because an error would end the caller's
- * transaction: granted, replayed, in_progress, mismatch, duplicate, expired.
+ * transaction: granted, replayed, in_progress, mismatch, duplicate, expired,
+ * paused.
  * Nobody waits for a rival that has not ended: in_progress is answered at once.
  *
  * READ COMMITTED answers from what is committed now.  REPEATABLE READ and
@@ -105,6 +106,7 @@ begin_inside_call(FunctionCallInfo fcinfo, const char *function,
 	PreventCommandIfParallelMode(function);
 	scope = idem_key_open(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
 						  RowExclusiveLock, anchor);
+	idem_key_check_right(scope);
 	idem_claim_check_scope(scope);
 	idem_key_init(scope, PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
 				  key);
@@ -135,6 +137,7 @@ typedef enum Taken
 {
 	TAKEN,						/* it is ours */
 	TAKEN_HELD,					/* somebody has it */
+	TAKEN_PAUSED,				/* it could be ours */
 	TAKEN_EXPIRED				/* too old to know whether somebody had it */
 } Taken;
 
@@ -145,7 +148,7 @@ typedef enum Taken
  */
 static Taken
 take_key(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
-		 TimestampTz *first_seen, IdemFound *found)
+		 IdemAnswer *answer, IdemFound *found)
 {
 	bytea	   *fingerprint = NULL;
 
@@ -158,9 +161,11 @@ take_key(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 			return TAKEN_EXPIRED;
 		if (fingerprint == NULL)
 			fingerprint = idem_key_fingerprint(key->scope, request, NULL);
-		*first_seen = GetCurrentTimestamp();
-		if (idem_key_insert_anchor(anchor, key, fingerprint, *first_seen,
-								   IDEM_STATE_CLAIMED))
+		if (idem_key_paused(key->scope, answer))
+			return TAKEN_PAUSED;
+		answer->first_seen = GetCurrentTimestamp();
+		if (idem_key_insert_anchor(anchor, key, fingerprint,
+								   answer->first_seen, IDEM_STATE_CLAIMED))
 			return TAKEN;
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -175,7 +180,7 @@ idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 
 	memset(answer, 0, sizeof(*answer));
 	answer->never_reentrant = true;
-	switch (take_key(anchor, key, request, &answer->first_seen, &found))
+	switch (take_key(anchor, key, request, answer, &found))
 	{
 		case TAKEN:
 			answer->outcome = "granted";
@@ -184,6 +189,8 @@ idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 			idem_key_note_granted(&key->digest);
 			if (key->scope->required)
 				idem_claim_require_completion(key);
+			break;
+		case TAKEN_PAUSED:
 			break;
 		case TAKEN_HELD:
 			idem_key_check_visible(anchor, key, &found);

@@ -221,6 +221,7 @@ idem_claim_many(PG_FUNCTION_ARGS)
 			 rsinfo->setDesc->natts);
 	scope = idem_key_open(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
 						  RowExclusiveLock, &anchor);
+	idem_key_check_right(scope);
 	idem_claim_check_scope(scope);
 	idem_key_check_here(scope);
 	wanted = read_wanted(fcinfo, scope, &count);

@@ -2,12 +2,14 @@
 -- doctor: roles that could weaken guards
 -- ---------------------------------------------------------------------------
 
--- Applications are the roles that may call what is for runtime, and who logs
--- in with their rights.
-CREATE VIEW idem.runtime_roles AS
-SELECT DISTINCT r.oid AS role, r.rolname AS name, r.rolsuper AS is_superuser
+-- Who logs in with a right: a role that may call what is for this audience and
+-- for no other, and its members.
+CREATE VIEW idem.login_rights AS
+SELECT DISTINCT i.audience, r.oid AS role, r.rolname AS name, r.rolsuper AS is_superuser
 FROM pg_catalog.pg_proc p
-JOIN idem.rights i ON i.function = p.proname AND i.audience = 'runtime'
+JOIN (SELECT function, pg_catalog.min(audience) AS audience FROM idem.rights
+      GROUP BY function HAVING pg_catalog.count(*) = 1) i
+     ON i.function = p.proname AND i.audience IN ('runtime', 'operator', 'admin')
 CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) a
 JOIN pg_catalog.pg_roles g ON g.oid = a.grantee AND g.oid <> p.proowner
 JOIN pg_catalog.pg_roles r ON r.oid = g.oid
@@ -16,6 +18,16 @@ JOIN pg_catalog.pg_roles r ON r.oid = g.oid
      OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.roleid = g.oid AND m.member = r.oid)
 WHERE p.pronamespace = 'idem'::regnamespace AND a.privilege_type = 'EXECUTE'
       AND r.rolcanlogin;
+COMMENT ON VIEW idem.login_rights IS 'who logs in with which right of idem';
+COMMENT ON COLUMN idem.login_rights.audience IS 'runtime, operator or admin';
+COMMENT ON COLUMN idem.login_rights.role IS 'the role';
+COMMENT ON COLUMN idem.login_rights.name IS 'its name';
+COMMENT ON COLUMN idem.login_rights.is_superuser IS 'nothing holds it';
+REVOKE ALL ON TABLE idem.login_rights FROM PUBLIC;
+
+-- Applications
+CREATE VIEW idem.runtime_roles AS
+SELECT l.role, l.name, l.is_superuser FROM idem.login_rights l WHERE l.audience = 'runtime';
 COMMENT ON VIEW idem.runtime_roles IS 'who logs in and may call the run-time functions';
 COMMENT ON COLUMN idem.runtime_roles.role IS 'the role';
 COMMENT ON COLUMN idem.runtime_roles.name IS 'its name';
@@ -34,6 +46,13 @@ SELECT 'warning', pg_catalog.format('role %I', r.name),
        'is an application and a superuser: nothing holds it', pg_catalog.format('ALTER ROLE %I NOSUPERUSER', r.name)
 FROM idem.runtime_roles r
 WHERE r.is_superuser
+UNION ALL
+SELECT 'warning', pg_catalog.format('role %I', r.name),
+       'is an application and an operator: it can overrule the guard that watches it',
+       pg_catalog.format('REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA idem FROM %I, or whatever membership it has one of the rights by, then grant it one of them', r.name)
+FROM idem.runtime_roles r
+JOIN idem.login_rights o ON o.role = r.role AND o.audience = 'operator'
+WHERE NOT r.is_superuser
 UNION ALL
 -- one that waits for ever, or sleeps in a transaction, keeps the rows of others
 SELECT 'warning', pg_catalog.format('role %I', r.name),

@@ -126,6 +126,9 @@ UNION ALL
 -- or at which nobody looks
 SELECT * FROM idem.claim_problems
 UNION ALL
+-- what was stopped and forgotten
+SELECT * FROM idem.pause_problems
+UNION ALL
 -- columns that look like money and are not kept as money
 SELECT * FROM idem.schema_problems
 UNION ALL

@@ -59,6 +59,9 @@ typedef struct IdemScope
 	bool		any_charset;	/* keys of any text, not only visible ASCII */
 	bool		is_table;		/* of the user's, and no scope: room bound */
 	bool		spread;			/* other nodes have keys of their own: Citus */
+	bool		limited;		/* only the roles below use its keys */
+	int			nroles;
+	char	  **roles;
 	int			parts;			/* keys of so many parts; 0: of any form */
 	IdemKeyTime key_time;
 	bool		all_members;	/* fields is {*} */
@@ -300,6 +303,21 @@ extern void idem_key_check_visible(IdemAnchor *anchor, const IdemKey *key,
 extern void idem_key_check_here(const IdemScope *scope);
 extern void idem_key_form_of_table(const char *table, bool any_charset,
 								   List *fields, IdemScope *form);
+
+/* key_right.c */
+extern void idem_key_refuse_role(const IdemScope *scope);
+
+/* 42501 unless the caller may use keys of the scope. */
+static inline void
+idem_key_check_right(const IdemScope *scope)
+{
+	if (unlikely(scope->limited))
+		idem_key_refuse_role(scope);
+}
+
+/* key_pause.c */
+extern void idem_key_pause_init(void);
+extern bool idem_key_paused(const IdemScope *scope, IdemAnswer *answer);
 
 /* key_horizon.c */
 extern bool idem_key_judge(IdemKey *key);

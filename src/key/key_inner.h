@@ -9,6 +9,8 @@
  *		key_duration.c		leases, quiet intervals, ladders
  *		key_relation.c		where the room's tables are
  *		key_scope.c			declared scopes, remembered per session
+ *		key_right.c			which roles use a scope
+ *		key_pause.c			a scope that is paused
  *		key_horizon.c		how a scope may forget keys
  *		key_taken.c			which keys this transaction has taken
  *		key_table.c			the table of a scope's keys, opened
@@ -56,6 +58,7 @@ extern int64 *idem_key_ladder(ArrayType *array, int *count);
 extern Oid	idem_key_scope_relid(void);
 extern Oid	idem_key_anchor_relid(void);
 extern Oid	idem_key_reservation_relid(void);
+extern Oid	idem_key_runtime_role_relid(void);
 extern Oid	idem_key_claim_result_type(void);
 extern Oid	idem_key_send_result_type(void);
 
@@ -65,6 +68,9 @@ extern char *idem_key_scope_named(int32 id);
 extern const IdemScope *idem_key_scope_get(text *name);
 extern TimestampTz idem_key_scope_horizon(const IdemScope *scope,
 										  IdemCommit *commit);
+
+/* key_right.c */
+extern void idem_key_read_roles(IdemScope *scope);
 
 /* key_horizon.c */
 extern bool idem_key_expired(const IdemKey *key);

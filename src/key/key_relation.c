@@ -18,6 +18,7 @@
 static Oid	anchor_relid = InvalidOid;
 static Oid	reservation_relid = InvalidOid;
 static Oid	scope_relid = InvalidOid;
+static Oid	runtime_role_relid = InvalidOid;
 static Oid	claim_result_type = InvalidOid;
 static Oid	send_result_type = InvalidOid;
 
@@ -25,7 +26,7 @@ static void
 forget_relations(Datum arg, Oid relid)
 {
 	if (!OidIsValid(relid) || relid == scope_relid || relid == anchor_relid ||
-		relid == reservation_relid)
+		relid == reservation_relid || relid == runtime_role_relid)
 		anchor_relid = InvalidOid;
 }
 
@@ -41,6 +42,7 @@ find_relations(void)
 		CacheRegisterRelcacheCallback(forget_relations, (Datum) 0);
 	registered = true;
 	scope_relid = idem_extension_relation("scope");
+	runtime_role_relid = idem_extension_relation("runtime_role");
 	reservation_relid = idem_extension_relation("reservation");
 	claim_result_type = get_rel_type_id(idem_extension_relation("claim_result"));
 	send_result_type = get_rel_type_id(idem_extension_relation("send_result"));
@@ -53,6 +55,14 @@ idem_key_scope_relid(void)
 {
 	find_relations();
 	return scope_relid;
+}
+
+/* The OID of idem.runtime_role */
+Oid
+idem_key_runtime_role_relid(void)
+{
+	find_relations();
+	return runtime_role_relid;
 }
 
 /* The OID of idem.anchor */

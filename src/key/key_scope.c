@@ -50,6 +50,7 @@
 
 /* InvalidOid: nothing is remembered. */
 static Oid	scope_relid = InvalidOid;
+static Oid	roles_relid = InvalidOid;
 static Oid	scope_index = InvalidOid;	/* checked before each use */
 static Oid	citus_nodes = InvalidOid;	/* InvalidOid: no Citus */
 
@@ -61,7 +62,8 @@ static const IdemScope *latest = NULL;	/* the one asked for last */
 static void
 forget_scopes(Datum arg, Oid relid)
 {
-	if (!OidIsValid(relid) || relid == scope_relid || relid == citus_nodes)
+	if (!OidIsValid(relid) || relid == scope_relid || relid == roles_relid ||
+		relid == citus_nodes)
 		scopes_valid = false;
 }
 
@@ -103,6 +105,7 @@ renew_scopes(void)
 		CacheRegisterRelcacheCallback(forget_scopes, (Datum) 0);
 	registered = true;
 	scope_relid = idem_key_scope_relid();
+	roles_relid = idem_key_runtime_role_relid();
 	citus_nodes = idem_citus_nodes_relid();
 	reset_scopes();
 }
@@ -222,6 +225,7 @@ read_scope(Relation rel, HeapTuple tuple, const char *name)
 	read_fields(&scope, DatumGetArrayTypePCopy(fields));
 	read_key_form(&scope, rel, tuple);
 	read_durations(&scope, rel, tuple);
+	idem_key_read_roles(&scope);
 	MemoryContextSwitchTo(old);
 
 	entry = hash_search(scopes, name, HASH_ENTER, NULL);

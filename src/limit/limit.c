@@ -70,6 +70,8 @@ count_row(const IdemGuardCall *call, IdemLimitSettings *s, bool begins)
 	IdemTotalNote *note = idem_total_note(call, &s->total, call->after, step);
 
 	note->begins = begins && step == IDEM_LIMIT_REQUEST;
+	if (note->begins)
+		idem_limit_check_pause(call);
 	return note;
 }
 

@@ -58,6 +58,9 @@ extern bool idem_limit_next(IdemTotalChange *c, IdemTotals *next);
 /* limit_judge.c */
 extern void idem_limit_judge(IdemTotalChange *c, const IdemTotalNote *note);
 
+/* limit_pause.c */
+extern void idem_limit_check_pause(const IdemGuardCall *call);
+
 /* limit_settings.c */
 extern void *idem_limit_compile(Relation rel, Trigger *trigger, Oid *also);
 

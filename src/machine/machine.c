@@ -743,6 +743,8 @@ judge_update(const IdemGuardCall *call, IdemStatesGuard *guard)
 		if (guard->history)
 			event = plain_event(guard, from, to);
 	}
+	if (from != to)
+		idem_machine_check_pause(call, guard, to);
 	record(call, guard, from, to, event);
 }
 
@@ -754,6 +756,7 @@ judge_insert(const IdemGuardCall *call, IdemStatesGuard *guard)
 
 	if (!is_entry(guard, state) && !(state >= 0 && idem_in_apply_worker()))
 		refuse_entry(call, guard);
+	idem_machine_check_pause(call, guard, state);
 	record(call, guard, STATE_NULL, state, NULL);
 }
 

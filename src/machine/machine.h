@@ -160,6 +160,10 @@ extern char *idem_machine_key_of_row(const IdemRowKey *key,
 extern Datum *idem_machine_key_read(Relation rel, const IdemRowKey *key,
 									char *str);
 
+/* machine_pause.c */
+extern void idem_machine_check_pause(const IdemGuardCall *call,
+									 const IdemStatesGuard *guard, int state);
+
 /* machine_plan.c */
 extern int	idem_machine_run_plan(const char *sql, int nargs, Oid *types,
 								  Datum *values, const char *nulls,

@@ -6,5 +6,6 @@
 #define IDEM_MACHINE_ROWS_H
 
 extern void idem_machine_rows_init(void);
+extern void idem_machine_pause_init(void);
 
 #endif							/* IDEM_MACHINE_ROWS_H */

@@ -37,6 +37,7 @@
 
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
+#include "base/latest.h"
 #include "send/send.h"
 
 /* 55I02 with a message about the key. */
@@ -59,6 +60,7 @@ idem_send_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode, IdemCall *call)
 										   PG_GETARG_TEXT_PP(0),
 										   lockmode, &call->table);
 
+	idem_key_check_right(scope);
 	idem_key_init(scope, PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
 				  &call->key);
 }
@@ -95,6 +97,25 @@ idem_send_check_standbys(const IdemScope *scope)
 						scope->name, scope->standbys, idem_standbys()),
 				 errhint("Set synchronous_standby_names, for example to 'ANY %d (*)'.",
 						 scope->standbys)));
+}
+
+/*
+ * Is the scope of a key whose row is locked paused?  Then that is the answer.
+ * As of now: the lock may have been waited for.
+ */
+bool
+idem_send_paused(const IdemCall *call, IdemAnswer *answer)
+{
+	IdemAnswer	paused = {0};
+
+	idem_accept_news();
+	if (likely(!idem_key_paused(call->key.scope, &paused)))
+		return false;
+	idem_send_describe(call, answer);
+	answer->outcome = paused.outcome;
+	answer->retry_at = paused.retry_at;
+	answer->detail = paused.detail;
+	return true;
 }
 
 /*

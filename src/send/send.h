@@ -100,6 +100,7 @@ extern void idem_send_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode,
 extern void idem_send_begin_write(FunctionCallInfo fcinfo,
 								  const char *function, IdemCall *call);
 extern void idem_send_check_standbys(const IdemScope *scope);
+extern bool idem_send_paused(const IdemCall *call, IdemAnswer *answer);
 extern bool idem_send_lock(IdemCall *call, bool wait);
 extern bool idem_send_has_row(const IdemCall *call);
 extern int64 idem_send_token(FunctionCallInfo fcinfo, IdemCall *call,

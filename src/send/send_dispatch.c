@@ -96,6 +96,11 @@ dispatch(IdemCall *call, int64 token, IdemAnswer *answer)
 		answer_unchanged(call, token, answer);
 		return;
 	}
+	if (idem_send_paused(call, answer))
+	{
+		answer->token = token;
+		return;
+	}
 	idem_send_check_standbys(call->key.scope);
 	row->state = IDEM_STATE_DISPATCHED;
 	row->dispatched_at = call->now;

@@ -159,6 +159,7 @@ scope_argument(FunctionCallInfo fcinfo, IdemAnchor *table)
 										   PG_GETARG_TEXT_PP(0),
 										   RowExclusiveLock, table);
 
+	idem_key_check_right(scope);
 	if (!scope->outside)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),

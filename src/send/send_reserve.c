@@ -77,9 +77,13 @@ take(IdemCall *call, text *nonce, int64 lease)
 	idem_send_watch(call, row->lease_until);
 }
 
-/* Reserve a key that nobody has seen, or find out who has it. */
+/*
+ * Reserve a key that nobody has seen, or find out who has it.  True: that is
+ * answered.
+ */
 static bool
-reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease)
+reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
+			IdemAnswer *answer)
 {
 	bytea	   *fingerprint = NULL;
 
@@ -92,14 +96,23 @@ reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease)
 		idem_send_check_standbys(call->key.scope);
 		if (fingerprint == NULL)
 			fingerprint = idem_key_fingerprint(call->key.scope, request, NULL);
+		if (idem_key_paused(call->key.scope, answer))
+			return true;
 		call->now = GetCurrentTimestamp();
 		memset(&call->row, 0, sizeof(IdemReservation));
 		call->row.attempt = 1;
 		take(call, nonce, lease);
 		if (idem_send_insert(call, fingerprint, request))
-			return true;
+			break;
 		CHECK_FOR_INTERRUPTS();
 	}
+	answer->first_seen = call->now;
+	answer->outcome = "reserved";
+	answer->state = "reserved";
+	answer->token = call->row.token;
+	answer->attempt = call->row.attempt;
+	answer->lease_until = call->row.lease_until;
+	return true;
 }
 
 /* May the caller have the key, as the row is?  If so it has to be written. */
@@ -131,6 +144,8 @@ reserve_again(IdemCall *call, text *nonce, int64 lease, IdemAnswer *answer)
 	}
 	if (!is_free(call, nonce))
 		return false;
+	if (idem_send_paused(call, answer))
+		return true;
 	idem_send_check_standbys(call->key.scope);
 	mine =
 		call->row.state == IDEM_STATE_RESERVED && is_nonce(&call->row, nonce);
@@ -233,16 +248,7 @@ idem_reserve(PG_FUNCTION_ARGS)
 	idem_key_check_here(call.key.scope);
 	lease = PG_ARGISNULL(4) ? call.key.scope->lease :
 		idem_key_duration("lease", PG_GETARG_INTERVAL_P(4), false);
-	if (reserve_new(&call, request, nonce, lease))
-	{
-		answer.first_seen = call.now;
-		answer.outcome = "reserved";
-		answer.state = "reserved";
-		answer.token = call.row.token;
-		answer.attempt = call.row.attempt;
-		answer.lease_until = call.row.lease_until;
-	}
-	else
+	if (!reserve_new(&call, request, nonce, lease, &answer))
 		reserve_known(&call, request, nonce, lease, &answer);
 	idem_key_close(&call.table);
 	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));

@@ -12,6 +12,10 @@
  * person has looked, a key that may be tried again is not: the first payment
  * may have arrived after all.
  *
+ * To settle against the quiet interval, or a key that waits for a person, is to
+ * overrule: operators do that, and no application, which would dismiss what
+ * tells of its own mistake.
+ *
  * "failed" without the provider's answer is "unknown": an exception is not an
  * answer.  And a "no such transaction" to who asked within the quiet interval
  * is the inquiry overtaking the payment: it is refused, however late it is
@@ -23,6 +27,7 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/identity.h"
 #include "base/reason.h"
 #include "send/send.h"
 
@@ -109,6 +114,25 @@ answer_late(IdemCall *call, const Word *word, IdemAnswer *answer)
 	answer->detail = word->token != 0 && word->token < call->row.token ?
 		"the token was overtaken; the result is kept for a person" :
 		"the result contradicts what is known; it is kept for a person";
+}
+
+/*
+ * The key waits for a person, and the caller is none: what it says of an
+ * attempt that is out is kept for the person beside what came before.  The
+ * ladder goes on, so that nobody is asked at once again.
+ */
+static void
+answer_to_person(IdemCall *call, const Word *word, IdemAnswer *answer)
+{
+	keep_late_result(call, word);
+	if (word->state == IDEM_STATE_SUCCEEDED)
+		call->row.concern = IDEM_CONCERN_RAN;
+	idem_send_write(call);
+	idem_send_describe(call, answer);
+	answer->outcome = "late";
+	answer->settled = true;
+	answer->retry_at = 0;
+	answer->detail = "the key waits for a person; the result is kept";
 }
 
 /*
@@ -388,6 +412,11 @@ resolve(IdemCall *call, const Word *word, IdemAnswer *answer)
 	{
 		if (is_quiet(call, word, answer))
 			return false;
+		if (row->concern != IDEM_CONCERN_NONE && !idem_is_operator())
+		{
+			answer_to_person(call, word, answer);
+			return false;
+		}
 		settle(call, word, answer);
 		return true;
 	}
@@ -459,6 +488,8 @@ idem_resolve(PG_FUNCTION_ARGS)
 	word.evidence = evidence_argument(fcinfo, 3);
 	word.response = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
 	word.force = idem_reason(fcinfo, 5, "force");
+	if (word.force != NULL)
+		idem_require_operator("resolve with force");
 	idem_send_begin_write(fcinfo, "idem.resolve()", &call);
 	(void) idem_send_lock(&call, true);
 	if (call.row.found.held == IDEM_HELD_NOT && !idem_key_judge(&call.key))

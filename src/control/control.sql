@@ -1,0 +1,142 @@
+
+-- ---------------------------------------------------------------------------
+-- control: who may call what
+-- ---------------------------------------------------------------------------
+
+-- The one place that says it, a row for every function of schema idem that is
+-- no trigger function and does not belong to money: sql/control_rights.sql
+-- fails for one that is not here.
+--
+-- runtime: applications.  operator: people who overrule.  admin: people who
+-- declare.  monitor: programs that count.  owner: open to PUBLIC, demands
+-- ownership of the table or the machine.  public: reads or computes as the
+-- caller, harms nobody.  extension: nobody but the owner of the extension.
+-- A function may be for several of the first four.  Trigger functions are
+-- PUBLIC (base.sql).
+CREATE VIEW idem.rights (function, audience) AS VALUES
+    ('claim', 'runtime'),
+    ('complete', 'runtime'),
+    ('claim_many', 'runtime'),
+    ('lookup', 'runtime'),
+    ('reserve', 'runtime'),
+    ('dispatch', 'runtime'),
+    ('heartbeat', 'runtime'),
+    ('release', 'runtime'),
+    ('resolve', 'runtime'),
+    ('fence', 'runtime'),
+    ('due', 'runtime'),
+    ('transition', 'runtime'),
+    ('history', 'runtime'),
+    ('pause', 'operator'),
+    ('resume', 'operator'),
+    ('resolve', 'operator'),
+    ('fence', 'operator'),
+    ('lookup', 'operator'),
+    ('create_scope', 'admin'),
+    ('alter_scope', 'admin'),
+    ('drop_scope', 'admin'),
+    ('retire', 'admin'),
+    ('adopt_keys', 'admin'),
+    ('doctor', 'admin'),
+    ('grant_runtime', 'admin'),
+    ('grant_monitor', 'admin'),
+    ('grant_operator', 'extension'),
+    ('grant_admin', 'extension'),
+    ('check_rows', 'extension'),
+    ('known_key_time', 'extension'),
+    ('schema_words', 'extension'),
+    ('define_machine', 'owner'),
+    ('define_return_codes', 'owner'),
+    ('guard_states', 'owner'),
+    ('guard_limit', 'owner'),
+    ('validate_guard', 'owner'),
+    ('guard_fixed', 'owner'),
+    ('guard_kept', 'owner'),
+    ('guard_claimed', 'owner'),
+    ('guard_keys', 'owner'),
+    ('drop_guard', 'owner'),
+    ('rearm', 'owner'),
+    ('remaining', 'public'),
+    ('check_machine', 'public'),
+    ('machine_diagram', 'public'),
+    ('machine_dot', 'public'),
+    ('machine_table', 'public'),
+    ('check_return_codes', 'public'),
+    ('return_codes', 'public'),
+    ('listed_codes', 'public'),
+    ('meaning_of', 'public'),
+    ('key', 'public'),
+    ('key_time', 'public'),
+    ('minor_units', 'public'),
+    ('guard_kinds', 'public'),
+    ('trigger_settings', 'public'),
+    ('setting', 'public'),
+    ('settings_problem', 'public'),
+    ('guard_identity', 'public'),
+    ('setting_columns', 'public'),
+    ('made_name', 'public'),
+    ('problems_of', 'public');
+COMMENT ON VIEW idem.rights IS 'which functions of idem are for whom; what idem.grant_runtime, grant_operator, grant_admin and grant_monitor grant';
+COMMENT ON COLUMN idem.rights.function IS 'name of the function in schema idem';
+COMMENT ON COLUMN idem.rights.audience IS 'runtime, operator, admin, monitor, owner (of the table or machine), public, or extension: its owner only';
+
+-- The same for reading tables and views; whoever may write one is the owner of
+-- the extension.  An admin also reads every table that goes into a dump, so
+-- that the owner of a database can dump it.
+CREATE VIEW idem.rights_to_read (relation, audience) AS VALUES
+    ('open_claims', 'operator'),
+    ('late_result', 'operator'),
+    ('evidence', 'operator'),
+    ('scope', 'operator'),
+    ('pauses', 'operator'),
+    ('open_claims', 'admin'),
+    ('change_log', 'admin'),
+    ('pauses', 'admin'),
+    ('stat_claims', 'admin'),
+    ('stat_claims', 'monitor'),
+    ('pauses', 'monitor'),
+    ('guards', 'public'),
+    ('currency', 'public');
+COMMENT ON VIEW idem.rights_to_read IS 'which tables and views of idem are for whom to read';
+COMMENT ON COLUMN idem.rights_to_read.relation IS 'name of the table or view in schema idem';
+COMMENT ON COLUMN idem.rights_to_read.audience IS 'operator, admin, monitor or public';
+
+-- Only the owner of a function can grant it: these run as the owner, with a
+-- statement that holds nothing of the caller's but the name of a role.
+CREATE FUNCTION idem.grant_runtime(role regrole, scopes text[] DEFAULT NULL) RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_grant_runtime'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION idem.grant_runtime(regrole, text[]) IS
+    'lets a role call what an application calls (claim, complete, lookup, transition, ...), on no table of idem; kept in idem.change_log. For admins.
+In: scopes, in which it may use keys; NULL: in all of them. The last call for a role counts. From the first call that names scopes on, a role that no call of grant_runtime has named uses keys in none.
+Errors: 22004 role null; 22023 no scopes; 42704 unknown role or scope.
+Locks: ROW EXCLUSIVE on idem.runtime_role.';
+REVOKE ALL ON FUNCTION idem.grant_runtime(regrole, text[]) FROM PUBLIC;
+
+CREATE FUNCTION idem.grant_operator(role regrole) RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_grant_operator'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION idem.grant_operator(regrole) IS
+    'lets a role overrule: resolve with force, and keys that wait for a person; pause and resume; read what is open, late results and evidence. For people, never for an application: idem.doctor() names a login that has both rights. Kept in idem.change_log. For the owner of the extension.
+Errors: 22004 role null; 42704 unknown role.';
+REVOKE ALL ON FUNCTION idem.grant_operator(regrole) FROM PUBLIC;
+
+CREATE FUNCTION idem.grant_admin(role regrole) RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_grant_admin'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION idem.grant_admin(regrole) IS
+    'lets a role make scopes, define state machines of a new name, call the doctor, read the change log, what is open and every table of idem that pg_dump reads, claims and their responses included, so that the owner of a database can dump it, and name roles with grant_runtime and grant_monitor; kept in idem.change_log. For the owner of the extension.
+Errors: 22004 role null; 42704 unknown role.';
+REVOKE ALL ON FUNCTION idem.grant_admin(regrole) FROM PUBLIC;
+
+CREATE FUNCTION idem.grant_monitor(role regrole) RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_grant_monitor'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION idem.grant_monitor(regrole) IS
+    'lets a role read counts and ages (idem.stat_claims, idem.pauses), never a key, a request or a response; kept in idem.change_log. For admins.
+Errors: 22004 role null; 42704 unknown role.';
+REVOKE ALL ON FUNCTION idem.grant_monitor(regrole) FROM PUBLIC;
