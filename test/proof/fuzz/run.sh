@@ -1,14 +1,15 @@
 #!/bin/sh
 # run.sh - fuzz what reads text and counts, outside of any server
 #
-#	sh test/proof/fuzz/run.sh [money|machine_text [EXECUTIONS]]
+#	sh test/proof/fuzz/run.sh [money|machine_text|codes_text [EXECUTIONS]]
 #
 # money: amounts (text, arithmetic, rounding, sharing), 100,000,000 inputs
 # unless told.  machine_text: the reader and the checks of state machines,
-# 5,000,000.  Without a name: both.
+# 5,000,000.  codes_text: those of tables of return codes, 5,000,000.  Without
+# a name: all of them.
 #
 # Builds the file of that name in this folder with the sources it fuzzes for
-# libFuzzer, with the undefined-behaviour sanitizer (machine_text with the
+# libFuzzer, with the undefined-behaviour sanitizer (the readers with the
 # address sanitizer, too), and runs it on every core until so many inputs were
 # tried altogether.  The last line says how many, and "no finding"; a finding
 # is left in the file it names, and the exit status is 1.  Needs clang with its
@@ -79,6 +80,16 @@ prepare_machine_text()
 	cp "$here"/test/machines/*.mmd "$here"/test/machines/invalid/*.mmd "$1"
 }
 
+# Some tables to begin with: what they have that is hard to come by.
+prepare_codes_text()
+{
+	compile_reader codes_text base/reading codes/codes_pipe codes/codes_cell \
+		codes/codes_text codes/codes_check
+	printf '| code | meaning | note |\n|---|---|---|\n| 0000 | succeeded | |\n| R/* | failed [all: x] | a \\| b |\n| `R/1` | unknown | |\n' >"$1/seed-0"
+	printf 'Meaning|Code\r\n:-:|--\r\nsucceeded [also: y]|a/b_c\r\nreturned|`x\\|y`\r\nabsent|E:1\r\n\r\n' >"$1/seed-1"
+	printf '\357\273\277  |code|meaning|\n  |:--|--:|\n\t|\344\275\231|maybe|\n' >"$1/seed-2"
+}
+
 # fuzz NAME EXECUTIONS LONGEST-INPUT
 fuzz()
 {
@@ -111,9 +122,11 @@ fuzz()
 
 case ${1:-} in
 	'')	fuzz money 100000000 80
-		fuzz machine_text 5000000 3000 ;;
+		fuzz machine_text 5000000 3000
+		fuzz codes_text 5000000 1500 ;;
 	money)	fuzz money "${2:-100000000}" 80 ;;
 	machine_text)	fuzz machine_text "${2:-5000000}" 3000 ;;
+	codes_text)	fuzz codes_text "${2:-5000000}" 1500 ;;
 	*)	sed -n '2,/^$/s/^# \{0,1\}//p' "$0" >&2
 		exit 2 ;;
 esac
