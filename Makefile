@@ -35,7 +35,7 @@ export PGOPTIONS := $(PGOPTIONS) -c idem.drop_reason=test
 EXTRA_CLEAN = $(OBJS:.o=.d) output_iso tmp_check tmp_check_iso log
 
 # These bring what they need, also where there is no server to build for.
-own = demo test bench indent
+own = demo test bench indent dist
 ifneq ($(filter-out $(own),$(or $(MAKECMDGOALS),all)),)
 
 PG_CONFIG ?= pg_config
@@ -82,3 +82,7 @@ bench:
 	sh $(here)/bench/run.sh
 indent:
 	sh $(here)/test/indent.sh
+# The archive for PGXN and for packagers: what is committed
+dist:
+	cd $(here) && git archive --format=zip --prefix=idem-$(IDEM_VERSION)/ \
+		-o $(CURDIR)/idem-$(IDEM_VERSION).zip HEAD
