@@ -1,5 +1,5 @@
-# Every example in README.md and docs/*.md runs, in the order of its page, and
-# gives what the page says.
+# Every example in README.md, README.zh.md and docs/*.md runs, in the order of
+# its page, and gives what the page says.
 #
 # A ```sql block is sent to psql as it stands.  If a ```text block follows
 # it, psql must print exactly that, errors included; if none follows, the
@@ -154,7 +154,10 @@ $node->safe_psql('postgres', 'CREATE DATABASE readme');
 cmp_ok(check_page($node, 'README.md', 'readme'),
 	'>=', 4, 'the first page has examples');
 
-check_links($_) foreach 'README.md', 'CONTRIBUTING.md', glob('docs/*.md'), 'test/README.md';
+check_links($_) foreach 'README.md', 'README.zh.md', 'CONTRIBUTING.md', glob('docs/*.md'), 'test/README.md';
+$node->safe_psql('postgres', 'CREATE DATABASE zh');
+check_page($node, 'README.zh.md', 'zh');
+forget_page($node, 'zh');
 foreach my $page (sort(glob('docs/*.md')))
 {
 	my ($name) = $page =~ m{(\w+)\.md$};
