@@ -33,5 +33,6 @@ _PG_init(void)
 	idem_bound_keys_rows_init();
 	idem_bound_rows_init();
 	idem_doctor_refuse_init();
+	idem_doctor_note_init();
 	idem_doctor_watch_init();
 }

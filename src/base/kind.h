@@ -114,6 +114,8 @@ extern bool idem_same_guard(const IdemGuard *a, const IdemGuard *b);
 extern bool idem_guard_names_column(const IdemGuard *guard, int flag,
 									const char *column);
 extern char *idem_check_name(const char *kind, const char *column);
+
+/* rows.c */
 extern char *idem_count_offenders(Relation shown, const char *sql,
 								  Datum strings, const char *what);
 extern char *idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard,

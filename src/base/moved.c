@@ -68,18 +68,23 @@ typedef struct ParkedRow
 static List *parked_rows = NIL;
 
 /*
- * The partitioned table at the top of rel, or rel itself.  Not
+ * The partitioned table at the top of a table, or the table itself.  Not
  * get_partition_ancestors, which knows none for a partition that is just being
  * detached.
  */
 Oid
-idem_root_relid(Relation rel)
+idem_root_of(Oid relid)
 {
-	Oid			relid = RelationGetRelid(rel);
-
 	while (get_rel_relispartition(relid))
 		relid = get_partition_parent(relid, true);
 	return relid;
+}
+
+/* The same of an open one */
+Oid
+idem_root_relid(Relation rel)
+{
+	return idem_root_of(RelationGetRelid(rel));
 }
 
 /* The row that this trigger waits for in this command, or NULL. */

@@ -8,6 +8,7 @@
 #include "base/guard.h"
 
 extern void idem_moved_init(void);
+extern Oid	idem_root_of(Oid relid);
 extern Oid	idem_root_relid(Relation rel);
 extern void idem_moved_park(const TriggerData *trigdata);
 extern TupleTableSlot *idem_moved_take(const TriggerData *trigdata);

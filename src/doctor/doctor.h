@@ -40,15 +40,22 @@ typedef struct IdemNote
 	List	   *before;			/* what was wrong with our tables before */
 } IdemNote;
 
+/* doctor_note.c */
+extern void idem_doctor_note_init(void);
+extern bool idem_has_triggers(Oid relid);
+extern IdemNote *idem_note(IdemNoteType type, Oid relid);
+extern void idem_note_change(IdemNoteType type, Oid relid);
+extern void idem_note_passed(Oid relid, const char *kind, const char *name,
+							 const char *what);
+extern void idem_note_own_table(Oid relid, List *before);
+extern void idem_begin_notes(void);
+extern List *idem_noted(void);
+extern List *idem_take_notes(CommandId *cid);
+
 /* doctor_watch.c */
 extern void idem_doctor_watch_init(void);
-extern void idem_begin_notes(void);
-extern List *idem_take_notes(CommandId *cid);
-extern bool idem_has_triggers(Oid relid);
 
-extern void idem_note_own_table(Oid relid, List *before);
-
-/* doctor_ddl.c */
+/* doctor_type.c */
 extern void idem_check_type(Oid type, bool kept, const char *what);
 
 /* doctor_tables.c */
@@ -70,8 +77,6 @@ extern void idem_refuse_state(Oid relid, const char *kind, const char *name,
 extern void idem_refuse_trigger(Oid relid, const IdemGuardKind *kind,
 								const IdemGuard *guard, Oid bound,
 								const char *what);
-extern void idem_note_passed(Oid relid, const char *kind, const char *name,
-							 const char *what);
 
 /* doctor_settle.c */
 extern void idem_settle_notes(const char *command);

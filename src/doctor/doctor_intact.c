@@ -156,7 +156,8 @@ static char *
 trigger_problem(const Part *part, const Member *member, char **remedy)
 {
 	const IdemSeenTrigger *trigger = member->trigger;
-	bool		is_kept = member->class->relpersistence == RELPERSISTENCE_PERMANENT;
+	bool		is_kept =
+		member->class->relpersistence == RELPERSISTENCE_PERMANENT;
 	char	   *table;
 
 	if (works(trigger) && is_kept)
@@ -248,9 +249,9 @@ judge_rules(IdemLook *look, const Part *part, const Member *member)
 		return;
 	foreach(lc, idem_look_rows(look, RewriteRelationId,
 							   RewriteRelRulenameIndexId,
-							   Anum_pg_rewrite_ev_class, member->relid, NULL))
+							   Anum_pg_rewrite_ev_class, member->relid))
 	{
-		Form_pg_rewrite rule = IDEM_LOOK_ROW(Form_pg_rewrite, lc);
+		Form_pg_rewrite rule = IDEM_CATALOG_ROW(Form_pg_rewrite, lc);
 		const char *name = quote_identifier(NameStr(rule->rulename));
 		char	   *table = idem_table_name(member->relid);
 
@@ -332,7 +333,7 @@ find_column(List *attributes, const char *name)
 	namestrcpy(&wanted, name);
 	foreach(lc, attributes)
 	{
-		Form_pg_attribute att = IDEM_LOOK_ROW(Form_pg_attribute, lc);
+		Form_pg_attribute att = IDEM_CATALOG_ROW(Form_pg_attribute, lc);
 
 		if (!att->attisdropped && att->attnum > 0 &&
 			strcmp(NameStr(att->attname), NameStr(wanted)) == 0)
@@ -364,9 +365,9 @@ judge_check(IdemLook *look, const Part *part, const char *column)
 	foreach(lc, idem_look_rows(look, ConstraintRelationId,
 							   ConstraintRelidTypidNameIndexId,
 							   Anum_pg_constraint_conrelid,
-							   part->trigger->guard.relid, NULL))
+							   part->trigger->guard.relid))
 	{
-		Form_pg_constraint con = IDEM_LOOK_ROW(Form_pg_constraint, lc);
+		Form_pg_constraint con = IDEM_CATALOG_ROW(Form_pg_constraint, lc);
 
 		if (con->contype == CONSTRAINT_CHECK &&
 			strcmp(NameStr(con->conname), name) == 0)
@@ -424,7 +425,7 @@ judge_columns(IdemLook *look, const Part *part)
 	List	   *attributes = idem_look_rows(look, AttributeRelationId,
 											AttributeRelidNumIndexId,
 											Anum_pg_attribute_attrelid,
-											guard->relid, NULL);
+											guard->relid);
 	const IdemSetting *setting;
 	ListCell   *lc;
 
@@ -443,7 +444,7 @@ judge_columns(IdemLook *look, const Part *part)
 		return;
 	foreach(lc, attributes)
 	{
-		Form_pg_attribute att = IDEM_LOOK_ROW(Form_pg_attribute, lc);
+		Form_pg_attribute att = IDEM_CATALOG_ROW(Form_pg_attribute, lc);
 
 		if (att->attnum > 0 && !att->attisdropped)
 			note_column(look, part, att);
@@ -461,9 +462,9 @@ judge_primary_key(IdemLook *look, const Part *part)
 	ListCell   *lc;
 
 	foreach(lc, idem_look_rows(look, IndexRelationId, IndexIndrelidIndexId,
-							   Anum_pg_index_indrelid, relid, NULL))
+							   Anum_pg_index_indrelid, relid))
 	{
-		Form_pg_index index = IDEM_LOOK_ROW(Form_pg_index, lc);
+		Form_pg_index index = IDEM_CATALOG_ROW(Form_pg_index, lc);
 
 		if (index->indisprimary && index->indimmediate)
 			return;
@@ -501,10 +502,9 @@ idem_look_counterpart(IdemLook *look, const IdemGuard *guard)
 
 	foreach(lc, idem_look_rows(look, ConstraintRelationId,
 							   ConstraintRelidTypidNameIndexId,
-							   Anum_pg_constraint_conrelid, guard->relid,
-							   NULL))
+							   Anum_pg_constraint_conrelid, guard->relid))
 	{
-		Form_pg_constraint con = IDEM_LOOK_ROW(Form_pg_constraint, lc);
+		Form_pg_constraint con = IDEM_CATALOG_ROW(Form_pg_constraint, lc);
 
 		if (con->contype != CONSTRAINT_FOREIGN)
 			continue;
@@ -583,9 +583,9 @@ judge_own_triggers(IdemLook *look, Oid relid)
 
 	foreach(lc, idem_look_rows(look, TriggerRelationId,
 							   TriggerRelidNameIndexId,
-							   Anum_pg_trigger_tgrelid, relid, NULL))
+							   Anum_pg_trigger_tgrelid, relid))
 	{
-		Form_pg_trigger trigger = IDEM_LOOK_ROW(Form_pg_trigger, lc);
+		Form_pg_trigger trigger = IDEM_CATALOG_ROW(Form_pg_trigger, lc);
 		IdemSeenTrigger *seen;
 
 		if (trigger->tgisinternal)
@@ -682,9 +682,9 @@ idem_look_at_all(IdemLook *look)
 		judge_from(look, lfirst_oid(lc), lfirst_oid(lc));
 	foreach(lc, idem_look_rows(look, RelationRelationId, InvalidOid,
 							   Anum_pg_class_relnamespace,
-							   get_namespace_oid("idem", false), NULL))
+							   get_namespace_oid("idem", false)))
 	{
-		Form_pg_class class = IDEM_LOOK_ROW(Form_pg_class, lc);
+		Form_pg_class class = IDEM_CATALOG_ROW(Form_pg_class, lc);
 
 		if (class->relhastriggers)
 			judge_own_triggers(look, class->oid);

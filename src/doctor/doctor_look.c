@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_inherits.h"
@@ -20,7 +19,6 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -41,42 +39,13 @@ typedef struct SeenTable
 
 /* ---------- rows of the catalog ---------- */
 
-/*
- * The rows of a catalog that have this OID in a column, copied; index: one
- * that begins with the column, or none; column 0: all rows.
- */
+/* Rows of a catalog as the look sees it (idem_catalog_rows) */
 List *
 idem_look_rows(const IdemLook *look, Oid catalog, Oid index,
-			   AttrNumber column, Oid oid, TupleDesc *desc)
+			   AttrNumber column, Oid oid)
 {
-	Relation	rel = table_open(catalog, AccessShareLock);
-	List	   *rows = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	if (column != 0)
-		ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ,
-					ObjectIdGetDatum(oid));
-	scan = systable_beginscan(rel, index, OidIsValid(index), look->snapshot,
-							  column != 0 ? 1 : 0, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		rows = lappend(rows, heap_copytuple(tuple));
-	if (desc != NULL)
-		*desc = CreateTupleDescCopy(RelationGetDescr(rel));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return rows;
-}
-
-/* The one row of that OID, or NULL */
-HeapTuple
-idem_look_row(const IdemLook *look, Oid catalog, Oid index,
-			  AttrNumber column, Oid oid)
-{
-	List	   *rows = idem_look_rows(look, catalog, index, column, oid, NULL);
-
-	return rows == NIL ? NULL : linitial(rows);
+	return idem_catalog_rows(catalog, index, column, oid, look->snapshot,
+							 NULL);
 }
 
 static SeenTable *
@@ -103,8 +72,8 @@ idem_look_class(IdemLook *look, Oid relid)
 	if (table->knows_class)
 		return table->class;
 	table->knows_class = true;
-	tuple = idem_look_row(look, RelationRelationId, ClassOidIndexId,
-						  Anum_pg_class_oid, relid);
+	tuple = idem_catalog_row(RelationRelationId, ClassOidIndexId,
+							 Anum_pg_class_oid, relid, look->snapshot, NULL);
 	if (tuple != NULL)
 		table->class = (Form_pg_class) GETSTRUCT(tuple);
 	return table->class;
@@ -122,9 +91,9 @@ idem_look_parents(IdemLook *look, Oid relid)
 	table->knows_parents = true;
 	foreach(lc, idem_look_rows(look, InheritsRelationId,
 							   InheritsRelidSeqnoIndexId,
-							   Anum_pg_inherits_inhrelid, relid, NULL))
+							   Anum_pg_inherits_inhrelid, relid))
 	{
-		Form_pg_inherits row = IDEM_LOOK_ROW(Form_pg_inherits, lc);
+		Form_pg_inherits row = IDEM_CATALOG_ROW(Form_pg_inherits, lc);
 
 		if (!row->inhdetachpending)
 			table->parents = lappend_oid(table->parents, row->inhparent);
@@ -141,9 +110,9 @@ idem_look_children(const IdemLook *look, Oid relid)
 
 	foreach(lc, idem_look_rows(look, InheritsRelationId,
 							   InheritsParentIndexId,
-							   Anum_pg_inherits_inhparent, relid, NULL))
+							   Anum_pg_inherits_inhparent, relid))
 	{
-		Form_pg_inherits row = IDEM_LOOK_ROW(Form_pg_inherits, lc);
+		Form_pg_inherits row = IDEM_CATALOG_ROW(Form_pg_inherits, lc);
 
 		if (!row->inhdetachpending)
 			children = lappend_oid(children, row->inhrelid);
@@ -285,9 +254,9 @@ idem_look_triggers(IdemLook *look, Oid relid)
 	if (look->all || table->knows_triggers)
 		return table->triggers;
 	table->knows_triggers = true;
-	foreach(lc, idem_look_rows(look, TriggerRelationId,
-							   TriggerRelidNameIndexId,
-							   Anum_pg_trigger_tgrelid, relid, &desc))
+	foreach(lc, idem_catalog_rows(TriggerRelationId, TriggerRelidNameIndexId,
+								  Anum_pg_trigger_tgrelid, relid,
+								  look->snapshot, &desc))
 		add_trigger(look, table, lfirst(lc), desc);
 	return table->triggers;
 }

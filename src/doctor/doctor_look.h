@@ -5,12 +5,12 @@
 #ifndef IDEM_DOCTOR_LOOK_H
 #define IDEM_DOCTOR_LOOK_H
 
-#include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 #include "utils/snapshot.h"
 
+#include "base/catalog.h"
 #include "base/kind.h"
 
 /* A trigger function of ours */
@@ -71,9 +71,6 @@ typedef struct IdemLook
 	List	   *problems;		/* IdemProblem * */
 } IdemLook;
 
-/* A row of idem_look_rows, in a cell of the list */
-#define IDEM_LOOK_ROW(form, cell) ((form) GETSTRUCT((HeapTuple) lfirst(cell)))
-
 /* doctor_look.c */
 extern IdemLook *idem_look_begin(Snapshot snapshot, bool all);
 extern List *idem_look_triggers(IdemLook *look, Oid relid);
@@ -81,9 +78,7 @@ extern List *idem_look_tables(IdemLook *look);
 extern const IdemSeenTrigger *idem_look_deciding(IdemLook *look,
 												 const IdemSeenTrigger *seen);
 extern List *idem_look_rows(const IdemLook *look, Oid catalog, Oid index,
-							AttrNumber column, Oid oid, TupleDesc *desc);
-extern HeapTuple idem_look_row(const IdemLook *look, Oid catalog, Oid index,
-							   AttrNumber column, Oid oid);
+							AttrNumber column, Oid oid);
 extern Form_pg_class idem_look_class(IdemLook *look, Oid relid);
 extern List *idem_look_parents(IdemLook *look, Oid relid);
 extern List *idem_look_children(const IdemLook *look, Oid relid);

@@ -15,7 +15,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -178,14 +177,6 @@ guard_of_counterpart(Oid relid, const IdemGuard *counterpart)
 	return name;
 }
 
-static Oid
-top_of(Oid relid)
-{
-	while (get_rel_relispartition(relid))
-		relid = get_partition_parent(relid, true);
-	return relid;
-}
-
 /*
  * The same for a trigger of a guard, whatever part it plays: bound is the
  * child of a limit's counterpart.
@@ -194,7 +185,7 @@ void
 idem_refuse_trigger(Oid relid, const IdemGuardKind *kind,
 					const IdemGuard *guard, Oid bound, const char *what)
 {
-	Oid			top = kind->decides ? top_of(relid) : bound;
+	Oid			top = kind->decides ? idem_root_of(relid) : bound;
 	char	   *name = guard->name;
 
 	if (!kind->decides)

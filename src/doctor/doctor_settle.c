@@ -14,32 +14,24 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/table.h"
 #include "catalog/indexing.h"
-#include "catalog/namespace.h"
-#include "catalog/partition.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
-#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "base/catalog.h"
 #include "base/declare.h"
-#include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
+#include "base/moved.h"
 #include "doctor/doctor.h"
 
 static bool
@@ -48,35 +40,18 @@ table_exists(Oid relid)
 	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid));
 }
 
-static Oid
-top_of(Oid relid)
-{
-	while (get_rel_relispartition(relid))
-		relid = get_partition_parent(relid, true);
-	return relid;
-}
-
 /* The table of a trigger and the trigger it is a clone of; false if gone. */
 static bool
 trigger_of(Oid oid, Oid *relid, Oid *parent)
 {
-	Relation	catalog = table_open(TriggerRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	HeapTuple	tuple = idem_catalog_row(TriggerRelationId, TriggerOidIndexId,
+										 Anum_pg_trigger_oid, oid, NULL, NULL);
 
-	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(oid));
-	scan = systable_beginscan(catalog, TriggerOidIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		*relid = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
-		*parent = ((Form_pg_trigger) GETSTRUCT(tuple))->tgparentid;
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return HeapTupleIsValid(tuple);
+	if (tuple == NULL)
+		return false;
+	*relid = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
+	*parent = ((Form_pg_trigger) GETSTRUCT(tuple))->tgparentid;
+	return true;
 }
 
 /* Run by the owner of the table, as a declaration does. */
@@ -195,7 +170,7 @@ static void
 settle_partition(IdemNote *note, Oid parent)
 {
 	Relation	rel = relation_open(note->relid, AccessShareLock);
-	Oid			top = top_of(parent);
+	Oid			top = idem_root_of(parent);
 	List	   *truncates = NIL;
 	ListCell   *lc;
 
@@ -256,7 +231,7 @@ settle_inheritance(IdemNote *note)
 	if (get_rel_relkind(parent) != RELKIND_PARTITIONED_TABLE)
 		return;
 	if (!is_child)
-		settle_detached(note->relid, top_of(parent));
+		settle_detached(note->relid, idem_root_of(parent));
 	else if (get_rel_relkind(note->relid) != RELKIND_FOREIGN_TABLE &&
 			 get_rel_persistence(note->relid) == RELPERSISTENCE_PERMANENT)
 		settle_partition(note, parent);

@@ -17,15 +17,11 @@
  * Of column defaults only room money is told, which refuses those that would
  * make amounts of numbers without a unit.
  *
- * Notes live in the transaction; those of a failed subtransaction go with it.
- * Each has the command of the transaction at which it was made, and the DDL
- * command the one at which it began: a snapshot with that command shows what
- * was before.  In the hook the catalog still shows what was before,
+ * In the hook the catalog still shows what was before,
  * SnapshotSelf what is new.
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -37,24 +33,22 @@
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "base/catalog.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "doctor/doctor.h"
@@ -62,196 +56,25 @@
 
 static object_access_hook_type next_hook = NULL;
 
-/* IdemNote *, in TopTransactionContext, oldest first */
-static List *notes = NIL;
-
-/* With which command of the transaction the DDL command began that runs */
-static CommandId begun = InvalidCommandId;
-
-/* ---------- notes ---------- */
-
-static IdemNote *
-add_note(IdemNoteType type, Oid relid)
-{
-	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-	IdemNote   *note = palloc0(sizeof(IdemNote));
-
-	note->type = type;
-	note->subid = GetCurrentSubTransactionId();
-	note->cid = GetCurrentCommandId(false);
-	note->relid = relid;
-	if (type == IDEM_NOTE_SCHEMA_RENAMED)
-		note->schema = get_namespace_name(relid);
-	else if (OidIsValid(relid))
-	{
-		note->schema = get_namespace_name(get_rel_namespace(relid));
-		note->table = get_rel_name(relid);
-	}
-	notes = lappend(notes, note);
-	MemoryContextSwitchTo(old);
-	return note;
-}
-
-/*
- * Something may have changed that guards of this table rely on, if it has
- * triggers at all: that is judged when the command is complete.
- */
-static void
-note_change(IdemNoteType type, Oid relid)
-{
-	IdemNote   *last = notes == NIL ? NULL : llast(notes);
-
-	if (OidIsValid(relid) && idem_has_triggers(relid) &&
-		(last == NULL || last->type != type || last->relid != relid ||
-		 last->subid != GetCurrentSubTransactionId()))
-		(void) add_note(type, relid);
-}
-
 /* Its triggers, or what keeps them from firing */
 static void
 touch(Oid relid)
 {
-	note_change(IDEM_NOTE_TOUCHED, relid);
+	idem_note_change(IDEM_NOTE_TOUCHED, relid);
 }
 
 /* Its columns or constraints */
 static void
 shape_changed(Oid relid)
 {
-	note_change(IDEM_NOTE_RELIED, relid);
+	idem_note_change(IDEM_NOTE_RELIED, relid);
 }
 
-/* For the log: what idem.allow_unguarded let pass. */
-void
-idem_note_passed(Oid relid, const char *kind, const char *name,
-				 const char *what)
-{
-	IdemNote   *note = add_note(IDEM_NOTE_PASSED, relid);
-	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-
-	note->name = pstrdup(name);
-	note->guard_kind = pstrdup(kind);
-	note->what = pstrdup(what);
-	MemoryContextSwitchTo(old);
-}
-
-/*
- * A table of ours is changed; before is what was wrong with ours when the
- * command began, NIL if it cannot bring about anything that was there.
- */
-void
-idem_note_own_table(Oid relid, List *before)
-{
-	IdemNote   *note = add_note(IDEM_NOTE_OWN_TABLE, relid);
-	ListCell   *lc;
-
-	foreach(lc, before)
-	{
-		MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-
-		note->before = lappend(note->before, pstrdup(lfirst(lc)));
-		MemoryContextSwitchTo(old);
-	}
-}
-
-/* A command begins; one that runs inside another is part of that. */
-void
-idem_begin_notes(void)
-{
-	if (notes == NIL)
-		begun = GetCurrentCommandId(false);
-}
-
-/*
- * What there is to judge, which is then up to the caller, and with which
- * command of the transaction it began.
- */
-List *
-idem_take_notes(CommandId *cid)
-{
-	List	   *taken = notes;
-	ListCell   *lc;
-
-	*cid = begun;
-	foreach(lc, notes)
-	{
-		IdemNote   *note = lfirst(lc);
-
-		*cid = Min(*cid, note->cid);
-	}
-	notes = NIL;
-	return taken;
-}
-
-static void
-notes_at_transaction(XactEvent event, void *arg)
-{
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE ||
-		event == XACT_EVENT_ABORT)
-	{
-		notes = NIL;
-		begun = InvalidCommandId;
-	}
-}
-
-static void
-notes_at_subtransaction(SubXactEvent event, SubTransactionId mySubid,
-						SubTransactionId parentSubid, void *arg)
-{
-	ListCell   *lc;
-
-	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
-		return;
-	foreach(lc, notes)
-	{
-		IdemNote   *note = lfirst(lc);
-
-		if (note->subid != mySubid)
-			continue;
-		if (event == SUBXACT_EVENT_COMMIT_SUB)
-			note->subid = parentSubid;
-		else
-			notes = foreach_delete_current(notes, lc);
-	}
-}
-
-/* ---------- catalog rows, before and after ---------- */
-
-/* A row of a catalog by OID, in memory of the caller, or NULL. */
+/* A row of a catalog as the command leaves it, by its OID, or NULL */
 static HeapTuple
-fetch(Oid catalog, Oid index, AttrNumber column, Oid oid, Snapshot snapshot,
-	  TupleDesc *desc)
+new_row(Oid catalog, Oid index, AttrNumber column, Oid oid)
 {
-	Relation	rel = table_open(catalog, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(oid));
-	scan = systable_beginscan(rel, index, true, snapshot, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		tuple = heap_copytuple(tuple);
-	if (desc != NULL)
-		*desc = CreateTupleDescCopy(RelationGetDescr(rel));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return tuple;
-}
-
-/* Cheap: has the relation triggers at all?  False for what is not there. */
-bool
-idem_has_triggers(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	bool		result;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	result = ((Form_pg_class) GETSTRUCT(tuple))->relhastriggers;
-	ReleaseSysCache(tuple);
-	return result;
+	return idem_catalog_row(catalog, index, column, oid, SnapshotSelf, NULL);
 }
 
 /* ---------- triggers ---------- */
@@ -260,8 +83,9 @@ idem_has_triggers(Oid relid)
 static HeapTuple
 fetch_trigger(Oid oid, Snapshot snapshot, TupleDesc *desc)
 {
-	return fetch(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid,
-				 oid, snapshot, desc);
+	return idem_catalog_row(TriggerRelationId, TriggerOidIndexId,
+							Anum_pg_trigger_oid,
+							oid, snapshot, desc);
 }
 
 /*
@@ -302,7 +126,7 @@ static void
 note_dropped(HeapTuple tuple, TupleDesc desc, const IdemGuardKind *kind)
 {
 	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
-	IdemNote   *note = add_note(IDEM_NOTE_TRIGGER, trigger->tgrelid);
+	IdemNote   *note = idem_note(IDEM_NOTE_TRIGGER, trigger->tgrelid);
 	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
 	bool		isnull;
 	Datum		value = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc,
@@ -356,8 +180,9 @@ constraint_touched(Oid oid)
 static void
 constraint_created(Oid oid)
 {
-	HeapTuple	tuple = fetch(ConstraintRelationId, ConstraintOidIndexId,
-							  Anum_pg_constraint_oid, oid, SnapshotSelf, NULL);
+	HeapTuple	tuple =
+		new_row(ConstraintRelationId, ConstraintOidIndexId,
+				Anum_pg_constraint_oid, oid);
 	Form_pg_constraint con;
 
 	if (!HeapTupleIsValid(tuple))
@@ -371,8 +196,9 @@ constraint_created(Oid oid)
 static void
 rule_created(Oid oid)
 {
-	HeapTuple	tuple = fetch(RewriteRelationId, RewriteOidIndexId,
-							  Anum_pg_rewrite_oid, oid, SnapshotSelf, NULL);
+	HeapTuple	tuple =
+		new_row(RewriteRelationId, RewriteOidIndexId,
+				Anum_pg_rewrite_oid, oid);
 	Form_pg_rewrite rule;
 
 	if (!HeapTupleIsValid(tuple))
@@ -386,21 +212,17 @@ rule_created(Oid oid)
 static bool
 inherits_now(Oid child, Oid parent)
 {
-	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
-	ScanKeyData key[2];
-	SysScanDesc scan;
-	bool		found;
+	ListCell   *lc;
 
-	ScanKeyInit(&key[0], Anum_pg_inherits_inhrelid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(child));
-	ScanKeyInit(&key[1], Anum_pg_inherits_inhparent, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(parent));
-	scan = systable_beginscan(catalog, InvalidOid, false, SnapshotSelf, 2,
-							  key);
-	found = HeapTupleIsValid(systable_getnext(scan));
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return found;
+	foreach(lc, idem_catalog_rows(InheritsRelationId,
+								  InheritsRelidSeqnoIndexId,
+								  Anum_pg_inherits_inhrelid, child,
+								  SnapshotSelf, NULL))
+	{
+		if (IDEM_CATALOG_ROW(Form_pg_inherits, lc)->inhparent == parent)
+			return true;
+	}
+	return false;
 }
 
 /* A table became a child of another one, or stopped to be one. */
@@ -411,7 +233,7 @@ inheritance_changed(Oid child, Oid parent)
 		inherits_now(child, parent))
 		idem_note_own_table(parent, NIL);
 	if (idem_has_triggers(child) || idem_has_triggers(parent))
-		add_note(IDEM_NOTE_INHERITS, child)->other = parent;
+		idem_note(IDEM_NOTE_INHERITS, child)->other = parent;
 }
 
 /* May the change log tell of guards on the table? */
@@ -438,15 +260,15 @@ table_altered(Oid relid)
 
 	if (name == NULL)
 		return;
-	after = fetch(RelationRelationId, ClassOidIndexId, Anum_pg_class_oid,
-				  relid, SnapshotSelf, NULL);
+	after = new_row(RelationRelationId, ClassOidIndexId,
+					Anum_pg_class_oid, relid);
 	if (!HeapTupleIsValid(after))
 		return;
 	new = (Form_pg_class) GETSTRUCT(after);
 	if ((strcmp(NameStr(new->relname), name) != 0 ||
 		 new->relnamespace != get_rel_namespace(relid)) &&
 		may_be_logged(relid))
-		add_note(IDEM_NOTE_TABLE_RENAMED, relid)->other =
+		idem_note(IDEM_NOTE_TABLE_RENAMED, relid)->other =
 			get_rel_namespace(relid);
 }
 
@@ -479,7 +301,7 @@ dropped_guard(Oid relid)
 {
 	ListCell   *lc;
 
-	foreach(lc, notes)
+	foreach(lc, idem_noted())
 	{
 		IdemNote   *note = lfirst(lc);
 
@@ -526,13 +348,13 @@ table_dropped(Oid relid)
 
 	if (may_be_logged(relid))
 	{
-		IdemNote   *note = add_note(IDEM_NOTE_TABLE_DROPPED, relid);
+		IdemNote   *note = idem_note(IDEM_NOTE_TABLE_DROPPED, relid);
 
 		note->other = get_rel_namespace(relid);
 		note->what = kept;
 	}
 	/* of a partition the triggers that went with it tell */
-	foreach(lc, notes)
+	foreach(lc, idem_noted())
 	{
 		IdemNote   *note = lfirst(lc);
 
@@ -572,8 +394,8 @@ function_changed(Oid oid)
 		extension != get_extension_oid("idem", true))
 		return;
 	before = SearchSysCacheCopy1(PROCOID, ObjectIdGetDatum(oid));
-	after = fetch(ProcedureRelationId, ProcedureOidIndexId, Anum_pg_proc_oid,
-				  oid, SnapshotSelf, NULL);
+	after = new_row(ProcedureRelationId, ProcedureOidIndexId,
+					Anum_pg_proc_oid, oid);
 	if (!HeapTupleIsValid(before) || !HeapTupleIsValid(after) ||
 		((Form_pg_proc) GETSTRUCT(before))->proowner !=
 		((Form_pg_proc) GETSTRUCT(after))->proowner)
@@ -673,7 +495,7 @@ see_altered(Oid class, Oid object, int column, Oid auxiliary)
 			function_changed(object);
 			break;
 		case NamespaceRelationId:
-			(void) add_note(IDEM_NOTE_SCHEMA_RENAMED, object);
+			(void) idem_note(IDEM_NOTE_SCHEMA_RENAMED, object);
 			break;
 		default:
 			break;
@@ -749,6 +571,4 @@ idem_doctor_watch_init(void)
 {
 	next_hook = object_access_hook;
 	object_access_hook = watch;
-	RegisterXactCallback(notes_at_transaction, NULL);
-	RegisterSubXactCallback(notes_at_subtransaction, NULL);
 }

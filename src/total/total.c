@@ -88,14 +88,6 @@ static ExecutorFinish_hook_type next_executor_finish = NULL;
  * ------------------------------------------------------------------------
  */
 
-static Oid
-root_of(Oid relid)
-{
-	while (get_rel_relispartition(relid))
-		relid = get_partition_parent(relid, true);
-	return relid;
-}
-
 /* Does the statement whose triggers fire consist of this row? */
 static bool
 is_only_row(Relation rel)
@@ -103,7 +95,7 @@ is_only_row(Relation rel)
 	if (likely(one_row_of == RelationGetRelid(rel)))
 		return true;
 	return OidIsValid(one_row_of) && rel->rd_rel->relispartition &&
-		root_of(one_row_of) == idem_root_relid(rel);
+		idem_root_of(one_row_of) == idem_root_relid(rel);
 }
 
 /* The notes of this statement on a table at the top, or NULL. */

@@ -34,7 +34,6 @@
 #include "executor/spi.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/rel.h"
 
 #include "base/declare.h"
@@ -106,14 +105,6 @@ idem_total_add_check(IdemTotalDeclaration *d, const char *column,
 								 has_no_rows(d) ? "" : " NOT VALID"));
 }
 
-/* Fail, rather than overlook rows, where row security would hide some. */
-static void
-see_every_row(void)
-{
-	(void) set_config_option("row_security", "off", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
 /* Columns, totals and counterpart, as the owner of the parent. */
 static void
 make_parent(IdemTotalDeclaration *d)
@@ -121,7 +112,7 @@ make_parent(IdemTotalDeclaration *d)
 	IdemIdentity saved;
 
 	idem_become_declarer(d->parent, &saved);
-	see_every_row();
+	idem_see_every_row();
 	d->how->check_rows(d);
 	if (d->missing != NIL)
 		alter_parent(d, list_sql(d->missing));
