@@ -128,7 +128,7 @@ CREATE FUNCTION idem.grant_admin(role regrole) RETURNS void
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION idem.grant_admin(regrole) IS
-    'lets a role make scopes, define state machines of a new name, call the doctor, read the change log, what is open and every table of idem that pg_dump reads, claims and their responses included, so that the owner of a database can dump it, and name roles with grant_runtime and grant_monitor; kept in idem.change_log. For the owner of the extension.
+    'lets a role make scopes, define state machines and return codes of a new name, call the doctor, read the change log, what is open and every table of idem that pg_dump reads, claims and their responses included, so that the owner of a database can dump it, and name roles with grant_runtime and grant_monitor; kept in idem.change_log. For the owner of the extension.
 Errors: 22004 role null; 42704 unknown role.';
 REVOKE ALL ON FUNCTION idem.grant_admin(regrole) FROM PUBLIC;
 
