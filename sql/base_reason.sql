@@ -18,10 +18,14 @@ INSERT INTO reason_call VALUES
     ('fence', 'reason', $$SELECT idem.fence('reason out', 'k', %L)$$),
     ('drop_guard', 'reason', $$SELECT idem.drop_guard('base_reason', 'fixed', reason => %L)$$),
     ('define_machine', 'loosen', $$SELECT idem.define_machine('reason_m', E'stateDiagram-v2\n[*] --> b\nb --> [*]', loosen => %L)$$),
-    ('define_machine', 'tighten', $$SELECT idem.define_machine('reason_m', E'stateDiagram-v2\n[*] --> b\nb --> [*]', tighten => %L)$$);
+    ('define_machine', 'tighten', $$SELECT idem.define_machine('reason_m', E'stateDiagram-v2\n[*] --> b\nb --> [*]', tighten => %L)$$),
+    ('define_return_codes', 'loosen', $$SELECT idem.define_return_codes('reason/pay', E'| code | meaning |\n| --- | --- |\n| 1 | succeeded |', loosen => %L)$$),
+    ('define_return_codes', 'tighten', $$SELECT idem.define_return_codes('reason/pay', E'| code | meaning |\n| --- | --- |\n| 1 | succeeded |', tighten => %L)$$),
+    ('pause', 'reason', $$SELECT idem.pause('scope', 'reason in', reason => %L)$$),
+    ('resume', 'reason', $$SELECT idem.resume('scope', 'reason in', reason => %L)$$);
 
 -- none is missing, none is called in vain: no rows
-(SELECT p.proname, a.name FROM pg_proc p, unnest(p.proargnames) a (name)
+(SELECT p.proname, a.name FROM pg_proc p, unnest(p.proargnames[:p.pronargs]) a (name)
  WHERE p.pronamespace = 'idem'::regnamespace AND a.name IN ('reason', 'force', 'loosen', 'tighten')
  EXCEPT SELECT function, argument FROM reason_call);
 (SELECT function, argument FROM reason_call

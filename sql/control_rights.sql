@@ -108,7 +108,8 @@ RESET ROLE;
 
 -- Who was granted what is kept.
 SELECT DISTINCT action, kind, relation, name, cardinality(arguments) > 0 AS names FROM idem.change_log
-    WHERE name LIKE 'regress\_idem\_%' AND action = 'granted' AND at > clock_timestamp() - interval '1 min'
+    WHERE name IN ('regress_idem_admin', 'regress_idem_monitor', 'regress_idem_nobody', 'regress_idem_operator', 'regress_idem_runtime')
+    AND action = 'granted' AND at > clock_timestamp() - interval '1 min'
     ORDER BY kind, name;
 
 -- Only roles can be named.
