@@ -84,14 +84,15 @@ bench_restart()
 	idem_server_start
 }
 
-# Transactions a second: bench_tps SCRIPT CLIENTS SECONDS [OPTION]...
+# Transactions a second: bench_tps SCRIPT CLIENTS SECONDS [OPTION]...  In
+# database $bench_database, here and below, or in postgres.
 bench_tps()
 {
 	bench_script=$1 bench_clients=$2 bench_seconds=$3
 	shift 3
 	idem_run "$tmp/pgbench.log" "$bin/pgbench" -h "$tmp" -U postgres -n \
 		-M prepared -c "$bench_clients" -j 2 -T "$bench_seconds" \
-		-f "$bench_script" "$@" postgres
+		-f "$bench_script" "$@" "${bench_database:-postgres}"
 	sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$tmp/pgbench.log" | tail -n 1
 }
 
@@ -139,7 +140,7 @@ bench_counted_run()
 	sleep 1
 	$as rm -f "$tmp"/tmp/callgrind.*
 	idem_run "$tmp/pgbench.log" "$bin/pgbench" -h "$tmp" -U postgres -n \
-		-M prepared -c 1 -t "$2" -f "$1" postgres
+		-M prepared -c 1 -t "$2" -f "$1" "${bench_database:-postgres}"
 	for _ in $(seq 100); do
 		[ "$(cat "$tmp"/tmp/callgrind.* 2>/dev/null | grep -c '^totals: ')" -lt 2 ] || break
 		sleep 0.1
@@ -180,7 +181,7 @@ idem_cluster "fsync = off" "synchronous_commit = off" "jit = off" \
 
 sql "creating the extension" -c "CREATE EXTENSION idem"
 sql "the harness" -f "$src/bench/bench.sql"
-for part in ${parts:-claim doctor fixed limit machine money}; do
+for part in ${parts:-claim ddl doctor fixed limit machine money}; do
 	say "measuring $part, $rounds rounds"
 	sql "preparing $part" -f "$src/bench/$part.sql"
 	sql "clean tables" -c "VACUUM ANALYZE"
@@ -207,6 +208,9 @@ if cp "$tmp/report.txt" "$report.txt" && cp "$tmp/report.svg" "$report.svg"; the
 else
 	say "the report could not be written to $report.*"
 fi
+
+idem_result "bench${parts:+-$(printf '%s' "${parts# }" | tr ' ' -)}" \
+	"$(bench_ask "SELECT count(bar) || ' bars, ' || count(*) FILTER (WHERE NOT met) || ' not met' FROM bench.report")"
 
 keep=$keep_wanted
 [ "$keep" = no ] || idem_kept postgres

@@ -20,7 +20,8 @@
 # Interrupted while packages are being installed, it waits for that to end.
 #
 # Set here for the scripts: $tmp the folder, $src the copy of the checkout,
-# $bin the private server's programs, $version what it calls itself.
+# $bin the private server's programs, $version what it calls itself.  IDEM_RESULTS=yes
+# keeps what a proof says at its end in test/RESULTS.md (idem_result).
 # shellcheck shell=sh
 
 tmp=		# the temporary folder; empty while there is none
@@ -33,6 +34,7 @@ quiet_file=	# a setting of the package of the server, there while installing
 sudo=		# empty, or what makes a command run as root
 mounted=	# a file system mounted here, to be unmounted at the end
 cache=		# a folder that outlives the run, see idem_cache
+keeps_result=no	# yes: what the proof says is kept, see idem_result
 
 say()
 {
@@ -70,7 +72,34 @@ idem_begin()
 	# shellcheck disable=SC2086
 	tar -C "$1" --exclude=./.git -cf - . | $as tar -C "$src" -xf - ||
 		die "could not copy $1"
+	idem_expect_result "$1"
 	cd "$tmp" || exit 1
+}
+
+# What a result is said of: the commit that is checked out in $1, the command,
+# and when it began.  Looked at before the proof, since others may commit
+# meanwhile.  What the proof itself calls keeps none.
+idem_expect_result()
+{
+	[ "${IDEM_RESULTS:-}" = yes ] || return 0
+	unset IDEM_RESULTS
+	idem_commit=$(git -C "$1" rev-parse --short=7 HEAD) ||
+		die "IDEM_RESULTS=yes names a commit, and $1 is no checkout of git"
+	[ -z "$(git -C "$1" status --porcelain -- . ':!test/RESULTS.md' ':!test/proof/results')" ] ||
+		die "IDEM_RESULTS=yes names a commit, and there are changes: commit them first"
+	idem_command=$(tr '\0' ' ' <"/proc/$$/cmdline" | sed "s#$1/##g; s# /[^ ]*# FOLDER#g; s# *\$##")
+	idem_began=$(date +%s)
+	keeps_result=yes
+}
+
+# Keep what a proof says at its end (proof/result.sh), if that is wanted:
+# idem_result NAME RESULT [VERSION]
+idem_result()
+{
+	[ "$keeps_result" = yes ] || return 0
+	# shellcheck disable=SC2154 # here is the script's
+	sh "$here/test/proof/result.sh" "$1" "$idem_commit" "${3:-$version}" \
+		"$(($(date +%s) - idem_began))" "$idem_command" "$2"
 }
 
 # Settings of the caller's server, shell or make must not reach ours.

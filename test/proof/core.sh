@@ -133,4 +133,5 @@ for file in "$tmp"/without/results/*.out; do
 	sed 's/^/    /' "$tmp/diff"
 done
 say "$tests tests, $differ differ"
+idem_result core "$tests tests, $differ differ"
 [ "$differ" -eq 0 ]

@@ -93,5 +93,6 @@ done | awk -F : -v lines="$lines" '
 		}
 		printf "~ 0 %d of %d lines, %.1f %%\n", ran, all, all ? 100 * ran / all : 0
 	}' | sort -k 1,1 -k 2,2n | cut -d ' ' -f 3- | tee "$tmp/coverage"
+idem_result coverage "$(tail -n 1 "$tmp/coverage")"
 tail -n 1 "$tmp/coverage" | awk -v bar="$bar" '{ exit !($5 >= bar) }' || status=1
 exit $status

@@ -105,6 +105,7 @@ main()
 	fi
 	say "$rounds rounds, $faults faults, $skipped skipped, $transactions transactions," \
 		"$grants effects granted, $sent sent, $wrong wrong; seed $seed"
+	idem_result faults "$rounds rounds, $faults faults, $skipped skipped, $transactions transactions, $grants effects granted, $sent sent, $wrong wrong; seed $seed"
 	if [ "$wrong" -gt 0 ] && [ "$keep_wanted" = yes ]; then
 		keep=yes
 		mounted=

@@ -73,6 +73,7 @@ main()
 		one_mutation </dev/null
 	done <"$tmp/list"
 	say "$killed killed, $survived survived, $stale stale"
+	idem_result "mutate${only:+-${only# }}" "$killed killed, $survived survived, $stale stale"
 	[ $((survived + stale)) -eq 0 ] && [ -z "$useless" ]
 }
 

@@ -42,7 +42,9 @@ main()
 	for kind in "$@"; do
 		log=$cache/package-$kind.log
 		if "package_$kind" >"$log" 2>&1; then
-			say "$kind: $(grep '^=> ' "$log" | sed 's/^=> //' | paste -sd ';' | sed 's/;/; /g')"
+			said=$(grep '^=> ' "$log" | sed 's/^=> //' | paste -sd ';' | sed 's/;/; /g')
+			say "$kind: $said"
+			idem_result "package-$kind" "$said" "as packaged"
 		else
 			bad=1
 			say "$kind: FAILED, all it said: $log"

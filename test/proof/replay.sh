@@ -138,6 +138,7 @@ say "Kill Bill: machines accepted, pairs of states tried in the one made of all"
 wrong=$(ask "SELECT (SELECT coalesce(sum(differ + abs(history - accepted)), 0) FROM replay.result)
 	+ (SELECT coalesce(sum(wrong), 0) FROM killbill.result)")
 say "$wrong verdicts differ"
+idem_result replay "$wrong verdicts differ"
 keep=$keep_wanted
 [ "$keep" = no ] || idem_kept postgres
 [ "$wrong" = 0 ]

@@ -76,6 +76,9 @@ main()
 		fresh_folder
 	done
 	say "$findings findings, $failures tests failed"
+	wanted=${wanted:- undefined assert valgrind growth}
+	idem_result "sanitize-$(printf '%s' "${wanted# }" | tr ' ' -)" \
+		"$findings findings, $failures tests failed" "of several builds"
 	[ $((findings + failures)) -eq 0 ]
 }
 

@@ -97,4 +97,5 @@ errors=$(grep -cE '^[0-9A-Z]{5} ERROR' "$tmp/server.log")
 keep=$keep_wanted
 [ "$keep" = no ] || idem_kept postgres
 say "$queries queries, $errors failed with an error, $found findings"
+idem_result sqlsmith "$queries queries, $errors failed with an error, $found findings"
 [ "$found" -eq 0 ]

@@ -193,6 +193,7 @@ judge()
 	crashes=$(grep -c 'TRAP\|terminated by signal \(6\|7\|8\|11\)' "$tmp/server.log")
 	wrong=$((wrong + crashes))
 	say "$count deliveries of $keys keys, $killed kills, $late granted at the end, $took s, $wrong wrong"
+	idem_result storm "$count deliveries of $keys keys, $killed kills, $late granted at the end, $took s, $wrong wrong"
 }
 
 main "$@"

@@ -102,6 +102,9 @@ upgrade_to()
 	status=$?
 	rm -rf "$place/root/old" "$place/root/idem"
 	sed -n 's/^=== //p' "$log"
+	idem_result "upgrade-$from-$1" \
+		"$(sed -n 's/^=== PostgreSQL [^,]*, //p' "$log" | paste -s -d ';')" \
+		"$(sed -n '/^=== /{s/^=== PostgreSQL \([^,]*\),.*/\1/p;q}' "$log")"
 	[ "$status" -ne 0 ] || return 0
 	tail -n 30 "$log" | sed 's/^/    /'
 	say "    all it said: $log"

@@ -55,4 +55,8 @@ idem_step "$tmp/vectors.log" "asking" \
 cat "$tmp/vectors.log"
 # the third column of the first table
 awk -F '|' 'NF == 3 && $3 ~ /^ *[0-9]+$/ { cases += $2; wrong += $3 }
-	END { printf "%d cases, %d wrong\n", cases, wrong; exit wrong > 0 || cases == 0 }' "$tmp/vectors.log"
+	END { printf "%d cases, %d wrong\n", cases, wrong; exit wrong > 0 || cases == 0 }' "$tmp/vectors.log" >"$tmp/said"
+status=$?
+cat "$tmp/said"
+idem_result vectors "$(cat "$tmp/said")"
+exit $status

@@ -86,7 +86,9 @@ conclude()
 {
 	found=$(sed -n 's/^idem on PostgreSQL \([^,]*\),.*/\1/p' "$log")
 	warnings=$(sed -n 's/^built, \([0-9]*\) warnings/\1/p' "$log")
-	say "PostgreSQL ${found:-?} ($2): $(tail -n 1 "$log"), ${warnings:-no build,} warnings"
+	said="$(tail -n 1 "$log"), ${warnings:-no build,} warnings"
+	say "PostgreSQL ${found:-?} ($2): $said"
+	idem_result "versions-${found%%[!0-9]*}" "$said" "$found"
 	[ "$1" -eq 0 ] && [ "$warnings" = 0 ] && return
 	grep -E 'FAILED|DID NOT RUN|warning:' "$log" | sed 's/^/    /'
 	say "    all it said: $log"

@@ -1,4 +1,5 @@
-# The demo as a user types it: what it says, and that nothing stays behind.
+# The demo as a user types it: what it says, and that nothing stays behind; and
+# the table of results, which a script makes.
 #
 # Method: sh test/demo.sh runs from this checkout, beside everything else, with
 # the server under test.  Its own temporary folder is looked for in TMPDIR,
@@ -70,6 +71,11 @@ subtest 'interrupted' => sub {
 	like($text, qr/interrupted, cleaning up/, 'and says so');
 	is(join(' ', glob("$place/*")), '', 'no folder stays behind');
 	is(join(' ', still_running()), '', 'no process stays behind');
+};
+
+subtest 'results of the proofs' => sub {
+	system('sh', 'test/proof/result.sh', '--check');
+	is($? >> 8, 0, 'test/RESULTS.md is made of the rows in test/proof/results/');
 };
 
 done_testing();

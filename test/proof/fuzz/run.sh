@@ -18,6 +18,8 @@
 
 set -eu
 here=$(cd "$(dirname "$0")/../../.." && pwd)
+. "$here/test/lib.sh"
+idem_expect_result "$here"
 cores=$(nproc)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -117,7 +119,8 @@ fuzz()
 		exit 1
 	fi
 	cat "$tmp"/log.* | awk -v name="$name" '/stat::number_of_executed_units/ { n += $2 }
-		END { printf "%s: %d executions, no finding\n", name, n }'
+		END { printf "%s: %d executions, no finding\n", name, n }' | tee "$tmp/said"
+	idem_result "fuzz-$name" "$(sed 's/^[^:]*: //' "$tmp/said")" none
 }
 
 case ${1:-} in
