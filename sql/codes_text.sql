@@ -11,6 +11,10 @@ $$ LANGUAGE sql;
 CREATE FUNCTION pg_temp.row(line text) RETURNS TABLE (at text, problem text, message text) AS $$
     SELECT * FROM pg_temp.wrong('| code | meaning | note |', '|---|---|---|', $1)
 $$ LANGUAGE sql;
+-- psql's versions differ in the width of characters that are not seen
+CREATE FUNCTION pg_temp.seen(t text) RETURNS text AS $$
+    SELECT left(CASE WHEN t ~ '[\u00A0\u00AD\u0301\u200B\u3000\uFE0F]' THEN encode(convert_to(t, 'UTF8'), 'escape') ELSE t END, 40)
+$$ LANGUAGE sql;
 
 -- ------------------------------------------------------------- what is a table
 SELECT * FROM pg_temp.wrong('| code | meaning |', '| ---- | ------- |', '| 0000 | succeeded |');
@@ -65,7 +69,7 @@ SELECT * FROM pg_temp.row('<b> | failed | a');
 
 -- ------------------------------------------------------------------- its codes
 -- read as they are drawn
-SELECT left(code, 24) AS code, listed, ok
+SELECT pg_temp.seen(code) AS code, listed, ok
 FROM (VALUES ('0000'), ('10000/TRADE_SUCCESS'), ('isp.unknow-error'), ('ACQ.SYSTEM_ERROR'), ('E:17'), ('+1=2,3'),
              ('not sufficient funds'), ('余额不足'), ('RJCT/AC04/x'), ('`$x_*y`'), ('`a b`'), ('`&amp;`'), ('`\`'),
              ('_a'), ('a_'), ('a__b'), ('a:b:c'), ('a*b'), ('*'), ('a/*/b'), ('a/*'), ('`a/*`'), ('a/b*'), ('a/**'),
@@ -77,7 +81,7 @@ FROM (VALUES ('0000'), ('10000/TRADE_SUCCESS'), ('isp.unknow-error'), ('ACQ.SYST
               FROM pg_temp.row(format('| %s | failed%s | |', code, CASE WHEN code ~ '[*]`?$' THEN ' [all: x]' END))) r;
 
 -- ---------------------------------------------------------------- its meanings
-SELECT meaning, wrong
+SELECT pg_temp.seen(meaning) AS meaning, wrong
 FROM (VALUES ('succeeded'), ('failed'), ('absent'), ('returned'), ('unknown'), ('Succeeded'), ('success'), ('成功'), ('`failed`'), (''),
              ('**failed**'), ('failed, certainly'), ('succeeded [also: the code of the file]'), ('succeeded[also:x]'),
              ('succeeded [also: ]'), ('succeeded [also x]'), ('succeeded [also: x] y'), ('succeeded [also: x'),

@@ -114,7 +114,7 @@ Datum
 idem_define_return_codes(PG_FUNCTION_ARGS)
 {
 	char	   *name = idem_definition_name(&idem_codes_kind, fcinfo, 0);
-	IdemDefining defining = {&idem_codes_kind, name};
+	IdemDefining defining = {.kind = &idem_codes_kind,.name = name};
 	IdemCodeTable table;
 	IdemFault  *faults;
 	int			count;

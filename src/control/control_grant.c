@@ -64,16 +64,16 @@ static List *
 functions_for(const char *audience)
 {
 	return names_for("SELECT DISTINCT p.oid::pg_catalog.regprocedure::pg_catalog.text"
-							" FROM pg_catalog.pg_proc p"
-							" JOIN pg_catalog.pg_depend d ON d.objid = p.oid"
-							" AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass"
-							" AND d.deptype = 'e'"
-							" JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid"
-							" AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
-							" AND e.extname = 'idem'"
-							" JOIN idem.rights r ON r.function = p.proname"
-							" WHERE p.pronamespace = 'idem'::pg_catalog.regnamespace"
-							" AND r.audience = $1 ORDER BY 1",
+					 " FROM pg_catalog.pg_proc p"
+					 " JOIN pg_catalog.pg_depend d ON d.objid = p.oid"
+					 " AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+					 " AND d.deptype = 'e'"
+					 " JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid"
+					 " AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
+					 " AND e.extname = 'idem'"
+					 " JOIN idem.rights r ON r.function = p.proname"
+					 " WHERE p.pronamespace = 'idem'::pg_catalog.regnamespace"
+					 " AND r.audience = $1 ORDER BY 1",
 					 audience);
 }
 

@@ -48,7 +48,7 @@ take_step(IdemAmountType *amount, IdemLimitStep step,
 		part = least(amount, value, IDEM_EXCESS(&t));
 		IDEM_EXCESS(&t) = idem_amount_minus(amount, IDEM_EXCESS(&t), part);
 		IDEM_USED(&t) = idem_amount_minus(amount, IDEM_USED(&t),
-								   idem_amount_minus(amount, value, part));
+										  idem_amount_minus(amount, value, part));
 		t.count--;
 	}
 	else
@@ -59,7 +59,7 @@ take_step(IdemAmountType *amount, IdemLimitStep step,
 			return false;
 		IDEM_USED(&t) = idem_amount_plus(amount, IDEM_USED(&t), part);
 		IDEM_EXCESS(&t) = idem_amount_plus(amount, IDEM_EXCESS(&t),
-									idem_amount_minus(amount, value, part));
+										   idem_amount_minus(amount, value, part));
 		t.count++;
 	}
 	*totals = t;

@@ -260,7 +260,7 @@ Datum
 idem_define_machine(PG_FUNCTION_ARGS)
 {
 	char	   *name = idem_definition_name(&idem_machine_kind, fcinfo, 0);
-	IdemDefining defining = {&idem_machine_kind, name};
+	IdemDefining defining = {.kind = &idem_machine_kind,.name = name};
 	IdemDiagram diagram;
 	IdemFault  *faults;
 	int			count;
