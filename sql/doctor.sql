@@ -131,6 +131,14 @@ RESET synchronous_commit;
 ALTER ROLE regress_idem_doctor_nobody SET synchronous_commit = off;
 SELECT * FROM idem.doctor() WHERE object LIKE 'setting synchronous_commit of%';
 ALTER ROLE regress_idem_doctor_nobody RESET synchronous_commit;
+-- Reasons that are given once for all that comes; a blank one is none.
+ALTER ROLE regress_idem_doctor_nobody SET idem.drop_reason = 'a database for tests = yes';
+ALTER ROLE regress_idem_doctor_nobody SET idem.allow_unguarded = 'we know what we do';
+SELECT * FROM idem.doctor() WHERE object LIKE 'setting idem.%';
+ALTER ROLE regress_idem_doctor_nobody SET idem.drop_reason = '';
+ALTER ROLE regress_idem_doctor_nobody RESET idem.allow_unguarded;
+SELECT * FROM idem.doctor() WHERE object LIKE 'setting idem.%';
+ALTER ROLE regress_idem_doctor_nobody RESET ALL;
 
 -- Whatever a caller calls his own, the doctor looks at the catalog.
 CREATE TEMPORARY TABLE pg_trigger AS SELECT * FROM pg_catalog.pg_trigger WHERE false;

@@ -15,7 +15,9 @@
  * they all cost.
  *
  * Nothing is opened or locked, and no row is read (that is doctor_rows.c).
- * Not seen: what a composite type lost before.
+ * Not seen: an attribute that a composite type lost.  The catalog does not say
+ * whether that was before the guard was declared; the command that drops one
+ * is refused, or kept in the change log (doctor_type.c).
  *
  * The promise is tested in sql/doctor_intact.sql.
  */

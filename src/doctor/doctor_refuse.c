@@ -63,9 +63,8 @@ idem_doctor_refuse_init(void)
 	 * idem.drop_reason: why a table whose rows are guarded may be dropped
 	 * with them.  Any role may set it; it counts for the tables that its
 	 * owner drops, as idem.drop_guard does, and stays in the change log.  A
-	 * database for tests says it once, with ALTER DATABASE.  The doctor does
-	 * not name those that do: where that matters a site is set, which is not
-	 * there yet.
+	 * database for tests says it once, with ALTER DATABASE; the doctor names
+	 * whatever role or database has one (doctor_settings.sql).
 	 */
 	DefineCustomStringVariable("idem.drop_reason",
 							   "Why a guarded table may be dropped with its rows; empty: it may not.",

@@ -132,27 +132,8 @@ UNION ALL
 -- columns that look like money and are not kept as money
 SELECT * FROM idem.schema_problems
 UNION ALL
--- what is told to the outside must be on disk first
-SELECT CASE s.name WHEN 'fsync' THEN 'error' ELSE 'warning' END,
-       format('setting %s', s.name), 'is off: ' || s.risk, format('set %s = on', s.name)
-FROM (VALUES ('fsync', 'a crash of the machine can take back what was committed'),
-             ('full_page_writes', 'a crash of the machine can leave torn pages'),
-             ('event_triggers', 'DDL can weaken guards'),
-             ('synchronous_commit', 'a crash can take back what was told to the client')) s (name, risk)
-WHERE current_setting(s.name, true) = 'off'
-UNION ALL
-SELECT 'warning',
-       format('setting synchronous_commit of %s',
-              concat_ws(' in ', 'role ' || quote_ident(r.rolname), 'database ' || quote_ident(d.datname))),
-       'is off: a crash can take back what was told to the client',
-       format('ALTER %s RESET synchronous_commit',
-              coalesce('ROLE ' || quote_ident(r.rolname) || coalesce(' IN DATABASE ' || quote_ident(d.datname), ''),
-                       'DATABASE ' || quote_ident(d.datname)))
-FROM pg_db_role_setting s
-LEFT JOIN pg_roles r ON r.oid = s.setrole
-LEFT JOIN pg_database d ON d.oid = s.setdatabase
-WHERE s.setconfig @> '{synchronous_commit=off}'
-      AND (s.setdatabase = 0 OR d.datname = current_database())
+-- settings that let a crash take back what was told, or DDL weaken guards
+SELECT * FROM idem.setting_problems
 ) f (severity, object, finding, remedy)
 ORDER BY severity COLLATE "C", object COLLATE "C", finding COLLATE "C"
 $doctor$;
