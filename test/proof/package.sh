@@ -165,6 +165,12 @@ package_cnpg()
 	rm -rf "$place/root/cnpg"
 	mkdir -p "$place/root/cnpg/share" "$place/root/cnpg/lib"
 	tar -C "$src" -cf - . | (mkdir "$place/root/cnpg/tree" && tar -C "$place/root/cnpg/tree" -xf -) || return 1
+	cat >"$place/root/cnpg/postgresql.conf" <<-'END'
+		listen_addresses = ''
+		unix_socket_directories = '/tmp/cnpg'
+		extension_control_path = '/tmp/cnpg/share:$system'
+		dynamic_library_path = '/tmp/cnpg/lib:$libdir'
+	END
 	in_root sh -ec '
 		config=/usr/lib/postgresql/18/bin/pg_config
 		cd /root/cnpg/tree
@@ -178,7 +184,8 @@ package_cnpg()
 		as_server="setpriv --reuid=postgres --regid=postgres --clear-groups"
 		bin=/usr/lib/postgresql/18/bin
 		$as_server $bin/initdb -D data >/dev/null
-		$as_server $bin/pg_ctl -w -D data -l log -o "-k /tmp/cnpg -h '"''"' -c extension_control_path=/tmp/cnpg/share:\$system -c dynamic_library_path=/tmp/cnpg/lib:\$libdir" start
+		cat /root/cnpg/postgresql.conf >>data/postgresql.conf
+		$as_server $bin/pg_ctl -w -D data -l log start
 		trap "$as_server $bin/pg_ctl -D data -m fast stop; rm -rf /tmp/cnpg" EXIT
 		$as_server $bin/psql -h /tmp/cnpg -d postgres -XAtqc "CREATE EXTENSION idem" -c "SELECT idem.from_minor(1999, '"'EUR'"')"' || return 1
 	grep -q '^19.99$' "$log" || return 1
