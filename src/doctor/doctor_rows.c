@@ -9,7 +9,8 @@
  *
  * Each guard is asked with one query, under a snapshot that is taken when all
  * its tables are locked, so that they fit together while others write, and
- * while others rewrite them.  At each isolation level that is the latest one.
+ * while others rewrite them.  At each isolation level that is the latest one,
+ * for rows and for the guards themselves.
  * No lock but ACCESS SHARE, until the end of the transaction; one that does
  * not come is a finding.
  *
@@ -25,6 +26,7 @@
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
@@ -143,9 +145,11 @@ idem_check_rows(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
+	PushActiveSnapshot(GetLatestSnapshot());
 	if (SPI_execute("SELECT relation, kind, name, settings FROM idem.guard_parts WHERE part = 'row' AND declared",
 					true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read idem.guard_parts");
+	PopActiveSnapshot();
 	guards = SPI_tuptable;
 	n = SPI_processed;
 	for (i = 0; i < n; i++)

@@ -24,11 +24,17 @@
 /* how many offenders a refusal lists */
 #define OFFENDERS_MAX 5
 
-/* Run a statement under the latest snapshot; result in SPI_tuptable. */
+/*
+ * Run a statement under the latest snapshot; result in SPI_tuptable.  A row is
+ * not written upon a version that the transaction's own snapshot cannot see,
+ * or the transaction would have two versions of one row: 40001.
+ */
 static void
 run_latest(const char *sql, int expected)
 {
 	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
+	bool		crosscheck = expected == SPI_OK_UPDATE &&
+		IsolationUsesXactSnapshot();
 	int			code;
 
 	if (plan == NULL)
@@ -36,6 +42,7 @@ run_latest(const char *sql, int expected)
 			 SPI_result_code_string(SPI_result), sql);
 	CommandCounterIncrement();
 	code = SPI_execute_snapshot(plan, NULL, NULL, GetLatestSnapshot(),
+								crosscheck ? GetTransactionSnapshot() :
 								InvalidSnapshot, false, true, 0);
 	if (code != expected)
 		elog(ERROR, "SPI_execute_snapshot returned %s: %s",
