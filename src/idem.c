@@ -8,6 +8,7 @@
 
 #include "base/moved.h"
 #include "bound/bound_rows.h"
+#include "channel/channel.h"
 #include "doctor/doctor.h"
 #include "fixed/fixed_rows.h"
 #include "key/key.h"
@@ -24,6 +25,7 @@ _PG_init(void)
 {
 	idem_moved_init();
 	idem_key_pause_init();
+	idem_channel_pause_init();
 	idem_machine_rows_init();
 	idem_machine_pause_init();
 	idem_total_init();

@@ -122,11 +122,13 @@ answer_held(const IdemKey *key, const IdemFound *found, Jsonb *request,
 
 	idem_key_describe(found, answer);
 	/* fenced before it was ever claimed: there is no first request */
-	if (DatumGetChar(found->values[Anum_anchor_state - 1]) == IDEM_STATE_FENCED)
-		return;
-	answer->mismatch = idem_key_request_diff(key->scope, request, first);
+	if (DatumGetChar(found->values[Anum_anchor_state - 1]) != IDEM_STATE_FENCED)
+		answer->mismatch = idem_key_request_diff(key->scope, request, first);
 	if (answer->mismatch == NULL)
+	{
+		idem_key_answer_reused(key, answer);
 		return;
+	}
 	answer->outcome = "mismatch";
 	answer->settled = false;
 	answer->has_response = false;

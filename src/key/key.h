@@ -71,6 +71,10 @@ typedef struct IdemScope
 	int64		quiet;
 	int			nrungs;
 	int64	   *ladder;
+	int			nchannels;		/* effects outside only */
+	char	  **channels;
+	bool		keeps_fields;	/* of answers, nothing else */
+	int64		repeat_within;	/* microseconds; 0: always */
 } IdemScope;
 
 /* Columns of idem.anchor, and the states an anchor can be in. */
@@ -236,6 +240,10 @@ typedef struct IdemEvidence
 	Jsonb	   *response;
 	const char *reason;
 	TimestampTz asked_at;
+	const char *via;
+	ArrayType  *codes;
+	Datum		settled_amount; /* numeric */
+	bool		has_settled_amount;
 } IdemEvidence;
 
 /* A row of idem.late_result; what is NULL or 0 is not known. */
@@ -247,6 +255,9 @@ typedef struct IdemLateResult
 	Jsonb	   *response;
 	Jsonb	   *evidence;
 	TimestampTz asked_at;
+	const char *via;
+	ArrayType  *codes;
+	ArrayType  *mismatch;
 	const char *state;			/* that it met */
 	int64		newest;			/* token of the key at that time */
 } IdemLateResult;
@@ -348,6 +359,8 @@ extern bytea *idem_key_fingerprint_stored(const IdemScope *scope,
 extern bool idem_key_has_fields(const IdemScope *scope, Jsonb *request);
 extern ArrayType *idem_key_request_diff(const IdemScope *scope, Jsonb *request,
 										bytea *first);
+extern bool idem_key_same_value(const JsonbValue *a, const JsonbValue *b);
+extern bool idem_key_number(const JsonbValue *value, Datum *number);
 
 /* key_declare.c */
 extern void idem_key_check_fields(List *fields);
@@ -359,6 +372,7 @@ extern int64 idem_key_duration(const char *argument, const Interval *interval,
 /* key_answer.c */
 extern void idem_key_describe(const IdemFound *found, IdemAnswer *answer);
 extern void idem_key_answer_expired(const IdemKey *key, IdemAnswer *answer);
+extern void idem_key_answer_reused(const IdemKey *key, IdemAnswer *answer);
 extern const char *idem_key_rival_detail(TransactionId rival);
 extern void idem_key_claim_values(const IdemKey *key, IdemAnswer *answer,
 								  Datum *values, bool *nulls);

@@ -26,7 +26,11 @@ CREATE TABLE idem.scope (
     created_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     created_by  name NOT NULL,
     flush       boolean NOT NULL,
-    standbys    integer NOT NULL
+    standbys    integer NOT NULL,
+    channels    text[] COLLATE "C" NOT NULL,
+    keep_answers text COLLATE "C" NOT NULL
+                CONSTRAINT scope_keep_answers_check CHECK (keep_answers IN ('whole', 'fields')),
+    repeat_within interval
 );
 COMMENT ON TABLE idem.scope IS 'declared scopes: each is a space of idempotency keys of its own';
 COMMENT ON COLUMN idem.scope.id IS 'first 31 bits of SHA-256 of the name, big endian: the same on every server; part of the digest of every key of the scope';
@@ -46,6 +50,9 @@ COMMENT ON COLUMN idem.scope.created_at IS 'when it was declared; tells it from 
 COMMENT ON COLUMN idem.scope.created_by IS 'role that declared it';
 COMMENT ON COLUMN idem.scope.flush IS 'the commit of a claim is on disk, and with the standbys that are required, before it returns, whatever synchronous_commit says; effects outside always are';
 COMMENT ON COLUMN idem.scope.standbys IS 'how many synchronous standbys must be required for a key to be reserved or dispatched; 0: none have to be';
+COMMENT ON COLUMN idem.scope.channels IS 'channels by which its effects go; {}: whatever the caller says became of them is believed';
+COMMENT ON COLUMN idem.scope.keep_answers IS 'whole: answers are kept as they came; fields: only code, echo and declared fields';
+COMMENT ON COLUMN idem.scope.repeat_within IS 'how long after a key a repeat of it may come: a later one is another request that has the same key; NULL: always';
 REVOKE ALL ON TABLE idem.scope FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('idem.scope', '');
 
@@ -169,19 +176,21 @@ CREATE FUNCTION idem.create_scope(
     ladder interval[] DEFAULT '{1s,5s,10s,30s,1m,2m,3m,4m,5m,6m,7m,8m,9m,10m,20m,30m,1h,2h}',
     keep interval DEFAULT NULL, key_time text DEFAULT NULL,
     charset text DEFAULT 'ascii', parts integer DEFAULT NULL,
-    flush boolean DEFAULT true, standbys integer DEFAULT 0
+    flush boolean DEFAULT true, standbys integer DEFAULT 0,
+    channels text[] DEFAULT '{}', keep_answers text DEFAULT 'whole', repeat_within interval DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'idem_create_scope'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer, boolean, integer) IS
+COMMENT ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer, boolean, integer, text[], text, interval) IS
     'declares a scope of idempotency keys.
 In: name (1 to 63 bytes); effect ''inside'' (rows of this database) or ''outside'' (a call to another system); fields of the request that must agree on a repeat (''{}'' none, ''{*}'' all); completion ''optional'', or, inside, ''required'': no commit with a claim that was not completed; charset of keys ''ascii'' or ''any''.
 For effects outside: lease: how long a reservation is held; quiet: how long after the dispatch a resolve to failed or released is refused; ladder: how long idem.due waits before each inquiry. A day has 24 hours in them, and months are refused.
 keep: how long bodies (request, response) are kept after a claim is final; idem.retire drops older ones. key_time: where a key carries its own time (''uuidv7'', ''YYYYMMDD'', ''YYYY-MM-DD'': in front of the key, or of its first part), so that idem.retire may forget old keys; a key without one is 22I01. parts: keys are made by idem.key of so many parts.
 flush: the commit of a claim is on disk, and with the standbys of synchronous_standby_names, whatever synchronous_commit says; false, of effects inside only: a claim is as durable as its session asks for. standbys, of effects outside only: reserve and dispatch are refused (55000) while fewer synchronous standbys are required.
-Errors: 22004 null; 22023 invalid argument; 42701 field named twice; 42710 scope exists.
+channels, of effects outside only: by which they go; what became of an effect is then told by the code of the provider''s answer. keep_answers: ''whole'', or ''fields'': of answers only code, echo and declared fields are kept. repeat_within: a key that is final and older is answered reused, not replayed: its numbers have begun again.
+Errors: 22004 null; 22023 invalid argument; 42701 field named twice; 42704 unknown channel; 42710 scope exists.
 Locks: SHARE ROW EXCLUSIVE on idem.scope: one declaration at a time, claims go on.';
-REVOKE ALL ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer, boolean, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer, boolean, integer, text[], text, interval) FROM PUBLIC;
 
 CREATE FUNCTION idem.key(VARIADIC parts text[]) RETURNS text
     AS 'MODULE_PATHNAME', 'idem_key'

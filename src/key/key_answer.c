@@ -244,3 +244,24 @@ idem_key_answer_expired(const IdemKey *key, IdemAnswer *answer)
 	(void) idem_key_scope_horizon(key->scope, &answer->commit);
 	answer->detail = "the key's own time lies before the horizon of the scope";
 }
+
+/*
+ * In a scope whose keys others number, and begin again: a key that was final
+ * so long ago is another request's.  It is known, so it cannot run; and it is
+ * not done, so it must not be acknowledged.
+ */
+void
+idem_key_answer_reused(const IdemKey *key, IdemAnswer *answer)
+{
+	int64		within = key->scope->repeat_within;
+
+	if (within == 0 || !answer->settled || answer->first_seen == 0 ||
+		GetCurrentTimestamp() - answer->first_seen <= within)
+		return;
+	answer->outcome = "reused";
+	answer->settled = false;
+	answer->has_response = false;
+	answer->response_dropped = false;
+	answer->retry_at = 0;
+	answer->detail = "the key was used before, longer ago than a repeat may come: the request needs another key";
+}

@@ -63,11 +63,14 @@ enum
 	PARTS,
 	FLUSH,
 	STANDBYS,
+	CHANNELS,
+	KEEP_ANSWERS,
+	REPEAT_WITHIN,
 	SETTINGS
 };
 
 #define SETTING_NAMES \
-	"effect, fields, completion, lease, quiet, ladder, keep, key_time, charset, parts, flush, standbys"
+	"effect, fields, completion, lease, quiet, ladder, keep, key_time, charset, parts, flush, standbys, channels, keep_answers, repeat_within"
 
 static const struct
 {
@@ -89,10 +92,13 @@ static const struct
 	[CHARSET] = {"charset", TEXTOID, false, 7},
 	[PARTS] = {"parts", INT4OID, true, 8},
 	[FLUSH] = {"flush", BOOLOID, false, 9},
-	[STANDBYS] = {"standbys", INT4OID, false, 10}
+	[STANDBYS] = {"standbys", INT4OID, false, 10},
+	[CHANNELS] = {"channels", TEXTARRAYOID, false, 11},
+	[KEEP_ANSWERS] = {"keep_answers", TEXTOID, false, 12},
+	[REPEAT_WITHIN] = {"repeat_within", INTERVALOID, true, 13}
 };
 
-#define ALTER_ARG_FORCE		11
+#define ALTER_ARG_FORCE		14
 
 typedef struct Declaration
 {
@@ -250,6 +256,19 @@ check_durability(const Declaration *decl)
 				 errdetail("A claim inside is as far as the effect that it commits with.")));
 }
 
+/* Channels are for effects outside, each once. */
+static void
+check_channels(const Declaration *decl)
+{
+	List	   *channels = idem_array_list("channels",
+										   DatumGetArrayTypeP(decl->values[CHANNELS]));
+
+	if (channels != NIL && !setting_is(decl, EFFECT, "outside"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("channels are for scopes with effect 'outside'")));
+}
+
 /* 22004 for a setting that must be there. */
 static void
 check_nulls(const Declaration *decl)
@@ -298,6 +317,12 @@ check_declaration(const Declaration *decl)
 	if (!decl->nulls[PARTS])
 		check_parts(DatumGetInt32(decl->values[PARTS]));
 	check_durability(decl);
+	check_channels(decl);
+	check_word(decl, KEEP_ANSWERS, "whole", "fields");
+	if (!decl->nulls[REPEAT_WITHIN])
+		(void) idem_key_duration("repeat_within",
+								 DatumGetIntervalP(decl->values[REPEAT_WITHIN]),
+								 false);
 }
 
 /* ----------
@@ -315,11 +340,14 @@ static const char logged_sql[] =
 " 'keep=' || keep::text, 'key_time=' || key_time, 'charset=' || charset,"
 " 'parts=' || parts::text,"
 " CASE effect WHEN 'inside' THEN format('flush=%s', flush) END,"
-" CASE effect WHEN 'outside' THEN 'standbys=' || standbys::text END],"
+" CASE effect WHEN 'outside' THEN 'standbys=' || standbys::text END,"
+" CASE WHEN channels <> '{}' THEN 'channels=' || channels::text END,"
+" CASE keep_answers WHEN 'fields' THEN 'keep_answers=fields' END,"
+" 'repeat_within=' || repeat_within::text],"
 " NULL) FROM idem.scope WHERE id = $1";
 
 /*
- * What the settings $1 to $12 change in scope $13, in the order of settings;
+ * What the settings $1 to $15 change in scope $16, in the order of settings;
  * and, where that makes the scope looser, how.  Leases and ladders do neither.
  * A longer quiet or keep is stricter, and to keep for good, which nothing can
  * become again, is strictest.
@@ -337,13 +365,16 @@ static const char changes_sql[] =
 " (7, 'charset', s.charset, $9, $9 = 'any'),"
 " (8, 'parts', s.parts::text, $10::text, s.parts IS NOT NULL),"
 " (9, 'flush', format('%s', s.flush), format('%s', $11), NOT $11),"
-" (10, 'standbys', s.standbys::text, $12::text, $12 < s.standbys)"
+" (10, 'standbys', s.standbys::text, $12::text, $12 < s.standbys),"
+" (11, 'channels', s.channels::text, $13::text, s.channels <> '{}' AND ($13 = '{}' OR NOT s.channels @> $13 COLLATE \"C\")),"
+" (12, 'keep_answers', s.keep_answers, $14, $14 = 'whole'),"
+" (13, 'repeat_within', s.repeat_within::text, $15::text, $15 > s.repeat_within)"
 ") v (n, name, was, now, looser)"
-" WHERE s.id = $13 AND v.was IS DISTINCT FROM v.now COLLATE \"C\""
+" WHERE s.id = $16 AND v.was IS DISTINCT FROM v.now COLLATE \"C\""
 " ORDER BY v.n";
 
 /*
- * Run a statement with the settings as $1 to $12, and one value more as $13:
+ * Run a statement with the settings as $1 to $15, and one value more as $16:
  * the scope's name or its id.  Returns how many rows there were.
  */
 static uint64
@@ -375,6 +406,31 @@ run_with_scope(Relation rel, const char *sql, int32 scope)
 	Datum		id = Int32GetDatum(scope);
 
 	return idem_run_as_owner(rel, sql, 1, &type, &id, NULL);
+}
+
+/*
+ * 42704 unless the channels of a declaration are there.  They stay until the
+ * transaction ends: whoever drops one waits, and finds the scope.
+ */
+static void
+lock_channels(Relation rel, const Declaration *decl)
+{
+	Oid			type = TEXTARRAYOID;
+	Datum		channels = decl->values[CHANNELS];
+	bool		isnull;
+
+	(void) idem_run_as_owner(rel, "SELECT FROM idem.channel WHERE name = ANY ($1) FOR KEY SHARE",
+							 1, &type, &channels, NULL);
+	if (idem_run_as_owner(rel, "SELECT c FROM unnest($1) c WHERE NOT EXISTS"
+						  " (SELECT FROM idem.channel WHERE name = c) LIMIT 1",
+						  1, &type, &channels, NULL) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("channel \"%s\" does not exist",
+						TextDatumGetCString(SPI_getbinval(SPI_tuptable->vals[0],
+														  SPI_tuptable->tupdesc,
+														  1, &isnull))),
+				 errhint("Declare it with idem.create_channel.")));
 }
 
 /* A column of a row that a statement returned. */
@@ -417,7 +473,8 @@ logged_settings(Relation rel, int32 scope)
 
 /*
  * create_scope(name, effect, fields, completion, lease, quiet, ladder, keep,
- * key_time, charset, parts, flush, standbys) -> void
+ * key_time, charset, parts, flush, standbys, channels, keep_answers,
+ * repeat_within) -> void
  */
 PG_FUNCTION_INFO_V1(idem_create_scope);
 Datum
@@ -425,7 +482,8 @@ idem_create_scope(PG_FUNCTION_ARGS)
 {
 	static const char *const sql =
 		"INSERT INTO idem.scope (" SETTING_NAMES ", name, id, created_by)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, %d, %s)";
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
+		" $15, $16, %d, %s)";
 	char	   *name = idem_required_text(fcinfo, 0, "name");
 	Declaration decl;
 	Relation	rel;
@@ -444,6 +502,7 @@ idem_create_scope(PG_FUNCTION_ARGS)
 	check_name(name);
 	id = new_scope_id(name);
 	SPI_connect();
+	lock_channels(rel, &decl);
 	(void) run_with_settings(rel, psprintf(sql, id,
 										   quote_literal_cstr(GetUserNameFromId(GetUserId(), false))),
 							 &decl, TEXTOID, CStringGetTextDatum(name));
@@ -515,7 +574,7 @@ changes_of(Relation rel, int32 scope, const char *name,
 
 /*
  * alter_scope(name, fields, completion, lease, quiet, ladder, keep, charset,
- * parts, flush, standbys, force) -> void
+ * parts, flush, standbys, channels, keep_answers, repeat_within, force) -> void
  */
 PG_FUNCTION_INFO_V1(idem_alter_scope);
 Datum
@@ -523,8 +582,8 @@ idem_alter_scope(PG_FUNCTION_ARGS)
 {
 	static const char *const sql =
 		"UPDATE idem.scope SET (" SETTING_NAMES ")"
-		" = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-		" WHERE id = $13";
+		" = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+		" WHERE id = $16";
 	char	   *name = idem_required_text(fcinfo, 0, "name");
 	char	   *force = idem_reason(fcinfo, ALTER_ARG_FORCE, "force");
 	Relation	rel;
@@ -538,6 +597,7 @@ idem_alter_scope(PG_FUNCTION_ARGS)
 	SPI_connect();
 	read_settings(rel, id, &decl);
 	merge_settings(fcinfo, &decl);
+	lock_channels(rel, &decl);
 	changes = changes_of(rel, id, name, &decl, force);
 	if (changes != NIL)
 	{

@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 
 #include "base/idem_compat.h"
 #include "key/key_inner.h"
@@ -470,4 +471,58 @@ idem_key_request_diff(const IdemScope *scope, Jsonb *request, bytea *first)
 		return NULL;
 	return fingerprint_diff(scope, first,
 							idem_key_fingerprint(scope, request, first));
+}
+
+/*
+ * The number that a value of JSON is, or that a string of digits says, as
+ * numeric.  False: it is none, or has more digits than we compare.
+ */
+bool
+idem_key_number(const JsonbValue *value, Datum *number)
+{
+	if (value->type == jbvNumeric)
+	{
+		*number = NumericGetDatum(value->val.numeric);
+		return true;
+	}
+	if (value->type != jbvString ||
+		value->val.string.len > NUMBER_DIGITS_MAX ||
+		!is_plain_number(value->val.string.val, value->val.string.len))
+		return false;
+	*number = DirectFunctionCall3(numeric_in,
+								  CStringGetDatum(pnstrdup(value->val.string.val,
+														   value->val.string.len)),
+								  ObjectIdGetDatum(InvalidOid),
+								  Int32GetDatum(-1));
+	return true;
+}
+
+static bool
+is_same_text(const JsonbValue *a, const JsonbValue *b)
+{
+	return a->type == jbvString && b->type == jbvString &&
+		a->val.string.len == b->val.string.len &&
+		memcmp(a->val.string.val, b->val.string.val, a->val.string.len) == 0;
+}
+
+/*
+ * Are two values one, as two requests are compared?  Unlike there no value is
+ * an error: a number that is out of proportion agrees with none but itself.
+ */
+bool
+idem_key_same_value(const JsonbValue *a, const JsonbValue *b)
+{
+	Datum		one;
+	Datum		other;
+
+	if (is_same_text(a, b))
+		return true;
+	if (idem_key_number(a, &one) && idem_key_number(b, &other))
+		return DatumGetBool(DirectFunctionCall2(numeric_eq, one, other));
+	if (a->type != b->type || a->type == jbvString || a->type == jbvNumeric)
+		return false;
+	if (a->type == jbvBinary)
+		return compareJsonbContainers(a->val.binary.data,
+									  b->val.binary.data) == 0;
+	return a->type == jbvNull || a->val.boolean == b->val.boolean;
 }

@@ -281,6 +281,11 @@ idem_key_keep_evidence(const IdemKey *key, const IdemEvidence *evidence)
 	idem_key_log_put_pointer(&row, Anum_evidence_response, evidence->response);
 	put_string(&row, Anum_evidence_reason, evidence->reason);
 	put_time(&row, Anum_evidence_asked_at, evidence->asked_at);
+	put_string(&row, Anum_evidence_via, evidence->via);
+	idem_key_log_put_pointer(&row, Anum_evidence_codes, evidence->codes);
+	if (evidence->has_settled_amount)
+		idem_key_log_put(&row, Anum_evidence_settled,
+						 evidence->settled_amount);
 	idem_key_log_insert(&row);
 }
 
@@ -298,6 +303,9 @@ idem_key_keep_late_result(const IdemKey *key, const IdemLateResult *late)
 	idem_key_log_put_pointer(&row, Anum_late_response, late->response);
 	idem_key_log_put_pointer(&row, Anum_late_evidence, late->evidence);
 	put_time(&row, Anum_late_asked_at, late->asked_at);
+	put_string(&row, Anum_late_via, late->via);
+	idem_key_log_put_pointer(&row, Anum_late_codes, late->codes);
+	idem_key_log_put_pointer(&row, Anum_late_mismatch, late->mismatch);
 	put_string(&row, Anum_late_state, late->state);
 	idem_key_log_put(&row, Anum_late_newest, Int64GetDatum(late->newest));
 	idem_key_log_insert(&row);

@@ -47,6 +47,9 @@
 #define Anum_scope_created_at	14
 #define Anum_scope_flush		16
 #define Anum_scope_standbys		17
+#define Anum_scope_channels		18
+#define Anum_scope_keep_answers	19
+#define Anum_scope_repeat_within	20
 
 /* InvalidOid: nothing is remembered. */
 static Oid	scope_relid = InvalidOid;
@@ -193,6 +196,31 @@ read_key_form(IdemScope *scope, Relation rel, HeapTuple tuple)
 		scope->parts = DatumGetInt32(value);
 }
 
+/* The channels, and what is kept of answers and for how long keys repeat. */
+static void
+read_answers(IdemScope *scope, Relation rel, HeapTuple tuple)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+	Datum		value;
+	Datum	   *items;
+	int			i;
+
+	value = heap_getattr(tuple, Anum_scope_channels, desc, &isnull);
+	deconstruct_array(DatumGetArrayTypePCopy(value), TEXTOID, -1, false,
+					  TYPALIGN_INT, &items, NULL, &scope->nchannels);
+	scope->channels = palloc(sizeof(char *) * Max(scope->nchannels, 1));
+	for (i = 0; i < scope->nchannels; i++)
+		scope->channels[i] = TextDatumGetCString(items[i]);
+	scope->keeps_fields = column_is(tuple, Anum_scope_keep_answers, rel,
+									"fields");
+	value = heap_getattr(tuple, Anum_scope_repeat_within, desc, &isnull);
+	if (!isnull)
+		scope->repeat_within = idem_key_duration("repeat_within",
+												 DatumGetIntervalP(value),
+												 false);
+}
+
 /* A row of idem.scope as the session keeps it, in scopes_context. */
 static IdemScope *
 read_scope(Relation rel, HeapTuple tuple, const char *name)
@@ -226,6 +254,7 @@ read_scope(Relation rel, HeapTuple tuple, const char *name)
 	read_key_form(&scope, rel, tuple);
 	read_durations(&scope, rel, tuple);
 	idem_key_read_roles(&scope);
+	read_answers(&scope, rel, tuple);
 	MemoryContextSwitchTo(old);
 
 	entry = hash_search(scopes, name, HASH_ENTER, NULL);

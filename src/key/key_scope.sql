@@ -7,18 +7,20 @@ CREATE FUNCTION idem.alter_scope(
     name text, fields text[] DEFAULT NULL, completion text DEFAULT NULL,
     lease interval DEFAULT NULL, quiet interval DEFAULT NULL, ladder interval[] DEFAULT NULL,
     keep interval DEFAULT NULL, charset text DEFAULT NULL, parts integer DEFAULT NULL,
-    flush boolean DEFAULT NULL, standbys integer DEFAULT NULL, force text DEFAULT NULL
+    flush boolean DEFAULT NULL, standbys integer DEFAULT NULL,
+    channels text[] DEFAULT NULL, keep_answers text DEFAULT NULL, repeat_within interval DEFAULT NULL,
+    force text DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'idem_alter_scope'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.alter_scope(text, text[], text, interval, interval, interval[], interval, text, integer, boolean, integer, text) IS
+COMMENT ON FUNCTION idem.alter_scope(text, text[], text, interval, interval, interval[], interval, text, integer, boolean, integer, text[], text, interval, text) IS
     'changes what a scope was declared with; what is NULL stays. Effect and key_time stay always.
-Looser (42P17 without force, which is the reason): fewer fields, completion optional, a shorter quiet or keep, charset any, other parts, flush false, fewer standbys. Stricter or neither: the rest. fields become {*} never.
+Looser (42P17 without force, which is the reason): fewer fields, completion optional, a shorter quiet or keep, charset any, other parts, flush false, fewer standbys, no channels where there were some, another channel, keep_answers whole, a longer repeat_within. Stricter or neither: the rest. fields become {*} never.
 Known keys are served as before, whatever their form: what is asked of keys and requests (charset, parts, fields) is for new ones. They keep the fingerprint of the fields they were claimed under: a repeat has to agree in the fields declared both then and now.
 Every session obeys from its next statement on. Kept in idem.change_log.
 Errors: 22004 name null; 22023 invalid argument, or force blank or longer than 1,000 characters; 42701 field named twice; 42704 unknown scope; 42P17 looser.
 Locks: SHARE ROW EXCLUSIVE on idem.scope; claims go on.';
-REVOKE ALL ON FUNCTION idem.alter_scope(text, text[], text, interval, interval, interval[], interval, text, integer, boolean, integer, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION idem.alter_scope(text, text[], text, interval, interval, interval[], interval, text, integer, boolean, integer, text[], text, interval, text) FROM PUBLIC;
 
 CREATE FUNCTION idem.drop_scope(name text, force text DEFAULT NULL) RETURNS void
     AS 'MODULE_PATHNAME', 'idem_drop_scope'

@@ -56,9 +56,11 @@ idem_send_refuse(const IdemCall *call, const char *message, const char *hint)
 void
 idem_send_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode, IdemCall *call)
 {
-	const IdemScope *scope = idem_key_open(PG_ARGISNULL(0) ? NULL :
-										   PG_GETARG_TEXT_PP(0),
-										   lockmode, &call->table);
+	const IdemScope *scope;
+
+	memset(call, 0, sizeof(IdemCall));
+	scope = idem_key_open(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
+						  lockmode, &call->table);
 
 	idem_key_check_right(scope);
 	idem_key_init(scope, PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
@@ -104,7 +106,7 @@ idem_send_check_standbys(const IdemScope *scope)
  * As of now: the lock may have been waited for.
  */
 bool
-idem_send_paused(const IdemCall *call, IdemAnswer *answer)
+idem_send_paused(IdemCall *call, IdemAnswer *answer)
 {
 	IdemAnswer	paused = {0};
 
@@ -130,6 +132,7 @@ idem_send_lock(IdemCall *call, bool wait)
 
 	if (call->row.found.held != IDEM_HELD_NOT)
 		idem_send_decode(&call->row);
+	call->attempt.number = 0;	/* what was read before waiting is old */
 	call->now = GetCurrentTimestamp();
 	return locked;
 }
@@ -201,6 +204,10 @@ idem_send_decode(IdemReservation *row)
 	row->presumed_at = time_at(found, Anum_reservation_presumed_at);
 	row->corrected_at = time_at(found, Anum_reservation_corrected_at);
 	row->returned = !nulls[Anum_reservation_returned_on - 1];
+	row->returned_on =
+		DatumGetDateADT(values[Anum_reservation_returned_on - 1]);
+	row->returned_amount = values[Anum_reservation_returned_amount - 1];
+	row->has_returned_amount = !nulls[Anum_reservation_returned_amount - 1];
 	row->settled_amount = values[Anum_reservation_settled_amount - 1];
 	row->has_settled_amount = !nulls[Anum_reservation_settled_amount - 1];
 	row->serial = nulls[Anum_reservation_serial - 1] ||
@@ -228,6 +235,13 @@ set_pointer(Datum *values, bool *nulls, int attnum, const void *value)
 	nulls[attnum - 1] = value == NULL;
 }
 
+static void
+set_value(Datum *values, bool *nulls, int attnum, Datum value, bool given)
+{
+	values[attnum - 1] = value;
+	nulls[attnum - 1] = !given;
+}
+
 /* Put back what decode reads. */
 static void
 encode(const IdemReservation *row, Datum *values, bool *nulls)
@@ -244,6 +258,15 @@ encode(const IdemReservation *row, Datum *values, bool *nulls)
 	values[Anum_reservation_concern - 1] = CharGetDatum(row->concern);
 	nulls[Anum_reservation_concern - 1] = row->concern == IDEM_CONCERN_NONE;
 	values[Anum_reservation_dropped - 1] = BoolGetDatum(row->dropped);
+	set_time(values, nulls, Anum_reservation_presumed_at, row->presumed_at);
+	set_time(values, nulls, Anum_reservation_corrected_at, row->corrected_at);
+	set_value(values, nulls, Anum_reservation_returned_on,
+			  DateADTGetDatum(row->returned_on), row->returned);
+	set_value(values, nulls, Anum_reservation_returned_amount,
+			  row->returned_amount, row->has_returned_amount);
+	set_value(values, nulls, Anum_reservation_settled_amount,
+			  row->settled_amount, row->has_settled_amount);
+	set_pointer(values, nulls, Anum_reservation_serial, row->serial);
 	set_pointer(values, nulls, Anum_reservation_nonce, row->nonce);
 	set_pointer(values, nulls, Anum_anchor_response, row->response);
 }
@@ -264,9 +287,6 @@ idem_send_insert(IdemCall *call, bytea *fingerprint, Jsonb *request)
 	values[Anum_anchor_key - 1] = PointerGetDatum(call->key.text);
 	values[Anum_anchor_fingerprint - 1] = PointerGetDatum(fingerprint);
 	set_pointer(values, nulls, Anum_reservation_request, request);
-	/* marks and what else is said later: nothing yet */
-	memset(nulls + Anum_reservation_serial - 1, true,
-		   Natts_reservation - Anum_reservation_serial + 1);
 	encode(&call->row, values, nulls);
 	if (!idem_key_insert(&call->table, &call->key, values, nulls))
 		return false;
@@ -412,22 +432,22 @@ marks(const IdemReservation *row)
 
 /* How the present attempt was sent, if it was. */
 static void
-describe_attempt(const IdemCall *call, IdemAnswer *answer)
+describe_attempt(IdemCall *call, IdemAnswer *answer)
 {
-	IdemAttempt attempt;
+	const IdemAttempt *attempt;
 
 	answer->serial = call->row.serial;
 	answer->dispatched_at = call->row.dispatched_at;
 	if (call->row.dispatched_at == 0)
 		return;
-	idem_send_read_attempt(&call->key, call->row.attempt, &attempt);
-	if (attempt.serial != NULL)
-		answer->serial = attempt.serial;
-	answer->channel = attempt.channel;
-	answer->business_date = attempt.business_date;
-	answer->has_date = attempt.has_date;
-	answer->other_date = attempt.other_date;
-	answer->has_other_date = attempt.has_other_date;
+	attempt = idem_send_attempt(call, call->row.attempt);
+	if (attempt->serial != NULL)
+		answer->serial = attempt->serial;
+	answer->channel = attempt->channel;
+	answer->business_date = attempt->business_date;
+	answer->has_date = attempt->has_date;
+	answer->other_date = attempt->other_date;
+	answer->has_other_date = attempt->has_other_date;
 }
 
 /*
@@ -435,7 +455,7 @@ describe_attempt(const IdemCall *call, IdemAnswer *answer)
  * business and not told.
  */
 void
-idem_send_describe(const IdemCall *call, IdemAnswer *answer)
+idem_send_describe(IdemCall *call, IdemAnswer *answer)
 {
 	const IdemReservation *row = &call->row;
 

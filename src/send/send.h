@@ -4,8 +4,11 @@
  *
  *		send.c				a row of idem.reservation: read, described, written
  *		send_attempt.c		the attempts that were dispatched
+ *		send_channel.c		by which channel an attempt goes, and under which
+ *							number
  *		send_reserve.c		reserve: a key is mine for a lease
  *		send_dispatch.c		what the holder of a token does next
+ *		send_word.c			what a provider's answer says of a key
  *		send_settle.c		complete, resolve, and what comes too late
  *		send_fence.c		fence: what has not run will never run
  *		send_lookup.c		what is known of a key
@@ -14,6 +17,7 @@
 #ifndef IDEM_SEND_H
 #define IDEM_SEND_H
 
+#include "channel/channel.h"
 #include "key/key.h"
 
 /* Columns of idem.reservation after those of idem.anchor; 16 is due_at. */
@@ -70,22 +74,19 @@ typedef struct IdemReservation
 	TimestampTz presumed_at;	/* marks beside the state */
 	TimestampTz corrected_at;
 	bool		returned;
+	DateADT		returned_on;
+	Datum		returned_amount;	/* numeric */
+	bool		has_returned_amount;
 	Jsonb	   *response;		/* NULL: none */
 	text	   *nonce;			/* NULL: none */
 } IdemReservation;
 
-/* A call for a key of an effect outside. */
-typedef struct IdemCall
-{
-	IdemAnchor	table;
-	IdemKey		key;
-	IdemReservation row;
-	TimestampTz now;			/* read after waiting */
-} IdemCall;
-
-/* What was said to the provider of one attempt; NULL: nothing. */
+/* An attempt that was dispatched; what is NULL is not known. */
 typedef struct IdemAttempt
 {
+	int32		number;			/* 0: none */
+	int64		token;
+	TimestampTz dispatched_at;
 	text	   *channel;
 	text	   *serial;
 	bool		has_date;
@@ -94,13 +95,52 @@ typedef struct IdemAttempt
 	DateADT		other_date;
 } IdemAttempt;
 
+/* A call for a key of an effect outside. */
+typedef struct IdemCall
+{
+	IdemAnchor	table;
+	IdemKey		key;
+	IdemReservation row;
+	TimestampTz now;			/* read after waiting */
+	IdemAttempt attempt;		/* the one that was read last */
+} IdemCall;
+
+/* What a call says became of the effect. */
+typedef struct IdemNews
+{
+	char		state;			/* succeeded, failed, unknown or released */
+	const char *outcome;		/* the same as a word; NULL: the caller has
+								 * said none */
+	int64		token;			/* 0: by resolve */
+	int32		attempt;		/* that it is about; 0: the last one */
+	TimestampTz asked_at;		/* it knows nothing later */
+	Jsonb	   *response;		/* NULL: none */
+	Jsonb	   *evidence;		/* NULL: none */
+	const char *force;			/* reason, or NULL */
+
+	/* of an answer that was judged by the codes of a channel */
+	bool		judged;
+	IdemInterface which;
+	const char *via;
+	ArrayType  *codes;
+	ArrayType  *mismatch;		/* not about this request; NULL: it is */
+	const char *detail;			/* why it says so little, or NULL */
+	bool		absent;			/* there is no such transaction */
+	bool		all_days;		/* on none of the days that it may be on */
+	bool		returned;		/* it succeeded, and came back */
+	Datum		amount;			/* settled, or returned */
+	bool		has_amount;
+	DateADT		date;
+	bool		has_date;
+} IdemNews;
+
 /* send.c */
 extern void idem_send_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode,
 							IdemCall *call);
 extern void idem_send_begin_write(FunctionCallInfo fcinfo,
 								  const char *function, IdemCall *call);
 extern void idem_send_check_standbys(const IdemScope *scope);
-extern bool idem_send_paused(const IdemCall *call, IdemAnswer *answer);
+extern bool idem_send_paused(IdemCall *call, IdemAnswer *answer);
 extern bool idem_send_lock(IdemCall *call, bool wait);
 extern bool idem_send_has_row(const IdemCall *call);
 extern int64 idem_send_token(FunctionCallInfo fcinfo, IdemCall *call,
@@ -114,16 +154,35 @@ extern void idem_send_watch(IdemCall *call, TimestampTz from);
 extern bool idem_send_is_final(const IdemReservation *row);
 extern bool idem_send_may_have_run(const IdemReservation *row);
 extern const char *idem_send_state_name(const IdemReservation *row);
-extern void idem_send_describe(const IdemCall *call,
-							   IdemAnswer *answer);
+extern void idem_send_describe(IdemCall *call, IdemAnswer *answer);
 pg_noreturn extern void idem_send_refuse(const IdemCall *call,
 										 const char *message,
 										 const char *hint);
 
 /* send_attempt.c */
-extern void idem_send_keep_attempt(const IdemCall *call,
+extern void idem_send_keep_attempt(IdemCall *call,
 								   const IdemAttempt *attempt);
-extern void idem_send_read_attempt(const IdemKey *key, int32 number,
-								   IdemAttempt *attempt);
+extern const IdemAttempt *idem_send_attempt(IdemCall *call, int32 number);
+extern const IdemAttempt *idem_send_attempt_of_token(IdemCall *call,
+													 int64 token);
+extern void idem_send_move_date(IdemCall *call, int32 number, DateADT date);
+
+/* send_channel.c */
+extern text *idem_send_key_serial(IdemCall *call);
+extern const IdemChannel *idem_send_channel(const IdemCall *call,
+											const char *name);
+extern bool idem_send_may_go(IdemCall *call, const IdemChannel *channel,
+							 IdemAttempt *attempt, IdemAnswer *answer);
+
+/* send_word.c */
+extern void idem_send_judge_holder(IdemCall *call, IdemNews *news);
+extern void idem_send_judge_notice(IdemCall *call, IdemNews *news);
+extern IdemAbsence idem_send_absence(IdemCall *call);
+extern int64 idem_send_quiet(IdemCall *call);
+extern bool idem_send_was_absent(IdemCall *call, const IdemNews *news);
+extern const char *idem_send_said(const IdemNews *news);
+extern void idem_send_keep_evidence(const IdemCall *call, const char *action,
+									const IdemNews *news,
+									const char *outcome);
 
 #endif							/* IDEM_SEND_H */

@@ -160,7 +160,8 @@ CREATE PROCEDURE idem.dispatch(
 COMMENT ON PROCEDURE idem.dispatch(text, text, bigint, text, boolean, boolean, boolean, text, jsonb, boolean, text[], timestamptz, text, integer, text, text, date, date, timestamptz, timestamptz, timestamptz, timestamptz, numeric, text[]) IS
     'marks a reserved key as sent, commits, and only then answers: CALL idem.dispatch(scope, key, token).
 Out: a row, the columns of idem.send_result without key and token. granted true, outcome granted: the first dispatch of the newest token; send now, once. granted false: do not send; outcome in_progress or unknown (sent before), replayed, fenced, late, paused (idem.pause: the key stays reserved).
-Errors: 25001 in a transaction block or function; 40003 the standbys that are required have not confirmed it: do not send, the key stays dispatched; 55I01 token never issued; 55I02 key never reserved; 22023 a channel, where the scope names none; others as reserve.
+closed: the channel is closed until retry_at, and stale_attempt: the provider may not know the serial again; the key stays reserved.
+Errors: 25001 in a transaction block or function; 40003 the standbys that are required have not confirmed it: do not send, the key stays dispatched; 55I01 token never issued; 55I02 key never reserved; 22004 no channel, where the scope names several; 22023 a channel that is not the scope''s, or a request without a member that it echoes; 22I01 a key of which the channel takes no serial; 2200H no serials left; others as reserve.
 Locks: ROW EXCLUSIVE on idem.reservation and idem.attempt; the row, for which it waits. Waits for the standbys, whatever synchronous_commit says.';
 REVOKE ALL ON PROCEDURE idem.dispatch(text, text, bigint, text, boolean, boolean, boolean, text, jsonb, boolean, text[], timestamptz, text, integer, text, text, date, date, timestamptz, timestamptz, timestamptz, timestamptz, numeric, text[]) FROM PUBLIC;
 
@@ -171,7 +172,7 @@ CREATE PROCEDURE idem.dispatch(scope text, key text, token bigint, INOUT answer 
     LANGUAGE C;
 COMMENT ON PROCEDURE idem.dispatch(text, text, bigint, idem.send_result) IS
     'idem.dispatch with its answer as one value, for PL/pgSQL: DECLARE answer idem.send_result; BEGIN CALL idem.dispatch(scope, key, token, answer); IF answer.granted THEN ...
-In: of the variable only its channel is read.
+In: of the variable only its channel is read, so clear it before the next key: answer := NULL.
 Out, errors and locks: as idem.dispatch with columns. A DO block or a procedure that calls it must not be in a transaction block itself.';
 REVOKE ALL ON PROCEDURE idem.dispatch(text, text, bigint, idem.send_result) FROM PUBLIC;
 
@@ -209,19 +210,33 @@ Errors: 22004 argument null; 22023 invalid outcome; 55I01 token never issued; 55
 Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits; ROW EXCLUSIVE on idem.late_result where something is kept there, in which calls for one key take turns.';
 REVOKE ALL ON FUNCTION idem.complete(text, text, bigint, text, jsonb) FROM PUBLIC;
 
-CREATE FUNCTION idem.resolve(scope text, key text, outcome text, evidence jsonb,
+CREATE FUNCTION idem.complete(scope text, key text, token bigint, answer jsonb)
+    RETURNS idem.send_result
+    AS 'MODULE_PATHNAME', 'idem_complete_answer'
+    LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.complete(text, text, bigint, jsonb) IS
+    'stores what the provider answered to an effect outside, in a scope with channels: its code tells what became of it. Call it as idem.complete(scope, key, token, answer => ...).
+In: answer: an object with a member code (a text, layers parted by slashes, or an array of layers) and what the channel echoes; NULL: there was none.
+Out: outcome succeeded, failed or unknown (also with mismatch: the answer is not about this request, kept in idem.late_result), returned; late and reentrant as with an outcome.
+Errors: 22023 a scope without channels; others as complete with an outcome.
+Locks: as complete with an outcome, and ROW EXCLUSIVE on idem.evidence where the answer leaves it unknown.';
+REVOKE ALL ON FUNCTION idem.complete(text, text, bigint, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION idem.resolve(scope text, key text, outcome text DEFAULT NULL, evidence jsonb DEFAULT NULL,
                              response jsonb DEFAULT NULL, force text DEFAULT NULL,
-                             attempt integer DEFAULT NULL, asked_at timestamptz DEFAULT NULL)
+                             attempt integer DEFAULT NULL, asked_at timestamptz DEFAULT NULL,
+                             via text DEFAULT NULL, answer jsonb DEFAULT NULL)
     RETURNS idem.send_result
     AS 'MODULE_PATHNAME', 'idem_resolve'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer, timestamptz) IS
+COMMENT ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer, timestamptz, text, jsonb) IS
     'settles a dispatched or unknown key with evidence: an inquiry, a notice of the provider, a person. Who, when and what are kept in idem.evidence.
 In: outcome succeeded, failed or released (it never arrived; may be tried again); evidence, not empty; force, for operators: a reason to do it within the quiet interval, or to close a late result or a reversal needed; attempt: which one it is about, NULL is the last one: name it wherever the provider knows attempts by serial numbers of their own; asked_at: when the provider was asked, by the clock of the database, NULL is now: what was asked within the quiet interval is not believed after it either. A time to come counts as now.
-Out: outcome succeeded, failed, released, fenced (released, but a fence came meanwhile), reverse_needed (succeeded, but a fence came meanwhile); in_progress or unknown with retry_at if it was asked within the quiet interval of the scope, nothing changed; late: contradicts what is known, or an earlier attempt succeeded after all, or the key waits for a person and the caller is no operator, kept in idem.late_result; reentrant: was so before.
-Errors: 22004 argument null; 42501 force by a role that is no operator; 22023 invalid outcome, empty evidence, no such attempt, or force blank or longer than 1,000 characters; 55I02 key never reserved, or never dispatched; others as complete.
+In a scope with channels: answer (or response): what the provider said, which is its own evidence; via: the interface by which it came, whose codes tell what it means. An outcome given as well is a second opinion: where they differ, it stays unknown. Without an answer only force settles.
+Out: outcome succeeded, failed, released, fenced (released, but a fence came meanwhile), reverse_needed (succeeded, but a fence came meanwhile); in_progress or unknown with retry_at if it was asked within the quiet interval of the scope, nothing changed; returned (it succeeded, and came back); unknown with mismatch: the answer is not about this request, kept in idem.late_result; late: contradicts what is known, or an earlier attempt succeeded after all, or the key waits for a person and the caller is no operator, kept in idem.late_result; reentrant: was so before.
+Errors: 22004 argument null, or an answer and no via; 42501 force by a role that is no operator; 22023 invalid outcome, empty evidence, no such attempt, an interface of no channel, or force blank or longer than 1,000 characters; 55I02 key never reserved, or never dispatched; others as complete.
 Locks: ROW EXCLUSIVE on idem.reservation; the row, for which it waits; ROW EXCLUSIVE on idem.evidence or idem.late_result where something is kept there, in which calls for one key take turns.';
-REVOKE ALL ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION idem.resolve(text, text, text, jsonb, jsonb, text, integer, timestamptz, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION idem.fence(scope text, key text, reason text)
     RETURNS idem.send_result

@@ -12,11 +12,14 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/rel.h"
 
 #include "base/idem_compat.h"
+#include "base/latest.h"
 #include "send/send.h"
 
 /* Columns of idem.attempt. */
@@ -33,7 +36,7 @@
  * transaction that changes the state.
  */
 void
-idem_send_keep_attempt(const IdemCall *call, const IdemAttempt *attempt)
+idem_send_keep_attempt(IdemCall *call, const IdemAttempt *attempt)
 {
 	const IdemReservation *reservation = &call->row;
 	IdemKeyLogRow row;
@@ -54,6 +57,10 @@ idem_send_keep_attempt(const IdemCall *call, const IdemAttempt *attempt)
 		idem_key_log_put(&row, Anum_attempt_other_date,
 						 DateADTGetDatum(attempt->other_date));
 	idem_key_log_insert(&row);
+	call->attempt = *attempt;
+	call->attempt.number = reservation->attempt;
+	call->attempt.token = reservation->token;
+	call->attempt.dispatched_at = reservation->dispatched_at;
 }
 
 /* The text of a column, copied; NULL if it is null. */
@@ -78,29 +85,83 @@ date_of(HeapTuple tuple, TupleDesc desc, int attnum, DateADT *date)
 	return !isnull;
 }
 
+/* Put down what a row says. */
+static void
+read_row(HeapTuple tuple, TupleDesc desc, IdemAttempt *attempt)
+{
+	bool		isnull;
+
+	attempt->token = DatumGetInt64(heap_getattr(tuple, Anum_attempt_token,
+												desc, &isnull));
+	attempt->dispatched_at =
+		DatumGetTimestampTz(heap_getattr(tuple, Anum_attempt_dispatched_at,
+										 desc, &isnull));
+	attempt->channel = text_of(tuple, desc, Anum_attempt_channel);
+	attempt->serial = text_of(tuple, desc, Anum_attempt_serial);
+	attempt->has_date = date_of(tuple, desc, Anum_attempt_business_date,
+								&attempt->business_date);
+	attempt->has_other_date = date_of(tuple, desc, Anum_attempt_other_date,
+									  &attempt->other_date);
+}
+
 /*
  * What is known of an attempt that was dispatched, of a reservation that is
- * locked or committed.  Nothing, if the row is not there: it is older than the
- * table, or was taken away by hand.
+ * locked or committed: to be read until the next one is asked for.  Nothing,
+ * if the row is not there: it is older than the table, or was taken away by
+ * hand, or the attempt was never dispatched.
  */
-void
-idem_send_read_attempt(const IdemKey *key, int32 number, IdemAttempt *attempt)
+const IdemAttempt *
+idem_send_attempt(IdemCall *call, int32 number)
 {
-	Relation	log = idem_key_log_open("attempt", Natts_attempt,
-										AccessShareLock);
-	TupleDesc	desc = RelationGetDescr(log);
-	HeapTuple	tuple = idem_key_log_find(log, key, number);
+	Relation	log;
+	HeapTuple	tuple;
 
-	memset(attempt, 0, sizeof(*attempt));
+	if (call->attempt.number == number)
+		return &call->attempt;
+	log = idem_key_log_open("attempt", Natts_attempt, AccessShareLock);
+	tuple = idem_key_log_find(log, &call->key, number);
+	memset(&call->attempt, 0, sizeof(IdemAttempt));
+	call->attempt.number = number;
 	if (tuple != NULL)
-	{
-		attempt->channel = text_of(tuple, desc, Anum_attempt_channel);
-		attempt->serial = text_of(tuple, desc, Anum_attempt_serial);
-		attempt->has_date = date_of(tuple, desc, Anum_attempt_business_date,
-									&attempt->business_date);
-		attempt->has_other_date = date_of(tuple, desc,
-										  Anum_attempt_other_date,
-										  &attempt->other_date);
-	}
+		read_row(tuple, RelationGetDescr(log), &call->attempt);
 	table_close(log, NoLock);
+	return &call->attempt;
+}
+
+/* The attempt that was dispatched with a token; the last one if none was. */
+const IdemAttempt *
+idem_send_attempt_of_token(IdemCall *call, int64 token)
+{
+	int32		number;
+
+	for (number = call->row.attempt; number > 1; number--)
+	{
+		const IdemAttempt *attempt = idem_send_attempt(call, number);
+
+		if (attempt->token != 0 && attempt->token <= token)
+			break;
+	}
+	return idem_send_attempt(call, Max(number, 1));
+}
+
+/* The provider has booked an attempt on another day than we thought. */
+void
+idem_send_move_date(IdemCall *call, int32 number, DateADT date)
+{
+	Oid			types[4] = {INT4OID, TEXTOID, INT4OID, DATEOID};
+	Datum		values[4];
+	Relation	log = idem_key_log_open("attempt", Natts_attempt,
+										RowExclusiveLock);
+
+	values[0] = Int32GetDatum(call->key.scope->id);
+	values[1] = PointerGetDatum(call->key.text);
+	values[2] = Int32GetDatum(number);
+	values[3] = DateADTGetDatum(date);
+	SPI_connect();
+	(void) idem_run_as_owner(log, "UPDATE idem.attempt SET business_date = $4, other_date = NULL"
+							 " WHERE scope = $1 AND key = $2 AND attempt = $3",
+							 4, types, values, NULL);
+	SPI_finish();
+	table_close(log, NoLock);
+	call->attempt.number = 0;
 }

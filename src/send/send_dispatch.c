@@ -74,7 +74,7 @@ is_holder(const IdemCall *call, int64 token)
 
 /* What a holder is told whose call changes nothing. */
 static void
-answer_unchanged(const IdemCall *call, int64 token, IdemAnswer *answer)
+answer_unchanged(IdemCall *call, int64 token, IdemAnswer *answer)
 {
 	idem_send_describe(call, answer);
 	answer->token = token;
@@ -86,7 +86,8 @@ answer_unchanged(const IdemCall *call, int64 token, IdemAnswer *answer)
 
 /* From here on it may have been sent. */
 static void
-dispatch(IdemCall *call, int64 token, IdemAnswer *answer)
+dispatch(IdemCall *call, int64 token, const IdemChannel *channel,
+		 IdemAnswer *answer)
 {
 	IdemReservation *row = &call->row;
 	IdemAttempt attempt = {0};
@@ -102,13 +103,16 @@ dispatch(IdemCall *call, int64 token, IdemAnswer *answer)
 		return;
 	}
 	idem_send_check_standbys(call->key.scope);
+	if (channel == NULL)
+		attempt.serial = row->serial;
+	else if (!idem_send_may_go(call, channel, &attempt, answer))
+		return;
 	row->state = IDEM_STATE_DISPATCHED;
 	row->dispatched_at = call->now;
 	row->lease_until = Max(row->lease_until,
 						   call->now + call->key.scope->lease);
 	idem_send_watch(call, row->lease_until);
 	idem_send_write(call);
-	attempt.serial = row->serial;
 	idem_send_keep_attempt(call, &attempt);
 	idem_send_describe(call, answer);
 	answer->granted = true;
@@ -158,20 +162,6 @@ dispatch_answer_row(FunctionCallInfo fcinfo, const IdemKey *key,
 											 &isnull));
 }
 
-/*
- * 22023 for a channel, since no scope names one.  (Whoever names it must not
- * believe that it is kept to.)
- */
-static void
-refuse_channel(const IdemCall *call)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("scope \"%s\" has no channels",
-					call->key.scope->name),
-			 errhint("Leave \"channel\" out.")));
-}
-
 /* 40003 unless the standbys that are required have the commit. */
 static void
 check_confirmed(const char *scope, const char *key, int standbys)
@@ -190,7 +180,7 @@ check_confirmed(const char *scope, const char *key, int standbys)
  * into a table, before the commit, in the caller's memory, and given after it.
  */
 static Datum
-dispatch_and_commit(FunctionCallInfo fcinfo, bool has_channel,
+dispatch_and_commit(FunctionCallInfo fcinfo, const char *channel,
 					Datum (*form) (FunctionCallInfo fcinfo, const IdemKey *key,
 								   IdemAnswer *answer))
 {
@@ -207,9 +197,7 @@ dispatch_and_commit(FunctionCallInfo fcinfo, bool has_channel,
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	token = begin_holder(fcinfo, "idem.dispatch()", "dispatched", &call);
-	if (has_channel)
-		refuse_channel(&call);
-	dispatch(&call, token, &answer);
+	dispatch(&call, token, idem_send_channel(&call, channel), &answer);
 	idem_key_close(&call.table);
 	MemoryContextSwitchTo(caller);
 	row = form(fcinfo, &call.key, &answer);
@@ -234,20 +222,23 @@ idem_dispatch(PG_FUNCTION_ARGS)
 	/* the channel comes after the key and before the token's place */
 	int			channel = DISPATCH_ARGUMENTS + RESULT_CHANNEL - 2;
 
-	PG_RETURN_DATUM(dispatch_and_commit(fcinfo, !PG_ARGISNULL(channel),
+	PG_RETURN_DATUM(dispatch_and_commit(fcinfo, PG_ARGISNULL(channel) ? NULL :
+										text_to_cstring(PG_GETARG_TEXT_PP(channel)),
 										dispatch_row));
 }
 
-/* Does the variable of a call name a channel? */
-static bool
-answer_has_channel(FunctionCallInfo fcinfo)
+/* The channel that the variable of a call names, or NULL. */
+static const char *
+answer_channel(FunctionCallInfo fcinfo)
 {
-	bool		isnull = true;
+	bool		isnull;
+	Datum		channel;
 
-	if (!PG_ARGISNULL(DISPATCH_ARGUMENTS))
-		(void) GetAttributeByName(PG_GETARG_HEAPTUPLEHEADER(DISPATCH_ARGUMENTS),
-								  "channel", &isnull);
-	return !isnull;
+	if (PG_ARGISNULL(DISPATCH_ARGUMENTS))
+		return NULL;
+	channel = GetAttributeByName(PG_GETARG_HEAPTUPLEHEADER(DISPATCH_ARGUMENTS),
+								 "channel", &isnull);
+	return isnull ? NULL : TextDatumGetCString(channel);
 }
 
 /*
@@ -257,7 +248,7 @@ PG_FUNCTION_INFO_V1(idem_dispatch_answer);
 Datum
 idem_dispatch_answer(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_DATUM(dispatch_and_commit(fcinfo, answer_has_channel(fcinfo),
+	PG_RETURN_DATUM(dispatch_and_commit(fcinfo, answer_channel(fcinfo),
 										dispatch_answer_row));
 }
 

@@ -137,6 +137,7 @@ put_row(ReturnSetInfo *result, IdemCall *call, HeapTuple tuple, TupleDesc desc)
 	row->found.held = IDEM_HELD_COMMITTED;
 	memset(&row->found.commit, 0, sizeof(IdemCommit));	/* ours covers it */
 	idem_send_decode(row);
+	call->attempt.number = 0;
 	call->key.text = DatumGetTextPP(columns[Anum_anchor_key - 1]);
 	idem_send_describe(call, &answer);
 	answer.token = row->token;
@@ -180,6 +181,7 @@ idem_due(PG_FUNCTION_ARGS)
 	int32		batch;
 	uint64		i;
 
+	memset(&call, 0, sizeof(call));
 	PreventCommandIfReadOnly("idem.due()");
 	PreventCommandIfParallelMode("idem.due()");
 	call.key.scope = scope_argument(fcinfo, &call.table);

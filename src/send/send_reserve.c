@@ -49,7 +49,7 @@ is_nonce(const IdemReservation *row, const text *nonce)
 
 /* The answer to the one who holds the reservation. */
 static void
-answer_reserved(const IdemCall *call, bool reentrant, IdemAnswer *answer)
+answer_reserved(IdemCall *call, bool reentrant, IdemAnswer *answer)
 {
 	idem_send_describe(call, answer);
 	answer->outcome = "reserved";
@@ -86,6 +86,7 @@ reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 			IdemAnswer *answer)
 {
 	bytea	   *fingerprint = NULL;
+	text	   *serial = NULL;
 
 	for (;;)
 	{
@@ -95,12 +96,16 @@ reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 			return false;
 		idem_send_check_standbys(call->key.scope);
 		if (fingerprint == NULL)
+		{
 			fingerprint = idem_key_fingerprint(call->key.scope, request, NULL);
+			serial = idem_send_key_serial(call);
+		}
 		if (idem_key_paused(call->key.scope, answer))
 			return true;
 		call->now = GetCurrentTimestamp();
 		memset(&call->row, 0, sizeof(IdemReservation));
 		call->row.attempt = 1;
+		call->row.serial = serial;
 		take(call, nonce, lease);
 		if (idem_send_insert(call, fingerprint, request))
 			break;
@@ -111,6 +116,7 @@ reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 	answer->state = "reserved";
 	answer->token = call->row.token;
 	answer->attempt = call->row.attempt;
+	answer->serial = call->row.serial;
 	answer->lease_until = call->row.lease_until;
 	return true;
 }
@@ -229,6 +235,7 @@ reserve_known(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 		reserve_again(call, nonce, lease, answer))
 		return;
 	answer_held(call, nonce, answer);
+	idem_key_answer_reused(&call->key, answer);
 }
 
 /*

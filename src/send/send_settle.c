@@ -24,6 +24,7 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
@@ -31,54 +32,36 @@
 #include "base/reason.h"
 #include "send/send.h"
 
-/* What a call says became of the effect. */
-typedef struct Word
-{
-	char		state;			/* succeeded, failed, unknown or released */
-	const char *outcome;		/* the same as a word */
-	int64		token;			/* 0: by resolve */
-	int32		attempt;		/* of resolve; 0: the last one */
-	TimestampTz asked_at;		/* of resolve: it knows nothing later */
-	Jsonb	   *response;		/* NULL: none */
-	Jsonb	   *evidence;		/* NULL: none, by complete */
-	const char *force;			/* reason, or NULL */
-} Word;
-
 /* Keep a word that changes nothing in idem.late_result. */
 static void
-keep_late_result(const IdemCall *call, const Word *word)
+keep_late_result(const IdemCall *call, const IdemNews *news)
 {
 	bool		retired = !idem_send_has_row(call);
 	IdemLateResult late = {0};
 
-	late.token = word->token;
-	if (word->attempt != 0)
-		late.attempt = word->attempt;
-	else if (!retired && (word->token == 0 || word->token == call->row.token))
+	late.token = news->token;
+	if (news->attempt != 0)
+		late.attempt = news->attempt;
+	else if (!retired && (news->token == 0 || news->token == call->row.token))
 		late.attempt = call->row.attempt;
-	late.outcome = word->outcome;
-	late.response = word->response;
-	late.evidence = word->evidence;
-	late.asked_at = word->asked_at;
+	late.outcome = idem_send_said(news);
+	late.response = news->response;
+	late.evidence = news->evidence;
+	late.asked_at = news->asked_at;
+	late.via = news->via;
+	late.codes = news->codes;
+	late.mismatch = news->mismatch;
 	late.state = retired ? "expired" : idem_send_state_name(&call->row);
 	late.newest = retired ? 0 : call->row.token;
 	idem_key_keep_late_result(&call->key, &late);
 }
 
-/* Keep a word that was believed in idem.evidence. */
-static void
-keep_evidence(const IdemCall *call, const Word *word, const IdemAnswer *answer)
+/* Is somebody waiting to hear what became of it? */
+static bool
+is_waited_for(const IdemReservation *row)
 {
-	IdemEvidence evidence = {0};
-
-	evidence.action = "resolve";
-	evidence.outcome = answer->outcome;
-	evidence.attempt = word->attempt != 0 ? word->attempt : call->row.attempt;
-	evidence.evidence = word->evidence;
-	evidence.response = word->response;
-	evidence.reason = word->force;
-	evidence.asked_at = word->asked_at;
-	idem_key_keep_evidence(&call->key, &evidence);
+	return row->state == IDEM_STATE_DISPATCHED ||
+		row->state == IDEM_STATE_UNKNOWN;
 }
 
 /* Put the key before a person, at once; the graver concern stays. */
@@ -93,25 +76,28 @@ raise_concern(IdemCall *call, char concern)
 
 /* A person has looked, and says why that is all. */
 static void
-close_concern(IdemCall *call, const Word *word)
+close_concern(IdemCall *call, const IdemNews *news)
 {
-	if (word->force != NULL)
+	if (news->force != NULL)
 		call->row.concern = IDEM_CONCERN_NONE;
 }
 
 /* The word contradicts what is known: it changes nothing, and is kept. */
 static void
-answer_late(IdemCall *call, const Word *word, IdemAnswer *answer)
+answer_late(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
-	keep_late_result(call, word);
-	raise_concern(call, word->state == IDEM_STATE_SUCCEEDED ?
+	keep_late_result(call, news);
+	raise_concern(call, news->state == IDEM_STATE_SUCCEEDED ?
 				  IDEM_CONCERN_RAN : IDEM_CONCERN_LATE);
 	idem_send_write(call);
 	idem_send_describe(call, answer);
 	answer->outcome = "late";
 	answer->settled = true;
 	answer->retry_at = 0;
-	answer->detail = word->token != 0 && word->token < call->row.token ?
+	answer->mismatch = news->mismatch;
+	answer->detail = news->mismatch != NULL ?
+		"the answer is not about this request; it is kept for a person" :
+		news->token != 0 && news->token < call->row.token ?
 		"the token was overtaken; the result is kept for a person" :
 		"the result contradicts what is known; it is kept for a person";
 }
@@ -122,10 +108,10 @@ answer_late(IdemCall *call, const Word *word, IdemAnswer *answer)
  * ladder goes on, so that nobody is asked at once again.
  */
 static void
-answer_to_person(IdemCall *call, const Word *word, IdemAnswer *answer)
+answer_to_person(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
-	keep_late_result(call, word);
-	if (word->state == IDEM_STATE_SUCCEEDED)
+	keep_late_result(call, news);
+	if (news->state == IDEM_STATE_SUCCEEDED)
 		call->row.concern = IDEM_CONCERN_RAN;
 	idem_send_write(call);
 	idem_send_describe(call, answer);
@@ -136,20 +122,44 @@ answer_to_person(IdemCall *call, const Word *word, IdemAnswer *answer)
 }
 
 /*
+ * The answer is about something else.  It changes no more than that somebody
+ * has to look, and that the key is unknown while it is waited for.
+ */
+static void
+answer_stranger(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
+{
+	IdemReservation *row = &call->row;
+
+	if (!is_waited_for(row))
+	{
+		answer_late(call, news, answer);
+		return;
+	}
+	keep_late_result(call, news);
+	row->state = IDEM_STATE_UNKNOWN;
+	row->lease_until = 0;
+	raise_concern(call, IDEM_CONCERN_LATE);
+	idem_send_write(call);
+	idem_send_describe(call, answer);
+	answer->mismatch = news->mismatch;
+	answer->detail = "the answer is not about this request; it is kept for a person";
+}
+
+/*
  * There is no row to settle.  A key that is retired was final, and the word is
  * kept; one that is being reserved by somebody else says to come again.
  */
 static void
-answer_without_row(const IdemCall *call, const Word *word, IdemAnswer *answer)
+answer_without_row(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
 	if (call->row.found.held == IDEM_HELD_NOT)
-		keep_late_result(call, word);
+		keep_late_result(call, news);
 	idem_send_describe(call, answer);
 }
 
 /* The word says what is known already. */
 static void
-answer_again(const IdemCall *call, IdemAnswer *answer)
+answer_again(IdemCall *call, IdemAnswer *answer)
 {
 	idem_send_describe(call, answer);
 	if (call->row.state != IDEM_STATE_RESERVED)
@@ -157,19 +167,52 @@ answer_again(const IdemCall *call, IdemAnswer *answer)
 	answer->reentrant = true;
 }
 
-/* The word is believed: a final state, for good.  A concern outlives it. */
+/* What came back of an effect that succeeded. */
 static void
-finish(IdemCall *call, const Word *word, IdemAnswer *answer)
+note_return(IdemCall *call, const IdemNews *news)
 {
 	IdemReservation *row = &call->row;
-	bool		reverse = word->state == IDEM_STATE_SUCCEEDED &&
+
+	row->returned = true;
+	row->returned_on = news->has_date ? news->date :
+		DatumGetDateADT(DirectFunctionCall1(timestamptz_date,
+											TimestampTzGetDatum(call->now)));
+	row->returned_amount = news->amount;
+	row->has_returned_amount = news->has_amount;
+}
+
+/* What was paid, if it is not what was asked for; and on which day. */
+static void
+note_settled(IdemCall *call, const IdemNews *news)
+{
+	const IdemAttempt *attempt;
+
+	if (news->returned)
+		note_return(call, news);
+	call->row.settled_amount = news->amount;
+	call->row.has_settled_amount = news->has_amount && !news->returned;
+	if (!news->has_date || news->returned)
+		return;
+	attempt = idem_send_attempt(call, call->row.attempt);
+	if (attempt->has_date && (attempt->business_date != news->date ||
+							  attempt->has_other_date))
+		idem_send_move_date(call, call->row.attempt, news->date);
+}
+
+/* The word is believed: a final state, for good.  A concern outlives it. */
+static void
+finish(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
+{
+	IdemReservation *row = &call->row;
+	bool		reverse = news->state == IDEM_STATE_SUCCEEDED &&
 		row->fenced_at != 0;
 
-	row->state = word->state;
+	row->state = news->state;
 	row->finished_at = call->now;
-	row->response = word->response;
+	row->response = news->response;
 	row->lease_until = 0;
-	close_concern(call, word);
+	note_settled(call, news);
+	close_concern(call, news);
 	if (reverse)
 		raise_concern(call, IDEM_CONCERN_REVERSE);
 	else if (row->concern != IDEM_CONCERN_NONE)
@@ -178,12 +221,12 @@ finish(IdemCall *call, const Word *word, IdemAnswer *answer)
 		row->due_at = 0;
 	idem_send_write(call);
 	idem_send_describe(call, answer);
-	answer->outcome = reverse ? "reverse_needed" : word->outcome;
+	answer->outcome = reverse ? "reverse_needed" : idem_send_said(news);
 }
 
 /* Nobody knows whether it arrived: inquire, along the ladder. */
 static void
-stay_unknown(IdemCall *call, IdemAnswer *answer)
+stay_unknown(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
 	if (call->row.state != IDEM_STATE_UNKNOWN)
 	{
@@ -193,6 +236,24 @@ stay_unknown(IdemCall *call, IdemAnswer *answer)
 		idem_send_write(call);
 	}
 	idem_send_describe(call, answer);
+	if (news->detail != NULL)
+		answer->detail = news->detail;
+}
+
+/* It succeeded, and comes back: said once, and of no more concern. */
+static void
+answer_returned(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
+{
+	bool		again = call->row.returned;
+
+	if (!again)
+	{
+		note_return(call, news);
+		idem_send_write(call);
+	}
+	idem_send_describe(call, answer);
+	answer->outcome = "returned";
+	answer->reentrant = again;
 }
 
 /* Are two responses one?  One that was not given, or dropped, agrees. */
@@ -204,17 +265,31 @@ responses_agree(const IdemReservation *row, Jsonb *response)
 	return compareJsonbContainers(&row->response->root, &response->root) == 0;
 }
 
+/* Was the same amount paid? */
+static bool
+amounts_agree(const IdemReservation *row, const IdemNews *news)
+{
+	if (!row->has_settled_amount || !news->has_amount)
+		return row->has_settled_amount == news->has_amount;
+	return DatumGetBool(DirectFunctionCall2(numeric_eq, row->settled_amount,
+											news->amount));
+}
+
 /*
  * Does the word say what is known of a key that is not waited for?  Where
  * nothing ran, failed and released say the same.
  */
 static bool
-agrees(const IdemReservation *row, const Word *word)
+agrees(const IdemReservation *row, const IdemNews *news)
 {
 	if (row->state == IDEM_STATE_FENCED || !idem_send_is_final(row))
-		return word->state == IDEM_STATE_FAILED ||
-			word->state == IDEM_STATE_RELEASED;
-	return row->state == word->state && responses_agree(row, word->response);
+		return news->state == IDEM_STATE_FAILED ||
+			news->state == IDEM_STATE_RELEASED;
+	if (row->state != news->state)
+		return false;
+	/* an answer and a notice are two texts that say the same */
+	return news->judged ? amounts_agree(row, news) :
+		responses_agree(row, news->response);
 }
 
 /*
@@ -223,43 +298,69 @@ agrees(const IdemReservation *row, const Word *word)
  * one would send again.
  */
 static void
-complete_unsent(IdemCall *call, const Word *word, IdemAnswer *answer)
+complete_unsent(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
-	if (word->state == IDEM_STATE_FAILED)
-		finish(call, word, answer);
-	else if (word->state == IDEM_STATE_SUCCEEDED)
-		answer_late(call, word, answer);
+	if (news->state == IDEM_STATE_FAILED)
+		finish(call, news, answer);
+	else if (news->state == IDEM_STATE_SUCCEEDED)
+		answer_late(call, news, answer);
 	else
-		idem_send_refuse(call, psprintf("cannot be completed as %s: it was never dispatched", word->outcome),
+		idem_send_refuse(call, psprintf("cannot be completed as %s: it was never dispatched", news->outcome),
 						 "CALL idem.dispatch before anything is sent; before it, only failed (never sent) or idem.release can follow.");
+}
+
+/* A word of a key that is waited for. */
+static void
+complete_waited_for(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
+{
+	bool		unknown = news->state == IDEM_STATE_UNKNOWN;
+
+	if (unknown)
+		stay_unknown(call, news, answer);
+	else
+		finish(call, news, answer);
+	/* what a table of codes does not know is looked at, to make it grow */
+	if (news->judged && news->response != NULL &&
+		(unknown || news->has_amount))
+		idem_send_keep_evidence(call, "complete", news, answer->outcome);
 }
 
 /* complete, by the newest token. */
 static void
-complete(IdemCall *call, Word *word, IdemAnswer *answer)
+complete(IdemCall *call, IdemNews *news, IdemAnswer *answer)
 {
 	IdemReservation *row = &call->row;
 
 	if (row->state == IDEM_STATE_RESERVED)
 	{
-		complete_unsent(call, word, answer);
+		complete_unsent(call, news, answer);
 		return;
 	}
-	if (word->state == IDEM_STATE_FAILED && word->response == NULL)
-		word->state = IDEM_STATE_UNKNOWN;
-	if (row->state == IDEM_STATE_DISPATCHED || row->state == IDEM_STATE_UNKNOWN)
-	{
-		if (word->state == IDEM_STATE_UNKNOWN)
-			stay_unknown(call, answer);
-		else
-			finish(call, word, answer);
-	}
-	else if (word->state == IDEM_STATE_UNKNOWN)
+	if (news->state == IDEM_STATE_FAILED && news->response == NULL)
+		news->state = IDEM_STATE_UNKNOWN;
+	if (news->mismatch != NULL)
+		answer_stranger(call, news, answer);
+	else if (is_waited_for(row))
+		complete_waited_for(call, news, answer);
+	else if (news->state == IDEM_STATE_UNKNOWN)
 		idem_send_describe(call, answer);	/* says nothing new */
-	else if (agrees(row, word))
+	else if (news->returned && row->state == IDEM_STATE_SUCCEEDED)
+		answer_returned(call, news, answer);
+	else if (agrees(row, news))
 		answer_again(call, answer);
 	else
-		answer_late(call, word, answer);
+		answer_late(call, news, answer);
+}
+
+/* 22023: there are no codes that would tell what an answer means. */
+static void
+refuse_answer(const IdemScope *scope)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("scope \"%s\" has no channels, whose codes would tell what the answer means",
+					scope->name),
+			 errhint("Say the outcome, and give the answer as response.")));
 }
 
 static const char *
@@ -282,6 +383,45 @@ outcome_argument(FunctionCallInfo fcinfo, int n, const char *other,
 	return outcome;
 }
 
+/* Judge what a holder brings; 22023 for an answer that has no codes. */
+static void
+hear_holder(IdemCall *call, IdemNews *news)
+{
+	const IdemScope *scope = call->key.scope;
+
+	if (scope->nchannels > 0)
+		idem_send_judge_holder(call, news);
+	else if (news->outcome == NULL)
+		refuse_answer(scope);
+	else if (scope->keeps_fields)
+		news->response = idem_channel_trim(scope, NULL, news->response, NULL);
+}
+
+/* complete, however the caller says it. */
+static Datum
+complete_call(FunctionCallInfo fcinfo, IdemNews *news)
+{
+	IdemAnswer	answer = {0};
+	IdemCall	call;
+
+	idem_send_begin_write(fcinfo, "idem.complete()", &call);
+	(void) idem_send_lock(&call, true);
+	news->token = idem_send_token(fcinfo, &call, "completed");
+	if (idem_send_has_row(&call))
+		hear_holder(&call, news);
+	if (!idem_send_has_row(&call))
+		answer_without_row(&call, news, &answer);
+	else if (news->token == call.row.token)
+		complete(&call, news, &answer);
+	else if (news->state == IDEM_STATE_UNKNOWN && news->mismatch == NULL)
+		idem_send_describe(&call, &answer); /* says nothing */
+	else
+		answer_late(&call, news, &answer);
+	answer.token = news->token;
+	idem_key_close(&call.table);
+	return idem_key_send_row(&call.key, &answer);
+}
+
 /*
  * complete(scope, key, token, outcome, response) -> send_result
  */
@@ -289,28 +429,28 @@ PG_FUNCTION_INFO_V1(idem_complete_outside);
 Datum
 idem_complete_outside(PG_FUNCTION_ARGS)
 {
-	IdemAnswer	answer = {0};
-	IdemCall	call;
-	Word		word = {0};
+	IdemNews	news = {0};
 
 	idem_require_argument(fcinfo, 2, "token");
-	word.outcome = outcome_argument(fcinfo, 3, "unknown", IDEM_STATE_UNKNOWN,
-									&word.state);
-	word.response = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
-	idem_send_begin_write(fcinfo, "idem.complete()", &call);
-	(void) idem_send_lock(&call, true);
-	word.token = idem_send_token(fcinfo, &call, "completed");
-	if (!idem_send_has_row(&call))
-		answer_without_row(&call, &word, &answer);
-	else if (word.token < call.row.token && word.state == IDEM_STATE_UNKNOWN)
-		idem_send_describe(&call, &answer); /* says nothing */
-	else if (word.token < call.row.token)
-		answer_late(&call, &word, &answer);
-	else
-		complete(&call, &word, &answer);
-	answer.token = word.token;
-	idem_key_close(&call.table);
-	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));
+	news.outcome = outcome_argument(fcinfo, 3, "unknown", IDEM_STATE_UNKNOWN,
+									&news.state);
+	news.response = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
+	PG_RETURN_DATUM(complete_call(fcinfo, &news));
+}
+
+/*
+ * complete(scope, key, token, answer) -> send_result
+ */
+PG_FUNCTION_INFO_V1(idem_complete_answer);
+Datum
+idem_complete_answer(PG_FUNCTION_ARGS)
+{
+	IdemNews	news = {0};
+
+	idem_require_argument(fcinfo, 2, "token");
+	news.state = IDEM_STATE_UNKNOWN;
+	news.response = PG_ARGISNULL(3) ? NULL : PG_GETARG_JSONB_P(3);
+	PG_RETURN_DATUM(complete_call(fcinfo, &news));
 }
 
 /*
@@ -319,12 +459,15 @@ idem_complete_outside(PG_FUNCTION_ARGS)
  * was stopped for a while knows no more than before.
  */
 static bool
-is_quiet(const IdemCall *call, const Word *word, IdemAnswer *answer)
+is_quiet(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
-	TimestampTz until = call->row.dispatched_at + call->key.scope->quiet;
+	TimestampTz until = call->row.dispatched_at + idem_send_quiet(call);
 
-	if (word->state == IDEM_STATE_SUCCEEDED || word->force != NULL ||
-		word->asked_at >= until)
+	if (news->state == IDEM_STATE_SUCCEEDED || news->force != NULL ||
+		news->asked_at >= until)
+		return false;
+	/* a code that says it for certain is believed at once */
+	if (news->judged && news->state == IDEM_STATE_FAILED)
 		return false;
 	idem_send_describe(call, answer);
 	answer->retry_at = Max(until, call->now);
@@ -356,24 +499,24 @@ set_free(IdemCall *call, IdemAnswer *answer)
 	idem_send_describe(call, answer);
 }
 
-/* Believe the word. */
+/* Believe the news. */
 static void
-settle(IdemCall *call, const Word *word, IdemAnswer *answer)
+settle(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
-	close_concern(call, word);
-	if (word->state == IDEM_STATE_RELEASED)
+	close_concern(call, news);
+	if (news->state == IDEM_STATE_RELEASED)
 		set_free(call, answer);
 	else
-		finish(call, word, answer);
+		finish(call, news, answer);
 }
 
 /* The word says what was known; with force, a person says that it is all. */
 static void
-confirm(IdemCall *call, const Word *word, IdemAnswer *answer)
+confirm(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
-	if (word->force != NULL && call->row.concern != IDEM_CONCERN_NONE)
+	if (news->force != NULL && call->row.concern != IDEM_CONCERN_NONE)
 	{
-		close_concern(call, word);
+		close_concern(call, news);
 		if (idem_send_is_final(&call->row))
 			call->row.due_at = 0;
 		idem_send_write(call);
@@ -383,58 +526,166 @@ confirm(IdemCall *call, const Word *word, IdemAnswer *answer)
 
 /*
  * A word about an attempt that was released, and followed by another: that it
- * did not arrive is known, that it did is late.  False: it is kept there.
+ * did not arrive is known, that it did is late.  NULL: it is kept there.
  */
-static bool
-resolve_former(IdemCall *call, const Word *word, IdemAnswer *answer)
+static const char *
+resolve_former(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
-	if (word->state == IDEM_STATE_SUCCEEDED)
+	if (news->state == IDEM_STATE_SUCCEEDED)
 	{
-		answer_late(call, word, answer);
-		return false;
+		answer_late(call, news, answer);
+		return NULL;
 	}
 	idem_send_describe(call, answer);
-	return true;
+	return "resolve";
 }
 
-/*
- * resolve.  True: the word was believed, or said what was known, and is kept
- * as evidence.
- */
-static bool
-resolve(IdemCall *call, const Word *word, IdemAnswer *answer)
+/* There is no such transaction: a person decides, at once. */
+static void
+ask_operator(IdemCall *call, IdemAnswer *answer)
 {
 	IdemReservation *row = &call->row;
 
-	if (word->attempt != 0 && word->attempt < row->attempt)
-		return resolve_former(call, word, answer);
-	if (row->state == IDEM_STATE_DISPATCHED || row->state == IDEM_STATE_UNKNOWN)
+	row->state = IDEM_STATE_UNKNOWN;
+	row->lease_until = 0;
+	if (row->step < call->key.scope->nrungs)
 	{
-		if (is_quiet(call, word, answer))
-			return false;
-		if (row->concern != IDEM_CONCERN_NONE && !idem_is_operator())
-		{
-			answer_to_person(call, word, answer);
-			return false;
-		}
-		settle(call, word, answer);
-		return true;
+		row->step = call->key.scope->nrungs;
+		row->due_at = call->now;
 	}
+	idem_send_write(call);
+	idem_send_describe(call, answer);
+	answer->detail = "the provider knows no such transaction: a person has to decide";
+}
+
+/* There is no such transaction, and it is to be asked once more. */
+static void
+ask_again(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
+{
+	IdemReservation *row = &call->row;
+
+	row->state = IDEM_STATE_UNKNOWN;
+	row->lease_until = 0;
+	row->due_at = Max(call->now, news->asked_at + idem_send_quiet(call));
+	idem_send_write(call);
+	idem_send_describe(call, answer);
+	answer->detail = "the provider knows no such transaction: ask once more after the quiet interval";
+}
+
+/*
+ * There is no such transaction, the provider says.  Whether that frees the
+ * key is the channel's to say: never by itself, by two inquiries that are a
+ * quiet interval apart, or by a statement that lacks it.
+ */
+static const char *
+resolve_absent(IdemCall *call, IdemNews *news, IdemAnswer *answer)
+{
+	IdemAbsence absence = idem_send_absence(call);
+	bool		enough = absence == IDEM_ABSENCE_STATEMENT ?
+		news->which == IDEM_INTERFACE_STATEMENT :
+		absence == IDEM_ABSENCE_INQUIRY && idem_send_was_absent(call, news);
+
+	if (!news->all_days)
+	{
+		news->detail = "that there is no such transaction was not said of every day on which it may be booked";
+		stay_unknown(call, news, answer);
+		return "resolve";
+	}
+	if (is_quiet(call, news, answer))
+		return NULL;
+	if (enough)
+		settle(call, news, answer);
+	else if (absence == IDEM_ABSENCE_OPERATOR)
+		ask_operator(call, answer);
+	else if (absence == IDEM_ABSENCE_INQUIRY)
+		ask_again(call, news, answer);
+	else
+		stay_unknown(call, news, answer);
+	return "absent";
+}
+
+/*
+ * Is the key one for a person, and the caller none?  An answer that is judged
+ * to be about this very request may settle it even so: what has to be looked
+ * at stays, unless an effect is known to have run that should not have.
+ */
+static bool
+waits_for_person(const IdemCall *call, const IdemNews *news)
+{
+	char		concern = call->row.concern;
+
+	return concern != IDEM_CONCERN_NONE &&
+		!(news->judged && concern == IDEM_CONCERN_LATE) && !idem_is_operator();
+}
+
+/* A word of a key that is waited for. */
+static const char *
+resolve_waited_for(IdemCall *call, IdemNews *news, IdemAnswer *answer)
+{
+	if (news->state == IDEM_STATE_UNKNOWN)
+	{
+		stay_unknown(call, news, answer);
+		return "resolve";
+	}
+	if (!news->absent && is_quiet(call, news, answer))
+		return NULL;
+	if (waits_for_person(call, news))
+	{
+		answer_to_person(call, news, answer);
+		return NULL;
+	}
+	if (news->absent)
+		return resolve_absent(call, news, answer);
+	settle(call, news, answer);
+	return "resolve";
+}
+
+/* A word of a key that is not waited for. */
+static const char *
+resolve_known(IdemCall *call, IdemNews *news, IdemAnswer *answer)
+{
+	IdemReservation *row = &call->row;
+
+	if (news->state == IDEM_STATE_UNKNOWN)
+		idem_send_describe(call, answer);	/* says nothing new */
+	else if (news->returned && row->state == IDEM_STATE_SUCCEEDED)
+		answer_returned(call, news, answer);
+	else if (agrees(row, news))
+		confirm(call, news, answer);
+	else if (!idem_send_is_final(row) && news->force != NULL &&
+			 row->concern != IDEM_CONCERN_NONE)
+		settle(call, news, answer); /* the late result was right */
+	else
+	{
+		answer_late(call, news, answer);
+		return NULL;
+	}
+	return "resolve";
+}
+
+/*
+ * resolve.  What it is kept as in idem.evidence, if the word was believed, or
+ * said what was known; else NULL.
+ */
+static const char *
+resolve(IdemCall *call, IdemNews *news, IdemAnswer *answer)
+{
+	IdemReservation *row = &call->row;
+
 	if (row->state == IDEM_STATE_RESERVED && row->attempt == 1 &&
 		row->concern == IDEM_CONCERN_NONE)
 		idem_send_refuse(call, "cannot be resolved: it was never dispatched",
 						 "A reservation is dispatched, released or fenced.");
-	if (agrees(row, word))
-		confirm(call, word, answer);
-	else if (!idem_send_is_final(row) && word->force != NULL &&
-			 row->concern != IDEM_CONCERN_NONE)
-		settle(call, word, answer); /* the late result was right */
-	else
+	if (news->mismatch != NULL)
 	{
-		answer_late(call, word, answer);
-		return false;
+		answer_stranger(call, news, answer);
+		return NULL;
 	}
-	return true;
+	if (news->attempt != 0 && news->attempt < row->attempt)
+		return resolve_former(call, news, answer);
+	if (is_waited_for(row))
+		return resolve_waited_for(call, news, answer);
+	return resolve_known(call, news, answer);
 }
 
 /* The evidence of a resolve: 22004 for null, 22023 for nothing. */
@@ -472,8 +723,53 @@ attempt_argument(FunctionCallInfo fcinfo, int n, const IdemCall *call)
 }
 
 /*
- * resolve(scope, key, outcome, evidence, response, force, attempt, asked_at)
- *		-> send_result
+ * Read what a resolve brings.  An answer is its own evidence, and an outcome
+ * is not needed beside it.
+ */
+static void
+read_news(FunctionCallInfo fcinfo, IdemNews *news)
+{
+	bool		answered = !PG_ARGISNULL(9);
+
+	news->state = IDEM_STATE_UNKNOWN;
+	if (!answered || !PG_ARGISNULL(2))
+		news->outcome = outcome_argument(fcinfo, 2, "released",
+										 IDEM_STATE_RELEASED, &news->state);
+	if (!answered || !PG_ARGISNULL(3))
+		news->evidence = evidence_argument(fcinfo, 3);
+	news->response = answered ? PG_GETARG_JSONB_P(9) :
+		PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
+	news->force = idem_reason(fcinfo, 5, "force");
+	if (news->force != NULL)
+		idem_require_operator("resolve with force");
+	news->via = PG_ARGISNULL(8) ? NULL :
+		text_to_cstring(PG_GETARG_TEXT_PP(8));
+}
+
+/* Judge what somebody brings; 22004 and 22023 for what nobody could judge. */
+static void
+hear_notice(IdemCall *call, IdemNews *news)
+{
+	const IdemScope *scope = call->key.scope;
+
+	if (scope->nchannels > 0)
+	{
+		if (news->response != NULL && news->via == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"%s\" must not be null", "via"),
+					 errhint("Name the interface by which the answer came: its codes tell what it means.")));
+		idem_send_judge_notice(call, news);
+	}
+	else if (news->outcome == NULL)
+		refuse_answer(scope);
+	else if (scope->keeps_fields)
+		news->response = idem_channel_trim(scope, NULL, news->response, NULL);
+}
+
+/*
+ * resolve(scope, key, outcome, evidence, response, force, attempt, asked_at,
+ *		via, answer) -> send_result
  */
 PG_FUNCTION_INFO_V1(idem_resolve);
 Datum
@@ -481,28 +777,28 @@ idem_resolve(PG_FUNCTION_ARGS)
 {
 	IdemAnswer	answer = {0};
 	IdemCall	call;
-	Word		word = {0};
+	IdemNews	news = {0};
+	const char *action;
 
-	word.outcome = outcome_argument(fcinfo, 2, "released", IDEM_STATE_RELEASED,
-									&word.state);
-	word.evidence = evidence_argument(fcinfo, 3);
-	word.response = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
-	word.force = idem_reason(fcinfo, 5, "force");
-	if (word.force != NULL)
-		idem_require_operator("resolve with force");
+	read_news(fcinfo, &news);
 	idem_send_begin_write(fcinfo, "idem.resolve()", &call);
 	(void) idem_send_lock(&call, true);
 	if (call.row.found.held == IDEM_HELD_NOT && !idem_key_judge(&call.key))
 		idem_send_refuse(&call, "cannot be resolved: it was never reserved",
 						 "Fence it, if it must never run.");
-	word.attempt = attempt_argument(fcinfo, 6, &call);
+	news.attempt = attempt_argument(fcinfo, 6, &call);
 	/* nobody asks in the future, whatever the client's clock says */
-	word.asked_at = PG_ARGISNULL(7) ? call.now :
+	news.asked_at = PG_ARGISNULL(7) ? call.now :
 		Min(PG_GETARG_TIMESTAMPTZ(7), call.now);
 	if (!idem_send_has_row(&call))
-		answer_without_row(&call, &word, &answer);
-	else if (resolve(&call, &word, &answer))
-		keep_evidence(&call, &word, &answer);
+		answer_without_row(&call, &news, &answer);
+	else
+	{
+		hear_notice(&call, &news);
+		action = resolve(&call, &news, &answer);
+		if (action != NULL)
+			idem_send_keep_evidence(&call, action, &news, answer.outcome);
+	}
 	idem_key_close(&call.table);
 	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));
 }

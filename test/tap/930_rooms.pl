@@ -24,6 +24,7 @@ sub may_include
 	  || $header eq 'money/money.h'
 	  || ($header eq 'key/key.h' && $keys{$room})
 	  || ($header eq 'codes/codes.h' && $room eq 'channel')
+	  || ($header eq 'channel/channel.h' && $room eq 'send')
 	  || ($header eq 'total/total.h' && $totals{$room});
 }
 
