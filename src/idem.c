@@ -12,6 +12,7 @@
 #include "doctor/doctor.h"
 #include "fixed/fixed_rows.h"
 #include "key/key.h"
+#include "ledger/ledger_rows.h"
 #include "limit/limit_rows.h"
 #include "machine/machine_rows.h"
 #include "total/total.h"
@@ -31,6 +32,7 @@ _PG_init(void)
 	idem_total_init();
 	idem_limit_rows_init();
 	idem_limit_pause_init();
+	idem_ledger_rows_init();
 	idem_fixed_rows_init();
 	idem_bound_keys_rows_init();
 	idem_bound_rows_init();

@@ -82,91 +82,6 @@ release_row(const IdemGuardCall *call, IdemLimitSettings *s)
 	return idem_total_note(call, &s->total, call->before, IDEM_LIMIT_RELEASE);
 }
 
-/* 23502 or 23514 unless the amount of a stored child is a positive number. */
-static void
-check_amount(const IdemGuardCall *call, IdemLimitSettings *s)
-{
-	bool		isnull;
-	Datum		amount =
-		slot_getattr(call->after, s->total.amount_column, &isnull);
-	const char *name = NameStr(TupleDescAttr(RelationGetDescr(call->rel),
-											 s->total.amount_column - 1)->attname);
-
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NOT_NULL_VIOLATION),
-				 errmsg("\"%s\" of %s is null", name,
-						get_rel_name(s->total.key.child)),
-				 errhint("An amount under a limit is a positive number."),
-				 errtablecol(call->rel, s->total.amount_column)));
-	if (!idem_amount_is_finite(&s->total.amount, amount) ||
-		idem_amount_compare(&s->total.amount, amount,
-							s->total.amount.zero) <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("\"%s\" of %s is %s, not a positive number", name,
-						get_rel_name(s->total.key.child),
-						idem_amount_text(&s->total.amount, amount)),
-				 errtablecol(call->rel, s->total.amount_column),
-				 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-									call->trigger->tgname)));
-}
-
-static bool
-same_amount(const IdemGuardCall *call, IdemLimitSettings *s)
-{
-	bool		null_before;
-	bool		null_after;
-	Datum		before;
-	Datum		after;
-
-	if (idem_same_image(call->rel, s->total.amount_column,
-						call->before, call->after))
-		return true;
-	before = slot_getattr(call->before, s->total.amount_column, &null_before);
-	after = slot_getattr(call->after, s->total.amount_column, &null_after);
-	return !null_before && !null_after &&
-		idem_amount_compare(&s->total.amount, before, after) == 0;
-}
-
-/* Are these columns of the child the same, of those that a note has? */
-static bool
-same_values(const IdemGuardCall *call, IdemLimitSettings *s, int from, int to,
-			AttrNumber *changed)
-{
-	int			i;
-
-	for (i = from; i < to; i++)
-	{
-		*changed = s->total.source[i];
-		if (!idem_same_image(call->rel, *changed, call->before, call->after))
-			return false;
-	}
-	return true;
-}
-
-/* 23I07 if an update changes what a child was judged by. */
-static void
-check_kept(const IdemGuardCall *call, IdemLimitSettings *s)
-{
-	AttrNumber	changed = s->total.amount_column;
-
-	idem_refuse_key_change(call, s->row_key);
-	if (same_amount(call, s) &&
-		same_values(call, s, 0, s->total.nvalues, &changed))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_IDEM_FIXED_COLUMN),
-			 errmsg("column \"%s\" of table \"%s\" cannot be changed",
-					NameStr(TupleDescAttr(RelationGetDescr(call->rel),
-										  changed - 1)->attname),
-					get_rel_name(s->total.key.child)),
-			 errhint("What counts against a limit stays as it was recorded; release the row by its state and insert another."),
-			 errtablecol(call->rel, changed),
-			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-								call->trigger->tgname)));
-}
-
 /*
  * Counted and still counted: an edit gives back the old and takes the new.
  * Returns how many notes that are.
@@ -177,10 +92,12 @@ recount_row(const IdemGuardCall *call, IdemLimitSettings *s,
 {
 	AttrNumber	changed;
 	int			nkeys = s->total.key.n;
-	bool		moved = !same_values(call, s, 0, nkeys, &changed);
+	bool		moved =
+		!idem_total_same_values(call, &s->total, 0, nkeys, &changed);
 
-	if (!moved && same_amount(call, s) &&
-		same_values(call, s, nkeys, s->total.nvalues, &changed))
+	if (!moved && idem_total_same_amount(call, &s->total) &&
+		idem_total_same_values(call, &s->total, nkeys, s->total.nvalues,
+							   &changed))
 		return 0;
 	notes[0] = release_row(call, s);
 	notes[1] = count_row(call, s, moved);
@@ -191,7 +108,7 @@ static int
 judge_insert(const IdemGuardCall *call, IdemLimitSettings *s,
 			 IdemTotalNote **notes)
 {
-	check_amount(call, s);
+	idem_total_check_amount(call, &s->total, false);
 	if (!counts(s, call->after))
 		return 0;
 	notes[0] = count_row(call, s, true);
@@ -206,8 +123,8 @@ judge_update(const IdemGuardCall *call, IdemLimitSettings *s,
 	bool		is = counts(s, call->after);
 
 	if (!s->editable)
-		check_kept(call, s);
-	check_amount(call, s);
+		idem_total_check_kept(call, &s->total, s->row_key);
+	idem_total_check_amount(call, &s->total, false);
 	if (was && is)
 		return s->editable ? recount_row(call, s, notes) : 0;
 	if (!was && !is)

@@ -31,8 +31,6 @@ typedef struct IdemLimitSettings
 	IdemStates	open;			/* parent states that take children */
 	int64		count_cap;		/* how many children; 0: any number */
 	Interval   *max_age;		/* of a parent that takes children, or NULL */
-	int			npairs;			/* columns that a note has behind the key */
-	IdemEquality *equal;		/* parent = child, of each of them */
 	bool		editable;
 } IdemLimitSettings;
 
@@ -66,10 +64,6 @@ extern void *idem_limit_compile(Relation rel, Trigger *trigger, Oid *also);
 
 /* limit_report.c */
 extern void idem_limit_report_exceeded(IdemTotalChange *c);
-extern void idem_limit_report_no_parent(IdemTotalChange *c);
-pg_noreturn extern void idem_limit_report_mismatch(IdemTotalChange *c,
-												   const IdemTotalNote *note,
-												   int pair);
 pg_noreturn extern void idem_limit_report_not_open(IdemTotalChange *c);
 pg_noreturn extern void idem_limit_report_too_old(IdemTotalChange *c);
 

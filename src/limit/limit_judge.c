@@ -36,7 +36,6 @@ idem_limit_judge(IdemTotalChange *c, const IdemTotalNote *note)
 {
 	IdemLimitSettings *s = IDEM_LIMIT_SETTINGS(c);
 	bool		isnull;
-	int			i;
 
 	if (note->step == IDEM_LIMIT_RELEASE)
 		return;
@@ -49,13 +48,5 @@ idem_limit_judge(IdemTotalChange *c, const IdemTotalNote *note)
 	}
 	if (note->begins && c->total->number[IDEM_LIMIT_SINCE] && !is_young(c))
 		idem_limit_report_too_old(c);
-	for (i = 0; i < s->npairs; i++)
-	{
-		Datum		other = idem_total_value(c, IDEM_TOTAL_SAME + i, &isnull);
-		const NullableDatum *mine = &note->values[c->total->key.n + i];
-
-		if (isnull || mine->isnull ||
-			!idem_equal(&s->equal[i], other, mine->value))
-			idem_limit_report_mismatch(c, note, i);
-	}
+	idem_total_judge_same(c, note);
 }

@@ -26,7 +26,7 @@ static const IdemTotalRoom limit_room = {
 	.next = idem_limit_next,
 	.judge = idem_limit_judge,
 	.report_exceeded = idem_limit_report_exceeded,
-	.report_no_parent = idem_limit_report_no_parent
+	.report_no_parent = idem_total_report_no_parent
 };
 
 /* The columns of the parent that the guard looks at, and what is compared. */
@@ -42,8 +42,7 @@ compile_columns(Relation rel, Trigger *trigger, Relation parent,
 	ListCell   *lc;
 
 	idem_setting_map(idem_settings_of_trigger(trigger), "same", &child, &other);
-	s->npairs = list_length(child);
-	columns = palloc0(sizeof(char *) * (IDEM_TOTAL_SAME + s->npairs));
+	columns = palloc0(sizeof(char *) * (IDEM_TOTAL_SAME + list_length(child)));
 	columns[IDEM_LIMIT_CAP] = idem_trigger_setting(trigger, "cap");
 	columns[IDEM_LIMIT_USED] = used;
 	columns[IDEM_LIMIT_EXCESS] = idem_total_column(parent, used, "excess");
@@ -53,22 +52,6 @@ compile_columns(Relation rel, Trigger *trigger, Relation parent,
 	foreach(lc, other)
 		columns[place++] = lfirst(lc);
 	idem_total_compile(rel, trigger, parent, columns, place, child, &s->total);
-}
-
-static void
-compile_pairs(Relation rel, Relation parent, IdemLimitSettings *s)
-{
-	int			i;
-
-	s->equal = palloc(sizeof(IdemEquality) * Max(s->npairs, 1));
-	for (i = 0; i < s->npairs; i++)
-		idem_equality_init(&s->equal[i],
-						   idem_column_base_type(parent,
-												 s->total.number[IDEM_TOTAL_SAME + i],
-												 NULL),
-						   idem_column_base_type(rel,
-												 s->total.source[s->total.key.n + i],
-												 NULL));
 }
 
 /* Which children count, and how; which parents take them. */
@@ -122,32 +105,19 @@ check_age_type(Relation parent, IdemLimitSettings *s)
 				 errtablecol(parent, since)));
 }
 
-/* The plans go when the settings go, which is when nobody runs them. */
-static void
-free_plans(void *arg)
-{
-	idem_statement_free(arg);
-}
-
 /* IdemGuardCompile */
 void *
 idem_limit_compile(Relation rel, Trigger *trigger, Oid *also)
 {
 	IdemLimitSettings *s = palloc0(sizeof(IdemLimitSettings));
-	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
 	Relation	parent = idem_total_open_parent(rel, trigger, also, &s->total);
 
 	compile_columns(rel, trigger, parent, s);
-	compile_pairs(rel, parent, s);
 	check_age_type(parent, s);
 	compile_states(rel, trigger, parent, s);
 	compile_options(trigger, s);
 	s->total.room = &limit_room;
 	s->row_key = bms_del_member(idem_row_key_columns(rel), s->released.column);
 	table_close(parent, AccessShareLock);
-
-	callback->func = free_plans;
-	callback->arg = &s->total;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 	return s;
 }

@@ -154,7 +154,9 @@ typedef struct IdemTotal
 	AttrNumber	amount_column;
 	IdemAmountType amount;
 	int32		amount_typmod;
-	int			nvalues;		/* of a note: key columns, then others */
+	int			npairs;			/* compared columns */
+	IdemEquality *equal;		/* parent = child, of each of them */
+	int			nvalues;		/* of a note: key columns, then compared ones */
 	AttrNumber *source;			/* of the table that fired, each of them */
 	int16	   *len;
 	bool	   *byval;
@@ -292,6 +294,9 @@ typedef struct IdemTotalDeclaration
 extern void idem_total_declare(Oid child, IdemTotalDeclaration *d);
 extern void idem_total_add_check(IdemTotalDeclaration *d, const char *column,
 								 const char *condition);
+extern void idem_total_replace_check(IdemTotalDeclaration *d,
+									 const char *column,
+									 const char *condition);
 extern List *idem_total_same_parent(IdemTotalDeclaration *d);
 
 /* total_argument.c */
@@ -319,6 +324,8 @@ pg_noreturn extern void idem_total_refuse_column(IdemTotalDeclaration *d,
 extern void idem_total_require_amount(IdemTotalDeclaration *d,
 									  const char *setting, const char *name,
 									  int32 allowed);
+extern void idem_total_require_sum(IdemTotalDeclaration *d,
+								   const char *setting, const char *name);
 extern void idem_total_require_count(IdemTotalDeclaration *d,
 									 const char *setting, const char *name);
 extern void idem_total_require_compared(IdemTotalDeclaration *d);
@@ -334,11 +341,39 @@ extern void idem_total_check_same(IdemTotalDeclaration *d);
 extern void idem_total_fill(IdemTotalDeclaration *d, List *columns,
 							const char *values, const char *sums);
 
+/* total_child.c */
+extern void idem_total_check_amount(const IdemGuardCall *call,
+									IdemTotal *total, bool is_signed);
+extern bool idem_total_same_amount(const IdemGuardCall *call,
+								   IdemTotal *total);
+extern bool idem_total_same_values(const IdemGuardCall *call,
+								   IdemTotal *total, int from, int to,
+								   AttrNumber *changed);
+pg_noreturn extern void idem_total_refuse_change(const IdemGuardCall *call,
+												 IdemTotal *total,
+												 AttrNumber column);
+extern void idem_total_check_kept(const IdemGuardCall *call,
+								  IdemTotal *total, Bitmapset *row_key);
+extern void idem_total_judge_same(IdemTotalChange *c,
+								  const IdemTotalNote *note);
+
+/* total_report.c */
+extern const char *idem_total_parent_text(IdemTotalChange *c, int column);
+extern char *idem_total_key_text(IdemTotalChange *c);
+extern int	idem_total_fields(const IdemTotal *total, AttrNumber column);
+extern int	idem_total_guard_fields(const IdemTotal *total);
+extern void idem_total_report_no_parent(IdemTotalChange *c);
+pg_noreturn extern void idem_total_report_mismatch(IdemTotalChange *c,
+												   const IdemTotalNote *note,
+												   int pair);
+
 /* total_key.c */
 extern char *idem_total_key_problem(const IdemGuard *guard,
 									Snapshot snapshot);
 extern void idem_total_find_key(Oid child, List *columns, int sqlstate,
 								IdemTotalKey *key);
+extern void idem_total_find_own_key(Oid child, const char *column,
+									int sqlstate, IdemTotalKey *key);
 extern List *idem_total_parent_columns(const IdemTotalKey *key);
 extern List *idem_total_child_columns(const IdemTotalKey *key);
 extern bool idem_total_same_key(const IdemTotalKey *a, const IdemTotalKey *b);

@@ -159,6 +159,31 @@ idem_total_open_parent(Relation rel, Trigger *trigger, Oid *also,
 	return parent;
 }
 
+/* How the compared columns are compared. */
+static void
+compile_pairs(Relation rel, Relation parent, int n, IdemTotal *total)
+{
+	int			i;
+
+	total->npairs = n;
+	total->equal = palloc(sizeof(IdemEquality) * Max(n, 1));
+	for (i = 0; i < n; i++)
+		idem_equality_init(&total->equal[i],
+						   idem_column_base_type(parent,
+												 total->number[IDEM_TOTAL_SAME + i],
+												 NULL),
+						   idem_column_base_type(rel,
+												 total->source[total->key.n + i],
+												 NULL));
+}
+
+/* The plans go when the settings go, which is when nobody runs them. */
+static void
+free_plans(void *arg)
+{
+	idem_statement_free(arg);
+}
+
 /* Is this the last trigger of a total that fires for a row of the child? */
 static bool
 is_last_trigger(Relation rel, const char *name)
@@ -188,6 +213,7 @@ idem_total_compile(Relation rel, Trigger *trigger, Relation parent,
 				   const char **columns, int ncolumns, List *compared,
 				   IdemTotal *total)
 {
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
 	int			i;
 
 	total->relid = RelationGetRelid(rel);
@@ -209,5 +235,9 @@ idem_total_compile(Relation rel, Trigger *trigger, Relation parent,
 	compile_sources(rel, compared, total);
 	compile_amount(rel, trigger, parent, total);
 	check_count_type(parent, total);
+	compile_pairs(rel, parent, list_length(compared), total);
 	total->direct = idem_direct_compile(parent, total);
+	callback->func = free_plans;
+	callback->arg = total;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 }

@@ -105,6 +105,20 @@ idem_total_add_check(IdemTotalDeclaration *d, const char *column,
 								 has_no_rows(d) ? "" : " NOT VALID"));
 }
 
+/* The same in the place of the one that is there. */
+void
+idem_total_replace_check(IdemTotalDeclaration *d, const char *column,
+						 const char *condition)
+{
+	const char *name = quote_identifier(idem_check_name(d->how->kind, column));
+
+	d->finish = lappend(d->finish, psprintf("DROP CONSTRAINT %s", name));
+	d->finish = lappend(d->finish,
+						psprintf("ADD CONSTRAINT %s CHECK ((%s) IS TRUE)%s",
+								 name, condition,
+								 has_no_rows(d) ? "" : " NOT VALID"));
+}
+
 /* Columns, totals and counterpart, as the owner of the parent. */
 static void
 make_parent(IdemTotalDeclaration *d)

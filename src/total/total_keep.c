@@ -424,7 +424,8 @@ refuse_change(const IdemGuardCall *call, TotalSettings *s, AttrNumber column)
 					NameStr(att->attname), get_rel_name(s->root), s->kind),
 			 s->cap && column == s->cap && !s->cap_grows ?
 			 errhint("What children were judged by stays; declared with cap_grows => true, the cap may grow.") :
-			 errhint("What children were judged by stays."),
+			 errhint(s->cap ? "What children were judged by stays." :
+					 "What entries were judged by stays."),
 			 errtablecol(call->rel, column),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
 								call->trigger->tgname)));

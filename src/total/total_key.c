@@ -52,6 +52,8 @@ has_columns(HeapTuple tuple, List *columns, IdemTotalKey *key)
 	return true;
 }
 
+static const char own_table[] = "references its own table";
+
 /*
  * What is wrong with this foreign key for a limit, as the end of a sentence;
  * NULL: nothing.
@@ -72,7 +74,7 @@ unfit(Form_pg_constraint con)
 	if (idem_constraint_has_period(con))
 		return "compares a PERIOD";
 	if (con->confrelid == con->conrelid)
-		return "references its own table";
+		return own_table;
 	return NULL;
 }
 
@@ -180,6 +182,31 @@ idem_total_find_key(Oid child, List *columns, int sqlstate, IdemTotalKey *key)
 				 errdetail("The parent of a limit is found by the foreign key.")));
 	*key = found.key;
 	check_not_null(key, sqlstate);
+}
+
+/*
+ * The foreign key by which a row of the table names another one of it, in one
+ * column that may be NULL; the same refusals.
+ */
+void
+idem_total_find_own_key(Oid child, const char *column, int sqlstate,
+						IdemTotalKey *key)
+{
+	FoundKeys	found;
+
+	find_keys(child, list_make1(unconstify(char *, column)), NULL, &found);
+	if (found.n != 1 || found.key.parent != child)
+		ereport(ERROR,
+				(errcode(sqlstate),
+				 errmsg("table \"%s\" has no foreign key on \"%s\" that references the table itself",
+						get_rel_name(child), column)));
+	if (found.flaw != own_table)
+		ereport(ERROR,
+				(errcode(sqlstate),
+				 errmsg("foreign key \"%s\" of table \"%s\" cannot name another row",
+						NameStr(found.flawed), get_rel_name(child)),
+				 errdetail("It %s.", found.flaw)));
+	*key = found.key;
 }
 
 /*

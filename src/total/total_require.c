@@ -207,19 +207,19 @@ rounds(int32 typmod, int32 allowed)
 }
 
 /*
- * The column of an amount that is kept, named by a setting of the counterpart:
- * added with the length that is allowed, unless it is there.
+ * A column of an amount: added with a length, unless it is there, and then has
+ * at least the one that is allowed.
  */
-void
-idem_total_require_amount(IdemTotalDeclaration *d, const char *setting,
-						  const char *name, int32 allowed)
+static void
+require_column(IdemTotalDeclaration *d, const char *setting, const char *name,
+			   int32 added, int32 allowed)
 {
 	AttrNumber	column;
 	int32		typmod;
 
 	if (!check_column(d, setting, name))
 	{
-		add_column(d, name, d->type, allowed);
+		add_column(d, name, d->type, added);
 		return;
 	}
 	column = get_attnum(RelationGetRelid(d->parent), name);
@@ -230,6 +230,28 @@ idem_total_require_amount(IdemTotalDeclaration *d, const char *setting,
 		idem_total_refuse_type(d, d->parent, column,
 							   "Its precision could round a sum of amounts.");
 	finish_column(d, name);
+}
+
+/*
+ * The column of an amount that is kept below a cap, named by a setting of the
+ * counterpart: it may have the length of the cap, which is allowed.
+ */
+void
+idem_total_require_amount(IdemTotalDeclaration *d, const char *setting,
+						  const char *name, int32 allowed)
+{
+	require_column(d, setting, name, allowed, allowed);
+}
+
+/*
+ * The column of a sum of amounts: it may have more digits than they have, not
+ * other decimals.
+ */
+void
+idem_total_require_sum(IdemTotalDeclaration *d, const char *setting,
+					   const char *name)
+{
+	require_column(d, setting, name, -1, d->typmod);
 }
 
 /* The column of the number of children. */

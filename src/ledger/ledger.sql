@@ -1,0 +1,62 @@
+
+-- ---------------------------------------------------------------------------
+-- ledger: balances of accounts, in tables of the user's
+-- ---------------------------------------------------------------------------
+
+-- Trigger functions stay executable by PUBLIC, or an ordinary owner could not
+-- restore a dump; called in any other way they raise 39P01.
+CREATE FUNCTION idem.keep_balance() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'idem_keep_balance'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.keep_balance() IS
+    'trigger of a balance on the entries: counts what was stored, at once if it is the only row of its statement, else by idem.apply_totals() at its end; raises 23I05, 23I06, 23I07, 23I08, 23I09, 23502, 23503, 23514, 39P01; locks the account row FOR NO KEY UPDATE, the row of a hold that is posted FOR SHARE';
+
+CREATE FUNCTION idem.keep_account() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'idem_keep_account'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.keep_account() IS
+    'trigger of a balance on the accounts: nobody but the guard writes balance, held and shortfall; key, normal column and compared columns stay, and so does an account whose balance is not zero; raises 23I07, 23I08, 42804, 39P01';
+
+CREATE FUNCTION idem.guard_balance(
+        child regclass, fk text,
+        amount text, balance text,
+        direction text DEFAULT NULL, debit text DEFAULT NULL, credit text DEFAULT NULL,
+        side text DEFAULT NULL, normal text DEFAULT NULL, normal_column text DEFAULT NULL,
+        floor text DEFAULT NULL, ceiling text DEFAULT NULL, unbounded text DEFAULT NULL,
+        same jsonb DEFAULT NULL, children text DEFAULT 'kept',
+        state text DEFAULT NULL, pending text[] DEFAULT NULL, released text[] DEFAULT NULL,
+        facts text[] DEFAULT NULL, held text DEFAULT 'held', shortfall text DEFAULT 'shortfall',
+        posts text DEFAULT NULL, over boolean DEFAULT false, expires_at text DEFAULT NULL)
+    RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_guard_balance'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.guard_balance(regclass, text, text, text, text, text, text, text, text, text, text, text, text, jsonb, text, text, text[], text[], text[], text, text, text, boolean, text) IS
+    'keeps the balance of every account that a foreign key references: the sum of its entries. In: table of the entries; its foreign key column, or {a,b}; their column of the amount; column of the account for the balance (added if absent); direction, a column of the entries, with its words for debit and credit, or side for all of them (debit, credit), or neither: signed amounts; normal, the side that makes every balance grow, or normal_column, a column of the account with such a word; floor, ceiling: columns of the account, NOT NULL; unbounded: boolean column of accounts without bounds; same: {"column of the entry": "column of the account"} that must be equal; children: kept or editable; state, a column of the entries: those pending are held (column held, added), those released do not count (required with state), facts are stored whatever the floor, what is missing goes to the column shortfall (added); posts: column of entries that names, by a foreign key, the hold that they post, with at most its amount unless over; expires_at: column of the time a hold lapses. Several tables, or foreign keys of one table, may name one balance. The same again is a no-op with a NOTICE; another one on the same foreign key is 42710. Raises 42501, 42P17, 42710, 42703, 42804, 22004, 22023; 23I05, 23I06, 23514 if rows already break it. Locks as idem.guard_limit does';
+
+CREATE FUNCTION idem.guard_balance(
+        child regclass, fk text[],
+        amount text, balance text,
+        direction text DEFAULT NULL, debit text DEFAULT NULL, credit text DEFAULT NULL,
+        side text DEFAULT NULL, normal text DEFAULT NULL, normal_column text DEFAULT NULL,
+        floor text DEFAULT NULL, ceiling text DEFAULT NULL, unbounded text DEFAULT NULL,
+        same jsonb DEFAULT NULL, children text DEFAULT 'kept',
+        state text DEFAULT NULL, pending text[] DEFAULT NULL, released text[] DEFAULT NULL,
+        facts text[] DEFAULT NULL, held text DEFAULT 'held', shortfall text DEFAULT 'shortfall',
+        posts text DEFAULT NULL, over boolean DEFAULT false, expires_at text DEFAULT NULL)
+    RETURNS void
+    AS 'MODULE_PATHNAME', 'idem_guard_balance_columns'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.guard_balance(regclass, text[], text, text, text, text, text, text, text, text, text, text, text, jsonb, text, text, text[], text[], text[], text, text, text, boolean, text) IS
+    'the same, for a foreign key of several columns';
+
+CREATE FUNCTION idem.available(child regclass, key text) RETURNS numeric
+    AS 'MODULE_PATHNAME', 'idem_available'
+    LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION idem.available(regclass, text) IS
+    'what an account could still give: balance minus what is held minus floor, below 0 where facts went beyond it, Infinity without a floor. In: table of the entries, key of the account that its foreign key references, as text; of several columns a JSON object of their names in the account. Runs as the caller: NULL if the caller sees no such account, 42501 if it may not read it; 42704, 42P08, 22023. Locks nothing: only the guard decides';
+
+CREATE FUNCTION idem.available(child regclass, key anyelement) RETURNS numeric
+    AS 'MODULE_PATHNAME', 'idem_available'
+    LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION idem.available(regclass, anyelement) IS
+    'the same with the key as a number, a uuid, an enum or a boolean; 42804 for another type';

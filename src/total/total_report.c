@@ -1,0 +1,130 @@
+/*
+ * total_report.c
+ *		What is said when a child is refused, whatever guard refuses it.
+ *
+ * The message alone is enough.  Values of the parent are told only to someone
+ * who may read it.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/idem_errors.h"
+#include "base/identity.h"
+#include "total/total.h"
+
+/* A value in quotes, or null. */
+static const char *
+quoted(Oid type, Datum value, bool isnull)
+{
+	Oid			output;
+	bool		varlena;
+
+	if (isnull)
+		return "null";
+	getTypeOutputInfo(type, &output, &varlena);
+	return psprintf("\"%s\"", OidOutputFunctionCall(output, value));
+}
+
+/* A column of the parent, in quotes. */
+const char *
+idem_total_parent_text(IdemTotalChange *c, int column)
+{
+	Oid			type = TupleDescAttr(RelationGetDescr(c->parent),
+									 c->total->number[column] - 1)->atttypid;
+	bool		isnull;
+	Datum		value = idem_total_value(c, column, &isnull);
+
+	return quoted(type, value, isnull);
+}
+
+/* The key of the parent as the child has it: 4711, or (7, 4711). */
+char *
+idem_total_key_text(IdemTotalChange *c)
+{
+	StringInfoData buf;
+	bool		several = c->total->key.n > 1;
+	int			i;
+
+	initStringInfo(&buf);
+	for (i = 0; i < c->total->key.n; i++)
+	{
+		Datum		value = c->notes[0]->values[i].value;
+		Oid			output;
+		bool		varlena;
+
+		getTypeOutputInfo(c->total->fk_type[i], &output, &varlena);
+		appendStringInfoString(&buf, i > 0 ? ", " : several ? "(" : "");
+		appendStringInfoString(&buf, OidOutputFunctionCall(output, value));
+	}
+	if (several)
+		appendStringInfoChar(&buf, ')');
+	return buf.data;
+}
+
+/* The table that has the child, which its statement has locked. */
+static Relation
+child_of(const IdemTotal *total)
+{
+	return table_open(total->relid, AccessShareLock);
+}
+
+/* The fields of an error on a column of the child: table, column, guard. */
+int
+idem_total_fields(const IdemTotal *total, AttrNumber column)
+{
+	errtablecol(child_of(total), column);
+	return err_generic_string(PG_DIAG_CONSTRAINT_NAME, total->trigger);
+}
+
+/* Those of an error on the child as a whole. */
+int
+idem_total_guard_fields(const IdemTotal *total)
+{
+	return errtableconstraint(child_of(total), total->trigger);
+}
+
+/* A guard may look before the foreign key does, and speaks like it: 23503. */
+void
+idem_total_report_no_parent(IdemTotalChange *c)
+{
+	const char *constraint = NameStr(c->total->key.name);
+	Relation	child = child_of(c->total);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+			 errmsg("insert or update on table \"%s\" violates foreign key constraint \"%s\"",
+					RelationGetRelationName(child), constraint),
+			 errdetail("There is no %s %s.",
+					   RelationGetRelationName(c->parent),
+					   idem_total_key_text(c)),
+			 errtableconstraint(child, constraint)));
+}
+
+/* 23I06: the pair of that number differs between child and parent. */
+void
+idem_total_report_mismatch(IdemTotalChange *c, const IdemTotalNote *note,
+						   int pair)
+{
+	int			place = c->total->key.n + pair;
+	AttrNumber	column = note->total->source[place];
+	Form_pg_attribute att =
+		TupleDescAttr(RelationGetDescr(child_of(note->total)), column - 1);
+	const char *child = get_rel_name(c->total->key.child);
+	const char *parent = RelationGetRelationName(c->parent);
+	int			other = IDEM_TOTAL_SAME + pair;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_REVERSE_MISMATCH),
+			 errmsg("\"%s\" of %s is not the \"%s\" of %s %s",
+					NameStr(att->attname), child, c->total->column[other],
+					parent, idem_total_key_text(c)),
+			 idem_may_read(c->parent) ?
+			 errdetail("%s has %s, %s has %s.", child,
+					   quoted(att->atttypid, note->values[place].value,
+							  note->values[place].isnull),
+					   parent, idem_total_parent_text(c, other)) : 0,
+			 idem_total_fields(note->total, column)));
+}
