@@ -35,7 +35,8 @@ CREATE FUNCTION idem.business_date(calendar text, at timestamptz DEFAULT pg_cata
     RETURN (WITH RECURSIVE c AS MATERIALIZED (
                 SELECT * FROM idem.calendar_at(calendar, at)),
             d (day) AS (
-                SELECT (at AT TIME ZONE c.time_zone)::date + ((at AT TIME ZONE c.time_zone)::time >= c.cut)::integer FROM c
+                SELECT l.day + (at >= (l.day + c.cut) AT TIME ZONE c.time_zone)::integer
+                FROM c, LATERAL (SELECT (at AT TIME ZONE c.time_zone)::date) l (day)
                 UNION ALL
                 SELECT d.day + 1 FROM d, c WHERE idem.is_day_off(c.name, c.time_zone, c.weekend, d.day))
             SELECT max(day) FROM d);

@@ -567,7 +567,7 @@ idem_drop_calendar(PG_FUNCTION_ARGS)
 	drop(fcinfo, calendar_object,
 		 "SELECT format('channel \"%s\" has it', name) FROM idem.channel"
 		 " WHERE calendar = $1 LIMIT 1",
-		 "SELECT format('%s closures are added to it', count(*))"
+		 "SELECT format('closures that are still to come: %s', count(*))"
 		 " FROM idem.closure WHERE calendar = $1 AND upper(during) > clock_timestamp()"
 		 " HAVING count(*) > 0");
 	PG_RETURN_VOID();

@@ -172,7 +172,10 @@ first_told(IdemCall *call, const IdemChannel *channel, text *serial)
 	return first;
 }
 
-/* Has somebody released the key with a reason, after a time? */
+/*
+ * Has a person said with a reason, after a time, that nothing arrived?  That
+ * of a key which is reserved again is answered in_progress.
+ */
 static bool
 was_overruled(const IdemCall *call, TimestampTz after)
 {
@@ -189,7 +192,8 @@ was_overruled(const IdemCall *call, TimestampTz after)
 	SPI_connect();
 	found = idem_run_as_owner(rel, "SELECT FROM idem.evidence WHERE scope = $1"
 							  " AND key = $2 AND scope_created_at = $3"
-							  " AND action = 'resolve' AND outcome = 'released'"
+							  " AND action = 'resolve'"
+							  " AND outcome IN ('released', 'in_progress')"
 							  " AND reason IS NOT NULL AND at > $4 LIMIT 1",
 							  4, types, values, NULL) > 0;
 	SPI_finish();

@@ -389,7 +389,7 @@ hear_holder(IdemCall *call, IdemNews *news)
 {
 	const IdemScope *scope = call->key.scope;
 
-	if (scope->nchannels > 0)
+	if (idem_send_is_judged(call))
 		idem_send_judge_holder(call, news);
 	else if (news->outcome == NULL)
 		refuse_answer(scope);
@@ -752,7 +752,7 @@ hear_notice(IdemCall *call, IdemNews *news)
 {
 	const IdemScope *scope = call->key.scope;
 
-	if (scope->nchannels > 0)
+	if (idem_send_is_judged(call))
 	{
 		if (news->response != NULL && news->via == NULL)
 			ereport(ERROR,

@@ -154,6 +154,18 @@ judge_nothing(IdemNews *news, const char *detail)
 }
 
 /*
+ * Do codes tell what became of the key: does its scope name channels, or has
+ * its last attempt gone by one?
+ */
+bool
+idem_send_is_judged(IdemCall *call)
+{
+	return call->key.scope->nchannels > 0 ||
+		(call->row.dispatched_at != 0 &&
+		 idem_send_attempt(call, call->row.attempt)->channel != NULL);
+}
+
+/*
  * What the holder of a token brings, of a key that is locked: the answer to
  * what it has sent.  That there is no such transaction, it cannot know.
  */

@@ -1,0 +1,114 @@
+--
+-- Serials: the number under which a provider knows an attempt.
+--
+SET client_min_messages = warning;
+SELECT count(*) AS codes FROM idem.define_return_codes('serial/pay', $$
+| code | meaning   |
+| ---- | --------- |
+| 00   | succeeded |
+$$);
+-- What no number could be made of.
+CREATE FUNCTION serial_try(serial text, serial_per text, serial_max int DEFAULT NULL, serial_charset text DEFAULT NULL, first_serial bigint DEFAULT NULL, calendar text DEFAULT NULL)
+    RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    d text;
+BEGIN
+    PERFORM idem.create_channel('serial try', send => 'serial/pay', serial => serial, serial_per => serial_per,
+                                serial_max => serial_max, serial_charset => serial_charset, first_serial => first_serial, calendar => calendar);
+    RAISE EXCEPTION USING errcode = 'ZZZZZ';
+EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN RETURN 'accepted';
+    WHEN OTHERS THEN GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL; RETURN concat_ws(' ', SQLSTATE, coalesce(nullif(d, ''), SQLERRM));
+END $$;
+SELECT t, serial_try(t, 'key') FROM string_to_table('{key};x;{KEY};{key;key};{{key}};{hash:15};{hash:16};{hash:65};{seq:19};{seq:0};{seq:};{key}{seq:3}{seq:3};{key}-{attempt};{YYYYMMDD}{seq:7};{YYYYMMDDZ}{seq:7 per day};{HHMMSSZ}{seq:7 per day}', ';') t;
+SELECT t, serial_try(t, 'attempt') FROM string_to_table('{key};{key}-{attempt};{key}{attempt};{key}7{attempt};{attempt}-{key};{attempt}0-{key};{hash:16}{attempt};{seq:6}', ';') t;
+SELECT serial_try('{key}', 'key', serial_max => 0), serial_try('P{hash:32}', 'key', serial_max => 32), serial_try('P{hash:31}', 'key', serial_max => 32),
+       serial_try('{hash:16}', 'key', serial_charset => '0-9'), serial_try('{hash:20}', 'key', serial_charset => '0-9'),
+       serial_try('{hash:16}', 'key', serial_charset => '0-9A-Z'), serial_try('{hash:16}', 'key', serial_charset => 'A-Z');
+SELECT serial_try('{seq:6}', 'key', first_serial => 1000000), serial_try('{seq:6}', 'key', first_serial => 999999), serial_try('{key}', 'key', first_serial => 5);
+
+SELECT idem.create_calendar('serial', 'Asia/Shanghai');
+CREATE PROCEDURE serial_send(scope text, key text) LANGUAGE plpgsql AS $$
+DECLARE
+    a idem.send_result;
+    r idem.send_result;
+BEGIN
+    SELECT * INTO r FROM idem.reserve(scope, key);
+    COMMIT;
+    CALL idem.dispatch(scope, key, r.token, a);
+    RAISE NOTICE 'reserve % dispatch % attempt %', r.serial, a.serial, a.attempt;
+END $$;
+SET client_min_messages = notice;
+-- Of the key, or of its hash: the same after a restore.
+SELECT idem.create_channel('serial hash', send => 'serial/pay', serial => 'P{hash:20}', serial_per => 'key', serial_max => 32, serial_charset => 'A-Z0-9');
+SELECT idem.create_scope('serial hash', 'outside', '{}', channels => '{"serial hash"}');
+CALL serial_send('serial hash', 'k1');
+CALL serial_send('serial hash', 'k2');
+SELECT 'P' || upper(left(encode(sha256(convert_to('serial hash', 'UTF8') || '\x00' || convert_to('k1', 'UTF8')), 'hex'), 20)) AS k1;
+-- A key that the provider would not take is refused before it is kept.
+SELECT idem.create_channel('serial key', send => 'serial/pay', serial => 'P-{key}', serial_per => 'key', serial_max => 8, serial_charset => 'A-Za-z0-9-');
+SELECT idem.create_scope('serial key', 'outside', '{}', channels => '{"serial key"}');
+SELECT outcome, serial FROM idem.reserve('serial key', 'short');
+SELECT outcome, serial FROM idem.reserve('serial key', 'too-long');
+SELECT outcome, serial FROM idem.reserve('serial key', 'a_b');
+SELECT outcome FROM idem.lookup('serial key', 'a_b');
+
+-- Attempts with a number of their own: made by dispatch.
+SELECT idem.create_channel('serial try', send => 'serial/pay', serial => '{key}.{attempt}', serial_per => 'attempt');
+SELECT idem.create_scope('serial try', 'outside', '{}', channels => '{"serial try"}');
+CALL serial_send('serial try', 'k');
+SELECT outcome FROM idem.resolve('serial try', 'k', 'released', '1', force => 'test');
+CALL serial_send('serial try', 'k');
+-- All attempts with one number.
+SELECT outcome FROM idem.resolve('serial hash', 'k1', 'released', '1', force => 'test');
+CALL serial_send('serial hash', 'k1');
+
+-- A sequence.  A number that was handed out is never handed out again.
+SELECT idem.create_channel('serial seq', send => 'serial/pay', serial => '{seq:3}', serial_per => 'key', first_serial => 997);
+SELECT idem.create_scope('serial seq', 'outside', '{}', channels => '{"serial seq"}');
+CALL serial_send('serial seq', 'k1');
+BEGIN;
+SELECT serial FROM idem.reserve('serial seq', 'k2');
+ROLLBACK;
+CALL serial_send('serial seq', 'k2');
+CALL serial_send('serial seq', 'k3');
+SELECT outcome FROM idem.lookup('serial seq', 'k3');
+-- It goes on where a channel of the same name ended.
+SELECT DISTINCT outcome FROM unnest('{k1,k2}'::text[]) k, LATERAL idem.complete('serial seq', k, 1, answer => '{"code": "00"}');
+SELECT idem.drop_scope('serial seq', force => 'test');
+SELECT idem.drop_channel('serial seq');
+SELECT idem.create_channel('serial seq', send => 'serial/pay', serial => '{seq:5}', serial_per => 'key', first_serial => 1);
+SELECT idem.create_scope('serial seq', 'outside', '{}', channels => '{"serial seq"}');
+CALL serial_send('serial seq', 'k1');
+SELECT relname, pg_describe_object('pg_class'::regclass, oid, 0) FROM pg_class WHERE relname = 'serial_serial seq';
+
+-- The day in the zone of the calendar, and from 1 on every day.
+SELECT idem.create_channel('serial day', send => 'serial/pay', serial => '{YYYYMMDD}{seq:4 per day}', serial_per => 'attempt', calendar => 'serial');
+SELECT idem.create_scope('serial day', 'outside', '{}', channels => '{"serial day"}');
+SET client_min_messages = warning;
+CALL serial_send('serial day', 'k1');
+CALL serial_send('serial day', 'k2');
+SELECT count(*), count(*) FILTER (WHERE a.serial = to_char(a.dispatched_at AT TIME ZONE 'Asia/Shanghai', 'YYYYMMDD') || lpad(right(a.key, 1), 4, '0')) AS right_number
+    FROM idem.attempt a JOIN idem.scope s ON s.id = a.scope WHERE s.name = 'serial day';
+-- tomorrow
+UPDATE idem.serial_day SET day = day - 1 WHERE channel = 'serial day';
+CALL serial_send('serial day', 'k3');
+SELECT right(a.serial, 4) AS serial FROM idem.attempt a JOIN idem.scope s ON s.id = a.scope WHERE s.name = 'serial day' ORDER BY a.key;
+SELECT idem.create_channel('serial time', send => 'serial/pay', serial => '{YYMMDDZ}{HHMMSSZ}{seq:6}', serial_per => 'attempt');
+SELECT idem.create_scope('serial time', 'outside', '{}', channels => '{"serial time"}');
+CALL serial_send('serial time', 'k1');
+SELECT a.serial = to_char(a.dispatched_at AT TIME ZONE 'UTC', 'YYMMDDHH24MISS') || '000001' AS right_number
+    FROM idem.attempt a JOIN idem.scope s ON s.id = a.scope WHERE s.name = 'serial time';
+
+-- How long the provider knows a number again: after that the same one is not sent, unless somebody answers for it.
+SELECT idem.create_channel('serial window', send => 'serial/pay', serial => '{key}', serial_per => 'key', idempotency_window => '24 hours');
+SELECT idem.create_scope('serial window', 'outside', '{}', channels => '{"serial window"}');
+CALL serial_send('serial window', 'k');
+SELECT outcome FROM idem.resolve('serial window', 'k', 'released', '1', force => 'test');
+UPDATE idem.attempt a SET dispatched_at = a.dispatched_at - interval '25 hours' FROM idem.scope s WHERE s.id = a.scope AND s.name = 'serial window';
+UPDATE idem.evidence e SET at = e.at - interval '25 hours' FROM idem.scope s WHERE s.id = e.scope AND s.name = 'serial window';
+SELECT outcome, token, serial FROM idem.reserve('serial window', 'k');
+CALL idem.dispatch('serial window', 'k', 2) \gset
+\echo :outcome :granted :settled :state :detail
+SELECT outcome, state FROM idem.resolve('serial window', 'k', 'released', '{"by": "me"}', force => 'not on yesterday''s statement');
+CALL idem.dispatch('serial window', 'k', 2) \gset
+\echo :outcome :granted :serial
