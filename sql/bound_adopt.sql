@@ -4,7 +4,7 @@
 CREATE SCHEMA bound_adopt;
 SET search_path = bound_adopt;
 SELECT idem.create_scope('old debit', effect => 'inside', fields => '{user,amount}');
-SELECT idem.create_scope('old wire', effect => 'outside', fields => '{}');
+SELECT idem.create_scope('old wire', effect => 'outside', fields => '{amount}');
 CREATE TABLE debit (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, message text NOT NULL,
                     user_id text NOT NULL, amount numeric NOT NULL, created_at timestamptz NOT NULL);
 INSERT INTO debit (message, user_id, amount, created_at)
@@ -47,6 +47,32 @@ SELECT outcome, granted, settled, state FROM idem.claim('old debit', 'old-5', '{
 SELECT outcome, granted, settled, mismatch FROM idem.claim('old debit', 'old-5', '{"user":"u5","amount":6}');
 INSERT INTO debit (message, user_id, amount, created_at) VALUES ('old-5', 'u5', 5, now());
 ROLLBACK;
+
+-- Effects outside: only rows whose effect is done, and only where it is said which those are.
+CREATE TYPE wire_state AS ENUM ('created', 'paying', 'succeeded', 'failed');
+CREATE TABLE wire (id int PRIMARY KEY, status wire_state NOT NULL, amount numeric NOT NULL, paid_at timestamptz);
+INSERT INTO wire SELECT i, (ARRAY['created', 'paying', 'succeeded', 'failed']::wire_state[])[1 + i % 4], i, '2020-01-01 UTC' FROM generate_series(1, 8) i;
+SELECT idem.guard_claimed('wire', key => '{id}', scope => 'old wire', state => 'status',
+    claimed => '{"paying":"{reserved,dispatched,unknown}","succeeded":"{succeeded,adopted}","failed":"{failed,adopted}"}');
+SELECT idem.validate_guard('wire');
+CALL idem.adopt_keys('old wire', 'wire', '{id}', '{"amount":"amount"}', state => 'status');
+CALL idem.adopt_keys('old wire', 'wire', '{id}', '{"amount":"amount"}', done => '{succeeded}');
+CALL idem.adopt_keys('old wire', 'wire', '{id}', '{"amount":"amount"}', state => 'missing', done => '{succeeded}');
+CALL idem.adopt_keys('old wire', 'wire', '{id}', '{"amount":"amount"}', state => 'status', done => '{succeeded,failed}', since => 'paid_at');
+CALL idem.adopt_keys('old wire', 'wire', '{id}', '{"amount":"amount"}', state => 'status', done => '{succeeded,failed}', since => 'paid_at');
+SELECT idem.validate_guard('wire');
+SELECT outcome, granted, settled, state, token, attempt, first_seen = '2020-01-01 UTC' AS since, finished_at = '2020-01-01 UTC' AS done
+    FROM idem.reserve('old wire', '2', '{"amount":2}');
+SELECT outcome, settled, mismatch FROM idem.reserve('old wire', '2', '{"amount":3}');
+SELECT outcome, granted FROM idem.reserve('old wire', '5', '{"amount":5}');
+SELECT outcome, state FROM idem.lookup('old wire', '2');
+SELECT outcome, state FROM idem.fence('old wire', '2', 'cancelled');
+SELECT idem.complete('old wire', '2', 1, 'succeeded', '{}');
+CALL idem.dispatch('old wire', '2', 0);
+UPDATE wire SET status = 'created' WHERE id = 2;
+UPDATE wire SET status = 'succeeded' WHERE id = 2;
+SELECT outcome FROM idem.release('old wire', '5', 1);
+SELECT key FROM idem.open_claims WHERE scope = 'old wire' AND state <> 'released';
 
 -- An application may not.
 CREATE ROLE regress_bound_adopt;

@@ -105,5 +105,34 @@ UPDATE payout SET status = 'failed' WHERE id = 'sent';
 ALTER TABLE payout ENABLE ALWAYS TRIGGER idem_claimed_id;
 SELECT finding FROM idem.doctor() WHERE object ~ 'claimed guard' AND finding !~ 'allowed by';
 
+-- How a claim is, is nothing to an owner of a table who may not look at claims; to one who may in another scope, neither.
+CREATE ROLE regress_bound_state;
+GRANT ALL ON SCHEMA bound_state TO regress_bound_state;
+SET ROLE regress_bound_state;
+CREATE TABLE probe (id text NOT NULL, status text NOT NULL);
+SELECT idem.guard_claimed('probe', key => '{id}', scope => 'wire', state => 'status', claimed => '{"a":"{succeeded}"}');
+INSERT INTO probe VALUES ('lost', 'a');
+INSERT INTO probe VALUES ('lost', 'b');
+RESET ROLE;
+SELECT idem.grant_runtime('regress_bound_state', scopes => '{inside}');
+SET ROLE regress_bound_state;
+INSERT INTO probe VALUES ('lost', 'b');
+RESET ROLE;
+SELECT idem.grant_runtime('regress_bound_state', scopes => '{wire}');
+SET ROLE regress_bound_state;
+INSERT INTO probe VALUES ('lost', 'b');
+RESET ROLE;
+DELETE FROM idem.runtime_role WHERE role = 'regress_bound_state';
+DROP OWNED BY regress_bound_state;
+DROP ROLE regress_bound_state;
+
+-- A scope that a guard names stays.
+SELECT idem.create_scope('named', effect => 'inside', fields => '{}');
+CREATE TABLE by_name (k text NOT NULL);
+SELECT idem.guard_claimed('by_name', '{k}', 'named');
+SELECT idem.drop_scope('named');
+SELECT idem.drop_guard('by_name', 'claimed', reason => 'a test');
+SELECT idem.drop_scope('named');
+
 SET client_min_messages = warning;
 DROP SCHEMA bound_state CASCADE;

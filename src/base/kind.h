@@ -122,6 +122,8 @@ extern char *idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard,
 						   Oid rows, int wait_ms);
 extern bool idem_rows_unseen(const char *finding);
 extern bool idem_rows_locked(const char *finding);
+extern char *idem_guard_naming(Relation shown, const char *setting,
+							   const char *value);
 extern char *idem_check_kept_rows(const IdemGuard *guard, Oid rows);
 
 #endif							/* IDEM_KIND_H */

@@ -28,13 +28,14 @@ Locks: SHARE ROW EXCLUSIVE.';
 CREATE PROCEDURE idem.adopt_keys(
     scope text, relation regclass, key text[],
     request jsonb DEFAULT NULL, since text DEFAULT NULL, batch integer DEFAULT 10000,
+    state text DEFAULT NULL, done text[] DEFAULT NULL,
     INOUT adopted bigint DEFAULT NULL, INOUT known bigint DEFAULT NULL, INOUT busy bigint DEFAULT NULL)
     AS 'MODULE_PATHNAME', 'idem_adopt_keys'
     LANGUAGE C;
-COMMENT ON PROCEDURE idem.adopt_keys(text, regclass, text[], jsonb, text, integer, bigint, bigint, bigint) IS
+COMMENT ON PROCEDURE idem.adopt_keys(text, regclass, text[], jsonb, text, integer, text, text[], bigint, bigint, bigint) IS
     'claims the keys of rows that are there from before idem, so that their messages are answered replayed when they come again, and mismatch with another request. Commits a batch of rows at a time; called again, it goes on.
-In: scope with effect ''inside''; relation; key: as in idem.guard_claimed; request: {"member of the request": "column", ...} for the declared fields of the scope; since: the column that says when the row was written, for first_seen; batch: rows a transaction.
+In: scope; relation; key: as in idem.guard_claimed; request: {"member of the request": "column", ...} for the declared fields of the scope; since: the column that says when the row was written, for first_seen; batch: rows a transaction; state and done, needed where the effect is outside: the column of a row''s state, and the states in which the effect is done and will not be tried again: only those rows are adopted.
 Out: adopted: keys; known: keys that were known before, or that the scope may have forgotten; busy: keys that a transaction that has not ended is claiming: call it again.
-Errors: 25001 in a transaction block or function; 42501 not the owner of the table; 42704 unknown scope; 0A000 a scope for effects outside; 23505 keys that have several rows, with a sample; 23502 a key that is null; 22I01 a key that could not be claimed; 22023 a request that lacks a declared field.
-Locks: ACCESS SHARE on the table, ROW EXCLUSIVE on idem.anchor, a batch at a time. For admins who own the table.';
-REVOKE ALL ON PROCEDURE idem.adopt_keys(text, regclass, text[], jsonb, text, integer, bigint, bigint, bigint) FROM PUBLIC;
+Errors: 25001 in a transaction block or function; 42501 not the owner of the table; 42704 unknown scope; 23505 keys that have several rows, with a sample; 23502 a key that is null; 22I01 a key that could not be claimed; 22023 a request that lacks a declared field; a scope for effects outside, without state and done.
+Locks: ACCESS SHARE on the table, ROW EXCLUSIVE on idem.anchor or idem.reservation, a batch at a time. For admins who own the table.';
+REVOKE ALL ON PROCEDURE idem.adopt_keys(text, regclass, text[], jsonb, text, integer, text, text[], bigint, bigint, bigint) FROM PUBLIC;

@@ -13,6 +13,10 @@
  * written meanwhile are for the next call, so: adopt, let the new release
  * claim, adopt again, guard.
  *
+ * Where the effect is outside, a row is there before its effect: only rows in
+ * the states that the caller calls done are adopted, and whatever is under way
+ * or still to come is for a person to look at.
+ *
  * A key with several rows is the accident itself, and refused before anything
  * is written.
  *
@@ -51,6 +55,7 @@ typedef struct Adoption
 	List	   *columns;		/* of the key */
 	char	   *request;		/* SQL of a jsonb of a row */
 	char	   *since;			/* SQL of a timestamptz of a row */
+	char	   *which;			/* SQL of a condition on rows, or empty */
 	int			batch;
 	BoundKey	key;
 	int64		adopted;
@@ -109,6 +114,33 @@ request_sql(Relation rel, Jsonb *request)
 	return sql.data;
 }
 
+/*
+ * WHERE status::text = ANY ('{succeeded,failed}'): rows whose effect is done;
+ * empty: all.  state and done come together.
+ */
+static char *
+which_sql(FunctionCallInfo fcinfo, Relation rel)
+{
+	char	   *state;
+	List	   *done;
+
+	if (PG_ARGISNULL(6) != PG_ARGISNULL(7))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" of idem.adopt_keys needs argument \"%s\"",
+						PG_ARGISNULL(6) ? "done" : "state",
+						PG_ARGISNULL(6) ? "state" : "done")));
+	if (PG_ARGISNULL(6))
+		return pstrdup("");
+	state = text_to_cstring(PG_GETARG_TEXT_PP(6));
+	(void) idem_column_number(rel, state);
+	done = idem_array_list("done", PG_GETARG_ARRAYTYPE_P(7));
+	return psprintf(" WHERE %s::pg_catalog.text OPERATOR(pg_catalog.=)"
+					" ANY (%s::pg_catalog.text[])",
+					quote_identifier(state),
+					quote_literal_cstr(idem_list_text(done)));
+}
+
 static void
 read_arguments(FunctionCallInfo fcinfo, Adoption *a)
 {
@@ -140,6 +172,7 @@ read_arguments(FunctionCallInfo fcinfo, Adoption *a)
 		a->since = psprintf("%s::pg_catalog.timestamptz",
 							quote_identifier(since));
 	}
+	a->which = which_sql(fcinfo, rel);
 	relation_close(rel, NoLock);
 }
 
@@ -165,10 +198,10 @@ refuse_repeated(const Adoption *a)
 static Portal
 open_rows(const Adoption *a)
 {
-	char	   *sql = psprintf("SELECT %s, %s, %s FROM %s ORDER BY %d",
+	char	   *sql = psprintf("SELECT %s, %s, %s FROM %s%s ORDER BY %d",
 							   idem_bound_columns_sql(a->columns), a->request,
 							   a->since, idem_qualified_name_of(a->relid),
-							   a->key.ncolumns + 2);
+							   a->which, a->key.ncolumns + 2);
 	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
 	Portal		portal;
 
@@ -235,7 +268,7 @@ adopt_batch(Adoption *a, Portal portal)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_cursor_fetch(portal, true, a->batch);
 	rows = SPI_processed;
-	effects = idem_key_effects_open_to_adopt(a->scope);
+	effects = idem_key_effects_open_to_adopt(a->scope, *a->which != '\0');
 	for (i = 0; i < rows; i++)
 	{
 		MemoryContextSwitchTo(each);
@@ -252,7 +285,7 @@ adopt_batch(Adoption *a, Portal portal)
 }
 
 /*
- * adopt_keys(scope, relation, key, request, since, batch,
+ * adopt_keys(scope, relation, key, request, since, batch, state, done,
  *			  INOUT adopted, INOUT known, INOUT busy)
  */
 PG_FUNCTION_INFO_V1(idem_adopt_keys);

@@ -13,6 +13,10 @@
  * locked until the row commits unless it is final (key_effect.c).  So a result
  * that comes meanwhile waits; one that came before is seen, or 40001.
  *
+ * How a claim is, is shown to those who may ask idem.lookup for it.  Whoever
+ * owns a table and may write it can still try which states it lets in: that is
+ * not promised to tell nothing.
+ *
  * Order of locks: the row first, for it is written, then the claim.  Who
  * records a result and writes the row in one transaction locks the claim
  * first; so does it in this order, always, or the two can wait for each other
@@ -130,22 +134,45 @@ state_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
 	return OidOutputFunctionCall(output, value);
 }
 
+/* What is wrong, and how the claim is, to those who may look at claims */
+static int
+message_state(const IdemGuardCall *call, const Bound *bound, const text *key,
+			  const char *state, const char *claim)
+{
+	const char *shown = idem_bound_shown_key(call->rel, key);
+
+	if (!idem_key_effect_shown(bound->scope))
+		return errmsg("row of table \"%s\" cannot be \"%s\": the claim of %s in scope \"%s\" does not allow it",
+					  RelationGetRelationName(call->rel), state, shown,
+					  bound->scope);
+	return errmsg("row of table \"%s\" cannot be \"%s\" while the claim of %s in scope \"%s\" is %s",
+				  RelationGetRelationName(call->rel), state, shown,
+				  bound->scope, claim);
+}
+
+/* Why, as far as the declaration says it, or the claim may be shown */
+static int
+detail_state(const Bound *bound, const char *state)
+{
+	List	  **listed = listed_for(&bound->states, state);
+
+	if (listed != NULL)
+		return errdetail("State \"%s\" needs a claim that is one of %s.",
+						 state, idem_list_text(*listed));
+	if (!idem_key_effect_shown(bound->scope))
+		return 0;
+	return errdetail("What was sent may have taken effect, and state \"%s\" is not declared for that.",
+					 state);
+}
+
 pg_noreturn static void
 refuse_state(const IdemGuardCall *call, const Bound *bound, const text *key,
 			 const char *state, const char *claim)
 {
-	List	  **listed = listed_for(&bound->states, state);
-
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_UNCLAIMED_EFFECT),
-			 errmsg("row of table \"%s\" cannot be \"%s\" while the claim of %s in scope \"%s\" is %s",
-					RelationGetRelationName(call->rel), state,
-					idem_bound_shown_key(call->rel, key), bound->scope, claim),
-			 listed ?
-			 errdetail("State \"%s\" needs a claim that is one of %s.", state,
-					   idem_list_text(*listed)) :
-			 errdetail("What was sent may have taken effect, and state \"%s\" is not declared for that.",
-					   state),
+			 message_state(call, bound, key, state, claim),
+			 detail_state(bound, state),
 			 errhint("Record what became of the claim first (idem.reserve, idem.complete, idem.resolve, idem.fence), then change the row."),
 			 errtablecol(call->rel, bound->states.attnum),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,

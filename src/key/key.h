@@ -107,7 +107,12 @@ typedef struct IdemKey
  * Of idem.reservation: the columns of idem.anchor come first, so that both
  * tables are probed and written alike.
  */
+#define Anum_reservation_token			10
+#define Anum_reservation_attempt		11
+#define Anum_reservation_step			12
+#define Anum_reservation_finished_at	15
 #define Anum_reservation_due_at		16
+#define Anum_reservation_dropped		19
 #define Natts_reservation			25
 
 /*
@@ -317,6 +322,7 @@ extern void idem_key_form_of_table(const char *table, bool any_charset,
 
 /* key_right.c */
 extern void idem_key_refuse_role(const IdemScope *scope);
+extern bool idem_key_may_look(const IdemScope *scope);
 
 /* 42501 unless the caller may use keys of the scope. */
 static inline void
@@ -342,11 +348,13 @@ extern bool idem_key_granted(const pg_uuid_t *digest);
 extern bool idem_key_effect_scope(const char *name, bool *outside);
 extern struct IdemEffects *idem_key_effects_open(const char *scope);
 extern void idem_key_effects_close(struct IdemEffects *effects);
+extern bool idem_key_effect_shown(const char *scope);
 extern bool idem_key_is_effect_state(const char *word);
 extern const char *idem_key_effect_state(const char *scope, text *key);
 extern const char *idem_key_effects_state(struct IdemEffects *effects,
 										  text *key);
-extern struct IdemEffects *idem_key_effects_open_to_adopt(const char *scope);
+extern struct IdemEffects *idem_key_effects_open_to_adopt(const char *scope,
+														 bool done);
 extern IdemAdopted idem_key_adopt(struct IdemEffects *effects, text *key,
 								  Jsonb *request, TimestampTz first_seen);
 extern bool idem_key_effects_know(struct IdemEffects *effects, text *key);

@@ -44,6 +44,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
+#include "base/kind.h"
 #include "base/latest.h"
 #include "base/reason.h"
 #include "key/key_inner.h"
@@ -716,6 +717,21 @@ delete_keys(Relation anchor, Relation reservation, const char *name,
 	return keys;
 }
 
+/* 2BP01 while a guard names the scope, and there is no reason. */
+static void
+refuse_named(Relation rel, const char *name, const char *force)
+{
+	char	   *guard = force != NULL ? NULL :
+		idem_guard_naming(rel, "scope", name);
+
+	if (guard != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("scope \"%s\" is needed by a guard", name),
+				 errdetail("It is %s, which then lets no row in.", guard),
+				 errhint("Take the guard off first, with idem.drop_guard; if it is meant to stay, give force => 'reason'.")));
+}
+
 /*
  * drop_scope(name, force) -> void
  */
@@ -738,6 +754,7 @@ idem_drop_scope(PG_FUNCTION_ARGS)
 	anchor = lock_keys(idem_key_anchor_relid(), name, id);
 	reservation = lock_keys(idem_key_reservation_relid(), name, id);
 	SPI_connect();
+	refuse_named(rel, name, force);
 	refuse_unfinished(reservation, name, id);
 	log = logged_settings(rel, id);
 	keys = delete_keys(anchor, reservation, name, id, force);

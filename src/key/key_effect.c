@@ -120,6 +120,13 @@ static const struct
 	{'a', "adopted", true}
 };
 
+/* May the caller know how the claims of a scope are? */
+bool
+idem_key_effect_shown(const char *scope)
+{
+	return idem_key_may_look(idem_key_scope_get(cstring_to_text(scope)));
+}
+
 /* Is it the name of a state of an effect outside? */
 bool
 idem_key_is_effect_state(const char *word)
@@ -235,26 +242,67 @@ idem_key_effects_state(IdemEffects *effects, text *str)
 }
 
 /*
- * Open the keys of a scope to adopt some: 42704 if it is not declared, 0A000
- * if its effect is outside.
+ * Open the keys of a scope to adopt some: 42704 if it is not declared, 22023
+ * if its effect is outside and it is not known of which rows that is done.
  */
 IdemEffects *
-idem_key_effects_open_to_adopt(const char *scope)
+idem_key_effects_open_to_adopt(const char *scope, bool done)
 {
 	IdemEffects *effects = palloc0(sizeof(IdemEffects));
 
 	PreventCommandIfReadOnly("idem.adopt_keys()");
 	effects->scope = idem_key_open(cstring_to_text(scope), RowExclusiveLock,
 								   &effects->table);
-	if (effects->scope->outside)
+	if (effects->scope->outside && !done)
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("keys of scope \"%s\", whose effect is outside of the transaction, cannot be adopted",
-						scope)));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("keys of scope \"%s\" cannot be adopted without \"state\" and \"done\"",
+						scope),
+				 errdetail("Its effect is outside of the transaction: a row is there before the effect is done."),
+				 errhint("Name the column of a row's state, and in \"done\" the states in which the effect will never be tried again.")));
 	idem_key_check_here(effects->scope);
 	effects->each = AllocSetContextCreate(CurrentMemoryContext, "idem effects",
 										  ALLOCSET_DEFAULT_SIZES);
 	return effects;
+}
+
+/* The row of an effect outside that was done before idem knew of it. */
+static bool
+insert_adopted_reservation(IdemAnchor *table, const IdemKey *key,
+						   bytea *fingerprint, TimestampTz at)
+{
+	Datum		values[Natts_reservation] = {0};
+	bool		nulls[Natts_reservation];
+
+	memset(nulls, true, sizeof(nulls));
+	memset(nulls, false, Anum_anchor_fingerprint);
+	values[Anum_anchor_digest - 1] = UUIDPGetDatum(&key->digest);
+	values[Anum_anchor_first_seen - 1] = TimestampTzGetDatum(at);
+	values[Anum_anchor_scope - 1] = Int32GetDatum(key->scope->id);
+	values[Anum_anchor_state - 1] = CharGetDatum(IDEM_STATE_ADOPTED);
+	values[Anum_anchor_key - 1] = PointerGetDatum(key->text);
+	values[Anum_anchor_fingerprint - 1] = PointerGetDatum(fingerprint);
+	nulls[Anum_reservation_token - 1] = false;
+	nulls[Anum_reservation_attempt - 1] = false;
+	nulls[Anum_reservation_step - 1] = false;
+	nulls[Anum_reservation_dropped - 1] = false;
+	nulls[Anum_reservation_finished_at - 1] = false;
+	values[Anum_reservation_finished_at - 1] = TimestampTzGetDatum(at);
+	return idem_key_insert(table, key, values, nulls);
+}
+
+/* Nobody has the key: false if somebody was faster. */
+static bool
+insert_adopted(IdemEffects *effects, const IdemKey *key, Jsonb *request,
+			   TimestampTz at)
+{
+	bytea	   *fingerprint = idem_key_fingerprint(effects->scope, request,
+												   NULL);
+
+	return effects->scope->outside ?
+		insert_adopted_reservation(&effects->table, key, fingerprint, at) :
+		idem_key_insert_anchor(&effects->table, key, fingerprint, at,
+							   IDEM_STATE_ADOPTED);
 }
 
 /*
@@ -278,10 +326,7 @@ idem_key_adopt(IdemEffects *effects, text *key_text, Jsonb *request,
 	if (found.held == IDEM_HELD_RIVAL)
 		result = IDEM_ADOPTED_BUSY;
 	else if (found.held == IDEM_HELD_NOT && !idem_key_judge(&key))
-		result = idem_key_insert_anchor(&effects->table, &key,
-										idem_key_fingerprint(effects->scope,
-															 request, NULL),
-										first_seen, IDEM_STATE_ADOPTED) ?
+		result = insert_adopted(effects, &key, request, first_seen) ?
 			IDEM_ADOPTED_NOW : IDEM_ADOPTED_BUSY;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(effects->each);

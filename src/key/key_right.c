@@ -92,9 +92,9 @@ idem_key_read_roles(IdemScope *scope)
 	table_close(rel, AccessShareLock);
 }
 
-/* 42501 unless the caller is one of the roles of a scope that is limited. */
-void
-idem_key_refuse_role(const IdemScope *scope)
+/* Is the caller one of the roles of a scope that is limited? */
+static bool
+has_role(const IdemScope *scope)
 {
 	int			i;
 
@@ -103,9 +103,23 @@ idem_key_refuse_role(const IdemScope *scope)
 		Oid			role = get_role_oid(scope->roles[i], true);
 
 		if (OidIsValid(role) && has_privs_of_role(GetUserId(), role))
-			return;
+			return true;
 	}
-	if (superuser() || idem_is_operator())
+	return superuser() || idem_is_operator();
+}
+
+/* May the caller ask what became of a key of the scope? */
+bool
+idem_key_may_look(const IdemScope *scope)
+{
+	return idem_may_call("lookup") && (!scope->limited || has_role(scope));
+}
+
+/* 42501 unless the caller is one of the roles of a scope that is limited. */
+void
+idem_key_refuse_role(const IdemScope *scope)
+{
+	if (has_role(scope))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

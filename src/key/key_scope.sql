@@ -27,8 +27,8 @@ CREATE FUNCTION idem.drop_scope(name text, force text DEFAULT NULL) RETURNS void
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.drop_scope(text, text) IS
     'forgets a scope and all its keys; late results and evidence stay. A scope declared later under the same name has keys of its own: what is repeated there runs again.
-In: force, the reason, needed if the scope has keys. Kept in idem.change_log.
-Errors: 22004 name null; 22023 force blank or longer than 1,000 characters; 42704 unknown scope; 42P17 keys and no reason; 55I02 a claim that is not final, or of a transaction that has not ended.
+In: force, the reason, needed if the scope has keys, or a guard names it: that then lets no row in. Kept in idem.change_log.
+Errors: 22004 name null; 22023 force blank or longer than 1,000 characters; 42704 unknown scope; 42P17 keys and no reason; 2BP01 a guard and no reason; 55I02 a claim that is not final, or of a transaction that has not ended.
 Locks: SHARE ROW EXCLUSIVE on idem.scope, idem.anchor and idem.reservation: waits for open claims of other scopes, and claims wait for it.';
 REVOKE ALL ON FUNCTION idem.drop_scope(text, text) FROM PUBLIC;
 

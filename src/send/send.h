@@ -23,15 +23,10 @@
 /* Columns of idem.reservation after those of idem.anchor; 16 is due_at. */
 #define Anum_reservation_request		8
 #define Anum_reservation_nonce			9
-#define Anum_reservation_token			10
-#define Anum_reservation_attempt		11
-#define Anum_reservation_step			12
 #define Anum_reservation_lease_until	13
 #define Anum_reservation_dispatched_at	14
-#define Anum_reservation_finished_at	15
 #define Anum_reservation_fenced_at		17
 #define Anum_reservation_concern		18
-#define Anum_reservation_dropped		19
 #define Anum_reservation_serial			20
 #define Anum_reservation_settled_amount	21
 #define Anum_reservation_presumed_at	22

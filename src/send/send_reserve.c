@@ -198,7 +198,7 @@ mismatch(const IdemScope *scope, const IdemReservation *row, Jsonb *request)
 		DatumGetByteaPP(row->found.values[Anum_anchor_fingerprint - 1]);
 
 	/* fenced before it was ever seen: there is no first request */
-	if (row->attempt == 0)
+	if (row->attempt == 0 && row->state != IDEM_STATE_ADOPTED)
 		return NULL;
 	return idem_key_request_diff(scope, request, first);
 }
