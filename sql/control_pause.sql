@@ -184,6 +184,10 @@ INSERT INTO pause.refund VALUES (5, 1, 9, 10, 'failed');
 ALTER TABLE pause.refund RENAME TO given_back;
 CREATE TABLE pause.refund (LIKE pause.given_back INCLUDING ALL);
 INSERT INTO pause.given_back VALUES (6, 2, 9, 10);
+-- also as a session reads it that has not known it before
+\c -
+SET client_min_messages = warning;
+INSERT INTO pause.given_back VALUES (6, 2, 9, 10);
 SELECT kind, name, fk FROM idem.pauses;
 -- Where a table has several, the foreign key says which.
 SELECT idem.guard_limit('pause.given_back', 'other_id', amount => 'amount', cap => 'amount', used => 'other_used', released => NULL);
@@ -198,6 +202,10 @@ INSERT INTO pause.given_back VALUES (6, 3, 3, 10);
 SELECT FROM idem.pause('limit', 'pause.given_back', fk => '{other_id}', reason => 'test');
 SELECT idem.drop_guard('pause.given_back', 'limit', name => (SELECT name FROM idem.guards WHERE kind = 'limit' AND settings @> '{"fk={other_id}"}'), reason => 'test');
 SELECT kind, name ~ '^[0-9a-f-]{36}$' AS is_number, fk FROM idem.pauses;
+SELECT idem.guard_limit('pause.given_back', 'other_id', amount => 'amount', cap => 'amount', used => 'other_used', released => NULL);
+\c -
+SET client_min_messages = warning;
+INSERT INTO pause.given_back VALUES (7, 3, 3, 10);
 SELECT FROM idem.pauses p, idem.resume('limit', p.name, reason => 'test');
 SELECT count(*) FROM idem.pauses;
 
@@ -221,7 +229,7 @@ SELECT f || '(' || a || ')' AS call, pause.say(f || '(' || a || ')') FROM (VALUE
     (10, $$'machine', 'no such', state => 'x', reason => 'x'$$), (11, $$'machine', 'pause', reason => 'x'$$),
     (12, $$'machine', 'pause', state => 'no such', reason => 'x'$$), (13, $$'machine', 'pause', state => 'paying', fk => '{x}', reason => 'x'$$),
     (14, $$'limit', 'pause.no_such', reason => 'x'$$), (15, $$'limit', 'pause.payment', reason => 'x'$$),
-    (16, $$'limit', 'pause.given_back', fk => '{other_id}', reason => 'x'$$), (17, $$'limit', 'pause.given_back', state => 'x', reason => 'x'$$)
+    (16, $$'limit', 'pause.given_back', fk => '{amount}', reason => 'x'$$), (17, $$'limit', 'pause.given_back', state => 'x', reason => 'x'$$)
     ) v (n, a), unnest('{pause,resume}'::text[]) f ORDER BY n, f;
 SELECT pause.say($$resume('scope', 'pause in', reason => 'x')$$), pause.say($$resume('machine', 'pause', state => 'paying', reason => 'x')$$);
 

@@ -60,6 +60,7 @@ main()
 	step "Debits: every message comes 3 to 5 times within a second"
 	race debit old
 	race debit guarded
+	race debit careless
 	script debit_result
 	step "Payments: notices come late, repeated, out of order"
 	race notice old
@@ -148,6 +149,7 @@ follow()
 {
 	case $2 in
 		old)	say "  the old way" ;;
+		careless)	say "  with idem, and consumers that do not claim" ;;
 		*)	say "  with idem" ;;
 	esac
 	idem_start "$bin/psql" -XqAt -h "$tmp" -U postgres -v queue="$1" \

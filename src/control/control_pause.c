@@ -14,7 +14,7 @@
  *
  * Locks: ROW EXCLUSIVE on idem.pause and idem.change.
  *
- * Shown by sql/control_pause.sql.
+ * Shown by sql/control_pause.sql and test/tap/600_control_pause.pl.
  */
 #include "postgres.h"
 

@@ -6,8 +6,8 @@
 --
 -- old.take_debit is the code of the incident: look the uuid up, and insert if
 -- it is not there, without a unique constraint.  guarded.take_debit claims the
--- uuid first, and its table takes no debit without that: the code of the
--- incident is refused there (debit_result.sql).
+-- uuid first, and its table takes no debit without that: careless.take_debit
+-- is the code of the incident on a table that idem guards, and is refused.
 
 CREATE TABLE old.account (
     customer  text PRIMARY KEY,
@@ -25,9 +25,16 @@ CREATE TABLE guarded.account (LIKE old.account INCLUDING ALL);
 CREATE TABLE guarded.debit (LIKE old.debit INCLUDING ALL,
     FOREIGN KEY (customer) REFERENCES guarded.account);
 
+CREATE TABLE careless.account (LIKE old.account INCLUDING ALL);
+CREATE TABLE careless.debit (LIKE old.debit INCLUDING ALL,
+    FOREIGN KEY (customer) REFERENCES careless.account);
+
 SELECT idem.create_scope('debit', effect => 'inside',
                          fields => '{customer,amount}');
 SELECT idem.guard_claimed('guarded.debit', key => '{uuid}', scope => 'debit');
+SELECT idem.create_scope('careless', effect => 'inside', fields => '{}');
+SELECT idem.guard_claimed('careless.debit', key => '{uuid}',
+                          scope => 'careless');
 
 CREATE FUNCTION old.take_debit(message jsonb) RETURNS boolean
 LANGUAGE plpgsql AS $$
@@ -41,6 +48,28 @@ BEGIN
            SET balance = balance - (message->>'amount')::money_micro
          WHERE customer = message->>'customer';
     END IF;
+    RETURN true;
+END
+$$;
+
+-- What is refused is put aside, as consumers do with a message that fails.
+CREATE TABLE careless.refused (uuid text NOT NULL, code text NOT NULL);
+CREATE FUNCTION careless.take_debit(message jsonb) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM careless.debit
+                    WHERE uuid = message->>'uuid') THEN
+        PERFORM shop.other_work();
+        INSERT INTO careless.debit (uuid, customer, amount)
+        VALUES (message->>'uuid', message->>'customer',
+                (message->>'amount')::money_micro);
+        UPDATE careless.account
+           SET balance = balance - (message->>'amount')::money_micro
+         WHERE customer = message->>'customer';
+    END IF;
+    RETURN true;
+EXCEPTION WHEN OTHERS THEN
+    INSERT INTO careless.refused VALUES (message->>'uuid', SQLSTATE);
     RETURN true;
 END
 $$;
@@ -94,6 +123,7 @@ INSERT INTO old.account
 SELECT DISTINCT customer, '0'::money_micro FROM shop.line
  WHERE customer IS NOT NULL;
 INSERT INTO guarded.account SELECT * FROM old.account;
+INSERT INTO careless.account SELECT * FROM old.account;
 
 -- What can be seen while they work.
 CREATE FUNCTION shop.debit_progress(way text) RETURNS text

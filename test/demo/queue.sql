@@ -13,6 +13,7 @@
 CREATE SCHEMA shop;
 CREATE SCHEMA old;
 CREATE SCHEMA guarded;
+CREATE SCHEMA careless;
 
 CREATE TABLE shop.line (
     seq         bigint PRIMARY KEY,
@@ -113,12 +114,13 @@ END
 $$;
 
 -- The table at the end, in the order of insertion.  Without old and idem a row
--- is a heading.
+-- is a heading; careless: idem, and consumers that do not claim.
 CREATE TABLE shop.result (
     id      integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     what    text NOT NULL,
     old     text,
     idem    text,
+    careless text,
     failed  boolean NOT NULL DEFAULT false  -- did idem let something through?
 );
 

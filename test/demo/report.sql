@@ -17,8 +17,10 @@ SELECT * FROM shop.differing ORDER BY cancel_seq LIMIT 20;
 
 \pset format unaligned
 \pset tuples_only on
-SELECT format('%-62s %8s %8s', 'let through by', 'old way', 'idem');
+SELECT format('%-56s %8s %8s %11s', 'let through by', 'old way', 'idem',
+              'idem,');
+SELECT format('%-56s %8s %8s %11s', '', '', '', 'no claims');
 SELECT CASE WHEN old IS NULL AND idem IS NULL THEN E'\n' || what
-            ELSE format('%-60s %10s %8s', '    ' || what,
-                        coalesce(old, ''), idem) END
+            ELSE rtrim(format('%-54s %10s %8s %11s', '    ' || what,
+                              coalesce(old, ''), idem, careless)) END
   FROM shop.result ORDER BY id;
