@@ -29,7 +29,6 @@
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -258,79 +257,6 @@ idem_qualified_name(Relation rel)
 	return idem_qualified_name_of(RelationGetRelid(rel));
 }
 
-/* A list of strings as a text[]. */
-ArrayType *
-idem_list_array(List *strings)
-{
-	Datum	   *items = palloc(sizeof(Datum) * Max(list_length(strings), 1));
-	int			n = 0;
-	ListCell   *lc;
-
-	foreach(lc, strings)
-		items[n++] = CStringGetTextDatum(lfirst(lc));
-	return construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT);
-}
-
-/* 22004 if an argument is null, of a function that is not STRICT. */
-void
-idem_require_argument(FunctionCallInfo fcinfo, int n, const char *argument)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", argument)));
-}
-
-/* A text argument as a string: 22004 for null. */
-char *
-idem_required_text(FunctionCallInfo fcinfo, int n, const char *argument)
-{
-	idem_require_argument(fcinfo, n, argument);
-	return text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
-/*
- * The elements of a text[] argument as a list of strings: 22004 for a null
- * among them, 42701 for one that is there twice, 2202E for rows of rows.
- */
-List *
-idem_array_list(const char *argument, ArrayType *array)
-{
-	List	   *list = NIL;
-	Datum	   *items;
-	bool	   *nulls;
-	int			n;
-	int			i;
-
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("argument \"%s\" must be one-dimensional", argument)));
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
-					  &items, &nulls, &n);
-	for (i = 0; i < n; i++)
-	{
-		char	   *item;
-		ListCell   *lc;
-
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument \"%s\" contains a null", argument)));
-		item = TextDatumGetCString(items[i]);
-		foreach(lc, list)
-		{
-			if (strcmp(lfirst(lc), item) == 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_DUPLICATE_COLUMN),
-						 errmsg("argument \"%s\" names \"%s\" more than once",
-								argument, item)));
-		}
-		list = lappend(list, item);
-	}
-	return list;
-}
-
 /*
  * A name for a trigger on a table: the prefix and what tells it from others,
  * and a number where another trigger has that name already.
@@ -547,4 +473,47 @@ idem_drop_statement_triggers(Oid relid, const char *guard)
 								   quote_identifier(name),
 								   idem_qualified_name_of(member));
 	}
+}
+
+/*
+ * Put a guard on a table: the trigger that decides, those that refuse TRUNCATE
+ * if it keeps rows, and the entry of the change log.  The table is closed here
+ * and stays locked.
+ */
+void
+idem_put_guard(Relation rel, const char *kind, const char *trigger,
+			   const char *events, List *settings)
+{
+	Oid			relid = RelationGetRelid(rel);
+	IdemGuard	guard = {.kind = idem_kind_named(kind),.settings = settings};
+	IdemIdentity saved;
+
+	SPI_connect();
+	idem_become_declarer(rel, &saved);
+	relation_close(rel, NoLock);
+	idem_create_row_trigger(relid, trigger, events, guard.kind->function,
+							settings);
+	if (idem_guard_keeps_rows(&guard))
+		idem_create_statement_triggers(relid, trigger);
+	idem_restore_identity(&saved);
+	idem_log_change("declared", kind, relid, trigger, settings, NULL);
+	SPI_finish();
+}
+
+/*
+ * Take the trigger that decides, if there is one, and those that refuse
+ * TRUNCATE off a table.  Connected to SPI; the caller writes the log.
+ */
+void
+idem_take_guard_off(Oid relid, const char *trigger)
+{
+	IdemIdentity saved;
+
+	idem_become_declarer_of(relid, &saved);
+	if (OidIsValid(get_trigger_oid(relid, trigger, true)))
+		idem_execute_unwatched("DROP TRIGGER %s ON %s",
+							   quote_identifier(trigger),
+							   idem_qualified_name_of(relid));
+	idem_drop_statement_triggers(relid, trigger);
+	idem_restore_identity(&saved);
 }

@@ -24,12 +24,6 @@ extern void idem_execute_unwatched(const char *format,...)
 extern bool idem_executing(void);
 extern char *idem_qualified_name(Relation rel);
 extern char *idem_qualified_name_of(Oid relid);
-extern ArrayType *idem_list_array(List *strings);
-extern void idem_require_argument(FunctionCallInfo fcinfo, int n,
-								  const char *argument);
-extern char *idem_required_text(FunctionCallInfo fcinfo, int n,
-								const char *argument);
-extern List *idem_array_list(const char *argument, ArrayType *array);
 
 extern char *idem_free_trigger_name(Oid relid, const char *prefix,
 									List *parts);
@@ -42,9 +36,20 @@ extern void idem_create_early_trigger(Oid relid, const char *trigger,
 extern void idem_create_bound_trigger(Oid relid, Oid other,
 									  const char *trigger, const char *events,
 									  const char *function, List *settings);
+extern void idem_put_guard(Relation rel, const char *kind, const char *trigger,
+						   const char *events, List *settings);
+extern void idem_take_guard_off(Oid relid, const char *trigger);
 extern char *idem_statement_trigger(Oid relid, const char *guard);
 extern void idem_create_statement_triggers(Oid relid, const char *guard);
 extern void idem_drop_statement_triggers(Oid relid, const char *guard);
+
+/* argument.c */
+extern ArrayType *idem_list_array(List *strings);
+extern void idem_require_argument(FunctionCallInfo fcinfo, int n,
+								  const char *argument);
+extern char *idem_required_text(FunctionCallInfo fcinfo, int n,
+								const char *argument);
+extern List *idem_array_list(const char *argument, ArrayType *array);
 
 /* again.c */
 

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
@@ -83,6 +84,19 @@ idem_become_declarer(Relation rel, IdemIdentity *saved)
 						   SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_NOFORCE_RLS);
 	set_search_path("pg_catalog, pg_temp", saved);
+}
+
+/*
+ * The same of a table that is not open, and that somebody keeps from being
+ * dropped; ACCESS SHARE stays on it.
+ */
+void
+idem_become_declarer_of(Oid relid, IdemIdentity *saved)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+
+	idem_become_declarer(rel, saved);
+	relation_close(rel, NoLock);
 }
 
 /*

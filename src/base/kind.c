@@ -274,6 +274,21 @@ idem_guard_require(const IdemGuard *guard)
 				 errhint("Put guards on a table with the idem.guard_... functions.")));
 }
 
+/* Must no row of the guarded table go, so that TRUNCATE is refused, too? */
+bool
+idem_guard_keeps_rows(const IdemGuard *guard)
+{
+	const IdemGuardKind *kind = guard->kind;
+	ListCell   *lc;
+
+	foreach(lc, guard->settings)
+	{
+		if (kind->unless != NULL && strcmp(lfirst(lc), kind->unless) == 0)
+			return false;
+	}
+	return kind->decides && kind->keeps_rows;
+}
+
 static List *
 identity_of(const IdemGuard *guard)
 {

@@ -110,6 +110,7 @@ extern bool idem_bears_guard(Relation rel);
 extern List *idem_guard_triggers(Relation rel);
 extern IdemGuard *idem_guard_of_trigger(Oid relid, const Trigger *trigger);
 extern void idem_guard_require(const IdemGuard *guard);
+extern bool idem_guard_keeps_rows(const IdemGuard *guard);
 extern bool idem_same_guard(const IdemGuard *a, const IdemGuard *b);
 extern bool idem_guard_names_column(const IdemGuard *guard, int flag,
 									const char *column);

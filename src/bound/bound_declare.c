@@ -10,7 +10,6 @@
 
 #include "access/relation.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -289,7 +288,6 @@ idem_guard_claimed(PG_FUNCTION_ARGS)
 	Relation	rel;
 	List	   *settings;
 	const char *trigger;
-	IdemIdentity saved;
 
 	read_arguments(fcinfo, &args);
 	relid = PG_GETARG_OID(0);
@@ -303,14 +301,7 @@ idem_guard_claimed(PG_FUNCTION_ARGS)
 	check_columns(rel, &args);
 	settings = claimed_settings(&args);
 	trigger = idem_free_trigger_name(relid, "idem_claimed", args.key);
-
-	idem_become_declarer(rel, &saved);
-	relation_close(rel, NoLock);
-	SPI_connect();
-	idem_create_row_trigger(relid, trigger, "INSERT OR UPDATE OR DELETE",
-							"keep_claimed", settings);
-	idem_log_change("declared", "claimed", relid, trigger, settings, NULL);
-	SPI_finish();
-	idem_restore_identity(&saved);
+	idem_put_guard(rel, "claimed", trigger, "INSERT OR UPDATE OR DELETE",
+				   settings);
 	PG_RETURN_VOID();
 }

@@ -21,13 +21,11 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -75,22 +73,6 @@ check_kind(const char *kind)
 			 errhint("Kinds are %s.", known.data)));
 }
 
-/*
- * Run a query of our views as the owner of the extension, who alone may read
- * them all; result in SPI_tuptable.  As of now: the caller has locked what it
- * asks about.
- */
-static void
-select_as_extension(const char *sql, int nargs, Oid *types, Datum *values,
-					const char *nulls)
-{
-	Relation	view = relation_openrv(makeRangeVar("idem", "guards", -1),
-									   AccessShareLock);
-
-	(void) idem_run_as_owner(view, sql, nargs, types, values, nulls);
-	relation_close(view, AccessShareLock);
-}
-
 /* The guards of one kind on a table; with a name, only that one. */
 static void
 select_guards(Oid relid, const char *kind, const char *name)
@@ -103,19 +85,19 @@ select_guards(Oid relid, const char *kind, const char *name)
 	values[1] = CStringGetTextDatum(kind);
 	values[2] = name ? CStringGetTextDatum(name) : (Datum) 0;
 	nulls[2] = name ? ' ' : 'n';
-	select_as_extension("SELECT name, settings, false FROM idem.guards"
-						" WHERE relation = $1 AND kind = $2"
-						" AND ($3 IS NULL OR name = $3)"
-						" UNION ALL"
-						" SELECT name, settings, true FROM idem.guards_missing"
-						" WHERE relation = $1 AND kind = $2"
-						" AND ($3 IS NULL OR name = $3)"
-						" UNION ALL"
-						" SELECT name, settings, true FROM idem.guards_lost"
-						" WHERE relation = $1 AND kind = $2"
-						" AND ($3 IS NULL OR name = $3)"
-						" ORDER BY 3, 1",
-						3, types, values, nulls);
+	(void) idem_run_as_extension("SELECT name, settings, false FROM idem.guards"
+								 " WHERE relation = $1 AND kind = $2"
+								 " AND ($3 IS NULL OR name = $3)"
+								 " UNION ALL"
+								 " SELECT name, settings, true FROM idem.guards_missing"
+								 " WHERE relation = $1 AND kind = $2"
+								 " AND ($3 IS NULL OR name = $3)"
+								 " UNION ALL"
+								 " SELECT name, settings, true FROM idem.guards_lost"
+								 " WHERE relation = $1 AND kind = $2"
+								 " AND ($3 IS NULL OR name = $3)"
+								 " ORDER BY 3, 1",
+								 3, types, values, nulls);
 }
 
 static void
@@ -177,16 +159,16 @@ checks_to_drop(Oid parent, const char *trigger)
 
 	values[0] = ObjectIdGetDatum(parent);
 	values[1] = CStringGetTextDatum(trigger);
-	select_as_extension("SELECT idem.made_name('idem', t.kind, c.\"column\")"
-						" FROM idem.guard_triggers t,"
-						" LATERAL idem.setting_columns(t.function, t.settings) c"
-						" WHERE t.relation = $1 AND t.name = $2 AND c.is_kept"
-						" AND NOT EXISTS (SELECT FROM idem.guard_triggers o,"
-						" LATERAL idem.setting_columns(o.function, o.settings) k"
-						" WHERE o.relation = $1 AND o.name <> $2"
-						" AND o.kind = t.kind AND k.is_kept"
-						" AND k.\"column\" = c.\"column\")",
-						2, types, values, NULL);
+	(void) idem_run_as_extension("SELECT idem.made_name('idem', t.kind, c.\"column\")"
+								 " FROM idem.guard_triggers t,"
+								 " LATERAL idem.setting_columns(t.function, t.settings) c"
+								 " WHERE t.relation = $1 AND t.name = $2 AND c.is_kept"
+								 " AND NOT EXISTS (SELECT FROM idem.guard_triggers o,"
+								 " LATERAL idem.setting_columns(o.function, o.settings) k"
+								 " WHERE o.relation = $1 AND o.name <> $2"
+								 " AND o.kind = t.kind AND k.is_kept"
+								 " AND k.\"column\" = c.\"column\")",
+								 2, types, values, NULL);
 	for (i = 0; i < SPI_processed; i++)
 		checks = lappend(checks, SPI_getvalue(SPI_tuptable->vals[i],
 											  SPI_tuptable->tupdesc, 1));
@@ -204,16 +186,13 @@ drop_total(Oid parent, const char *trigger)
 {
 	List	   *checks;
 	ListCell   *lc;
-	Relation	rel;
 	IdemIdentity saved;
 
 	idem_check_owned(parent);
 	LockRelationOid(parent, AccessExclusiveLock);
 	idem_check_owned(parent);
 	checks = checks_to_drop(parent, trigger);
-	rel = relation_open(parent, NoLock);
-	idem_become_declarer(rel, &saved);
-	relation_close(rel, NoLock);
+	idem_become_declarer_of(parent, &saved);
 	idem_execute_unwatched("DROP TRIGGER %s ON %s", quote_identifier(trigger),
 						   idem_qualified_name_of(parent));
 	foreach(lc, checks)
@@ -241,13 +220,13 @@ drop_counterpart(const FoundGuard *guard)
 	values[0] = ObjectIdGetDatum(guard->relid);
 	values[1] = CStringGetTextDatum(guard->kind);
 	values[2] = PointerGetDatum(guard->array);
-	select_as_extension("SELECT t.relation, t.name"
-						" FROM idem.guard_triggers t"
-						" JOIN idem.guard_kinds() k ON k.kind = t.kind AND k.part = 'row'"
-						" WHERE t.part = 'total' AND NOT t.is_clone"
-						" AND t.other = $1 AND t.kind = $2"
-						" AND t.identity = idem.guard_identity(k.function, $3)",
-						3, types, values, NULL);
+	(void) idem_run_as_extension("SELECT t.relation, t.name"
+								 " FROM idem.guard_triggers t"
+								 " JOIN idem.guard_kinds() k ON k.kind = t.kind AND k.part = 'row'"
+								 " WHERE t.part = 'total' AND NOT t.is_clone"
+								 " AND t.other = $1 AND t.kind = $2"
+								 " AND t.identity = idem.guard_identity(k.function, $3)",
+								 3, types, values, NULL);
 	if (SPI_processed == 0)
 		return;
 	parent = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0],
@@ -261,17 +240,7 @@ drop_counterpart(const FoundGuard *guard)
 static void
 take_off(const FoundGuard *guard, const char *reason)
 {
-	Relation	rel = relation_open(guard->relid, NoLock);
-	IdemIdentity saved;
-
-	idem_become_declarer(rel, &saved);
-	relation_close(rel, NoLock);
-	if (!guard->missing)
-		idem_execute_unwatched("DROP TRIGGER %s ON %s",
-							   quote_identifier(guard->name),
-							   idem_qualified_name_of(guard->relid));
-	idem_drop_statement_triggers(guard->relid, guard->name);
-	idem_restore_identity(&saved);
+	idem_take_guard_off(guard->relid, guard->name);
 	drop_counterpart(guard);
 	idem_log_change("dropped", guard->kind, guard->relid, guard->name,
 					guard->settings, reason);
@@ -288,11 +257,11 @@ refuse_named(const FoundGuard *guard, const char *setting)
 
 	values[0] = CStringGetTextDatum(setting);
 	values[1] = CStringGetTextDatum(idem_qualified_name_of(guard->relid));
-	select_as_extension("SELECT relation, kind, name FROM idem.guard_parts"
-						" WHERE part = 'row' AND declared"
-						" AND idem.setting(settings, $1) = $2"
-						" ORDER BY relation::text COLLATE \"C\" LIMIT 1",
-						2, types, values, NULL);
+	(void) idem_run_as_extension("SELECT relation, kind, name FROM idem.guard_parts"
+								 " WHERE part = 'row' AND declared"
+								 " AND idem.setting(settings, $1) = $2"
+								 " ORDER BY relation::text COLLATE \"C\" LIMIT 1",
+								 2, types, values, NULL);
 	if (SPI_processed == 0)
 		return;
 	row = SPI_tuptable->vals[0];

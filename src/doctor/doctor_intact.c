@@ -621,23 +621,11 @@ static void
 judge_trigger(IdemLook *look, const IdemSeenTrigger *trigger, Oid relid)
 {
 	const IdemSeenTrigger *deciding = idem_look_deciding(look, trigger);
-	const IdemGuardKind *kind = trigger->guard.kind;
-	Part		part = {trigger, NULL, false};
+	Part		part = {trigger, NULL, idem_guard_keeps_rows(&trigger->guard)};
 
 	if (deciding == NULL || !may_be_guarded(deciding->guard.relid))
 		return;
 	part.guard = &deciding->guard;
-	if (kind->decides && kind->keeps_rows)
-	{
-		ListCell   *lc;
-
-		part.keeps_rows = true;
-		foreach(lc, trigger->guard.settings)
-		{
-			if (kind->unless != NULL && strcmp(lfirst(lc), kind->unless) == 0)
-				part.keeps_rows = false;
-		}
-	}
 	judge_members(look, &part, relid);
 	if (trigger->guard.relid == relid)
 		judge_part(look, &part);

@@ -13,9 +13,7 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "catalog/indexing.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -414,16 +412,7 @@ find_orphans(Judgement *j)
 static void
 drop_orphan(const IdemGuard *guard)
 {
-	Relation	rel = relation_open(guard->relid, AccessShareLock);
-	IdemIdentity saved;
-
-	idem_become_declarer(rel, &saved);
-	relation_close(rel, NoLock);
-	idem_execute_unwatched("DROP TRIGGER %s ON %s",
-						   quote_identifier(guard->name),
-						   idem_qualified_name_of(guard->relid));
-	idem_drop_statement_triggers(guard->relid, guard->name);
-	idem_restore_identity(&saved);
+	idem_take_guard_off(guard->relid, guard->name);
 	idem_log_change("dropped", guard->kind->kind, guard->relid, guard->name,
 					guard->settings, "the parent table was dropped");
 }

@@ -29,7 +29,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -64,29 +63,24 @@ typedef struct Remedy
 static uint64
 select_remedies(Oid relid)
 {
-	Relation	view = relation_openrv(makeRangeVar("idem", "guard_problems", -1),
-									   AccessShareLock);
 	Oid			types[1] = {REGCLASSOID};
 	Datum		values[1];
 	char		nulls[1];
-	uint64		count;
 
 	values[0] = ObjectIdGetDatum(relid);
 	nulls[0] = OidIsValid(relid) ? ' ' : 'n';
-	count = idem_run_as_owner(view, "SELECT relation, kind, name, member, remedy, NULL::text[], NOT declared FROM idem.guard_problems"
-							  " WHERE (remedy LIKE 'ALTER TABLE % ENABLE ALWAYS TRIGGER %'"
-							  " OR remedy LIKE 'CREATE TRIGGER %')"
-							  " AND ($1 IS NULL OR relation = $1)"
-							  " UNION "
-							  "SELECT relation, kind, name, NULL, NULL, NULL, false FROM idem.guards_weakened"
-							  " WHERE $1 IS NULL OR relation = $1"
-							  " UNION "
-							  "SELECT relation, kind, name, NULL, NULL, settings, true FROM idem.guards_undeclared"
-							  " WHERE $1 IS NULL OR relation = $1"
-							  " ORDER BY 1, 2, 3, 4, 5",
-							  1, types, values, nulls);
-	relation_close(view, AccessShareLock);
-	return count;
+	return idem_run_as_extension("SELECT relation, kind, name, member, remedy, NULL::text[], NOT declared FROM idem.guard_problems"
+								 " WHERE (remedy LIKE 'ALTER TABLE % ENABLE ALWAYS TRIGGER %'"
+								 " OR remedy LIKE 'CREATE TRIGGER %')"
+								 " AND ($1 IS NULL OR relation = $1)"
+								 " UNION "
+								 "SELECT relation, kind, name, NULL, NULL, NULL, false FROM idem.guards_weakened"
+								 " WHERE $1 IS NULL OR relation = $1"
+								 " UNION "
+								 "SELECT relation, kind, name, NULL, NULL, settings, true FROM idem.guards_undeclared"
+								 " WHERE $1 IS NULL OR relation = $1"
+								 " ORDER BY 1, 2, 3, 4, 5",
+								 1, types, values, nulls);
 }
 
 /*
@@ -111,11 +105,9 @@ may_mend(Oid relid, bool undeclared)
 static void
 mend(Oid member, const char *remedy)
 {
-	Relation	rel = relation_open(member, AccessShareLock);
 	IdemIdentity saved;
 
-	idem_become_declarer(rel, &saved);
-	relation_close(rel, NoLock);
+	idem_become_declarer_of(member, &saved);
 	idem_execute("%s", remedy);
 	idem_restore_identity(&saved);
 }

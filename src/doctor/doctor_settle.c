@@ -59,11 +59,9 @@ static void
 as_owner(Oid relid, void (*act) (Oid relid, const char *guard),
 		 const char *guard)
 {
-	Relation	rel = relation_open(relid, AccessShareLock);
 	IdemIdentity saved;
 
-	idem_become_declarer(rel, &saved);
-	relation_close(rel, NoLock);
+	idem_become_declarer_of(relid, &saved);
 	act(relid, guard);
 	idem_restore_identity(&saved);
 }

@@ -26,7 +26,6 @@
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -74,26 +73,13 @@ owned_table(const RangeVar *name)
 
 /* ---------- problems, before and after ---------- */
 
-/*
- * Run a query of our views as the owner of the extension; the result is SPI's.
- */
-static void
-select_as_extension(const char *sql, int nargs, Oid *types, Datum *values)
-{
-	Relation	view = relation_openrv(makeRangeVar("idem", "table_problems", -1),
-									   AccessShareLock);
-
-	(void) idem_run_as_owner(view, sql, nargs, types, values, NULL);
-	relation_close(view, AccessShareLock);
-}
-
 /* What is wrong now. */
 static void
 select_problems(void)
 {
-	select_as_extension("SELECT object, problem, instead, relation"
-						" FROM idem.table_problems ORDER BY 1, 2",
-						0, NULL, NULL);
+	(void) idem_run_as_extension("SELECT object, problem, instead, relation"
+								 " FROM idem.table_problems ORDER BY 1, 2",
+								 0, NULL, NULL, NULL);
 }
 
 static char *
@@ -242,10 +228,10 @@ is_own_column(Oid relid, const char *column)
 	values[0] = ObjectIdGetDatum(relid);
 	values[1] = DirectFunctionCall1(namein, CStringGetDatum(column));
 	SPI_connect();
-	select_as_extension("SELECT FROM idem.own_tables o"
-						" JOIN pg_catalog.pg_class c ON c.relname = o.name"
-						" WHERE c.oid = $1 AND $2 = ANY (o.columns)",
-						2, types, values);
+	(void) idem_run_as_extension("SELECT FROM idem.own_tables o"
+								 " JOIN pg_catalog.pg_class c ON c.relname = o.name"
+								 " WHERE c.oid = $1 AND $2 = ANY (o.columns)",
+								 2, types, values, NULL);
 	result = SPI_processed > 0;
 	SPI_finish();
 	return result;

@@ -10,7 +10,6 @@
 
 #include "access/relation.h"
 #include "catalog/pg_class.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/rel.h"
@@ -128,7 +127,6 @@ idem_guard_fixed(PG_FUNCTION_ARGS)
 	List	   *settings;
 	const char *events;
 	const char *trigger;
-	IdemIdentity saved;
 
 	idem_require_argument(fcinfo, 0, "relation");
 	idem_require_argument(fcinfo, 1, "columns");
@@ -147,14 +145,7 @@ idem_guard_fixed(PG_FUNCTION_ARGS)
 	trigger = idem_free_trigger_name(relid, "idem_fixed", columns);
 	events = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
 		"INSERT OR UPDATE OR DELETE" : "UPDATE OR DELETE";
-
-	idem_become_declarer(rel, &saved);
-	relation_close(rel, NoLock);
-	SPI_connect();
-	idem_create_row_trigger(relid, trigger, events, "keep_fixed", settings);
-	idem_log_change("declared", "fixed", relid, trigger, settings, NULL);
-	SPI_finish();
-	idem_restore_identity(&saved);
+	idem_put_guard(rel, "fixed", trigger, events, settings);
 	PG_RETURN_VOID();
 }
 
@@ -191,7 +182,6 @@ idem_guard_kept(PG_FUNCTION_ARGS)
 	Relation	rel;
 	List	   *settings;
 	const char *trigger;
-	IdemIdentity saved;
 
 	idem_require_argument(fcinfo, 0, "relation");
 	relid = PG_GETARG_OID(0);
@@ -200,15 +190,6 @@ idem_guard_kept(PG_FUNCTION_ARGS)
 		PG_RETURN_VOID();
 	settings = kept_settings(rel);
 	trigger = idem_free_trigger_name(relid, "idem_kept", NIL);
-
-	idem_become_declarer(rel, &saved);
-	relation_close(rel, NoLock);
-	SPI_connect();
-	idem_create_row_trigger(relid, trigger, "UPDATE OR DELETE", "keep_rows",
-							settings);
-	idem_create_statement_triggers(relid, trigger);
-	idem_log_change("declared", "kept", relid, trigger, settings, NULL);
-	SPI_finish();
-	idem_restore_identity(&saved);
+	idem_put_guard(rel, "kept", trigger, "UPDATE OR DELETE", settings);
 	PG_RETURN_VOID();
 }

@@ -410,13 +410,9 @@ create_guard(Relation rel, const StatesArguments *args,
 									 list_make1(args->column));
 	idem_become_declarer(rel, &saved);
 	check_rows(rel, args->column, machine);
-	table_close(rel, NoLock);
-	idem_create_row_trigger(relid, trigger, "INSERT OR UPDATE OR DELETE",
-							"keep_states", settings);
-	if (strcmp(args->delete, "any") != 0)
-		idem_create_statement_triggers(relid, trigger);
 	idem_restore_identity(&saved);
-	idem_log_change("declared", "states", relid, trigger, settings, NULL);
+	idem_put_guard(rel, "states", trigger, "INSERT OR UPDATE OR DELETE",
+				   settings);
 }
 
 /*
