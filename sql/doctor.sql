@@ -133,9 +133,11 @@ SELECT * FROM idem.doctor() WHERE object LIKE 'setting synchronous_commit of%';
 ALTER ROLE regress_idem_doctor_nobody RESET synchronous_commit;
 -- Reasons that are given once for all that comes; a blank one is none.
 ALTER ROLE regress_idem_doctor_nobody SET idem.drop_reason = 'a database for tests = yes';
+ALTER ROLE regress_idem_doctor_nobody SET idem.truncate_reason = 'a database for tests';
 ALTER ROLE regress_idem_doctor_nobody SET idem.allow_unguarded = 'we know what we do';
 SELECT * FROM idem.doctor() WHERE object LIKE 'setting idem.%';
 ALTER ROLE regress_idem_doctor_nobody SET idem.drop_reason = '';
+ALTER ROLE regress_idem_doctor_nobody RESET idem.truncate_reason;
 ALTER ROLE regress_idem_doctor_nobody RESET idem.allow_unguarded;
 SELECT * FROM idem.doctor() WHERE object LIKE 'setting idem.%';
 ALTER ROLE regress_idem_doctor_nobody RESET ALL;

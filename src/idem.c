@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "base/empty.h"
 #include "base/moved.h"
 #include "bound/bound_rows.h"
 #include "channel/channel.h"
@@ -25,6 +26,7 @@ void
 _PG_init(void)
 {
 	idem_moved_init();
+	idem_empty_init();
 	idem_key_pause_init();
 	idem_channel_pause_init();
 	idem_machine_rows_init();

@@ -29,6 +29,14 @@ CREATE FUNCTION idem.refuse_truncate() RETURNS trigger
 COMMENT ON FUNCTION idem.refuse_truncate() IS
     'trigger of a guard: TRUNCATE of a table with guarded rows raises 23I08';
 
+-- Private: of tables of idem only.
+CREATE FUNCTION idem.keep_own_rows() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'idem_keep_own_rows'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.keep_own_rows() IS
+    'trigger of a table of idem: TRUNCATE raises 23I08, unless idem.truncate_reason says why and the trigger does not say kept=true; what was deleted or written over is noted in idem.change_log';
+REVOKE ALL ON FUNCTION idem.keep_own_rows() FROM PUBLIC;
+
 -- ---------------------------------------------------------------------------
 -- change log: every declaration, for good
 -- ---------------------------------------------------------------------------
@@ -64,7 +72,7 @@ COMMENT ON TABLE idem.change IS 'every declaration of a rule and every rule take
 COMMENT ON COLUMN idem.change.n IS 'order of the entries: microseconds since 2000 by the clock of the database, or one more than the newest entry where the clock is not past it; entries of transactions that ran beside each other may share a number, those of one guard never do';
 COMMENT ON COLUMN idem.change.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.change.role IS 'session user who did it';
-COMMENT ON COLUMN idem.change.action IS 'declared, renamed (a guarded table, whose new name this is), dropped, altered, retired, granted, unguarded (a change passed by idem.allow_unguarded) or rearmed';
+COMMENT ON COLUMN idem.change.action IS 'declared, renamed (a guarded table, whose new name this is), dropped, altered, retired, granted, unguarded (a change passed by idem.allow_unguarded), emptied (rows that went at once, or were taken from a log of idem) or rearmed';
 COMMENT ON COLUMN idem.change.kind IS 'machine, codes, scope or the kind of a guard, one of idem.guard_kinds(); extension for a table or function of idem; runtime or admin for what was granted';
 COMMENT ON COLUMN idem.change.guard IS 'which guard: the same in all its entries from its declaration until it is dropped; NULL for what is not on a table';
 COMMENT ON COLUMN idem.change.table_schema IS 'schema of the guarded table at that time; NULL for what is no guard';
@@ -102,7 +110,7 @@ COMMENT ON VIEW idem.change_log IS 'every declaration of a rule and every rule t
 COMMENT ON COLUMN idem.change_log.n IS 'order of the entries: microseconds since 2000 by the clock of the database, or one more than the newest entry where the clock is not past it; entries of transactions that ran beside each other may share a number, those of one guard never do';
 COMMENT ON COLUMN idem.change_log.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.change_log.role IS 'session user who did it';
-COMMENT ON COLUMN idem.change_log.action IS 'declared, renamed (a guarded table, whose new name this is), dropped, altered, retired, granted, unguarded (a change passed by idem.allow_unguarded) or rearmed';
+COMMENT ON COLUMN idem.change_log.action IS 'declared, renamed (a guarded table, whose new name this is), dropped, altered, retired, granted, unguarded (a change passed by idem.allow_unguarded), emptied (rows that went at once, or were taken from a log of idem) or rearmed';
 COMMENT ON COLUMN idem.change_log.kind IS 'machine, codes, scope or the kind of a guard, one of idem.guard_kinds(); extension for a table or function of idem; runtime or admin for what was granted';
 COMMENT ON COLUMN idem.change_log.relation IS 'the guarded table as it is called now; NULL for what is no guard, and once the guard was dropped or its table is gone';
 COMMENT ON COLUMN idem.change_log.name IS 'name of the guard''s trigger, of the machine, of the return code table, of the scope or of the role';

@@ -430,41 +430,6 @@ idem_refuse_delete(const IdemGuardCall *call)
 			 errtableconstraint(call->rel, call->trigger->tgname)));
 }
 
-/* 23I08: the rows of a guarded table do not go all at once. */
-void
-idem_refuse_truncation(const TriggerData *trigdata)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_IDEM_KEPT_ROW),
-			 errmsg("table \"%s\" cannot be truncated",
-					RelationGetRelationName(trigdata->tg_relation)),
-			 errhint("Its rows are guarded; idem.drop_guard takes the guard off."),
-			 errtableconstraint(trigdata->tg_relation,
-								trigdata->tg_trigger->tgname)));
-}
-
-/*
- * refuse_truncate() -> trigger
- *
- * BEFORE TRUNCATE FOR EACH STATEMENT, for a guard that has nothing else to do
- * at a statement: 23I08.
- */
-PG_FUNCTION_INFO_V1(idem_refuse_truncate);
-Datum
-idem_refuse_truncate(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		!TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"%s\" must be fired by TRUNCATE",
-						"idem.refuse_truncate")));
-	idem_refuse_truncation(trigdata);
-	PG_RETURN_NULL();			/* keep the compiler quiet */
-}
-
 /*
  * invalidate_definitions() -> trigger
  *

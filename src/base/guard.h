@@ -63,6 +63,5 @@ extern char *idem_row_key(Relation rel, TupleTableSlot *slot);
 extern const char *idem_readable_key(Relation rel, TupleTableSlot *slot);
 extern void idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key);
 extern void idem_refuse_delete(const IdemGuardCall *call);
-extern void idem_refuse_truncation(const TriggerData *trigdata);
 
 #endif							/* IDEM_GUARD_H */

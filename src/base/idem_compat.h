@@ -26,14 +26,18 @@
 typedef bool TU_UpdateIndexes;
 #define TU_None false
 
-/* one function for every kind of object since 16; here for tables and types */
+/* one function for every kind of object since 16; here for those we ask about */
+#include "catalog/pg_database.h"
 #include "catalog/pg_type.h"
 #include "utils/acl.h"
 static inline bool
 object_ownercheck(Oid classid, Oid objectid, Oid roleid)
 {
-	return classid == TypeRelationId ? pg_type_ownercheck(objectid, roleid) :
-		pg_class_ownercheck(objectid, roleid);
+	if (classid == TypeRelationId)
+		return pg_type_ownercheck(objectid, roleid);
+	if (classid == DatabaseRelationId)
+		return pg_database_ownercheck(objectid, roleid);
+	return pg_class_ownercheck(objectid, roleid);
 }
 
 /* here for functions */

@@ -55,6 +55,15 @@ typedef char *(*IdemShapeCheck) (const IdemGuard *guard, Snapshot snapshot);
 /* Can a column that the setting names have this type, below domains? */
 typedef bool (*IdemTypeCheck) (const char *setting, Oid type);
 
+/*
+ * Its rows were truncated: set the totals that it keeps elsewhere to what they
+ * are without them.
+ */
+typedef void (*IdemRecount) (const IdemGuard *guard);
+
+/* The statement that declares a guard again. */
+typedef char *(*IdemDeclaration) (const IdemGuard *guard);
+
 /* One trigger function, and the triggers that call it. */
 typedef struct IdemGuardKind
 {
@@ -89,6 +98,11 @@ typedef struct IdemGuardKind
 								 * taken off, with it; or NULL */
 	const char *named_by;		/* the setting by which guards of other tables
 								 * name the table of this one; or NULL */
+	IdemRecount recount;		/* or NULL: it keeps no totals, or TRUNCATE
+								 * is refused whatever the reason */
+	const char *declares;		/* the function in schema idem that puts it on
+								 * a table; NULL if it decides nothing */
+	IdemDeclaration declaration;	/* a call of that function, or NULL */
 } IdemGuardKind;
 
 /* of the trigger that refuses TRUNCATE for a guard, if it does nothing else */

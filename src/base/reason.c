@@ -60,6 +60,17 @@ idem_reason_flaw(const char *reason)
 	return NULL;
 }
 
+/* For a setting: a reason, or empty. */
+bool
+idem_check_reason(char **newval, void **extra, GucSource source)
+{
+	const char *flaw = **newval == '\0' ? NULL : idem_reason_flaw(*newval);
+
+	if (flaw != NULL)
+		GUC_check_errdetail("The reason %s.", flaw);
+	return flaw == NULL;
+}
+
 /*
  * The reason in argument n, or NULL if it is null: 22023 for one that is none.
  */

@@ -259,12 +259,15 @@ COMMENT ON COLUMN idem.guards_undeclared.owner IS 'owner of the table';
 COMMENT ON COLUMN idem.guards_undeclared.nth IS 'its number among those of that owner';
 COMMENT ON COLUMN idem.guards_undeclared.of IS 'how many those are';
 
--- What idem.allow_unguarded let pass and nobody has looked at since.
+-- What a setting let pass, or nothing could refuse, and nobody has looked at
+-- since.
 CREATE VIEW idem.guards_weakened AS
 SELECT DISTINCT ON (l.guard, l.kind, l.name)
-       l.relation, l.kind, l.name, l.arguments[1] AS what, l.role, l.at, l.reason
+       l.relation, l.kind, l.name, l.arguments[1] AS what, l.role, l.at, l.reason,
+       CASE WHEN l.reason IS NULL THEN NULL
+            WHEN l.action = 'emptied' THEN 'idem.truncate_reason' ELSE 'idem.allow_unguarded' END AS allowed_by
 FROM idem.change_log l
-WHERE l.action = 'unguarded'
+WHERE l.action IN ('unguarded', 'emptied')
       AND NOT EXISTS (SELECT FROM idem.change r
                       WHERE r.action IN ('rearmed', 'declared', 'dropped') AND r.n > l.n
                             AND r.guard = l.guard)
@@ -273,14 +276,15 @@ WHERE l.action = 'unguarded'
                             AND r.guard IS NULL AND l.guard IS NULL
                             AND r.kind = l.kind AND r.name = l.name)
 ORDER BY l.guard, l.kind, l.name, l.n DESC;
-COMMENT ON VIEW idem.guards_weakened IS 'guards that a change passed by idem.allow_unguarded touched, until idem.rearm()';
+COMMENT ON VIEW idem.guards_weakened IS 'guards that a change passed by idem.allow_unguarded touched, tables that were truncated, and logs of idem of which rows are gone, until idem.rearm()';
 COMMENT ON COLUMN idem.guards_weakened.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guards_weakened.kind IS 'the kind of the guard, one of idem.guard_kinds(); extension for a function of idem';
+COMMENT ON COLUMN idem.guards_weakened.kind IS 'the kind of the guard, one of idem.guard_kinds(); extension for a function or table of idem';
 COMMENT ON COLUMN idem.guards_weakened.name IS 'name of the guard''s trigger';
 COMMENT ON COLUMN idem.guards_weakened.what IS 'what was done, the last of it';
 COMMENT ON COLUMN idem.guards_weakened.role IS 'session user who did it';
 COMMENT ON COLUMN idem.guards_weakened.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.guards_weakened.reason IS 'the reason that was given';
+COMMENT ON COLUMN idem.guards_weakened.allowed_by IS 'the setting that gave it; NULL: none had to';
 
 -- By the text of their functions: what assigns a column of NEW, and what the
 -- statement did not write, is judged all the same.

@@ -32,17 +32,6 @@
 char	   *idem_allow_unguarded = NULL;
 char	   *idem_drop_reason = NULL;
 
-/* A reason (reason.h), or empty. */
-static bool
-check_reason(char **newval, void **extra, GucSource source)
-{
-	const char *flaw = **newval == '\0' ? NULL : idem_reason_flaw(*newval);
-
-	if (flaw != NULL)
-		GUC_check_errdetail("The reason %s.", flaw);
-	return flaw == NULL;
-}
-
 /*
  * idem.allow_unguarded: a reason, in words.  Empty, the default, means that
  * guards are only taken off by idem.drop_guard.
@@ -57,7 +46,7 @@ idem_doctor_refuse_init(void)
 							   "",
 							   PGC_SUSET,
 							   GUC_NOT_IN_SAMPLE,
-							   check_reason, NULL, NULL);
+							   idem_check_reason, NULL, NULL);
 
 	/*
 	 * idem.drop_reason: why a table whose rows are guarded may be dropped
@@ -73,7 +62,7 @@ idem_doctor_refuse_init(void)
 							   "",
 							   PGC_USERSET,
 							   GUC_NOT_IN_SAMPLE,
-							   check_reason, NULL, NULL);
+							   idem_check_reason, NULL, NULL);
 }
 
 /* Has somebody who may do so said why a guard may be weakened? */

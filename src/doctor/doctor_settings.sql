@@ -38,6 +38,8 @@ JOIN (VALUES ('synchronous_commit', 'warning', 'is off: a crash can take back wh
              ('idem.allow_unguarded', 'warning', 'is set for good: DDL can weaken guards (%s)', ''),
              -- as it has to be in a database for tests, so it is no more than a notice
              ('idem.drop_reason', 'notice', 'is set for good: owners can drop tables with guarded rows and are not asked why (%s)',
+              ', unless the database is one for tests'),
+             ('idem.truncate_reason', 'notice', 'is set for good: the owner of the database can empty guarded tables and is not asked why (%s)',
               ', unless the database is one for tests')) r (name, severity, finding, unless)
      ON r.name = s.name
 WHERE s.value <> '' AND (s.name <> 'synchronous_commit' OR s.value = 'off');

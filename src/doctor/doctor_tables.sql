@@ -52,6 +52,54 @@ COMMENT ON COLUMN idem.own_tables.columns IS 'its columns, in their order';
 COMMENT ON COLUMN idem.own_tables.constraints IS 'its primary key, unique constraints and CHECKs';
 REVOKE ALL ON TABLE idem.own_tables FROM PUBLIC;
 
+-- TRUNCATE of what happened needs a reason, of what was decided there is none;
+-- what else takes rows from a log is told.  The owner of a database for tests
+-- need not be a superuser.
+CREATE TRIGGER change_truncate BEFORE TRUNCATE ON idem.change
+    FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1', 'kept=true');
+CREATE TRIGGER anchor_truncate BEFORE TRUNCATE ON idem.anchor
+    FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+CREATE TRIGGER reservation_truncate BEFORE TRUNCATE ON idem.reservation
+    FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+CREATE TRIGGER attempt_truncate BEFORE TRUNCATE ON idem.attempt
+    FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+CREATE TRIGGER late_result_truncate BEFORE TRUNCATE ON idem.late_result
+    FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+CREATE TRIGGER evidence_truncate BEFORE TRUNCATE ON idem.evidence
+    FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+CREATE TRIGGER transition_log_truncate BEFORE TRUNCATE ON idem.transition_log
+    FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+CREATE TRIGGER change_delete AFTER DELETE ON idem.change
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+CREATE TRIGGER change_update AFTER UPDATE ON idem.change
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+CREATE TRIGGER transition_log_delete AFTER DELETE ON idem.transition_log
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+CREATE TRIGGER transition_log_update AFTER UPDATE ON idem.transition_log
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+ALTER TABLE idem.change ENABLE ALWAYS TRIGGER change_truncate;
+ALTER TABLE idem.anchor ENABLE ALWAYS TRIGGER anchor_truncate;
+ALTER TABLE idem.reservation ENABLE ALWAYS TRIGGER reservation_truncate;
+ALTER TABLE idem.attempt ENABLE ALWAYS TRIGGER attempt_truncate;
+ALTER TABLE idem.late_result ENABLE ALWAYS TRIGGER late_result_truncate;
+ALTER TABLE idem.evidence ENABLE ALWAYS TRIGGER evidence_truncate;
+ALTER TABLE idem.transition_log ENABLE ALWAYS TRIGGER transition_log_truncate;
+ALTER TABLE idem.change ENABLE ALWAYS TRIGGER change_delete, ENABLE ALWAYS TRIGGER change_update;
+ALTER TABLE idem.transition_log ENABLE ALWAYS TRIGGER transition_log_delete, ENABLE ALWAYS TRIGGER transition_log_update;
+COMMENT ON TRIGGER change_truncate ON idem.change IS 'never';
+COMMENT ON TRIGGER anchor_truncate ON idem.anchor IS 'only for a reason, which is kept';
+COMMENT ON TRIGGER reservation_truncate ON idem.reservation IS 'only for a reason, which is kept';
+COMMENT ON TRIGGER attempt_truncate ON idem.attempt IS 'only for a reason, which is kept';
+COMMENT ON TRIGGER late_result_truncate ON idem.late_result IS 'only for a reason, which is kept';
+COMMENT ON TRIGGER evidence_truncate ON idem.evidence IS 'only for a reason, which is kept';
+COMMENT ON TRIGGER transition_log_truncate ON idem.transition_log IS 'only for a reason, which is kept';
+COMMENT ON TRIGGER change_delete ON idem.change IS 'tells of rows that were deleted';
+COMMENT ON TRIGGER change_update ON idem.change IS 'tells of rows that were written over';
+COMMENT ON TRIGGER transition_log_delete ON idem.transition_log IS 'tells of rows that were deleted';
+COMMENT ON TRIGGER transition_log_update ON idem.transition_log IS 'tells of rows that were written over';
+GRANT TRUNCATE ON idem.anchor, idem.reservation, idem.attempt, idem.late_result, idem.evidence, idem.transition_log
+    TO pg_database_owner;
+
 -- idem writes its tables itself, past the executor: what only an executor
 -- would see to (triggers, defaults, NOT NULL, CHECKs, rules) does nothing
 -- there.  A plain index of any kind is kept.

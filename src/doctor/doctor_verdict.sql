@@ -78,7 +78,7 @@ WHERE g.is_kept AND g.declared
 UNION ALL
 -- what was let pass
 SELECT 'warning', format('%s guard %I on %s', kind, name, coalesce(relation::text, 'extension idem')),
-       format('%s by %s at %s, allowed by idem.allow_unguarded: %s', what, role, at, reason),
+       format('%s by %s at %s', what, role, at) || coalesce(', allowed by ' || allowed_by || ': ' || reason, ''),
        'look at the rows, then SELECT idem.rearm()'
 FROM idem.guards_weakened
 UNION ALL

@@ -152,6 +152,19 @@ static const IdemTotalDeclarer limit_declarer = {
 	.add_checks = add_checks
 };
 
+/* The children were truncated: the totals are those of no children. */
+void
+idem_limit_recount(const IdemGuard *guard)
+{
+	IdemLimitDeclaration d = {.total = {.how = &limit_declarer}};
+
+	d.cap = unconstify(char *, idem_setting(guard->settings, "cap"));
+	d.excess = unconstify(char *, idem_setting(guard->settings, "excess"));
+	d.count_used = unconstify(char *, idem_setting(guard->settings,
+												   "count_used"));
+	idem_total_recount(&d.total, guard);
+}
+
 static void
 declare_limit(FunctionCallInfo fcinfo, bool many)
 {

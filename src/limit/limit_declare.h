@@ -29,6 +29,9 @@ typedef struct IdemLimitDeclaration
 extern void idem_limit_read_arguments(FunctionCallInfo fcinfo, bool many,
 									  IdemLimitDeclaration *d);
 
+/* limit_declare.c */
+extern void idem_limit_recount(const IdemGuard *guard);
+
 /* limit_require.c */
 extern void idem_limit_require(IdemTotalDeclaration *d);
 

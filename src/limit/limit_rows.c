@@ -191,7 +191,8 @@ static const IdemGuardKind limit_kind = {
 	.check_attached = check_attached_children,
 	.check_detached = idem_total_check_detached,
 	.check_shape = idem_total_key_problem,
-	.takes_type = takes_type
+	.takes_type = takes_type,
+	.recount = idem_limit_recount
 };
 
 static const IdemGuardKind total_kind = {

@@ -57,6 +57,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/empty.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/moved.h"
@@ -321,7 +322,7 @@ idem_apply_totals(PG_FUNCTION_ARGS)
 						"idem.apply_totals"),
 				 errhint("Put guards on a table with the idem.guard_... functions.")));
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
-		idem_refuse_truncation(trigdata);
+		idem_judge_truncation(trigdata);
 	if (noted != NULL)
 		apply_noted(idem_root_relid(trigdata->tg_relation));
 	return PointerGetDatum(NULL);

@@ -298,6 +298,8 @@ extern void idem_total_replace_check(IdemTotalDeclaration *d,
 									 const char *column,
 									 const char *condition);
 extern List *idem_total_same_parent(IdemTotalDeclaration *d);
+extern void idem_total_recount(IdemTotalDeclaration *d,
+							   const IdemGuard *guard);
 
 /* total_argument.c */
 extern char *idem_text_argument(FunctionCallInfo fcinfo, int n);

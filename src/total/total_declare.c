@@ -249,3 +249,31 @@ idem_total_declare(Oid child, IdemTotalDeclaration *d)
 					d->how->settings(d), NULL);
 	SPI_finish();
 }
+
+/*
+ * The children of a guard were truncated: fill the totals anew, with what the
+ * other guards that share them have counted.  Locks the parent as a
+ * declaration does, or one of those could count meanwhile.  The room has set
+ * how, and what fill() needs of its own.
+ */
+void
+idem_total_recount(IdemTotalDeclaration *d, const IdemGuard *guard)
+{
+	IdemTotalSource *source =
+		idem_total_read_source(guard->settings, guard->relid);
+	IdemIdentity saved;
+
+	d->of = *source;
+	d->parent = table_open(source->key.parent, ShareRowExclusiveLock);
+	d->sources = idem_total_sharing(source, d->parent);
+	d->type = idem_column_base_type(d->parent,
+									idem_column_number(d->parent,
+													   source->total), NULL);
+	SPI_connect();
+	idem_become_declarer(d->parent, &saved);
+	idem_see_every_row();
+	d->how->fill(d);
+	idem_restore_identity(&saved);
+	SPI_finish();
+	table_close(d->parent, NoLock);
+}
