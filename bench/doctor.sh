@@ -1,7 +1,6 @@
-# doctor.sh - 1,000 DDL statements that are none of the doctor's business, in a
-# database with idem and in one without; and a constraint that comes and goes
-# on one of 1,000 partitions, of a guarded table and of one that is not:
-# instructions of the backend
+# doctor.sh - 1,000 DDL statements on tables without guards, in a database with
+# idem and in one without: instructions of the backend (DDL on guarded ones is
+# measured by ddl.sh)
 
 doctor_script=$tmp/tmp/doctor_ddl.sql
 i=0
@@ -35,26 +34,12 @@ doctor_run()
 bench_ask "CREATE DATABASE doctor_bare" >/dev/null
 bench_ask "CREATE DATABASE doctor_idem" >/dev/null
 "$bin/psql" -X -q -h "$tmp" -U postgres -d doctor_idem -c "CREATE EXTENSION idem"
-for doctor_table in guarded free; do
-	"$bin/psql" -X -q -h "$tmp" -U postgres -c "CREATE TABLE doctor_$doctor_table (id int, amount int) PARTITION BY LIST (id)" \
-		-c "DO \$\$ BEGIN FOR i IN 1 .. 1000 LOOP
-			EXECUTE format('CREATE TABLE doctor_${doctor_table}_%s PARTITION OF doctor_$doctor_table FOR VALUES IN (%1\$s)', i);
-		END LOOP; END \$\$"
-	printf '%s;\n' "ALTER TABLE doctor_${doctor_table}_500 ADD CONSTRAINT c CHECK (id > 0) NOT VALID" \
-		"ALTER TABLE doctor_${doctor_table}_500 DROP CONSTRAINT c" |
-		$as tee "$tmp/tmp/doctor_$doctor_table.sql" >/dev/null
-done
-bench_ask "SELECT idem.guard_fixed('doctor_guarded', '{amount}')" >/dev/null
-bench_ask "SELECT idem.guard_kept('doctor_guarded')" >/dev/null
 if bench_counted; then
 	# the first backend of a database fills its caches
 	doctor_run doctor_bare >/dev/null
 	doctor_run doctor_idem >/dev/null
 	bench_record "1,000 unrelated DDL statements" instructions "without idem" \
 		"$(doctor_run doctor_idem)" "$(doctor_run doctor_bare)" 1.1
-	bench_record "DDL on one of 1,000 partitions" instructions "of a table without guards" \
-		"$(bench_instructions "$tmp/tmp/doctor_guarded.sql" 100)" \
-		"$(bench_instructions "$tmp/tmp/doctor_free.sql" 100)"
 	bench_uncounted
 fi
 bench_ask "DROP DATABASE doctor_bare" >/dev/null

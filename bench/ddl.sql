@@ -1,0 +1,1 @@
+-- ddl: all of it is in ddl.sh
