@@ -9,6 +9,10 @@ CREATE TABLE base_reason (id int PRIMARY KEY, a int NOT NULL);
 SELECT idem.guard_fixed('base_reason', '{a}');
 SELECT effect FROM idem.define_machine('reason_m', E'stateDiagram-v2\n[*] --> a\na --> [*]');
 
+SELECT idem.create_calendar('reason cal', time_zone => 'UTC');
+SELECT FROM idem.define_return_codes('reason/send', E'| code | meaning |\n| --- | --- |\n| 0 | succeeded |');
+SELECT idem.create_channel('reason ch', send => 'reason/send', calendar => 'reason cal');
+
 -- Every argument that is a reason, and a call that gives one.
 CREATE TEMP TABLE reason_call (function text, argument text, call text);
 INSERT INTO reason_call VALUES
@@ -21,6 +25,9 @@ INSERT INTO reason_call VALUES
     ('define_machine', 'tighten', $$SELECT idem.define_machine('reason_m', E'stateDiagram-v2\n[*] --> b\nb --> [*]', tighten => %L)$$),
     ('define_return_codes', 'loosen', $$SELECT idem.define_return_codes('reason/pay', E'| code | meaning |\n| --- | --- |\n| 1 | succeeded |', loosen => %L)$$),
     ('define_return_codes', 'tighten', $$SELECT idem.define_return_codes('reason/pay', E'| code | meaning |\n| --- | --- |\n| 1 | succeeded |', tighten => %L)$$),
+    ('alter_channel', 'force', $$SELECT idem.alter_channel('reason ch', absence => 'statement', force => %L)$$),
+    ('add_closure', 'reason', $$SELECT idem.add_closure('reason cal', '[2050-10-01,2050-10-08)', %L)$$),
+    ('drop_closure', 'reason', $$SELECT idem.drop_closure('reason cal', '[2050-10-01,2050-10-08)', %L)$$),
     ('pause', 'reason', $$SELECT idem.pause('scope', 'reason in', reason => %L)$$),
     ('resume', 'reason', $$SELECT idem.resume('scope', 'reason in', reason => %L)$$);
 
@@ -56,5 +63,6 @@ SHOW idem.allow_unguarded;
 
 SELECT outcome FROM idem.fence('reason out', 'k', 'the end of the test');
 SELECT idem.drop_scope('reason in', 'the end of the test'), idem.drop_scope('reason out', 'the end of the test');
+SELECT idem.drop_channel('reason ch'), idem.drop_calendar('reason cal');
 SELECT idem.drop_guard('base_reason', 'fixed', reason => 'the end of the test');
 DROP TABLE base_reason;

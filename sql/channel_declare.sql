@@ -17,7 +17,7 @@ SELECT idem.create_channel('decl', send => 'decl/pay', inquire => 'decl/query', 
 -- The same again changes nothing; another one of the name is refused.
 SELECT idem.create_channel('decl', send => 'decl/pay', inquire => 'decl/query', echo => '{amount}');
 SELECT idem.create_channel('decl', send => 'decl/pay', echo => '{amount}');
-SELECT action, kind, name, arguments FROM idem.change_log WHERE kind = 'channel' ORDER BY n;
+SELECT action, kind, name, arguments FROM idem.change_log WHERE kind = 'channel' AND name = 'decl' ORDER BY n;
 
 -- What cannot be kept.
 SELECT idem.create_channel(NULL, send => 'decl/pay');
@@ -41,7 +41,7 @@ SELECT idem.create_channel('x', send => 'decl/pay', partial => 'record');
 SELECT idem.create_channel('x', send => 'decl/pay', presume_days => 3);
 SELECT idem.create_channel('x', send => 'decl/pay', idempotency_window => '0');
 SELECT idem.create_channel('x', send => 'decl/pay', calendar => 'nowhere');
-SELECT count(*) FROM idem.channel;
+SELECT count(*) FROM idem.channel WHERE name = 'decl';
 
 -- A scope names channels that are there; they stay as long as it does.
 SELECT idem.create_scope('decl none', 'outside', '{}', channels => '{nobody}');
@@ -58,7 +58,7 @@ SELECT idem.alter_channel('decl', quiet => '20 min', echo => '{amount,currency}'
 SELECT idem.alter_channel('decl', quiet => '20 min');
 SELECT idem.alter_channel('decl', quiet => '5 min', force => 'the bank says so');
 SELECT idem.alter_channel('nobody', quiet => '5 min');
-SELECT action, name, arguments, reason FROM idem.change_log WHERE kind = 'channel' AND action <> 'declared' ORDER BY n;
+SELECT action, name, arguments, reason FROM idem.change_log WHERE kind = 'channel' AND name = 'decl' AND action <> 'declared' ORDER BY n;
 SELECT idem.alter_scope('decl pay', channels => '{}');
 SELECT idem.alter_scope('decl pay', keep_answers => 'whole');
 SELECT idem.alter_scope('decl pay', channels => '{decl,decl}');

@@ -99,7 +99,9 @@ CREATE OR REPLACE FUNCTION idem.keep_rows() RETURNS trigger LANGUAGE plpgsql AS 
 ALTER FUNCTION idem.keep_rows() RENAME TO something;
 ALTER FUNCTION idem.keep_rows() SECURITY DEFINER;
 ALTER TABLE idem.machine DISABLE TRIGGER machine_invalidate;
+SET client_min_messages = warning;
 DROP EXTENSION idem CASCADE;
+RESET client_min_messages;
 -- After all of this nothing has changed.
 SELECT * FROM findings;
 UPDATE payment SET currency = 'USD';

@@ -146,7 +146,7 @@ SELECT outcome, granted, settled, count(*) > 0 AS met FROM states_met WHERE outc
 -- No key that is not final, or that a person has to look at, is without a time to look at it, and
 -- no other has one.
 SELECT key, state FROM idem.reservation
-    WHERE (due_at IS NULL) <> (state IN ('s', 'f', 'n') AND concern IS NULL);
+    WHERE (due_at IS NULL) <> (state IN ('s', 'f', 'n', 'a') AND concern IS NULL);
 -- A final state has a time, and is never left: asked of every state again after everything above.
 SELECT state, count(*) FILTER (WHERE finished_at IS NULL) AS without FROM idem.reservation
     WHERE state IN ('s', 'f', 'n') GROUP BY 1 ORDER BY 1;
