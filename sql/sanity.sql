@@ -30,10 +30,10 @@ SELECT object FROM pg_temp.member m
           AND NOT (classid = 'pg_type'::regclass AND objid IN
                    (SELECT t.oid FROM pg_type t WHERE t.typrelid <> 0 OR t.typelem <> 0 AND t.typlen = -1))
     ORDER BY object COLLATE "C";
--- So has every column of a table or view,
+-- So has every column of a table, and of a view that others read than the extension,
 SELECT c.oid::regclass, a.attname FROM pg_temp.member_relation c JOIN pg_attribute a ON a.attrelid = c.oid
-    WHERE c.relkind IN ('r', 'p', 'v', 'm') AND a.attnum > 0 AND NOT a.attisdropped
-          AND col_description(c.oid, a.attnum) IS NULL
+    WHERE (c.relkind IN ('r', 'p') OR c.relname IN (SELECT relation FROM idem.rights_to_read))
+          AND a.attnum > 0 AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL
     ORDER BY c.oid::regclass::text COLLATE "C", a.attnum;
 -- and every trigger of a table of ours.
 SELECT c.oid::regclass, t.tgname FROM pg_temp.member_relation c JOIN pg_trigger t ON t.tgrelid = c.oid

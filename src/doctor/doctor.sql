@@ -2,39 +2,26 @@
 -- doctor: the guards as a whole
 -- ---------------------------------------------------------------------------
 
--- Every trigger of ours on any table.  part: row decides, total keeps the
--- running total of a limit in the parent, truncate refuses TRUNCATE.
+-- These views are the extension's own; what others read is idem.guards.
+
+-- Every trigger of ours on any table.  part: row decides, total keeps a total
+-- in the parent, truncate refuses TRUNCATE; is_clone: made by the server for a
+-- partition; other: the table it is bound to, of a total the child; identity:
+-- the settings that tell guards of one kind on one table apart, the same on
+-- both sides of a limit; problem: of its arguments.
 CREATE VIEW idem.guard_triggers AS
-SELECT t.oid, t.tgrelid::regclass AS relation, k.kind, k.part,
+SELECT t.tgrelid::regclass AS relation, k.kind, k.part,
        t.tgname AS name, t.tgparentid <> 0 AS is_clone,
        nullif(t.tgconstrrelid, 0)::regclass AS other,
        a.settings, k.function,
        idem.guard_identity(k.function, a.settings) AS identity,
        idem.settings_problem(k.function, a.settings) AS problem,
-       t.tgenabled AS mode,
-       t.tgqual IS NULL AND t.tgattr = '' AND NOT t.tgdeferrable
-       AND t.tgtype = ANY (k.trigger_types) AS as_declared,
-       p.prolang = (SELECT l.oid FROM pg_catalog.pg_language l WHERE l.lanname = 'c')
-       AND p.prosrc = 'idem_' || p.proname AND p.probin = '$libdir/idem' AS is_ours
+       t.tgenabled AS mode
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace
 JOIN idem.guard_kinds() k ON k.function = p.proname,
      LATERAL (SELECT idem.trigger_settings(t.tgargs)) a (settings);
 COMMENT ON VIEW idem.guard_triggers IS 'every trigger of idem on every table; idem.guards shows what they make up';
-COMMENT ON COLUMN idem.guard_triggers.oid IS 'the trigger';
-COMMENT ON COLUMN idem.guard_triggers.relation IS 'the table that bears it';
-COMMENT ON COLUMN idem.guard_triggers.kind IS 'the kind of the guard, one of idem.guard_kinds(); NULL for a truncate trigger';
-COMMENT ON COLUMN idem.guard_triggers.part IS 'row: decides; total: keeps the running total of a limit; truncate: refuses TRUNCATE';
-COMMENT ON COLUMN idem.guard_triggers.name IS 'name of the trigger';
-COMMENT ON COLUMN idem.guard_triggers.is_clone IS 'made by the server for a partition';
-COMMENT ON COLUMN idem.guard_triggers.other IS 'the table it is bound to: of a running total, the child';
-COMMENT ON COLUMN idem.guard_triggers.settings IS 'its arguments, each name=value';
-COMMENT ON COLUMN idem.guard_triggers.function IS 'the function it calls, of schema idem';
-COMMENT ON COLUMN idem.guard_triggers.identity IS 'those of its arguments that tell guards of its kind on one table apart; the counterpart of a limit has the same';
-COMMENT ON COLUMN idem.guard_triggers.problem IS 'what is wrong with its arguments; NULL: nothing';
-COMMENT ON COLUMN idem.guard_triggers.mode IS 'as in pg_trigger.tgenabled: A always, O origin, R replica, D disabled';
-COMMENT ON COLUMN idem.guard_triggers.as_declared IS 'fires at the events, the time and without the conditions that idem gave it';
-COMMENT ON COLUMN idem.guard_triggers.is_ours IS 'its function is still the one in the library of idem';
 
 -- What the log says of each guard that was declared and not dropped.  The
 -- order is that of the entries, not that of a clock that may have been set.
@@ -48,92 +35,54 @@ JOIN (SELECT DISTINCT ON (guard) guard, arguments, role, at
       ORDER BY guard, n DESC) d ON d.guard = p.guard
 ORDER BY p.relation, p.kind, p.name, p.n DESC;
 COMMENT ON VIEW idem.guards_logged IS 'what the change log says of each guard that was declared and not dropped, of a table that is there';
-COMMENT ON COLUMN idem.guards_logged.relation IS 'the table';
-COMMENT ON COLUMN idem.guards_logged.kind IS 'the kind of the guard, one of idem.guard_kinds()';
-COMMENT ON COLUMN idem.guards_logged.name IS 'name of the guard''s trigger';
-COMMENT ON COLUMN idem.guards_logged.arguments IS 'its settings, each name=value';
-COMMENT ON COLUMN idem.guards_logged.role IS 'session user who declared it';
-COMMENT ON COLUMN idem.guards_logged.at IS 'when, by the clock of the database';
 
 -- The triggers a guard is made of: the one that decides, and its counterpart
 -- on the parent, if it has one, which is bound to this table and has the same
--- identity.  Of a temporary table no guard is made: nobody else could mend it.
+-- identity.  bearer: the table that bears the trigger, whose arguments those are;
+-- declared: a declaration, or idem.rearm(), made the guard count, and not
+-- somebody's CREATE TRIGGER.  Of a temporary table no guard is made: nobody else
+-- could mend it.
 CREATE VIEW idem.guard_parts AS
-SELECT p.relation, p.kind, p.name, p.settings, p.part, p.bearer, p.trigger,
-       p.function, p.arguments, p.problem,
+SELECT p.relation, p.kind, p.name, p.settings, p.part, p.bearer, p.function,
+       p.arguments, p.problem,
        (p.relation, p.kind, p.name::text) IN (SELECT l.relation, l.kind, l.name FROM idem.guards_logged l) AS declared
-FROM (SELECT relation, kind, name, settings, part, relation AS bearer,
-             name AS trigger, function, settings AS arguments, problem
+FROM (SELECT relation, kind, name, settings, part, relation AS bearer, function, settings AS arguments, problem
       FROM idem.guard_triggers
       WHERE part = 'row' AND NOT is_clone
       UNION ALL
-      SELECT g.relation, g.kind, g.name, g.settings, t.part, t.relation,
-             t.name, t.function, t.settings, t.problem
+      SELECT g.relation, g.kind, g.name, g.settings, t.part, t.relation, t.function, t.settings, t.problem
       FROM idem.guard_triggers g
       JOIN idem.guard_triggers t ON t.other = g.relation AND t.kind = g.kind AND t.identity = g.identity
       WHERE g.part = 'row' AND NOT g.is_clone
             AND t.part = 'total' AND NOT t.is_clone) p
 JOIN pg_catalog.pg_class c ON c.oid = p.relation AND c.relpersistence <> 't';
 COMMENT ON VIEW idem.guard_parts IS 'the triggers each guard is made of, but for those that refuse TRUNCATE';
-COMMENT ON COLUMN idem.guard_parts.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guard_parts.kind IS 'the kind of the guard, one of idem.guard_kinds()';
-COMMENT ON COLUMN idem.guard_parts.name IS 'name of the guard: of the trigger that decides';
-COMMENT ON COLUMN idem.guard_parts.settings IS 'the guard''s settings, each name=value';
-COMMENT ON COLUMN idem.guard_parts.part IS 'row: decides; total: keeps the running total of a limit';
-COMMENT ON COLUMN idem.guard_parts.bearer IS 'the table that bears the trigger: the guarded one, or the parent of a limit';
-COMMENT ON COLUMN idem.guard_parts.trigger IS 'name of the trigger';
-COMMENT ON COLUMN idem.guard_parts.function IS 'the function it calls, of schema idem';
-COMMENT ON COLUMN idem.guard_parts.arguments IS 'its own arguments; settings are those of the trigger that decides';
-COMMENT ON COLUMN idem.guard_parts.problem IS 'what is wrong with its arguments; NULL: nothing';
-COMMENT ON COLUMN idem.guard_parts.declared IS 'whether a declaration, or idem.rearm(), made the guard count; not one that somebody put there with CREATE TRIGGER';
 
--- Every table that holds rows such a trigger has to see: the bearer, its
+-- Every table that holds rows which a declared guard has to see: the bearer, its
 -- partitions, and what inherits from it.  Read from the catalog without a lock
 -- on any of them, unlike pg_partition_tree: whoever owns a table could hold
 -- one for ever.
 CREATE VIEW idem.guard_tables AS
-WITH RECURSIVE tree AS (
-    SELECT p.relation, p.kind, p.name, p.part, p.bearer, p.trigger, p.declared,
-           k.keeps_rows AND (k.unless = ANY (p.settings)) IS NOT TRUE AS keeps_rows,
-           p.bearer AS member
-    FROM idem.guard_parts p
-    JOIN idem.guard_kinds() k ON k.kind = p.kind AND k.part = p.part
+WITH RECURSIVE tree (relation, kind, member) AS (
+    SELECT relation, kind, bearer FROM idem.guard_parts WHERE declared
     UNION
-    SELECT t.relation, t.kind, t.name, t.part, t.bearer, t.trigger, t.declared, t.keeps_rows, i.inhrelid::regclass
+    SELECT t.relation, t.kind, i.inhrelid::regclass
     FROM tree t
     JOIN pg_catalog.pg_inherits i ON i.inhparent = t.member AND NOT i.inhdetachpending
 )
 SELECT * FROM tree;
-COMMENT ON VIEW idem.guard_tables IS 'every table that holds rows a guard has to see';
-COMMENT ON COLUMN idem.guard_tables.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guard_tables.kind IS 'the kind of the guard, one of idem.guard_kinds()';
-COMMENT ON COLUMN idem.guard_tables.name IS 'name of the guard';
-COMMENT ON COLUMN idem.guard_tables.part IS 'row: decides; total: keeps the running total of a limit';
-COMMENT ON COLUMN idem.guard_tables.bearer IS 'the table that bears the trigger';
-COMMENT ON COLUMN idem.guard_tables.trigger IS 'name of the trigger';
-COMMENT ON COLUMN idem.guard_tables.declared IS 'whether a declaration, or idem.rearm(), made the guard count';
-COMMENT ON COLUMN idem.guard_tables.keeps_rows IS 'whether rows must not go: TRUNCATE is refused, too';
-COMMENT ON COLUMN idem.guard_tables.member IS 'the bearer itself, or a partition of it or a table that inherits from it, at any level';
+COMMENT ON VIEW idem.guard_tables IS 'every table that holds rows a declared guard has to see';
 
--- By these columns DDL is refused.  Whoever may create a trigger writes its
--- arguments: those that are no settings of a guard name nothing.
+-- The columns that a guard names, of the table that bears the trigger; is_kept:
+-- idem writes it, under a CHECK of its name.  Whoever may create a trigger
+-- writes its arguments: those that are no settings of a guard name nothing.
 CREATE VIEW idem.guard_columns AS
 WITH parts AS MATERIALIZED (SELECT * FROM idem.guard_parts)
-SELECT g.relation, g.kind, g.name, g.part, g.bearer, g.trigger, c.setting, c."column", c.is_kept, g.declared
+SELECT g.relation, g.kind, g.name, g.part, g.bearer, c.setting, c."column", c.is_kept, g.declared
 FROM parts g,
      LATERAL idem.setting_columns(g.function, g.arguments) c
 WHERE g.problem IS NULL;
 COMMENT ON VIEW idem.guard_columns IS 'the columns each guard names';
-COMMENT ON COLUMN idem.guard_columns.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guard_columns.kind IS 'the kind of the guard; kept names none, it keeps all';
-COMMENT ON COLUMN idem.guard_columns.name IS 'name of the guard';
-COMMENT ON COLUMN idem.guard_columns.part IS 'row: of the guarded table; total: of the parent of a limit';
-COMMENT ON COLUMN idem.guard_columns.bearer IS 'the table that has, or had, the column';
-COMMENT ON COLUMN idem.guard_columns.trigger IS 'name of the trigger that names it';
-COMMENT ON COLUMN idem.guard_columns.setting IS 'the setting that names it';
-COMMENT ON COLUMN idem.guard_columns."column" IS 'the column';
-COMMENT ON COLUMN idem.guard_columns.is_kept IS 'idem writes it, under a CHECK of its name';
-COMMENT ON COLUMN idem.guard_columns.declared IS 'whether a declaration, or idem.rearm(), made the guard count';
 
 -- The one definition of intact: doctor_intact.c.  The event triggers ask it of
 -- the tables that a command touched.
@@ -147,19 +96,13 @@ CREATE FUNCTION idem.problems_of(
 COMMENT ON FUNCTION idem.problems_of(regclass[]) IS
     'what keeps a guard from guarding, a row each: of the guards on these tables and on those they are part of, on these tables and on those below them; NULL: of all guards. Reads the catalog only; locks nothing';
 
--- What keeps a guard from guarding, a row each.
+-- What keeps a guard from guarding, a row each; member: the table that has the
+-- problem; kind: extension for a trigger of a table of idem.
 CREATE VIEW idem.guard_problems AS
 SELECT p.relation, p.kind, p.name, p.problem, p.remedy, p.member,
        p.kind = 'extension' OR (p.relation, p.kind, p.name) IN (SELECT l.relation, l.kind, l.name FROM idem.guards_logged l) AS declared
 FROM idem.problems_of(NULL) p;
 COMMENT ON VIEW idem.guard_problems IS 'what keeps a guard from guarding, a row each';
-COMMENT ON COLUMN idem.guard_problems.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guard_problems.kind IS 'the kind of the guard, one of idem.guard_kinds(); extension for a trigger of a table of idem';
-COMMENT ON COLUMN idem.guard_problems.name IS 'name of the guard''s trigger';
-COMMENT ON COLUMN idem.guard_problems.problem IS 'what is wrong';
-COMMENT ON COLUMN idem.guard_problems.remedy IS 'what puts it right';
-COMMENT ON COLUMN idem.guard_problems.declared IS 'whether a declaration, or idem.rearm(), made the guard count: of others idem.doctor() says only that they are there';
-COMMENT ON COLUMN idem.guard_problems.member IS 'the table that has the problem: the guarded one, a partition, or the parent of a limit';
 
 CREATE VIEW idem.guards AS
 SELECT g.relation, g.kind, g.name, g.settings,
@@ -196,12 +139,6 @@ WHERE NOT EXISTS (SELECT FROM idem.guard_triggers g
                   WHERE g.relation = last.relation AND g.part = 'row'
                         AND g.kind = last.kind AND g.name = last.name);
 COMMENT ON VIEW idem.guards_missing IS 'guards that were declared and not dropped, and whose trigger is gone';
-COMMENT ON COLUMN idem.guards_missing.relation IS 'the table that was guarded';
-COMMENT ON COLUMN idem.guards_missing.kind IS 'the kind of the guard, one of idem.guard_kinds()';
-COMMENT ON COLUMN idem.guards_missing.name IS 'name of the guard''s trigger';
-COMMENT ON COLUMN idem.guards_missing.settings IS 'what was declared, each name=value';
-COMMENT ON COLUMN idem.guards_missing.declared_by IS 'session user who declared it';
-COMMENT ON COLUMN idem.guards_missing.declared_at IS 'when, by the clock of the database';
 
 -- A name that had a guard and has none: its table was renamed or dropped and
 -- another one took the name, as schema changes do that copy a table, or the
@@ -232,13 +169,6 @@ WHERE NOT EXISTS (SELECT FROM idem.change l
       AND NOT EXISTS (SELECT FROM idem.guard_triggers g
                       WHERE g.relation = c.oid AND g.part = 'row' AND g.kind = e.kind AND g.name = e.name);
 COMMENT ON VIEW idem.guards_lost IS 'tables that have the name of one that was guarded, and not its guard';
-COMMENT ON COLUMN idem.guards_lost.relation IS 'the table that has the name now';
-COMMENT ON COLUMN idem.guards_lost.kind IS 'the kind of the guard, one of idem.guard_kinds()';
-COMMENT ON COLUMN idem.guards_lost.name IS 'name of the guard''s trigger';
-COMMENT ON COLUMN idem.guards_lost.settings IS 'what was declared, each name=value';
-COMMENT ON COLUMN idem.guards_lost.how IS 'how the name lost it';
-COMMENT ON COLUMN idem.guards_lost.role IS 'session user who did it';
-COMMENT ON COLUMN idem.guards_lost.at IS 'when, by the clock of the database';
 
 -- A guard that came by CREATE TRIGGER, as from a dump of a single table: if
 -- its trigger goes, nothing tells that there was one.
@@ -251,13 +181,6 @@ FROM idem.guard_parts g
 JOIN pg_catalog.pg_class c ON c.oid = g.relation
 WHERE g.part = 'row' AND NOT g.declared;
 COMMENT ON VIEW idem.guards_undeclared IS 'guards whose trigger is there and that were not declared in this database, until idem.rearm()';
-COMMENT ON COLUMN idem.guards_undeclared.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guards_undeclared.kind IS 'the kind of the guard, one of idem.guard_kinds()';
-COMMENT ON COLUMN idem.guards_undeclared.name IS 'name of the guard''s trigger';
-COMMENT ON COLUMN idem.guards_undeclared.settings IS 'what the trigger says, each name=value';
-COMMENT ON COLUMN idem.guards_undeclared.owner IS 'owner of the table';
-COMMENT ON COLUMN idem.guards_undeclared.nth IS 'its number among those of that owner';
-COMMENT ON COLUMN idem.guards_undeclared.of IS 'how many those are';
 
 -- What a setting let pass, or nothing could refuse, and nobody has looked at
 -- since.
@@ -277,14 +200,6 @@ WHERE l.action IN ('unguarded', 'emptied')
                             AND r.kind = l.kind AND r.name = l.name)
 ORDER BY l.guard, l.kind, l.name, l.n DESC;
 COMMENT ON VIEW idem.guards_weakened IS 'guards that a change passed by idem.allow_unguarded touched, tables that were truncated, and logs of idem of which rows are gone, until idem.rearm()';
-COMMENT ON COLUMN idem.guards_weakened.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.guards_weakened.kind IS 'the kind of the guard, one of idem.guard_kinds(); extension for a function or table of idem';
-COMMENT ON COLUMN idem.guards_weakened.name IS 'name of the guard''s trigger';
-COMMENT ON COLUMN idem.guards_weakened.what IS 'what was done, the last of it';
-COMMENT ON COLUMN idem.guards_weakened.role IS 'session user who did it';
-COMMENT ON COLUMN idem.guards_weakened.at IS 'when, by the clock of the database';
-COMMENT ON COLUMN idem.guards_weakened.reason IS 'the reason that was given';
-COMMENT ON COLUMN idem.guards_weakened.allowed_by IS 'the setting that gave it; NULL: none had to';
 
 -- By the text of their functions: what assigns a column of NEW, and what the
 -- statement did not write, is judged all the same.
@@ -301,10 +216,6 @@ JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace <> 'idem'::regn
      LATERAL pg_catalog.regexp_matches(p.prosrc, '(?in)(?:^|;|\mbegin|\mthen|\melse|\mloop)\s*new\s*\.\s*(?:"([^"]+)"|(\w+))\s*:?=(?!=)', 'g') w
 WHERE coalesce(w[1], pg_catalog.lower(w[2])) = c."column";
 COMMENT ON VIEW idem.trigger_problems IS 'triggers of others that write columns a guard names, as findings of idem.doctor()';
-COMMENT ON COLUMN idem.trigger_problems.severity IS 'notice';
-COMMENT ON COLUMN idem.trigger_problems.object IS 'the trigger';
-COMMENT ON COLUMN idem.trigger_problems.finding IS 'what it writes';
-COMMENT ON COLUMN idem.trigger_problems.remedy IS 'what puts it right';
 
 CREATE FUNCTION idem.rearm(relation regclass DEFAULT NULL) RETURNS SETOF text
     AS 'MODULE_PATHNAME', 'idem_rearm'

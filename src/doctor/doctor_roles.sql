@@ -19,26 +19,19 @@ JOIN pg_catalog.pg_roles r ON r.oid = g.oid
 WHERE p.pronamespace = 'idem'::regnamespace AND a.privilege_type = 'EXECUTE'
       AND r.rolcanlogin;
 COMMENT ON VIEW idem.login_rights IS 'who logs in with which right of idem';
-COMMENT ON COLUMN idem.login_rights.audience IS 'runtime, operator or admin';
-COMMENT ON COLUMN idem.login_rights.role IS 'the role';
-COMMENT ON COLUMN idem.login_rights.name IS 'its name';
-COMMENT ON COLUMN idem.login_rights.is_superuser IS 'nothing holds it';
 REVOKE ALL ON TABLE idem.login_rights FROM PUBLIC;
 
 -- Applications
 CREATE VIEW idem.runtime_roles AS
 SELECT l.role, l.name, l.is_superuser FROM idem.login_rights l WHERE l.audience = 'runtime';
 COMMENT ON VIEW idem.runtime_roles IS 'who logs in and may call the run-time functions';
-COMMENT ON COLUMN idem.runtime_roles.role IS 'the role';
-COMMENT ON COLUMN idem.runtime_roles.name IS 'its name';
-COMMENT ON COLUMN idem.runtime_roles.is_superuser IS 'nothing holds it';
 
 CREATE VIEW idem.role_problems AS
 SELECT DISTINCT 'warning' AS severity, pg_catalog.format('role %I', r.name) AS object,
        pg_catalog.format('is an application and owns %s %s: it can take the guard off', m.kind, m.relation) AS finding,
        pg_catalog.format('ALTER TABLE %s OWNER TO a role that no application has', m.member) AS remedy
 FROM idem.runtime_roles r
-JOIN idem.guard_tables m ON m.declared
+CROSS JOIN idem.guard_tables m
 JOIN pg_catalog.pg_class c ON c.oid = m.member
 WHERE NOT r.is_superuser AND pg_catalog.pg_has_role(r.role, c.relowner, 'USAGE')
 UNION ALL
@@ -77,7 +70,7 @@ SELECT DISTINCT 'warning', pg_catalog.format('table %s', m.member),
 FROM idem.guard_tables m
 JOIN pg_catalog.pg_class c ON c.oid = m.member,
      LATERAL pg_catalog.aclexplode(c.relacl) a
-WHERE m.declared AND a.privilege_type = 'TRIGGER' AND a.grantee <> c.relowner
+WHERE a.privilege_type = 'TRIGGER' AND a.grantee <> c.relowner
 UNION ALL
 -- settings that only a superuser sets, unless it was granted
 SELECT 'warning', pg_catalog.format('role %I', pg_catalog.pg_get_userbyid(a.grantee)),
@@ -89,7 +82,3 @@ JOIN (VALUES ('session_replication_role', 'foreign keys and the triggers of othe
      LATERAL pg_catalog.aclexplode(p.paracl) a
 WHERE a.grantee <> 10;
 COMMENT ON VIEW idem.role_problems IS 'roles that could weaken guards, or keep others waiting, as findings of idem.doctor()';
-COMMENT ON COLUMN idem.role_problems.severity IS 'warning';
-COMMENT ON COLUMN idem.role_problems.object IS 'the role or table';
-COMMENT ON COLUMN idem.role_problems.finding IS 'what it could do';
-COMMENT ON COLUMN idem.role_problems.remedy IS 'what puts it right';

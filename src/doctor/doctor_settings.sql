@@ -15,10 +15,6 @@ LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase,
      LATERAL pg_catalog.unnest(s.setconfig) c
 WHERE s.setdatabase = 0 OR d.datname = pg_catalog.current_database();
 COMMENT ON VIEW idem.standing_settings IS 'settings with which sessions of this database begin, by ALTER ROLE or ALTER DATABASE';
-COMMENT ON COLUMN idem.standing_settings.name IS 'the setting';
-COMMENT ON COLUMN idem.standing_settings.value IS 'its value';
-COMMENT ON COLUMN idem.standing_settings.holder IS 'for whom: a role, this database, or the role in this database';
-COMMENT ON COLUMN idem.standing_settings.altered IS 'the same, as ALTER wants it';
 
 CREATE VIEW idem.setting_problems AS
 -- what is told to the outside must be on disk first
@@ -44,7 +40,3 @@ JOIN (VALUES ('synchronous_commit', 'warning', 'is off: a crash can take back wh
      ON r.name = s.name
 WHERE s.value <> '' AND (s.name <> 'synchronous_commit' OR s.value = 'off');
 COMMENT ON VIEW idem.setting_problems IS 'settings that let a crash take back what was told, or DDL weaken guards, as findings of idem.doctor()';
-COMMENT ON COLUMN idem.setting_problems.severity IS 'error, warning or notice';
-COMMENT ON COLUMN idem.setting_problems.object IS 'the setting, and for whom it is set';
-COMMENT ON COLUMN idem.setting_problems.finding IS 'what it lets happen';
-COMMENT ON COLUMN idem.setting_problems.remedy IS 'what puts it right';

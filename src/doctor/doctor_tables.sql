@@ -47,9 +47,6 @@ CREATE VIEW idem.own_tables (name, columns, constraints) AS VALUES
      '{relation,n,command,state_column,key,from_state,to_state,event,at,transaction,session_role,role,actor,application}',
      '{transition_log_pkey}');
 COMMENT ON VIEW idem.own_tables IS 'the tables of idem as the extension made them';
-COMMENT ON COLUMN idem.own_tables.name IS 'name of the table in schema idem';
-COMMENT ON COLUMN idem.own_tables.columns IS 'its columns, in their order';
-COMMENT ON COLUMN idem.own_tables.constraints IS 'its primary key, unique constraints and CHECKs';
 REVOKE ALL ON TABLE idem.own_tables FROM PUBLIC;
 
 -- TRUNCATE of what happened needs a reason, of what was decided there is none;
@@ -202,9 +199,4 @@ LEFT JOIN pg_catalog.pg_class c ON c.relname = o.name AND c.relnamespace = 'idem
          WHERE h.inhparent = c.oid
      ) p (problem, remedy, instead);
 COMMENT ON VIEW idem.table_problems IS 'what keeps the tables of idem from doing their work, a row each; DDL that would bring one about is refused';
-COMMENT ON COLUMN idem.table_problems.relation IS 'the table; NULL if it is missing';
-COMMENT ON COLUMN idem.table_problems.object IS 'its name, as in idem.doctor()';
-COMMENT ON COLUMN idem.table_problems.problem IS 'what is wrong with it';
-COMMENT ON COLUMN idem.table_problems.remedy IS 'what puts it right';
-COMMENT ON COLUMN idem.table_problems.instead IS 'what to do instead, of DDL that is refused';
 REVOKE ALL ON TABLE idem.table_problems FROM PUBLIC;

@@ -11,11 +11,6 @@ FROM (SELECT DISTINCT pg_catalog.format(CASE kind WHEN 'extension' THEN '%s trig
       FROM idem.guard_problems
       WHERE declared) p;
 COMMENT ON VIEW idem.guard_verdicts IS 'what keeps a declared guard from guarding, as findings of idem.doctor()';
-COMMENT ON COLUMN idem.guard_verdicts.object IS 'the guard';
-COMMENT ON COLUMN idem.guard_verdicts.problem IS 'what is wrong';
-COMMENT ON COLUMN idem.guard_verdicts.remedy IS 'what puts it right';
-COMMENT ON COLUMN idem.guard_verdicts.nth IS 'its number among those of that guard';
-COMMENT ON COLUMN idem.guard_verdicts.of IS 'how many those are';
 
 -- Runs as the owner of the extension, who may read the change log; what looks
 -- into tables does so as their owners.

@@ -35,8 +35,9 @@ sub refusal
 
 # Every trigger of ours, with everything that makes it guard.
 my $triggers = q{
-	SELECT relation, name, mode, as_declared, is_ours, is_clone, settings
-	FROM idem.guard_triggers ORDER BY relation::text COLLATE "C", name};
+	SELECT t.relation, t.name, t.mode, t.is_clone, t.settings, g.intact
+	FROM idem.guard_triggers t LEFT JOIN idem.guards g USING (relation, kind, name)
+	ORDER BY t.relation::text COLLATE "C", t.name};
 my $log = q{
 	SELECT n, at, role, action, kind, relation, name, arguments, reason, guard
 	FROM idem.change_log WHERE table_schema = 'shop' ORDER BY n, name};

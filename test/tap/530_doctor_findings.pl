@@ -54,7 +54,8 @@ my @findings = (
 	[ 'doctor/doctor.sql', 'the parent table was dropped', 'doctor_swap' ],
 	[ 'doctor/doctor_verdict.sql', 'was not declared in this database', 'doctor_findings' ],
 	[ 'doctor/doctor_verdict.sql', 'owns tables with more guards that were not declared in this database', 'doctor_security' ],
-	[ 'doctor/doctor_verdict.sql', 'allowed by idem.allow_unguarded', 'doctor_ddl' ],
+	[ 'doctor/doctor_verdict.sql', '%s by %s at %s', 'doctor_ddl', 'allowed by idem.allow_unguarded' ],
+	[ 'doctor/doctor_verdict.sql', ', allowed by ', 'doctor_ddl', 'allowed by idem.allow_unguarded' ],
 	[ 'doctor/doctor_verdict.sql', 'is not validated: it was not tried on the rows', 'limit_facts' ],
 	[ 'doctor/doctor.sql', 'it is judged as if the statement had written it', 'doctor_findings' ],
 	# rows
@@ -62,9 +63,9 @@ my @findings = (
 	[ 'limit/limit_rows.c', 'counted where it has', 'doctor_findings' ],
 	[ 'limit/limit_rows.c', 'of which more went back than came in', 'doctor_findings' ],
 	[ 'machine/machine_rows.c', 'does not declare', 'doctor_rows', 'in a state that state machine "doctor_rows" does not declare' ],
-	[ 'base/kind.c', 'rows could not be looked at', 'doctor_rows' ],
-	[ 'base/kind.c', 'the server\'s log has more', 'doctor_rows' ],
-	[ 'base/kind.c', 'another session holds a lock on them', 'doctor_rows_race' ],
+	[ 'base/rows.c', 'rows could not be looked at', 'doctor_rows' ],
+	[ 'base/rows.c', 'the server\'s log has more', 'doctor_rows' ],
+	[ 'base/rows.c', 'another session holds a lock on them', 'doctor_rows_race' ],
 	# event triggers, settings, what holds locks, effects outside
 	[ 'doctor/doctor_verdict.sql', 'is missing: DDL can weaken guards', 'doctor_findings' ],
 	[ 'doctor/doctor_verdict.sql', 'is disabled: DDL can weaken guards', 'doctor_findings' ],
@@ -74,13 +75,17 @@ my @findings = (
 	[ 'doctor/doctor_verdict.sql', 'a late result', 'doctor_findings' ],
 	[ 'doctor/doctor_verdict.sql', 'a reversal', 'doctor_findings' ],
 	[ 'doctor/doctor_verdict.sql', 'a person has to look', 'doctor_findings' ],
-	[ 'doctor/doctor_verdict.sql', 'setting %s', '510_doctor', 'setting $setting' ],
-	[ 'doctor/doctor_verdict.sql', q{('fsync'}, '510_doctor', 'fsync => ' ],
-	[ 'doctor/doctor_verdict.sql', q{('full_page_writes'}, '510_doctor', 'full_page_writes => ' ],
-	[ 'doctor/doctor_verdict.sql', q{('event_triggers'}, '510_doctor', 'setting event_triggers' ],
-	[ 'doctor/doctor_verdict.sql', q{('synchronous_commit'}, '510_doctor', 'synchronous_commit => ' ],
-	[ 'doctor/doctor_verdict.sql', 'setting synchronous_commit of', '510_doctor' ],
-	[ 'doctor/doctor_verdict.sql', 'is off: ', '510_doctor' ],
+	[ 'doctor/doctor_settings.sql', 'setting %s', '510_doctor', 'setting $setting' ],
+	[ 'doctor/doctor_settings.sql', q{('fsync'}, '510_doctor', 'fsync => ' ],
+	[ 'doctor/doctor_settings.sql', q{('full_page_writes'}, '510_doctor', 'full_page_writes => ' ],
+	[ 'doctor/doctor_settings.sql', q{('event_triggers'}, '510_doctor', 'setting event_triggers' ],
+	[ 'doctor/doctor_settings.sql', q{('synchronous_commit'}, '510_doctor', 'synchronous_commit => ' ],
+	[ 'doctor/doctor_settings.sql', 'setting %s of %s', '510_doctor', 'setting synchronous_commit of' ],
+	[ 'doctor/doctor_settings.sql', 'is off: a crash can take back', 'doctor', 'setting synchronous_commit of' ],
+	[ 'doctor/doctor_settings.sql', 'is set for good: DDL can weaken guards (%s)', 'doctor', 'is set for good: DDL can weaken guards' ],
+	[ 'doctor/doctor_settings.sql', 'are not asked why (%s)', 'doctor', 'are not asked why' ],
+	[ 'doctor/doctor_settings.sql', 'is not asked why (%s)', 'doctor', 'can empty guarded tables and is not asked why' ],
+	[ 'doctor/doctor_settings.sql', 'is off: ', '510_doctor' ],
 	# roles
 	[ 'doctor/doctor_roles.sql', 'is an application and owns', 'doctor_roles' ],
 	[ 'doctor/doctor_roles.sql', 'is an application and a superuser', 'doctor_roles' ],
@@ -122,11 +127,11 @@ my %other = map { $_ => 1 } (
 	'claim is', 'claims are', 'claim has', 'claims have', 'claim needs', 'claims need',
 	'a crash of the machine can take back what was committed', 'a crash of the machine can leave torn pages',
 	'DDL can weaken guards', 'a crash can take back what was told to the client',
-	' IN DATABASE ');
+	', unless the database is one for tests');
 
 # Every text that the views of the guards and the verdict hold: a finding of
 # the list, a remedy, or the name of an object.
-foreach my $source ('doctor/doctor.sql', 'doctor/doctor_verdict.sql')
+foreach my $source ('doctor/doctor.sql', 'doctor/doctor_verdict.sql', 'doctor/doctor_settings.sql')
 {
 	my $text = slurp_file("$root/src/$source");
 	my @pieces = map { $_->[1] } grep { $_->[0] eq $source } @findings;
