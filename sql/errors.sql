@@ -52,6 +52,9 @@ CREATE TABLE errors.known (key text PRIMARY KEY, request jsonb);
 SELECT idem.guard_keys('errors.known', '{key}', request => 'request', fields => '{amount}');
 INSERT INTO errors.known VALUES ('msg-1', '{"amount":1}');
 
+CREATE TABLE errors.line (payment_id integer NOT NULL REFERENCES errors.payment, amount money_micro NOT NULL);
+SELECT idem.guard_journal('errors.line', 'payment_id', amount => 'amount');
+
 INSERT INTO errors.payment VALUES (1, 100.00, 'EUR', 'created'), (2, 100.00, 'EUR', 'created'), (3, 100.00, 'EUR', 'created');
 UPDATE errors.payment SET status = 'succeeded' WHERE id = 2;
 UPDATE errors.payment SET status = 'failed' WHERE id = 3;
@@ -86,7 +89,8 @@ FROM (VALUES
     (24, 'stale_token', $$SELECT idem.complete('errors outside', 'k', 2, 'failed')$$),
     (25, 'unclaimed_effect', $$INSERT INTO errors.debit VALUES ('msg-1')$$),
     (26, 'request_mismatch', $$INSERT INTO errors.known VALUES ('msg-1', '{"amount":2}') ON CONFLICT DO NOTHING$$),
-    (27, 'paused', $$INSERT INTO errors.payment VALUES (9, 100.00, 'EUR', 'created')$$)
+    (27, 'paused', $$INSERT INTO errors.payment VALUES (9, 100.00, 'EUR', 'created')$$),
+    (28, 'unbalanced_journal', $$INSERT INTO errors.line VALUES (1, '1')$$)
 ) c (n, condition, statement), LATERAL errors.of(c.statement) e
 ORDER BY c.n;
 \pset null ''

@@ -18,7 +18,7 @@
 #define ERRCODE_IDEM_FINAL_STATE				MAKE_SQLSTATE('2','3','I','0','3')
 #define ERRCODE_IDEM_REPEATED_TRANSITION		MAKE_SQLSTATE('2','3','I','0','4')
 
-/* limit */
+/* limit, and the balance of an account */
 #define ERRCODE_IDEM_LIMIT_EXCEEDED				MAKE_SQLSTATE('2','3','I','0','5')
 #define ERRCODE_IDEM_REVERSE_MISMATCH			MAKE_SQLSTATE('2','3','I','0','6')
 #define ERRCODE_IDEM_PARENT_NOT_OPEN			MAKE_SQLSTATE('2','3','I','0','9')
@@ -32,6 +32,9 @@
 /* bound */
 #define ERRCODE_IDEM_UNCLAIMED_EFFECT			MAKE_SQLSTATE('2','3','I','0','A')
 #define ERRCODE_IDEM_REQUEST_MISMATCH			MAKE_SQLSTATE('2','3','I','0','D')
+
+/* ledger */
+#define ERRCODE_IDEM_UNBALANCED_JOURNAL			MAKE_SQLSTATE('2','3','I','0','B')
 
 /* base: a scope, channel, state or limit that is paused */
 #define ERRCODE_IDEM_PAUSED						MAKE_SQLSTATE('5','5','I','0','3')

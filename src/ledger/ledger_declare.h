@@ -43,6 +43,7 @@ extern void idem_balance_check_rows(IdemTotalDeclaration *d);
 extern void idem_balance_fill(IdemTotalDeclaration *d);
 
 /* ledger_sums.c */
+extern char *idem_ledger_net_sql(const IdemTotalSource *source);
 extern char *idem_ledger_sums_sql(List *sources);
 extern char *idem_ledger_balance_sql(const IdemTotalSource *source);
 extern char *idem_ledger_held_sql(const IdemTotalSource *source);

@@ -16,6 +16,7 @@
 #include "base/guard.h"
 #include "base/kind.h"
 #include "ledger/ledger_declare.h"
+#include "ledger/ledger_journal.h"
 #include "ledger/ledger_rows.h"
 
 /* p.column::numeric of one that is kept, or 0 */
@@ -240,4 +241,5 @@ idem_ledger_rows_init(void)
 {
 	idem_register_kind(&balance_kind);
 	idem_register_kind(&account_kind);
+	idem_journal_rows_init();
 }

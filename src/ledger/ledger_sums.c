@@ -56,8 +56,8 @@ idem_ledger_side_sql(const IdemTotalSource *source, Oid relid,
 }
 
 /* The amount of c in numeric, a debit negative. */
-static char *
-net_sql(const IdemTotalSource *source)
+char *
+idem_ledger_net_sql(const IdemTotalSource *source)
 {
 	const char *side = idem_setting(source->settings, "side");
 	const char *direction = idem_setting(source->settings, "direction");
@@ -100,7 +100,7 @@ row_sql(const IdemTotalSource *source, bool first)
 												  source->state, pending);
 
 	return psprintf("%s AS net, %s IS TRUE AS pending, (%s IS TRUE AND NOT %s) AS open",
-					net_sql(source), is_pending, is_pending,
+					idem_ledger_net_sql(source), is_pending, is_pending,
 					pending == NIL ? "false" : posted_sql(source));
 }
 

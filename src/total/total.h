@@ -11,6 +11,7 @@
 #define IDEM_TOTAL_H
 
 #include "access/attnum.h"
+#include "access/skey.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
@@ -52,6 +53,14 @@ typedef struct IdemTotalSource
 
 /* The values of a row c of a source, for its sums: "c.amount AS amount, ..." */
 typedef char *(*IdemTotalRowSql) (const IdemTotalSource *source, bool first);
+
+/* How the row of a key is found by its unique index. */
+typedef struct IdemTotalSearch
+{
+	ScanKeyData scankey[INDEX_MAX_KEYS];	/* without arguments */
+	int			source[INDEX_MAX_KEYS]; /* column of the foreign key of each */
+	AttrNumber	heap[INDEX_MAX_KEYS];	/* parent column of each */
+} IdemTotalSearch;
 
 /* The arithmetic of the one type that amounts and totals have. */
 typedef struct IdemAmountType
@@ -305,6 +314,7 @@ extern void idem_total_recount(IdemTotalDeclaration *d,
 extern char *idem_text_argument(FunctionCallInfo fcinfo, int n);
 extern List *idem_list_argument(FunctionCallInfo fcinfo, int n,
 								const char *name);
+extern List *idem_columns_argument(char *columns);
 extern void idem_total_read_arguments(FunctionCallInfo fcinfo, bool many,
 									  int same, int children,
 									  IdemTotalDeclaration *d);
@@ -382,6 +392,15 @@ extern bool idem_total_same_key(const IdemTotalKey *a, const IdemTotalKey *b);
 extern void idem_total_check_key_types(Relation child,
 									   const IdemTotalKey *key);
 extern char *idem_total_join_sql(const IdemTotalKey *key, const char *other);
+
+/* total_search.c */
+extern bool idem_total_search_init(const IdemTotalKey *key,
+								   IdemTotalSearch *search);
+extern bool idem_total_search(const IdemTotalKey *key,
+							  const IdemTotalSearch *search,
+							  Relation parent, Snapshot snapshot,
+							  const NullableDatum *values,
+							  TupleTableSlot *found);
 
 /* total_compile.c */
 extern Relation idem_total_open_parent(Relation rel, Trigger *trigger,

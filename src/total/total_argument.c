@@ -34,8 +34,8 @@ idem_list_argument(FunctionCallInfo fcinfo, int n, const char *name)
 }
 
 /* One column name, or several as the text of an array: {a,b}. */
-static List *
-columns_argument(char *columns)
+List *
+idem_columns_argument(char *columns)
 {
 	if (columns[0] != '{')
 		return list_make1(columns);
@@ -144,7 +144,7 @@ idem_total_read_arguments(FunctionCallInfo fcinfo, bool many, int same,
 {
 	idem_require_argument(fcinfo, 0, "child");
 	d->of.fk = many ? idem_list_argument(fcinfo, 1, "fk") :
-		columns_argument(idem_required_text(fcinfo, 1, "fk"));
+		idem_columns_argument(idem_required_text(fcinfo, 1, "fk"));
 	d->of.amount = idem_required_text(fcinfo, 2, "amount");
 	if (!PG_ARGISNULL(same))
 		read_same(PG_GETARG_JSONB_P(same), d);

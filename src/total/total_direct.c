@@ -70,9 +70,7 @@
 /* How to change a plain parent. */
 struct IdemDirect
 {
-	ScanKeyData scankey[INDEX_MAX_KEYS];	/* without arguments */
-	int			source[INDEX_MAX_KEYS]; /* column of the foreign key of each */
-	AttrNumber	heap[INDEX_MAX_KEYS];	/* parent column of each */
+	IdemTotalSearch search;
 	int			nchanged;
 	int			changed[TOTALS_MAX];	/* IdemTotalColumn */
 	int32		typmod[TOTALS_MAX]; /* to coerce the value to, or -1 */
@@ -374,47 +372,6 @@ compile_checks(Relation parent, IdemDirect *d, IdemTotal *s)
 	return true;
 }
 
-/*
- * The search for one column of the unique index.  Its columns are those of
- * the foreign key, whose operators the server took from its families.
- */
-static void
-compile_scankey(Relation index, int column, IdemTotal *s, IdemDirect *d)
-{
-	AttrNumber	heap = index->rd_index->indkey.values[column];
-	int			i = 0;
-	int			strategy;
-	Oid			left;
-	Oid			right;
-
-	while (s->key.parent_column[i] != heap)
-		i++;
-	Assert(i < s->key.n);
-	get_op_opfamily_properties(s->key.equal_child[i],
-							   index->rd_opfamily[column], false,
-							   &strategy, &left, &right);
-	Assert(strategy == BTEqualStrategyNumber);
-	d->source[column] = i;
-	d->heap[column] = heap;
-	ScanKeyEntryInitialize(&d->scankey[column], 0, column + 1, strategy,
-						   right, index->rd_indcollation[column],
-						   get_opcode(s->key.equal_child[i]), (Datum) 0);
-}
-
-static bool
-compile_search(IdemTotal *s, IdemDirect *d)
-{
-	Relation	index = index_open(s->key.index, AccessShareLock);
-	bool		plain = index->rd_rel->relam == BTREE_AM_OID &&
-		IndexRelationGetNumberOfKeyAttributes(index) == s->key.n;
-	int			i;
-
-	for (i = 0; plain && i < s->key.n; i++)
-		compile_scankey(index, i, s, d);
-	index_close(index, AccessShareLock);
-	return plain;
-}
-
 /* The way to change this parent, or NULL if it is not a plain one. */
 IdemDirect *
 idem_direct_compile(Relation parent, IdemTotal *s)
@@ -432,7 +389,7 @@ idem_direct_compile(Relation parent, IdemTotal *s)
 		triggers_sleep(parent, d, s) &&
 		foreign_keys_sleep(parent, d, s) &&
 		indexes_are_plain(parent, d) &&
-		compile_search(s, d) &&
+		idem_total_search_init(&s->key, &d->search) &&
 		compile_checks(parent, d, s);
 	idem_restore_identity(&saved);
 	return plain ? d : NULL;
@@ -443,47 +400,24 @@ idem_direct_compile(Relation parent, IdemTotal *s)
  * ------------------------------------------------------------------------
  */
 
-/* Find the row of the key; it is then in c->seen. */
-static bool
-find_row(DirectChange *x)
-{
-	IdemTotalChange *c = x->c;
-	Relation	index = index_open(c->total->key.index, AccessShareLock);
-	IndexScanDesc scan = index_beginscan(x->rel, index, x->snapshot, NULL,
-										 c->total->key.n, 0, SO_NONE);
-	ScanKeyData keys[INDEX_MAX_KEYS];
-	bool		found;
-	int			i;
-
-	for (i = 0; i < c->total->key.n; i++)
-	{
-		keys[i] = x->direct->scankey[i];
-		keys[i].sk_argument = c->notes[0]->values[x->direct->source[i]].value;
-	}
-	index_rescan(scan, keys, c->total->key.n, NULL, 0);
-	found = index_getnext_slot(scan, ForwardScanDirection, c->seen);
-	index_endscan(scan);
-	index_close(index, NoLock);
-	return found;
-}
-
 /* Has the row in c->seen, another version than was found, the key still? */
 static bool
 has_key(DirectChange *x)
 {
 	IdemTotalChange *c = x->c;
+	IdemTotalSearch *search = &x->direct->search;
 	int			i;
 
 	for (i = 0; i < c->total->key.n; i++)
 	{
-		ScanKey		key = &x->direct->scankey[i];
+		ScanKey		key = &search->scankey[i];
+		Datum		wanted = c->notes[0]->values[search->source[i]].value;
 		bool		isnull;
-		Datum		value = slot_getattr(c->seen, x->direct->heap[i], &isnull);
+		Datum		value = slot_getattr(c->seen, search->heap[i], &isnull);
 
 		if (isnull ||
 			!DatumGetBool(FunctionCall2Coll(&key->sk_func, key->sk_collation,
-											value,
-											c->notes[0]->values[x->direct->source[i]].value)))
+											value, wanted)))
 			return false;
 	}
 	return true;
@@ -712,7 +646,8 @@ idem_direct_change(IdemTotalChange *c)
 	x.next = MakeSingleTupleTableSlot(RelationGetDescr(c->parent),
 									  &TTSOpsVirtual);
 	c->seen = table_slot_create(c->parent, NULL);
-	if (find_row(&x))
+	if (idem_total_search(&c->total->key, &c->total->direct->search, x.rel,
+						  x.snapshot, c->notes[0]->values, c->seen))
 		result = change_row(&x);
 	ExecDropSingleTupleTableSlot(x.next);
 	UnregisterSnapshot(x.snapshot);

@@ -179,7 +179,7 @@ idem_total_find_key(Oid child, List *columns, int sqlstate, IdemTotalKey *key)
 						get_rel_name(child), idem_list_text(columns)) :
 				 errmsg("table \"%s\" has several foreign keys on %s",
 						get_rel_name(child), idem_list_text(columns)),
-				 errdetail("The parent of a limit is found by the foreign key.")));
+				 errdetail("The parent is found by the foreign key.")));
 	*key = found.key;
 	check_not_null(key, sqlstate);
 }
