@@ -123,7 +123,9 @@ answer_to_person(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 
 /*
  * The answer is about something else.  It changes no more than that somebody
- * has to look, and that the key is unknown while it is waited for.
+ * has to look, and that the key is unknown while it is waited for.  If that was
+ * so before, the ladder goes on: an inquiry that is answered so every time
+ * comes before a person in the end.
  */
 static void
 answer_stranger(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
@@ -136,9 +138,14 @@ answer_stranger(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 		return;
 	}
 	keep_late_result(call, news);
-	row->state = IDEM_STATE_UNKNOWN;
-	row->lease_until = 0;
-	raise_concern(call, IDEM_CONCERN_LATE);
+	if (row->state != IDEM_STATE_UNKNOWN)
+	{
+		row->state = IDEM_STATE_UNKNOWN;
+		row->lease_until = 0;
+		idem_send_watch(call, call->now);
+	}
+	if (row->concern == IDEM_CONCERN_NONE)
+		raise_concern(call, IDEM_CONCERN_LATE);
 	idem_send_write(call);
 	idem_send_describe(call, answer);
 	answer->mismatch = news->mismatch;
