@@ -41,7 +41,7 @@ SELECT idem.create_channel('x', send => 'decl/pay', partial => 'record');
 SELECT idem.create_channel('x', send => 'decl/pay', presume_days => 3);
 SELECT idem.create_channel('x', send => 'decl/pay', idempotency_window => '0');
 SELECT idem.create_channel('x', send => 'decl/pay', calendar => 'nowhere');
-SELECT count(*) FROM idem.channel WHERE name = 'decl';
+SELECT count(*) FROM idem.channel WHERE name = 'x';
 
 -- A scope names channels that are there; they stay as long as it does.
 SELECT idem.create_scope('decl none', 'outside', '{}', channels => '{nobody}');

@@ -57,6 +57,17 @@ COMMENT ON FUNCTION idem.business_dates(text, timestamptz) IS
     'the business date of a time, and the one beside it if the time is close to the cut';
 REVOKE ALL ON FUNCTION idem.business_dates(text, timestamptz) FROM PUBLIC;
 
+-- How many business days come after a day, until another one.
+CREATE FUNCTION idem.business_days(calendar text, since date, until date) RETURNS integer
+    LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+    RETURN (SELECT count(*)::integer
+            FROM idem.calendar_at(calendar, clock_timestamp()) c,
+                 generate_series(since + 1, until, interval '1 day') d (day)
+            WHERE NOT idem.is_day_off(c.name, c.time_zone, c.weekend, d.day::date));
+COMMENT ON FUNCTION idem.business_days(text, date, date) IS 'how many business days come after one day, until and with another one';
+REVOKE ALL ON FUNCTION idem.business_days(text, date, date) FROM PUBLIC;
+
 -- The end of each time that is closed at a moment.
 CREATE FUNCTION idem.closed_until(calendar text, at timestamptz) RETURNS timestamptz
     LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE

@@ -59,7 +59,7 @@ CREATE FUNCTION idem.calendar_flaw(name text, OUT flaw text, OUT hint text)
         SELECT f.flaw, f.hint
         FROM idem.calendar_at(name, 'infinity') c, LATERAL (VALUES
             (1, c.name = '' OR octet_length(c.name) > 63, 'its name is none', 'A name is 1 to 63 bytes.'),
-            (2, NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = c.time_zone),
+            (2, c.time_zone <> 'UTC' AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = c.time_zone),
              format('"%s" is no name of a time zone', c.time_zone), 'Name a zone, such as ''Asia/Shanghai'', whose rules for summer time it follows; see pg_timezone_names.'),
             (3, EXISTS (SELECT FROM unnest(c.closed) w
                         WHERE w !~ '^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$' OR w IS NULL

@@ -121,6 +121,9 @@ UNION ALL
 -- or at which nobody looks
 SELECT * FROM idem.claim_problems
 UNION ALL
+-- providers that cannot be asked, or whose answers nobody has written down
+SELECT * FROM idem.channel_problems
+UNION ALL
 -- what was stopped and forgotten
 SELECT * FROM idem.pause_problems
 UNION ALL

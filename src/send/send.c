@@ -35,6 +35,7 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/latest.h"
@@ -81,6 +82,33 @@ idem_send_begin_write(FunctionCallInfo fcinfo, const char *function,
 				 errmsg("scope \"%s\" is for effects inside of the transaction",
 						call->key.scope->name),
 				 errhint("Use idem.claim, or a scope with effect 'outside'.")));
+}
+
+/*
+ * The scope and the batch of a call that looks for keys of effects outside.
+ */
+void
+idem_send_begin_batch(FunctionCallInfo fcinfo, IdemCall *call, int32 *batch)
+{
+	const IdemScope *scope;
+
+	memset(call, 0, sizeof(IdemCall));
+	scope = idem_key_open(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
+						  RowExclusiveLock, &call->table);
+	call->key.scope = scope;
+	idem_key_check_right(scope);
+	if (!scope->outside)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
+				 errmsg("scope \"%s\" is for effects inside of the transaction",
+						scope->name),
+				 errhint("Nothing of it is ever due: a claim is final when it is committed.")));
+	idem_require_argument(fcinfo, 1, "batch");
+	*batch = PG_GETARG_INT32(1);
+	if (*batch < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("batch has to be at least 1")));
 }
 
 /*

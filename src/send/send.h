@@ -10,6 +10,8 @@
  *		send_dispatch.c		what the holder of a token does next
  *		send_word.c			what a provider's answer says of a key
  *		send_settle.c		complete, resolve, and what comes too late
+ *		send_correct.c		a final state that turned out to be wrong
+ *		send_presume.c		no news that is good news
  *		send_fence.c		fence: what has not run will never run
  *		send_lookup.c		what is known of a key
  *		send_due.c			what somebody has to look at now
@@ -134,6 +136,8 @@ extern void idem_send_begin(FunctionCallInfo fcinfo, LOCKMODE lockmode,
 							IdemCall *call);
 extern void idem_send_begin_write(FunctionCallInfo fcinfo,
 								  const char *function, IdemCall *call);
+extern void idem_send_begin_batch(FunctionCallInfo fcinfo, IdemCall *call,
+								  int32 *batch);
 extern void idem_send_check_standbys(const IdemScope *scope);
 extern bool idem_send_paused(IdemCall *call, IdemAnswer *answer);
 extern bool idem_send_lock(IdemCall *call, bool wait);
@@ -166,6 +170,7 @@ extern void idem_send_move_date(IdemCall *call, int32 number, DateADT date);
 extern text *idem_send_key_serial(IdemCall *call);
 extern const IdemChannel *idem_send_channel(const IdemCall *call,
 											const char *name);
+extern bool idem_send_nothing_goes(const IdemScope *scope, TimestampTz now);
 extern bool idem_send_may_go(IdemCall *call, const IdemChannel *channel,
 							 IdemAttempt *attempt, IdemAnswer *answer);
 

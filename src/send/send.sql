@@ -13,8 +13,10 @@ CREATE VIEW idem.open_claims AS
            CASE WHEN r.state IN ('d', 'u') AND r.step < pg_catalog.cardinality(s.ladder) THEN 'inquire'
                 WHEN r.concern IN ('l', 's') THEN 'late result' WHEN r.concern = 'r' THEN 'reverse needed'
                 WHEN r.step >= pg_catalog.cardinality(s.ladder) THEN 'manual'
-                ELSE 'abandoned reservation' END AS why
+                ELSE 'abandoned reservation' END AS why,
+           a.channel, coalesce(a.serial, r.serial) AS serial, a.business_date, a.other_date
     FROM idem.reservation r JOIN idem.scope s ON s.id = r.scope
+         LEFT JOIN idem.attempt a ON a.scope = r.scope AND a.key = r.key AND a.attempt = r.attempt
     WHERE r.due_at IS NOT NULL;
 COMMENT ON VIEW idem.open_claims IS 'every key of an effect outside that is not final, or that a person has to look at';
 COMMENT ON COLUMN idem.open_claims.scope IS 'scope of the key';
@@ -29,6 +31,10 @@ COMMENT ON COLUMN idem.open_claims.dispatched_at IS 'when it may have begun to l
 COMMENT ON COLUMN idem.open_claims.due_at IS 'when idem.due hands it out next';
 COMMENT ON COLUMN idem.open_claims.step IS 'how often idem.due has handed it out since it was last dispatched, answered or put before a person';
 COMMENT ON COLUMN idem.open_claims.why IS 'what idem.due says about it';
+COMMENT ON COLUMN idem.open_claims.channel IS 'the channel the attempt went by; NULL: none, or it was not dispatched';
+COMMENT ON COLUMN idem.open_claims.serial IS 'the number under which the provider knows it; NULL: none was made';
+COMMENT ON COLUMN idem.open_claims.business_date IS 'the provider''s day of the attempt; NULL: no calendar';
+COMMENT ON COLUMN idem.open_claims.other_date IS 'the day beside it, of an attempt dispatched close to the cut';
 REVOKE ALL ON TABLE idem.open_claims FROM PUBLIC;
 
 -- The doctor's.  idem.due skips what somebody has locked, without a word: a

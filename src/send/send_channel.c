@@ -218,6 +218,23 @@ is_stale(IdemCall *call, const IdemChannel *channel, text *serial)
 		!was_overruled(call, first + channel->window);
 }
 
+/* Could no attempt of a scope go now: is every channel closed or paused? */
+bool
+idem_send_nothing_goes(const IdemScope *scope, TimestampTz now)
+{
+	int			i;
+
+	for (i = 0; i < scope->nchannels; i++)
+	{
+		const IdemChannel *channel = idem_channel_get(scope->channels[i]);
+
+		if (idem_channel_paused(channel) == NULL &&
+			idem_channel_closed_until(channel, now) == 0)
+			return false;
+	}
+	return scope->nchannels > 0;
+}
+
 /* The request, or NULL. */
 static Jsonb *
 request_of(const IdemCall *call)

@@ -8,6 +8,9 @@
  * that the next caller gets it later.  At the end of the ladder why is
  * "manual", and the last rung repeats: nothing falls off.
  *
+ * A key that is reserved while every channel of its scope is closed or paused
+ * waits where it is, since nobody could do anything about it.
+ *
  * Two sessions are not handed the same row, and neither waits (SKIP LOCKED).
  * To be handed a row is never a leave to send.  What is handed out is not
  * flushed: after a crash it is handed out again.
@@ -32,13 +35,15 @@
 #include "send/send.h"
 
 /*
- * $1 scope, $2 now, $3 batch, $4 rungs in microseconds.  step counts from 0:
+ * $1 scope, $2 now, $3 batch, $4 rungs in microseconds, $5 whether nothing
+ * that is reserved could be dispatched now.  step counts from 0:
  * the rung after this one is the next of an array that counts from 1.
  */
 static const char *const due_sql =
 "WITH picked AS MATERIALIZED ("
 " SELECT r.digest, r.due_at FROM idem.reservation r"
 " WHERE r.scope OPERATOR(pg_catalog.=) $1 AND r.due_at OPERATOR(pg_catalog.<=) $2"
+" AND NOT ($5 AND r.state OPERATOR(pg_catalog.=) 'r')"
 " ORDER BY r.due_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED),"
 " moved AS ("
 " UPDATE idem.reservation r SET step = r.step OPERATOR(pg_catalog.+) 1,"
@@ -103,16 +108,18 @@ ladder_array(const IdemScope *scope)
 static void
 pick(Relation rel, const IdemScope *scope, TimestampTz now, int32 batch)
 {
-	Oid			types[4] = {INT4OID, TIMESTAMPTZOID, INT4OID, INT8ARRAYOID};
-	Datum		values[4];
+	Oid			types[5] = {INT4OID, TIMESTAMPTZOID, INT4OID, INT8ARRAYOID,
+	BOOLOID};
+	Datum		values[5];
 	IdemIdentity saved;
 
 	values[0] = Int32GetDatum(scope->id);
 	values[1] = TimestampTzGetDatum(now);
 	values[2] = Int32GetDatum(batch);
 	values[3] = ladder_array(scope);
+	values[4] = BoolGetDatum(idem_send_nothing_goes(scope, now));
 	idem_become_declarer(rel, &saved);
-	if (SPI_execute_with_args(due_sql, 4, types, values, NULL, false,
+	if (SPI_execute_with_args(due_sql, 5, types, values, NULL, false,
 							  0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read idem.reservation");
 	idem_restore_identity(&saved);
@@ -152,24 +159,6 @@ put_row(ReturnSetInfo *result, IdemCall *call, HeapTuple tuple, TupleDesc desc)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* The scope of the call, which has to be one of effects outside. */
-static const IdemScope *
-scope_argument(FunctionCallInfo fcinfo, IdemAnchor *table)
-{
-	const IdemScope *scope = idem_key_open(PG_ARGISNULL(0) ? NULL :
-										   PG_GETARG_TEXT_PP(0),
-										   RowExclusiveLock, table);
-
-	idem_key_check_right(scope);
-	if (!scope->outside)
-		ereport(ERROR,
-				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
-				 errmsg("scope \"%s\" is for effects inside of the transaction",
-						scope->name),
-				 errhint("Nothing of it is ever due: a claim is final when it is committed.")));
-	return scope;
-}
-
 /*
  * due(scope, batch) -> setof due_result
  */
@@ -181,16 +170,9 @@ idem_due(PG_FUNCTION_ARGS)
 	int32		batch;
 	uint64		i;
 
-	memset(&call, 0, sizeof(call));
 	PreventCommandIfReadOnly("idem.due()");
 	PreventCommandIfParallelMode("idem.due()");
-	call.key.scope = scope_argument(fcinfo, &call.table);
-	idem_require_argument(fcinfo, 1, "batch");
-	batch = PG_GETARG_INT32(1);
-	if (batch < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("batch has to be at least 1")));
+	idem_send_begin_batch(fcinfo, &call, &batch);
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	call.now = GetCurrentTimestamp();

@@ -1,0 +1,94 @@
+/*
+ * send_correct.c
+ *		A final state that turned out to be wrong.
+ *
+ * No answer moves a final state, however often it comes: it is late, and kept.
+ * Whoever has looked into it, and is an operator, says what was true after
+ * all.  That is written over the state, with a mark and a time, and kept in
+ * idem.evidence with the reason; what a guard asks of the claim is the
+ * corrected state from then on.  The answer that was believed stays as the
+ * response: it is what the provider said.
+ *
+ * A key that is not final is resolved, not corrected.
+ *
+ * Shown by sql/channel_late.sql.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+#include "base/identity.h"
+#include "base/reason.h"
+#include "send/send.h"
+
+/* The state an outcome says; 22023 for one that no key can be corrected to. */
+static char
+state_argument(FunctionCallInfo fcinfo, int n)
+{
+	const char *outcome = idem_required_text(fcinfo, n, "outcome");
+
+	if (strcmp(outcome, "succeeded") == 0)
+		return IDEM_STATE_SUCCEEDED;
+	if (strcmp(outcome, "failed") == 0)
+		return IDEM_STATE_FAILED;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid outcome \"%s\"", outcome),
+			 errhint("It is 'succeeded' or 'failed'.")));
+	return '\0';
+}
+
+/* Write the true state of a key that is final, and close what was open. */
+static void
+correct(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
+{
+	IdemReservation *row = &call->row;
+	bool		same = row->state == news->state;
+
+	if (!same)
+	{
+		row->state = news->state;
+		row->finished_at = call->now;
+		row->corrected_at = call->now;
+		row->has_settled_amount = false;
+		row->concern = IDEM_CONCERN_NONE;
+		row->due_at = 0;
+		idem_send_write(call);
+	}
+	idem_send_describe(call, answer);
+	answer->outcome = answer->state;
+	answer->reentrant = same;
+	if (!same)
+		idem_send_keep_evidence(call, "correct", news, answer->outcome);
+}
+
+/*
+ * correct(scope, key, outcome, reason, evidence) -> send_result
+ */
+PG_FUNCTION_INFO_V1(idem_correct);
+Datum
+idem_correct(PG_FUNCTION_ARGS)
+{
+	IdemAnswer	answer = {0};
+	IdemCall	call;
+	IdemNews	news = {0};
+
+	idem_require_operator("correct");
+	news.state = state_argument(fcinfo, 2);
+	news.force = idem_required_reason(fcinfo, 3, "reason");
+	idem_require_argument(fcinfo, 4, "evidence");
+	news.evidence = PG_GETARG_JSONB_P(4);
+	idem_send_begin_write(fcinfo, "idem.correct()", &call);
+	(void) idem_send_lock(&call, true);
+	if (!idem_send_has_row(&call))
+		idem_send_refuse(&call, "cannot be corrected: nothing is known of it",
+						 "A key that was retired, or never reserved, has no state.");
+	if (!idem_send_is_final(&call.row))
+		idem_send_refuse(&call, "cannot be corrected: it is not final",
+						 "Resolve it, with force if that is meant.");
+	correct(&call, &news, &answer);
+	idem_key_close(&call.table);
+	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));
+}
