@@ -105,3 +105,6 @@ CALL idem.dispatch('decl stop', 'p', 1) \gset
 SELECT idem.resume('channel', 'decl', reason => 'mended');
 CALL idem.dispatch('decl stop', 'p', 1) \gset
 \echo :outcome :granted :channel
+-- How many attempts went by it and may still take effect
+SELECT * FROM idem.pause('channel', 'decl', reason => 'again');
+SELECT idem.resume('channel', 'decl', reason => 'mended');

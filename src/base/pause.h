@@ -34,16 +34,22 @@ extern IdemPauses idem_pauses;
 extern const IdemPause *idem_find_pause(const char *kind, const char *name,
 										const char *state, Oid relid);
 
+/* May anything be paused?  All that a call pays for while nothing is. */
+static inline bool
+idem_any_paused(void)
+{
+	return unlikely(idem_pauses != IDEM_PAUSES_NONE);
+}
+
 /*
- * The pause of a thing, or NULL: a test while nothing is paused.  Of now, if
- * the caller has called idem_accept_news (latest.h).
+ * The pause of a thing, or NULL.  Of now, if the caller has called
+ * idem_accept_news (latest.h).
  */
 static inline const IdemPause *
 idem_paused(const char *kind, const char *name, const char *state, Oid relid)
 {
-	if (likely(idem_pauses == IDEM_PAUSES_NONE))
-		return NULL;
-	return idem_find_pause(kind, name, state, relid);
+	return idem_any_paused() ? idem_find_pause(kind, name, state, relid) :
+		NULL;
 }
 
 extern char *idem_pause_text(const IdemPause *pause);

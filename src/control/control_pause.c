@@ -111,14 +111,14 @@ log_it(const char *action, const Wanted *w)
 					arguments, w->reason);
 }
 
-/* The row of counts of a scope that is paused: NULL where nothing is sent. */
+/* The counts of what is paused: NULL where nothing is sent. */
 static void
 count_keys(Relation rel, const Wanted *w, Datum *values, bool *nulls)
 {
 	int			i;
 
 	nulls[0] = nulls[1] = true;
-	if (strcmp(w->kind, "scope") != 0)
+	if (strcmp(w->kind, "scope") != 0 && strcmp(w->kind, "channel") != 0)
 		return;
 	if (run(rel, "SELECT dispatched, reserved FROM idem.pauses"
 			" WHERE kind = $1 AND name = $2", 2, w) != 1)

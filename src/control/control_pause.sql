@@ -11,9 +11,9 @@ CREATE FUNCTION idem.pause(
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.pause(text, text, text, text[], text) IS
     'stops what is new; results go on: complete, resolve, fence, final states, facts, releases. In force for the next statement of every session and transaction when the commit returns; what was asked for before may still be granted. Kept in idem.change_log. For operators.
-In: kind scope: claim, claim_many, reserve and dispatch answer paused where they would have been granted. kind machine, with state: no row enters that state (55I03), rows in it leave. kind limit, name the child table, fk its foreign key where it has several limits: no new request (55I03). reason: required.
-Out: of a scope for effects outside: how many keys are dispatched or unknown, and may still take effect, and how many are reserved; idem.pauses counts again. What is paused already stays as it was, with a NOTICE.
-Errors: 22004 kind, name, reason, or state of a machine null; 22023 unknown kind, an argument that is not for it, a final state, or reason blank or longer than 1,000 characters; 42704 no such scope, machine, state or limit; 42P01 no such table; 42725 several limits and no fk; 25006 on a standby or in a read-only transaction.
+In: kind scope: claim, claim_many, reserve and dispatch answer paused where they would have been granted. kind machine, with state: no row enters that state (55I03), rows in it leave. kind channel: dispatch by it answers paused. kind limit, name the child table, fk its foreign key where it has several limits: no new request (55I03). reason: required.
+Out: of a scope for effects outside, or a channel, how many keys are dispatched or unknown, and may still take effect; of a scope also how many are reserved; idem.pauses counts again. What is paused already stays as it was, with a NOTICE.
+Errors: 22004 kind, name, reason, or state of a machine null; 22023 unknown kind, an argument that is not for it, a final state, or reason blank or longer than 1,000 characters; 42704 no such scope, channel, machine, state or limit; 42P01 no such table; 42725 several limits and no fk; 25006 on a standby or in a read-only transaction.
 Locks: ROW EXCLUSIVE on idem.pause. Waits for nobody who claims, sends or writes.';
 REVOKE ALL ON FUNCTION idem.pause(text, text, text, text[], text) FROM PUBLIC;
 
@@ -47,16 +47,23 @@ LEFT JOIN LATERAL (
     SELECT pg_catalog.count(*) FILTER (WHERE r.state IN ('d', 'u')) AS dispatched,
            pg_catalog.count(*) FILTER (WHERE r.state = 'r') AS reserved
     FROM idem.reservation r
-    WHERE r.scope = s.id AND r.due_at IS NOT NULL) c ON s.id IS NOT NULL;
+    WHERE s.id IS NOT NULL AND r.scope = s.id AND r.due_at IS NOT NULL
+    HAVING s.id IS NOT NULL
+    UNION ALL
+    SELECT pg_catalog.count(*), NULL
+    FROM idem.reservation r
+    JOIN idem.attempt a ON (a.scope, a.key, a.attempt) = (r.scope, r.key, r.attempt)
+    WHERE p.kind = 'channel' AND a.channel = p.name AND r.due_at IS NOT NULL AND r.state IN ('d', 'u')
+    HAVING p.kind = 'channel') c ON true;
 COMMENT ON VIEW idem.pauses IS 'what is paused now, and what was sent before and may still take effect; what was paused and resumed stands in idem.change_log';
-COMMENT ON COLUMN idem.pauses.kind IS 'scope, machine or limit';
-COMMENT ON COLUMN idem.pauses.name IS 'the scope, the machine, or the child table of the limit as it is called now; a limit that was dropped has a number';
+COMMENT ON COLUMN idem.pauses.kind IS 'scope, channel, machine or limit';
+COMMENT ON COLUMN idem.pauses.name IS 'the scope, the channel, the machine, or the child table of the limit as it is called now; a limit that was dropped has a number';
 COMMENT ON COLUMN idem.pauses.state IS 'of a machine: the state that no row enters';
 COMMENT ON COLUMN idem.pauses.fk IS 'of a limit: its foreign key';
 COMMENT ON COLUMN idem.pauses.at IS 'since when, by the clock of the database';
 COMMENT ON COLUMN idem.pauses.role IS 'session user who paused it';
 COMMENT ON COLUMN idem.pauses.reason IS 'why';
-COMMENT ON COLUMN idem.pauses.dispatched IS 'of a scope for effects outside: keys that are dispatched or unknown, and may still take effect';
+COMMENT ON COLUMN idem.pauses.dispatched IS 'of a scope for effects outside, or a channel: keys that are dispatched or unknown, and may still take effect';
 COMMENT ON COLUMN idem.pauses.reserved IS 'of such a scope: keys that are reserved, and cannot be dispatched';
 REVOKE ALL ON TABLE idem.pauses FROM PUBLIC;
 

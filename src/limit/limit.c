@@ -31,6 +31,7 @@
 #include "utils/rel.h"
 
 #include "base/idem_errors.h"
+#include "base/pause.h"
 #include "limit/limit.h"
 
 /* Every child counts, unless its state says that it certainly failed. */
@@ -70,7 +71,7 @@ count_row(const IdemGuardCall *call, IdemLimitSettings *s, bool begins)
 	IdemTotalNote *note = idem_total_note(call, &s->total, call->after, step);
 
 	note->begins = begins && step == IDEM_LIMIT_REQUEST;
-	if (note->begins)
+	if (idem_any_paused() && note->begins)
 		idem_limit_check_pause(call);
 	return note;
 }

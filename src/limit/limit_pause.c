@@ -27,12 +27,9 @@
 void
 idem_limit_check_pause(const IdemGuardCall *call)
 {
-	const IdemPause *pause;
+	const IdemPause *pause = idem_paused("limit", call->trigger->tgname, "",
+										 idem_root_relid(call->rel));
 
-	if (likely(idem_pauses == IDEM_PAUSES_NONE))
-		return;
-	pause = idem_paused("limit", call->trigger->tgname, "",
-						idem_root_relid(call->rel));
 	if (pause != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_PAUSED),

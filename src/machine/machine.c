@@ -46,6 +46,7 @@
 #include "base/idem_errors.h"
 #include "base/identity.h"
 #include "base/moved.h"
+#include "base/pause.h"
 #include "machine/machine.h"
 
 /* What a value is when it is no state of the machine */
@@ -743,7 +744,7 @@ judge_update(const IdemGuardCall *call, IdemStatesGuard *guard)
 		if (guard->history)
 			event = plain_event(guard, from, to);
 	}
-	if (from != to)
+	if (idem_any_paused() && from != to)
 		idem_machine_check_pause(call, guard, to);
 	record(call, guard, from, to, event);
 }
@@ -756,7 +757,8 @@ judge_insert(const IdemGuardCall *call, IdemStatesGuard *guard)
 
 	if (!is_entry(guard, state) && !(state >= 0 && idem_in_apply_worker()))
 		refuse_entry(call, guard);
-	idem_machine_check_pause(call, guard, state);
+	if (idem_any_paused())
+		idem_machine_check_pause(call, guard, state);
 	record(call, guard, STATE_NULL, state, NULL);
 }
 
