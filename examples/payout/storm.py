@@ -21,6 +21,10 @@ who comes up there.
     forgotten      a message is acknowledged, or a claim is open, the payout
                    has no end, and it never comes up in idem.due
 
+With --banks two there are two banks, which answer in codes (coded_bank.py),
+and careless workers with a router that fails over to the other one at once
+(router.py), or workers that map codes by hand (byhand.py).
+
 The seed decides who dies where; the system decides when.  Exit status 1 if
 anything of the above was found.
 """
@@ -37,8 +41,10 @@ import time
 
 import psycopg2
 
+import byhand
 import careless
 import naive
+import router
 import worker
 from bank import read_book
 from client import Bank, Database
@@ -49,7 +55,7 @@ FORK = multiprocessing.get_context("fork")
 HERE = os.path.dirname(os.path.abspath(__file__))
 NAMES = ("ann", "bob", "cho", "dan", "eve")
 CLIENTS = {"careful": worker.work, "careless": careless.work,
-           "naive": naive.work}
+           "naive": naive.work, "router": router.work, "byhand": byhand.work}
 
 
 # ----------------------------------------------------------------------
@@ -132,15 +138,20 @@ def children(parent):
 
 
 class BankProcess:
-    def __init__(self, folder):
-        self.path = os.path.join(folder, "bank.socket")
-        self.book = os.path.join(folder, "bank.book")
+    """A bank; one with a name answers in codes of its own."""
+
+    def __init__(self, folder, name=None):
+        self.path = os.path.join(folder, f"{name or 'bank'}.socket")
+        self.book = os.path.join(folder, f"{name or 'bank'}.book")
+        self.name = name
         self.process = None
 
     def start(self, mood, seed):
+        program = "coded_bank.py" if self.name else "bank.py"
+        named = [self.name] if self.name else []
         self.process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "bank.py"),
-             self.path, self.book, mood, str(seed)])
+            [sys.executable, os.path.join(HERE, program),
+             self.path, self.book, mood, str(seed)] + named)
 
     def alive(self):
         return self.process.poll() is None
@@ -184,13 +195,17 @@ class Fate:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def be_worker(client, server, bank, seed, deaths):
+def be_worker(client, server, banks, seed, deaths):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    random.seed(seed)
     fate = Fate(random.Random(seed), server.process.pid, deaths)
-    database, line = Database(server.dsn), Bank(bank.path)
+    database = Database(server.dsn)
     database.execute = fate.around(database.execute)
-    line.ask = fate.around(line.ask)
-    CLIENTS[client](database, line)
+    lines = {bank.name: router.Line(bank.path) if bank.name
+             else Bank(bank.path) for bank in banks}
+    for line in lines.values():
+        line.ask = fate.around(line.ask)
+    CLIENTS[client](database, lines.get(None, lines))
 
 
 # ----------------------------------------------------------------------
@@ -202,7 +217,8 @@ class Storm:
         self.options = options
         self.dice = random.Random(options.seed)
         self.server = Server(options.bin, options.dir)
-        self.bank = BankProcess(options.dir)
+        names = ["bankA", "bankB"] if options.banks == "two" else [None]
+        self.banks = [BankProcess(options.dir, name) for name in names]
         self.workers = {}                       # number -> process
         self.stopped = {}                       # number -> until when
         self.counts = collections.Counter()
@@ -235,10 +251,11 @@ class Storm:
         self.server.start(self.commit)
         return True
 
-    def keep_bank(self):
-        if self.bank.process is None or not self.bank.alive():
-            self.bank.start("honest" if self.calm else "wild",
-                            self.dice.random())
+    def keep_banks(self):
+        for bank in self.banks:
+            if bank.process is None or not bank.alive():
+                bank.start("honest" if self.calm else "wild",
+                           self.dice.random())
 
     def keep_workers(self):
         """Those that died are followed by others of the same kind."""
@@ -251,7 +268,7 @@ class Storm:
             deaths = 0 if self.calm else self.options.deaths
             process = FORK.Process(
                 target=be_worker, daemon=True,
-                args=(client, self.server, self.bank,
+                args=(client, self.server, self.banks,
                       self.dice.random(), deaths))
             process.start()
             self.workers[number] = process
@@ -268,17 +285,18 @@ class Storm:
         """A worker of each kind asked for in turn, and one who inquires."""
         kinds = self.options.clients.split(",")
         turns = [kinds[i % len(kinds)] for i in range(self.options.workers)]
-        return turns if "careful" in turns else turns + ["careful"]
+        asker = "router" if self.options.banks == "two" else "careful"
+        return turns if asker in turns or "byhand" in turns else turns + [asker]
 
     # -- what happens
 
     def blow(self):
         """Half a tenth of a second of it."""
         self.keep_server()
-        self.keep_bank()
+        self.keep_banks()
         self.keep_workers()
         if self.dice.random() < 0.02:
-            self.bank.kill()
+            self.dice.choice(self.banks).kill()
             self.counts["bank killed"] += 1
         if self.dice.random() < 0.01:
             kill_server(self.server.process.pid)
@@ -339,8 +357,12 @@ class Storm:
 
     def run(self):
         self.keep_server()
-        with open(os.path.join(HERE, "payout.sql")) as script:
+        two = self.options.banks == "two"
+        with open(os.path.join(HERE, "banks.sql" if two else "payout.sql")) as script:
             self.database.all(script.read())
+        if "byhand" in self.options.clients:
+            self.database.all("""SELECT idem.drop_guard(
+                'payout', 'claimed', reason => 'codes are mapped by hand')""")
         end = time.monotonic() + self.options.seconds
         said = time.monotonic()
         while time.monotonic() < end:
@@ -375,19 +397,21 @@ class Storm:
     def settle_down(self):
         """No more accidents: until everything has ended, or time is up."""
         self.calm = True
-        self.bank.kill()
+        for bank in self.banks:
+            bank.kill()
         self.database.all("TRUNCATE desk")
         end = time.monotonic() + self.options.patience
         while time.monotonic() < end and self.unfinished():
             self.keep_server()
-            self.keep_bank()
+            self.keep_banks()
             self.keep_workers()
             time.sleep(0.1)
         self.stop_workers()
 
     def unfinished(self):
         return self.database.one("""
-            SELECT (SELECT count(*) FROM queue)
+            SELECT (SELECT count(*) FROM queue
+                   WHERE payout_id NOT IN (SELECT payout_id FROM desk))
                 + (SELECT count(*) FROM idem.open_claims
                    WHERE key NOT IN (SELECT payout_id FROM desk)) AS n""").n
 
@@ -396,11 +420,15 @@ class Storm:
         for payout in sorted(self.cancelling):
             self.cancel(payout)
 
+    def read_books(self):
+        return [entry for bank in self.banks for entry in read_book(bank.book)]
+
     def close(self):
         self.resume(True)
         self.stop_workers()
-        if self.bank.process:
-            self.bank.kill()
+        for bank in self.banks:
+            if bank.process:
+                bank.kill()
         self.server.stop()
 
 
@@ -416,10 +444,14 @@ class Judge:
         self.paid = collections.defaultdict(list)
         self.rejected = set()
         self.faults = collections.defaultdict(set)
-        for entry in read_book(storm.bank.book):
+        self.returned = set()
+        for entry in storm.read_books():
             payout = entry["serial"].rsplit("-", 1)[0]
-            if entry["result"] == "paid":
-                self.paid[payout].append((entry["payee"], entry["amount"]))
+            if entry["result"] in ("paid", "part"):
+                self.paid[payout].append(
+                    (entry["payee"], entry.get("ordered", entry["amount"])))
+            elif entry["result"] == "returned":
+                self.returned.add(payout)
             else:
                 self.rejected.add(payout)
         rows = storm.database.all("""
@@ -517,9 +549,10 @@ def main():
 
 
 def report(storm, judge, due, desk):
-    attempts = len(read_book(storm.bank.book))
+    attempts = len(storm.read_books())
     lines = [("payouts ordered", len(storm.orders)),
              ("  paid", len(judge.paid)),
+             ("  paid, and given back", len(judge.returned)),
              ("  rejected", len(judge.rejected - set(judge.paid))),
              ("  cancelled in time", len(storm.cancelled & set(storm.orders))),
              ("  on a desk", len(desk))]
@@ -541,8 +574,11 @@ def parse():
     add("--dir", required=True, help="an empty folder, with a short name")
     add("--seconds", type=float, default=60, help="how long it storms")
     add("--seed", type=int, default=random.randrange(10**9))
-    add("--clients", default="careful,careless",
-        help="careful, careless, naive, or several of them")
+    add("--banks", choices=("one", "two"), default="one",
+        help="two: they answer in codes")
+    add("--clients", default=None,
+        help="careful, careless, naive, or several of them; of two banks:"
+        " router, byhand")
     add("--workers", type=int, default=4)
     add("--queue", type=int, default=40, help="payouts waiting at most")
     add("--deaths", type=float, default=0.01,
@@ -551,7 +587,11 @@ def parse():
         help="seconds in which everything that is open has to be due")
     add("--patience", type=float, default=60,
         help="seconds until everything has come to rest")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.clients is None:
+        options.clients = "router" if options.banks == "two" \
+            else "careful,careless"
+    return options
 
 
 if __name__ == "__main__":
