@@ -312,7 +312,7 @@ complete_unsent(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 	else if (news->state == IDEM_STATE_SUCCEEDED)
 		answer_late(call, news, answer);
 	else
-		idem_send_refuse(call, psprintf("cannot be completed as %s: it was never dispatched", news->outcome),
+		idem_send_refuse(call, psprintf("cannot be completed as %s: it was never dispatched", idem_send_said(news)),
 						 "CALL idem.dispatch before anything is sent; before it, only failed (never sent) or idem.release can follow.");
 }
 
