@@ -4,8 +4,8 @@
  *
  * Scripts that set a database up run more than once.  The same declaration
  * again changes nothing and says so in a NOTICE; one that asks for something
- * else is refused with 42710, which names what differs.  Whoever wants the
- * other one takes the guard off first: that has a reason, which is kept.
+ * else is refused with 42710, which names what differs.  To get the other
+ * one, take the guard off first, with a reason, which is kept.
  *
  * Which guard it is: its kind, and the columns by which guards of that kind
  * are told apart (IDEM_SETTING_IDENTITY).  What a declaration found by itself
@@ -16,7 +16,7 @@
  * has nothing to do does not stop writers; and again under the lock that keeps
  * other declarations out, before anything is made.
  *
- * Not promised: that the guard which stands is whole.  idem.guards tells.
+ * Not promised: that the existing guard is intact. idem.guards says so.
  */
 #include "postgres.h"
 

@@ -16,12 +16,11 @@
  * those that the restore itself has written.
  *
  * Locks, until the end of the transaction: ROW EXCLUSIVE on idem.change, and
- * on the schema of the table, which SHARE ROW EXCLUSIVE is taken on where it
- * is renamed: no entry for one of its tables is written beside that, and no
- * other schema has to wait.  Two entries of one guard are in order because
- * whoever writes one holds a lock on the table that excludes the other, and
- * reads the log as it is then: with the latest snapshot, whatever the
- * isolation level.
+ * on the schema of the table; renaming a schema takes SHARE ROW EXCLUSIVE on
+ * it, so no entry for one of its tables is written meanwhile, and other
+ * schemas do not wait.  Two entries of one guard are in order because whoever
+ * writes one holds a lock on the table that excludes the other, and reads the
+ * log as it is then: with the latest snapshot, whatever the isolation level.
  *
  * All functions but idem_log_knows and idem_log_place want the caller to be
  * connected to SPI.
@@ -338,9 +337,9 @@ idem_log_schema_renamed(Oid schema, const char *name_before)
 }
 
 /*
- * A table was dropped: nobody has to look for its guards.  schema is the one
- * in which it was, and schema_name what that was called, if it is gone, too;
- * reason: why its rows were, or NULL.
+ * A table was dropped, and its guards with it. schema: the one it was in;
+ * schema_name: the name of that, in case the schema is gone, too; reason: why
+ * its rows could go, or NULL.
  */
 void
 idem_log_table_dropped(Oid schema, const char *schema_name, const char *table,

@@ -156,7 +156,7 @@ idem_open_for_guard(Oid relid, LOCKMODE lockmode)
 {
 	Relation	rel;
 
-	/* before the lock, which no stranger shall take, and once it is ours */
+	/* before the lock, which only the owner may take, and again under it */
 	idem_check_owned(relid);
 	LockRelationOid(relid, lockmode);
 	idem_check_owned(relid);

@@ -8,24 +8,24 @@
  * changes: each change tightens, loosens or is neutral.  Loosening needs a
  * reason, which is kept with the version, as is who made it and when.
  *
- * A definition waits for others of its name, and where readers hold the lock
- * on the name, for them: SHARE for who is to be waited for, EXCLUSIVE for a new
- * version.  Whoever waits for EXCLUSIVE stops every reader behind it, so it is
- * taken only by an owner who has something to change: a stranger is refused,
- * and a text that is in force already answered, before the lock is asked for.
- * Two first versions are told apart by the primary key.
+ * A new version takes the lock on the name EXCLUSIVE and waits for other
+ * definitions of that name; readers that it has to wait for hold the lock
+ * SHARE.  A session that waits for EXCLUSIVE stops every reader behind it, so
+ * it is taken only by an owner who has something to change: a stranger is
+ * refused, and a text that is in force already answered, before the lock is
+ * asked for.  Two first versions are told apart by the primary key.
  *
- * The lock is on a hash of the name.  A name whose hash is that of another one
- * is refused when it is first defined, or whoever computes such a name could
- * lock the other definition by making its own.
+ * The lock is on a hash of the name.  A name with the hash of another one is
+ * refused when it is first defined; otherwise somebody could compute such a
+ * name and lock the other definition by defining it.
  *
  * The newest version is read with a snapshot of its own, not the
  * transaction's: a transaction that began before a definition is judged by it
  * all the same, at every isolation level.
  *
- * A new name needs an admin (grant_admin), so that nobody takes it who has
- * nothing to do with it.  Whoever defined version 1 owns the definition; the
- * next needs a member of that role.
+ * A new name needs an admin (grant_admin), so that names are not taken by
+ * those they do not belong to.  Whoever defined version 1 owns the
+ * definition; the next needs a member of that role.
  */
 #include "postgres.h"
 
@@ -439,8 +439,8 @@ insert_version(const IdemDefining *d, int version, const char *owner)
 }
 
 /*
- * Names are shared by all: only an admin gives one, or anybody could take
- * "payment" before those who need it.
+ * Names are shared by all, so only an admin may define a new one: otherwise
+ * anybody could take "payment" before those who need it.
  */
 static void
 check_may_name(const IdemDefining *d)

@@ -26,9 +26,9 @@
  * its page was changed after the commit, so the page's LSN covers it.
  *
  * With the standbys: nothing remembers the LSN of a commit that did flush.
- * All that was inserted up to now is after it, and is what is waited for,
- * once for all older transactions: each session remembers before which
- * transaction all commits are confirmed.
+ * It is before the end of what is inserted now, so that is what is waited
+ * for, once for all older transactions: each session remembers the
+ * transaction before which all commits are confirmed.
  *
  * Locks: none that last.  SyncRepLock is shared for a moment; the wait looks
  * at it again and again, since the server's queue is for commits only.
@@ -36,8 +36,8 @@
  * Costs, of a row that was committed long ago: a comparison where no standby
  * is required, and two where one is.
  *
- * Not promised: what standbys hold that are not required; a standby that is
- * required from a moment on at which the caller's statement runs already.
+ * Not promised: what standbys hold that are not required, or that become
+ * required while the caller's statement is running.
  */
 #include "postgres.h"
 
@@ -189,7 +189,7 @@ idem_flush(void)
 
 /* ---------- what the standbys have ---------- */
 
-/* Have the standbys confirmed all up to there, at some time? */
+/* Have the standbys confirmed everything up to this LSN? */
 static bool
 is_confirmed(int mode, XLogRecPtr lsn)
 {
@@ -205,8 +205,8 @@ is_confirmed(int mode, XLogRecPtr lsn)
 }
 
 /*
- * After a commit that had to be flushed: do the standbys have it, that were
- * required when it began, or that the caller asks for?
+ * After a commit that had to be flushed: do the standbys have it that were
+ * required when it began, or as many as the caller asks for?
  */
 bool
 idem_flush_confirmed(int standbys)
@@ -217,9 +217,9 @@ idem_flush_confirmed(int standbys)
 }
 
 /*
- * Wait until the standbys have confirmed all up to there.  Whoever cancels the
- * statement ends it as always.  A statement that has waited in vain only looks
- * from then on: it may ask about a thousand rows.
+ * Wait until the standbys have confirmed everything up to this LSN.  A
+ * cancelled statement ends as always.  A statement that has waited in vain
+ * only looks from then on: it may ask about a thousand rows.
  */
 static bool
 wait_confirmed(int mode, XLogRecPtr lsn, long timeout_ms)
@@ -251,9 +251,9 @@ wait_confirmed(int mode, XLogRecPtr lsn, long timeout_ms)
 /* ---------- a commit of somebody else ---------- */
 
 /*
- * The end of all that is inserted.  The server says where the next record
- * begins, which at the begin of a page is behind a header that is not there
- * yet, and cannot be flushed.
+ * The end of what is inserted.  The server says where the next record will
+ * begin, which at the beginning of a page is behind a header that is not
+ * written yet and cannot be flushed.
  */
 static XLogRecPtr
 inserted_end(void)

@@ -122,7 +122,10 @@ is_news(Oid table, const char *name)
 	{
 		list_free(logged.tables);
 		list_free_deep(logged.names);
-		logged = (Logged) {statement, subid, NIL, NIL};
+		logged = (Logged)
+		{
+			statement, subid, NIL, NIL
+		};
 	}
 	forboth(t, logged.tables, n, logged.names)
 		known |= lfirst_oid(t) == table && strcmp(lfirst(n), name) == 0;

@@ -190,8 +190,8 @@ idem_extension_relation(const char *name)
 }
 
 /*
- * Is this the apply worker of logical replication?  There the row was judged
- * at its origin and the parent's running total arrives by itself.
+ * Is this the apply worker of logical replication?  Its rows were judged at
+ * their origin, and the parent's running total is replicated, too.
  */
 bool
 idem_in_apply_worker(void)
@@ -200,9 +200,9 @@ idem_in_apply_worker(void)
 }
 
 /*
- * In an apply worker: do the rows of this table come from the origin, too, as
- * with a publication of all tables?  What a guard would write there is then
- * on its way already.
+ * In an apply worker: is this table replicated from the origin, too, as with
+ * a publication of all tables?  Then what a guard would write there arrives
+ * without it.
  */
 bool
 idem_rows_arrive(Oid relid)

@@ -162,8 +162,8 @@ idem_may_read(Relation rel)
 
 /*
  * May the current user call a function of schema idem, in one of its forms?
- * The rights to what is not a call of its own are had in this way: who may
- * call one function of an audience (idem.rights) belongs to it.
+ * Rights to something that is not a function are derived in this way: a role
+ * that may call a function of an audience (idem.rights) belongs to it.
  */
 bool
 idem_may_call(const char *function)
@@ -189,8 +189,8 @@ idem_may_call(const char *function)
 }
 
 /*
- * May the current user overrule?  That is the right of idem.grant_operator,
- * and nobody else has it, whatever other rights it has.
+ * May the current user overrule?  Only idem.grant_operator gives that right;
+ * no other right includes it.
  */
 bool
 idem_is_operator(void)
@@ -210,10 +210,10 @@ idem_require_operator(const char *action)
 }
 
 /*
- * In PG_CATCH: throw the current error again.  What the server says of a row
- * (a CHECK, a unique index or a foreign key of somebody else) it says to the
- * owner, as who a guard's statement runs.  Unless the writer may read the row
- * that stays in the log and does not reach the client.
+ * In PG_CATCH: throw the current error again.  The server shows values of a
+ * row (in the error of a CHECK, a unique index or a foreign key) to the owner
+ * of the table, because a guard's statement runs as the owner.  They reach
+ * the client only if the writer may read the row, and otherwise only the log.
  *
  * Whether it may is asked beforehand: after an error nothing is to be looked
  * up.  The context is the one to keep the error in, not the one of errors.

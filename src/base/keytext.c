@@ -10,9 +10,9 @@
  * number of any width for itself.  (Overloads for bigint and numeric would
  * leave 4711, an integer, ambiguous.)
  *
- * A type whose text depends on the settings of the session is not taken, date
- * and time among them, nor is JSON, which for a key of one column would be its
- * text with quotes: 42804.
+ * Types whose text depends on settings of the session, such as date and time,
+ * are refused, and so is JSON, whose text for a key of one column would have
+ * quotes around it: 42804.
  */
 #include "postgres.h"
 

@@ -87,7 +87,7 @@ idem_statement_events(const char *function)
 	return "AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE";
 }
 
-/* What its name has behind that of the guard. */
+/* The last part of its name, after that of the guard. */
 const char *
 idem_statement_word(const char *function)
 {
@@ -295,7 +295,7 @@ identity_of(const IdemGuard *guard)
 	return idem_settings_identity(guard->settings, guard->kind->settings);
 }
 
-/* Are they one guard by its identity, or the two sides of one? */
+/* Have both the same identity: are they one guard, or its two sides? */
 bool
 idem_same_guard(const IdemGuard *a, const IdemGuard *b)
 {

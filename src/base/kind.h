@@ -98,8 +98,8 @@ typedef struct IdemGuardKind
 								 * taken off, with it; or NULL */
 	const char *named_by;		/* the setting by which guards of other tables
 								 * name the table of this one; or NULL */
-	IdemRecount recount;		/* or NULL: it keeps no totals, or TRUNCATE
-								 * is refused whatever the reason */
+	IdemRecount recount;		/* or NULL: it keeps no totals, or TRUNCATE is
+								 * refused whatever the reason */
 	const char *declares;		/* the function in schema idem that puts it on
 								 * a table; NULL if it decides nothing */
 	IdemDeclaration declaration;	/* a call of that function, or NULL */

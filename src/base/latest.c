@@ -3,9 +3,9 @@
  *		What is committed now, whatever the transaction's snapshot says.
  *
  * A declaration takes its lock and then looks.  Under REPEATABLE READ and
- * SERIALIZABLE the transaction's snapshot may be older than the lock, and a
- * look through it would miss what was committed in between: a claim that was
- * dispatched, a guard that was declared.  So every administrative statement
+ * SERIALIZABLE the transaction's snapshot may be older than the lock, and
+ * would not show what was committed in between, such as a claim that was
+ * dispatched or a guard that was declared.  So every administrative statement
  * runs with a snapshot that is taken after the lock.
  *
  * What a session remembers of definitions is put right by invalidation

@@ -10,23 +10,25 @@
  *
  * So the guard parks the old image at the DELETE and takes it back at the
  * INSERT that belongs to it.  The primary key cannot say which that is: it
- * contains the partition key, so a move always changes it.  The queue says it:
- * the executor inserts right after it deleted, before it looks at another row,
- * and events fire in the order they were queued.  So for one trigger (clones
- * share its name), one partitioned table and one command the DELETE of a move
- * is followed by its INSERT and by nothing else.  The command matters, because
- * triggers that fire between the two may run commands of their own, which
- * move and insert other rows; each command has its own id, and both versions
- * of the row carry it (cmax of the old one, cmin of the new one).
+ * contains the partition key, so a move always changes it.  The order of
+ * events does: the executor inserts right after it has deleted, before it
+ * looks at another row, and triggers fire in the order in which they were
+ * queued.  So for one trigger (clones share its name), one partitioned table
+ * and one command the DELETE of a move is followed by its INSERT and by
+ * nothing else.  The command matters, because triggers that fire between the
+ * two may run commands of their own, which move and insert other rows; each
+ * command has its own id, and both versions of the row carry it (cmax of the
+ * old one, cmin of the new one).
  *
- * An image that nobody takes back was a row that did not arrive (a BEFORE
- * INSERT trigger of the new partition returned NULL): the next move of the
- * command is refused, and at the latest the commit.  What a subtransaction
- * parked is forgotten with it.
+ * An image that is never taken back belongs to a row that did not arrive,
+ * because a BEFORE INSERT trigger of the new partition returned NULL: then
+ * the next move of the command is refused, or at the latest the commit.  What
+ * a subtransaction parked is forgotten with it.
  *
- * For this a guard has to fire for INSERT, UPDATE and DELETE.  Whether the
- * row may move is for the guard to say: where the primary key is kept
- * (idem_refuse_key_change), only by the state that the guard judges.
+ * For this a guard has to fire for INSERT, UPDATE and DELETE.  The guard
+ * decides whether the row may move; where it keeps the primary key
+ * (idem_refuse_key_change), a row moves only because of the state that the
+ * guard judges.
  *
  * Not promised: partitions that are foreign tables; no guard is declared on
  * a table that has one.

@@ -2,11 +2,11 @@
  * named.c
  *		Is there a guard that names something?
  *
- * A guard can rely on what is not on its table: a scope, by the name that
- * stands in its settings.  What is named so should not go without a word.
- * Triggers are read as they are committed now, whoever put them there; nothing
- * is locked, so a guard that is declared at the same moment may be missed, and
- * then refuses every row.
+ * A guard can rely on something outside its table: a scope, which its
+ * settings name.  Such a thing should not be dropped silently.  Triggers are
+ * read as they are committed now, whoever put them there; nothing is locked,
+ * so a guard that is declared at the same moment may be missed, and then
+ * refuses every row.
  */
 #include "postgres.h"
 

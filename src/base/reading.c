@@ -5,8 +5,8 @@
  * Names by content, faults by place, lines, and the characters that would make
  * two texts look alike.  Nothing here knows what a text means.
  *
- * Characters are looked at as UTF-8.  In another encoding a character beyond
- * ASCII may be refused that would do, and a column may be counted in bytes.
+ * Characters are looked at as UTF-8.  In other encodings an acceptable
+ * character beyond ASCII may be refused, and columns may be counted in bytes.
  */
 #include "base/reading.h"
 

@@ -2,9 +2,10 @@
  * rows.c
  *		Questions about the rows of a guard.
  *
- * What to ask the kind of the guard knows (kind.h).  Here is how: as the owner
- * of the table, under the latest snapshot, taken when every table that is read
- * is locked; what an error says of the guard is an answer, too.
+ * The kind of the guard knows what to ask (kind.h); this file knows how: as
+ * the owner of the table, under the latest snapshot, which is taken when
+ * every table that is read is locked.  An error that says something about the
+ * guard is an answer, too.
  */
 #include "postgres.h"
 

@@ -7,7 +7,7 @@
  * version of this grammar; each other one is name=value, every name once, in
  * any order.  A trigger function lists the names that it knows (IdemSetting);
  * an argument that it does not know is refused, because a rule that is read
- * by halves is another rule.
+ * in part is a different rule.
  *
  * A list is written as PostgreSQL writes a text[]: {amount,"paid at"}.  A map
  * is a list of pairs, in the order of the bytes of its keys: {a,1,b,2}; where
@@ -16,8 +16,9 @@
  * that equal settings have equal text.
  *
  * Whoever may create a trigger writes its arguments.  Nothing here raises an
- * error for what they hold: who only looks on (the doctor) must not fail.
- * guard.c and kind.c raise 39P01 with what idem_settings_problem() says.
+ * error for their content, because the doctor, which only looks on, must not
+ * fail. guard.c and kind.c raise 39P01 with what idem_settings_problem()
+ * says.
  *
  * No catalog is read.  Results are in the current memory context.
  */
@@ -428,8 +429,8 @@ argument_problem(List *settings, ListCell *lc, const IdemSetting *known)
 }
 
 /*
- * The setting without which the guard has none of what tells it from others
- * of its kind, and so is about nothing; NULL: it has.
+ * The setting that is missing where a guard has no setting at all that tells
+ * it from others of its kind; NULL: it has one.
  */
 static const IdemSetting *
 missing_identity(List *settings, const IdemSetting *known)

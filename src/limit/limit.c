@@ -2,18 +2,18 @@
  * limit.c
  *		Children never add up to more than their parent.
  *
- * The parent row has a running total.  A child that begins to count, once it
- * is stored, adds its amount to it, and one that certainly failed takes it
- * back.  Two writers meet at the row version of the parent; how the row is
- * found and changed, and why the sum is right at every isolation level, is
- * told in total.c and total_change.c.  What the children do is counted in
- * memory (limit_count.c): once a parent and statement, however many children
- * the statement has stored.
+ * The parent row has a running total.  A child that begins to count adds its
+ * amount once it is stored; one that has certainly failed takes it back.  Two
+ * writers meet at the row version of the parent; total.c and total_change.c
+ * say how the row is found and changed, and why the sum is right at every
+ * isolation level.  What the children do is counted in memory
+ * (limit_count.c): once a parent and statement, however many children the
+ * statement has stored.
  *
- * A request is refused above the limit.  A fact has happened already: it is
- * stored whatever the limit is, fills the total up to the cap and puts the
- * rest into the parent's column of the excess; until that is gone no request
- * fits.  Several child tables may name one running total.
+ * A request is refused above the limit.  A fact has already happened: it is
+ * stored whatever the limit is, fills the total up to the cap, and the rest
+ * is added to the parent's excess column; while there is an excess, no
+ * request fits.  Several child tables may name one running total.
  *
  * Whatever else goes wrong, CHECK ((used BETWEEN 0 AND cap) IS TRUE) of the
  * parent holds.

@@ -16,7 +16,7 @@
 #include "base/declare.h"
 #include "limit/limit_declare.h"
 
-/* What is not a positive value of this argument is refused. */
+/* 22023 unless the value of this argument is positive. */
 static void
 require_positive(bool is_positive, const char *argument)
 {

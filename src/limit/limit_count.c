@@ -5,9 +5,8 @@
  * The notes of a statement are counted in memory: first what is released, so
  * that a statement is judged by what it leaves (two amounts that change
  * places fit where each of them did), then what is taken, in the order of the
- * rows, which decides for requests beside facts: a request is refused where
- * the fact before it has taken the room, and stands where the fact came after
- * it.
+ * rows, which decides for requests beside facts: a request is refused if a
+ * fact before it has taken the room, and accepted if the fact comes after it.
  */
 #include "postgres.h"
 

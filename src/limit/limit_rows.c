@@ -2,8 +2,7 @@
  * limit_rows.c
  *		Do the running totals agree with the sums of the children?
  *
- * How they are compared, and which rows that came in otherwise, says
- * total_rows.c.
+ * total_rows.c says how they are compared.
  */
 #include "postgres.h"
 

@@ -17,31 +17,29 @@
  *
  * A statement is known by its table at the top and its subtransaction:
  *
- *	 - Row triggers fire on the partition that has the row, the trigger at the
- *	   end on the table that the statement names, which may be any of the tree:
- *	   each of them bears it.
- *	 - Statements that triggers run end before the one that fired them.  One of
- *	   the same table, in the same subtransaction, applies what its outer
- *	   statement has noted so far, which stands and falls with it.  In another
- *	   subtransaction it leaves that alone: it would apply it, be rolled back,
- *	   and the rows would be counted nowhere.
- *	 - Actions of foreign keys fire the triggers of the rows they change at the
- *	   end of the statement that caused them, and the one at the end behind
- *	   them.
- *	 - A writable CTE and the statement around it may name two tables, which
- *	   have two ends.
+ * - Row triggers fire on the partition that has the row, the trigger at the
+ * end on the table that the statement names, which may be any of the tree:
+ * each of them bears it. - Statements that triggers run end before the one
+ * that fired them.  One of the same table, in the same subtransaction,
+ * applies what its outer statement has noted so far, which stands and falls
+ * with it.  In another subtransaction it leaves those notes alone: if it
+ * applied them and was rolled back, the rows would be counted nowhere. -
+ * Actions of foreign keys fire the triggers of the rows they change at the
+ * end of the statement that caused them, and the one at the end behind them.
+ * - A writable CTE and the statement around it may name two tables, which
+ * have two ends.
  *
- * What an aborted subtransaction has noted is gone with it.  What is still
- * noted when the transaction wants to commit or to prepare was never applied
- * (somebody has taken the trigger off): 39P01, no pass.
+ * What an aborted subtransaction has noted is gone with it.  If notes are
+ * left when the transaction commits or prepares, they were never applied,
+ * because somebody has taken the trigger off: 39P01.
  *
  * In a logical apply worker no trigger fires at the end of a statement, and
  * the rooms note nothing.
  *
- * Not promised: a trigger of the user's sees the totals of before in a
- * statement of several rows, unless it fires at its end and sorts behind ours.
- * One that releases such a row in an exception block gives back what has not
- * been taken yet, and may meet the CHECK.
+ * Not promised: in a statement of several rows a user's trigger sees the
+ * totals from before the statement, unless it fires at its end and sorts
+ * behind ours.  One that releases such a row in an exception block gives back
+ * what has not been taken yet, and may violate the CHECK.
  */
 #include "postgres.h"
 
@@ -146,10 +144,10 @@ end_noted(Noted *ended)
  * The settings of the trigger that fired, of which the total is the first
  * member, with the parent locked.
  *
- * Which one that is says the foreign key, which stays while we write the
- * child.  Only now it is locked, and whoever held it may have changed it or
- * its counterpart: settings older than the lock do not count, those that are
- * read behind it do, until the end of the statement.
+ * The foreign key says which table that is; it stays while we write the
+ * child.  The parent is locked only now, and another session may have changed
+ * it or its counterpart before: settings that are older than the lock do not
+ * count, those read under it do, until the end of the statement.
  */
 IdemTotal *
 idem_total_open(const IdemGuardCall *call, IdemGuardCompile compile)

@@ -2,25 +2,25 @@
  * total_change.c
  *		Changing the rows of parents for the notes of their children.
  *
- * Each row is found by the foreign key, judged, and written once, however many
- * children there are.  Two writers meet at its row version, so the sum is
- * right at every isolation level: under READ COMMITTED the second waits and
- * judges the version the first left; under REPEATABLE READ and SERIALIZABLE a
- * version that the transaction's own snapshot cannot see is 40001, because
- * writing upon it would show the transaction two versions of one row; where
- * the latest version already leaves no room the room of the guard says so at
- * once.  Whatever else is judged is judged on the version that was changed,
- * for the same reason.
+ * Each row is found by the foreign key, judged, and written once, however
+ * many children there are.  Two writers meet at its row version, so the sum
+ * is right at every isolation level: under READ COMMITTED the second waits
+ * and judges the version the first left; under REPEATABLE READ and
+ * SERIALIZABLE a version that the transaction's own snapshot cannot see is
+ * 40001, because writing upon it would show the transaction two versions of
+ * one row; where the latest version already leaves no room, the guard says so
+ * at once.  Whatever else is judged is judged on the version that was
+ * changed, for the same reason.
  *
  * The row is changed by total_direct.c, where the parent is a plain table,
- * else by total_statement.c.  No word of the server (40001, 40P01, 55P03,
+ * else by total_statement.c.  No error of the server (40001, 40P01, 55P03,
  * 57014) is caught.
  *
  * Locked: the parent rows, FOR NO KEY UPDATE, which goes along with the KEY
  * SHARE of foreign keys, in the order of their keys, so that two statements
  * that change the same parents in another order of rows do not wait for one
- * another.  Two child tables whose keys have different types are not promised
- * one order.
+ * another.  For child tables whose keys have different types no common order
+ * is promised.
  */
 #include "postgres.h"
 

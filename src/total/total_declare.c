@@ -2,11 +2,11 @@
  * total_declare.c
  *		Putting a guard that keeps a total on a table.
  *
- * Checks everything the guard relies on, adds the totals to the parent if they
- * are not there, fills them from the children that count, and only then arms
- * both tables.  What already breaks the guard is refused with the offenders in
- * DETAIL.  What the guard is, its settings, columns, sums and CHECKs, says the
- * room that declares it.
+ * Checks everything the guard relies on, adds the totals to the parent if
+ * they are not there, fills them from the children that count, and only then
+ * arms both tables.  What already breaks the guard is refused with the
+ * offenders in DETAIL.  The room that declares the guard says what it is: its
+ * settings, columns, sums and CHECKs.
  *
  * Locked until the end of the transaction: child, then parent, SHARE ROW
  * EXCLUSIVE (writers wait, readers do not) while the rows are read and the

@@ -18,22 +18,22 @@
  * What the executor would do for the user's own things must not be lost, so
  * a parent is plain only if nothing else would happen in such an UPDATE:
  *
- *	 - an ordinary table: no partitions, rules or children that inherit
- *	 - no trigger that would fire, but ours and those of foreign keys, which
- *	   a change of other columns does not concern
- *	 - no generated column, no domain, no length that could round
- *	 - CHECKs that name a changed column call the server's own immutable
- *	   functions, and are evaluated here; the others cannot change their mind
- *	 - no unique constraint is deferrable, no key contains a changed column
+ * - an ordinary table: no partitions, rules or children that inherit - no
+ * trigger that would fire, but ours and those of foreign keys, which a change
+ * of other columns does not concern - no generated column, no domain, no
+ * length that could round - CHECKs that name a changed column call the
+ * server's own immutable functions, and are evaluated here; the result of the
+ * others cannot change - no unique constraint is deferrable, no key contains
+ * a changed column
  *
  * and a row, if it satisfies its CHECKs and NOT NULLs and is not one that
  * this transaction has just inserted with foreign keys of its own, whose
  * check would pass over the version it was queued for.  Everything else is
- * left to total_statement.c, which says what the server says.
+ * left to total_statement.c.
  *
- * Logical decoding, HOT, TOAST and predicate locks are the table's affair and
- * come with table_tuple_update.  The counterpart on the parent is not fired:
- * only the columns that it guards change, by the step that it would compare.
+ * Logical decoding, HOT, TOAST and predicate locks are handled by
+ * table_tuple_update.  The counterpart on the parent is not fired: only the
+ * columns that it guards change, by the step that it would compare.
  */
 #include "postgres.h"
 
@@ -141,7 +141,7 @@ same_scale(int32 column, int32 amount)
 
 /*
  * Which columns change, and may a computed value be stored in them as it is?
- * Not if a domain would have a word in it, or a length that rounds.
+ * Not if the type is a domain, or has a length that rounds.
  */
 static bool
 add_changed(Relation parent, IdemTotal *s, IdemDirect *d)

@@ -3,13 +3,13 @@
  *		The running total in the parent belongs to the guard.
  *
  * The guard of the child announces, in backend memory, which total it is
- * about to change: table, column, key of the row, totals before and after.  The
- * counterpart on the parent fires inside that UPDATE and lets changed totals
- * pass only if it is the announced change to the letter, once.  Whoever else
- * writes another value gets 23I07: an application, an operator, and a BEFORE
- * trigger of the parent that would ride along with the guard's own UPDATE.
- * Writing the present value passes, because object mappers write every
- * column.
+ * about to change: table, column, key of the row, totals before and after.
+ * The counterpart on the parent fires inside that UPDATE and lets changed
+ * totals pass only if it is the announced change to the letter, once.  Any
+ * other write of a different value is 23I07, whether by an application, an
+ * operator, or a BEFORE trigger of the parent that changes the guard's own
+ * UPDATE.  Writing the present value passes, because object mappers write
+ * every column.
  *
  * The counterpart is also the parent's consent.  It is bound to the child
  * (tgconstrrelid), which needs TRIGGER on both tables, and a limit trigger
@@ -23,13 +23,13 @@
  *
  * Once something is used, the row stays, and with it its key, the cap and the
  * compared columns; with cap_grows=true the cap may grow.  The foreign key
- * alone does not see to that: NO ACTION is content if at the end of the
- * statement some row has the key, and a row that took the place of another
+ * alone does not ensure that: NO ACTION is satisfied if some row has the key
+ * at the end of the statement, and a row that takes the place of another
  * starts at 0.  A new parent starts at 0.
  *
- * An announcement lives on the C stack of the announcer, who withdraws it on
- * every way out, errors included, so that no aborted (sub)transaction leaves
- * one behind.
+ * An announcement lives on the C stack of the code that makes it, which
+ * withdraws it on every way out, errors included, so that no aborted
+ * (sub)transaction leaves one behind.
  *
  * In a logical apply worker the total arrives by itself: nothing is judged
  * here, the CHECK holds.

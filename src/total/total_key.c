@@ -211,7 +211,7 @@ idem_total_find_own_key(Oid child, const char *column, int sqlstate,
 
 /*
  * What is wrong with the foreign key that carries a limit, or NULL; NOT NULL
- * is somebody else's matter (doctor_intact.c).
+ * is looked at elsewhere (doctor_intact.c).
  */
 char *
 idem_total_key_problem(const IdemGuard *guard, Snapshot snapshot)

@@ -86,7 +86,10 @@ idem_total_guard_fields(const IdemTotal *total)
 	return errtableconstraint(child_of(total), total->trigger);
 }
 
-/* A guard may look before the foreign key does, and speaks like it: 23503. */
+/*
+ * A guard may look before the foreign key does, and then reports the same
+ * error: 23503.
+ */
 void
 idem_total_report_no_parent(IdemTotalChange *c)
 {
