@@ -1,0 +1,99 @@
+# A serial that was told to anybody is never told again: not after a crash, and
+# not where a dump was restored.
+#
+# The server is cut off (immediate stop) right after a reservation and after a
+# dispatch, with synchronous_commit off and the WAL writer put to sleep: an
+# ordinary row of that time is gone, the serial is there and the sequence is
+# past it. Then the database is dumped, and restored into another one, with its
+# channels, calendars and codes: a key that was done is replayed with its
+# serial, an answer means there what it meant here, and new serials go on after
+# the old ones, those of the day too.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', <<'CONF');
+wal_writer_delay = 10s
+autovacuum = off
+synchronous_commit = off
+CONF
+$node->start;
+
+sub ask
+{
+	my ($sql, $database) = @_;
+	return $node->safe_psql($database || 'postgres', $sql);
+}
+
+ask(<<'SQL');
+CREATE EXTENSION idem;
+SELECT idem.define_return_codes('n/pay', E'| code | meaning |\n| --- | --- |\n| 00 | succeeded |\n| 51 | failed |');
+SELECT idem.create_calendar('n', 'Asia/Shanghai', cut => '24:00');
+SELECT idem.add_closure('n', '[2090-01-01, 2090-01-02)', 'holiday');
+SELECT idem.create_channel('key', send => 'n/pay', serial => 'P{seq:6}', serial_per => 'key', first_serial => 41, echo => '{serial}');
+SELECT idem.create_channel('attempt', send => 'n/pay', serial => '{YYYYMMDD}{seq:4 per day}', serial_per => 'attempt', calendar => 'n');
+SELECT idem.create_scope('key', 'outside', '{}', channels => '{key}');
+SELECT idem.create_scope('attempt', 'outside', '{}', channels => '{attempt}');
+CREATE TABLE other (n int);
+SQL
+
+sub crash
+{
+	$node->stop('immediate');
+	$node->start;
+	return;
+}
+
+# By reserve
+is(ask(q{SELECT serial FROM idem.reserve('key', 'k1')}), 'P000041', 'the first serial');
+ask('INSERT INTO other VALUES (1)');
+crash();
+is(ask('SELECT count(*) FROM other'), '0', 'what was not flushed is gone');
+is(ask(q{SELECT serial FROM idem.lookup('key', 'k1')}), 'P000041', 'the serial is not');
+like(ask(q{SELECT serial FROM idem.reserve('key', 'k2')}), qr/^P0000(4[2-9]|[5-9]\d)$/, 'the next one is another');
+
+# By dispatch
+my $day = ask(q{SELECT to_char(clock_timestamp() AT TIME ZONE 'Asia/Shanghai', 'YYYYMMDD')});
+my $get = sub {
+	my ($key, $database) = @_;
+	ask("SELECT idem.reserve('attempt', '$key')", $database);
+	ask("CALL idem.dispatch('attempt', '$key', 1)", $database);
+	return ask("SELECT serial FROM idem.lookup('attempt', '$key')", $database);
+};
+my $first = $get->('a1');
+SKIP:
+{
+	skip 'midnight', 1 if ask(q{SELECT to_char(clock_timestamp() AT TIME ZONE 'Asia/Shanghai', 'YYYYMMDD')}) ne $day;
+	is($first, "${day}0001", 'the first serial of the day');
+}
+crash();
+is(ask(q{SELECT serial FROM idem.lookup('attempt', 'a1')}), $first, 'it is there after a crash');
+my $second = $get->('a2');
+cmp_ok($second, 'gt', $first, 'the next one is another');
+ask(q{SELECT idem.complete('attempt', 'a1', 1, answer => '{"code": "00"}')});
+
+# Dumped and restored
+my $file = $node->backup_dir . '.sql';
+$node->command_ok([ 'pg_dump', '-d', $node->connstr('postgres'), '-f', $file ], 'dump');
+$node->safe_psql('postgres', 'CREATE DATABASE copy');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy'), '-f', $file ], 'restore');
+foreach my $table ('channel', 'calendar', 'closure', 'serial_day', 'attempt')
+{
+	my $rows = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)), count(*) FROM idem.$table t";
+	is(ask($rows, 'copy'), ask($rows), "idem.$table is the same");
+}
+is(ask(q{SELECT outcome, settled, serial FROM idem.reserve('attempt', 'a1')}, 'copy'), "replayed|t|$first", 'a key that was done');
+cmp_ok($get->('a3', 'copy'), 'gt', $second, 'serials of the day go on');
+my $last = ask(q{SELECT serial FROM idem.lookup('key', 'k2')});
+cmp_ok(ask(q{SELECT serial FROM idem.reserve('key', 'k3')}, 'copy'), 'gt', $last, 'and those of a key');
+is(ask(q{SELECT outcome, state FROM idem.complete('attempt', 'a2', 1, answer => '{"code": "51"}')}, 'copy'), 'failed|failed', 'codes mean the same');
+is(ask(q{SELECT idem.business_date('n', '2090-01-01 12:00')}, 'copy'), ask(q{SELECT idem.business_date('n', '2090-01-01 12:00')}), 'days are the same');
+
+$node->stop;
+done_testing();
