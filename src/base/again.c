@@ -111,8 +111,8 @@ find_guard(Relation rel, const char *kind, List *settings)
 }
 
 /* Its counterpart on another table, or NULL. */
-static IdemGuard *
-find_counterpart(Relation other, const IdemGuard *guard)
+IdemGuard *
+idem_find_counterpart(Relation other, const IdemGuard *guard)
 {
 	ListCell   *lc;
 
@@ -164,7 +164,7 @@ idem_guard_stands(Relation rel, const char *kind, List *settings,
 	sentences = differences(NIL, guard, settings);
 	if (other != NULL)
 	{
-		counterpart = find_counterpart(other, guard);
+		counterpart = idem_find_counterpart(other, guard);
 		sentences = counterpart != NULL ?
 			differences(sentences, counterpart, other_settings) :
 			lappend(sentences, psprintf("Its trigger on table \"%s\" is gone.",

@@ -10,12 +10,13 @@ CREATE FUNCTION idem.guard_kinds(
         OUT kind text, OUT part text, OUT function text,
         OUT trigger_types smallint[], OUT settings text[],
         OUT required text[], OUT identity text[], OUT columns text[],
-        OUT keeps_rows boolean, OUT unless text, OUT statement text)
+        OUT keeps_rows boolean, OUT unless text, OUT statement text,
+        OUT declares text)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'idem_guard_kinds'
     LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 10;
 COMMENT ON FUNCTION idem.guard_kinds() IS
-    'the kinds of guards of this library, a row for each trigger function: kind (NULL: one that fires once a statement, for any kind that names it); part: row decides, total keeps columns of the parent, truncate refuses TRUNCATE, some of them after every statement; function in schema idem; trigger_types: pg_trigger.tgtype as idem declares it, one of these; the settings it knows, and which of them are required, tell guards of the kind on one table apart (identity), and name columns of the table that bears the trigger; keeps_rows: the guard refuses TRUNCATE, unless it has the setting in unless; statement: by a trigger that calls this function';
+    'the kinds of guards of this library, a row for each trigger function: kind (NULL: one that fires once a statement, for any kind that names it); part: row decides, total keeps columns of the parent, truncate refuses TRUNCATE, some of them after every statement; function in schema idem; trigger_types: pg_trigger.tgtype as idem declares it, one of these; the settings it knows, and which of them are required, tell guards of the kind on one table apart (identity), and name columns of the table that bears the trigger; keeps_rows: the guard refuses TRUNCATE, unless it has the setting in unless; statement: by a trigger that calls this function; declares: the function of schema idem that puts such a guard on a table, and whose arguments the settings are (NULL: it comes with another)';
 
 CREATE FUNCTION idem.trigger_settings(tgargs bytea) RETURNS text[]
     AS 'MODULE_PATHNAME', 'idem_trigger_settings'

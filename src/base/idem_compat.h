@@ -26,7 +26,7 @@
 typedef bool TU_UpdateIndexes;
 #define TU_None false
 
-/* one function for every kind of object since 16; here for those we ask about */
+/* one function for every kind of object since 16; here for those asked about */
 #include "catalog/pg_database.h"
 #include "catalog/pg_type.h"
 #include "utils/acl.h"

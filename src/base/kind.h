@@ -61,7 +61,7 @@ typedef bool (*IdemTypeCheck) (const char *setting, Oid type);
  */
 typedef void (*IdemRecount) (const IdemGuard *guard);
 
-/* The statement that declares a guard again. */
+/* idem_guard_declaration, of a guard whose trigger does not say it all. */
 typedef char *(*IdemDeclaration) (const IdemGuard *guard);
 
 /* One trigger function, and the triggers that call it. */
@@ -101,8 +101,11 @@ typedef struct IdemGuardKind
 	IdemRecount recount;		/* or NULL: it keeps no totals, or TRUNCATE is
 								 * refused whatever the reason */
 	const char *declares;		/* the function in schema idem that puts it on
-								 * a table; NULL if it decides nothing */
-	IdemDeclaration declaration;	/* a call of that function, or NULL */
+								 * a table; NULL: it comes with another */
+	const char *const *renamed; /* settings that are not named as the argument
+								 * of that function, each followed by the
+								 * argument; NULL ends them; or NULL: none */
+	IdemDeclaration declaration;	/* or NULL: the settings say it all */
 } IdemGuardKind;
 
 /* of the trigger that refuses TRUNCATE for a guard, if it does nothing else */
@@ -119,6 +122,9 @@ extern int16 idem_statement_type(const char *function);
 extern const char *idem_statement_events(const char *function);
 extern const char *idem_statement_word(const char *function);
 extern bool idem_is_our_function(Oid function);
+
+/* declaration.c */
+extern char *idem_guard_declaration(const IdemGuard *guard, List *settings);
 
 extern bool idem_bears_guard(Relation rel);
 extern List *idem_guard_triggers(Relation rel);

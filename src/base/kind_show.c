@@ -67,8 +67,8 @@ types_datum(const int16 *types)
 static void
 put_kind(ReturnSetInfo *rsinfo, const IdemGuardKind *kind)
 {
-	Datum		values[11] = {0};
-	bool		nulls[11] = {0};
+	Datum		values[12] = {0};
+	bool		nulls[12] = {0};
 
 	values[0] = CStringGetTextDatum(kind->kind);
 	values[1] = CStringGetTextDatum(kind->decides ? "row" : "total");
@@ -85,6 +85,9 @@ put_kind(ReturnSetInfo *rsinfo, const IdemGuardKind *kind)
 	nulls[10] = !kind->keeps_rows;
 	if (!nulls[10])
 		values[10] = CStringGetTextDatum(idem_statement_function(kind));
+	nulls[11] = kind->declares == NULL;
+	if (!nulls[11])
+		values[11] = CStringGetTextDatum(kind->declares);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
@@ -94,10 +97,10 @@ put_statement(ReturnSetInfo *rsinfo, const char *function)
 {
 	int16		types[] = {idem_statement_type(function), 0};
 	const IdemSetting *settings = idem_known_settings(function);
-	Datum		values[11] = {0};
-	bool		nulls[11] = {0};
+	Datum		values[12] = {0};
+	bool		nulls[12] = {0};
 
-	nulls[0] = nulls[9] = nulls[10] = true;
+	nulls[0] = nulls[9] = nulls[10] = nulls[11] = true;
 	values[1] = CStringGetTextDatum("truncate");
 	values[2] = CStringGetTextDatum(function);
 	values[3] = types_datum(types);
@@ -133,7 +136,7 @@ put_statements(ReturnSetInfo *rsinfo)
 /*
  * guard_kinds() -> TABLE (kind, part, function, trigger_types, settings,
  *						   required, identity, columns, keeps_rows, unless,
- *						   statement)
+ *						   statement, declares)
  */
 PG_FUNCTION_INFO_V1(idem_guard_kinds);
 Datum

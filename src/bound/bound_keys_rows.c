@@ -177,6 +177,7 @@ static const IdemGuardKind keys_kind = {
 	.kind = "keys",
 	.function = "keep_keys",
 	.decides = true,
+	.declares = "guard_keys",
 	.keeps_rows = true,
 	.settings = keys_settings,
 	.types = keys_types,

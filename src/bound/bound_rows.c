@@ -354,6 +354,7 @@ static const IdemGuardKind claimed_kind = {
 	.kind = "claimed",
 	.function = "keep_claimed",
 	.decides = true,
+	.declares = "guard_claimed",
 	.settings = claimed_settings,
 	.types = claimed_types,
 	.check_rows = check_claimed,

@@ -70,3 +70,12 @@ CREATE FUNCTION idem.meaning_of(interface text, code text[],
     LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION idem.meaning_of(text, text[]) IS
     'what a code means on an interface, by the version that is in force when the call begins: succeeded, failed, absent, returned or unknown. code: its layers. listed: the table lists it, and be it as unknown; what is not listed is unknown, and so is no code, an empty layer, and one that holds a slash or a star. Raises 22004 for a null or empty name, 42704 if there is no such table';
+
+CREATE VIEW idem.return_code_declarations AS
+SELECT 30 AS rank, c.name, pg_catalog.format('SELECT version, effect, change FROM idem.define_return_codes(%L, %L);', c.name, c.codes) AS statement
+FROM (SELECT DISTINCT ON (name) name, codes FROM idem.return_code_table ORDER BY name, version DESC) c;
+COMMENT ON VIEW idem.return_code_declarations IS 'tables of return codes, as idem.declarations() writes them';
+COMMENT ON COLUMN idem.return_code_declarations.rank IS 'what has to be there first has the lower one';
+COMMENT ON COLUMN idem.return_code_declarations.name IS 'whose declaration it is';
+COMMENT ON COLUMN idem.return_code_declarations.statement IS 'the statement';
+REVOKE ALL ON TABLE idem.return_code_declarations FROM PUBLIC;

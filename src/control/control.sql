@@ -51,6 +51,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('retire', 'admin'),
     ('adopt_keys', 'admin'),
     ('doctor', 'admin'),
+    ('declarations', 'admin'),
     ('grant_runtime', 'admin'),
     ('grant_monitor', 'admin'),
     ('grant_operator', 'extension'),

@@ -243,3 +243,21 @@ COMMENT ON FUNCTION idem.check_rows() IS
     'rows that do not follow their rule, as findings of idem.doctor(): running totals that differ from the sums of their children, rows in undeclared states; as a warning, parents in excess. Reads the tables of each guard that was declared, as their owner, under a snapshot that is newer than its locks, at each isolation level; locks ACCESS SHARE, and waits five seconds for one: then that is a finding, and the others are not waited for';
 REVOKE ALL ON FUNCTION idem.check_rows() FROM PUBLIC;
 
+-- Guards that were declared.  A trigger that came from a dump of the schema is
+-- counted in by rearm(): as declared here, as all of the others are.
+CREATE VIEW idem.guard_declarations AS
+SELECT k.n + 70 AS rank, pg_catalog.format('%s %s', g.relation, g.name) AS name, idem.guard_declaration(g.relation, g.name) AS statement
+FROM idem.guard_parts g
+JOIN ROWS FROM (idem.guard_kinds()) WITH ORDINALITY AS k (kind, part, function, trigger_types, settings, required, "identity", columns, keeps_rows, unless, statement, declares, n)
+     ON k.function = g.function
+WHERE g.part = 'row' AND g.declared
+UNION ALL
+SELECT 1000, pg_catalog.format('%I.%I', s.nspname, c.relname), pg_catalog.format('SELECT idem.rearm(%L);', pg_catalog.format('%I.%I', s.nspname, c.relname))
+FROM (SELECT DISTINCT g.relation FROM idem.guard_parts g WHERE g.part = 'row' AND g.declared) g
+JOIN pg_catalog.pg_class c ON c.oid = g.relation
+JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace;
+COMMENT ON VIEW idem.guard_declarations IS 'guards, as idem.declarations() writes them';
+COMMENT ON COLUMN idem.guard_declarations.rank IS 'what has to be there first has the lower one';
+COMMENT ON COLUMN idem.guard_declarations.name IS 'whose declaration it is';
+COMMENT ON COLUMN idem.guard_declarations.statement IS 'the statement';
+REVOKE ALL ON TABLE idem.guard_declarations FROM PUBLIC;

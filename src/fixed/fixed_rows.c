@@ -42,6 +42,7 @@ static const IdemGuardKind fixed_kind = {
 	.kind = "fixed",
 	.function = "keep_fixed",
 	.decides = true,
+	.declares = "guard_fixed",
 	.settings = fixed_settings,
 	.types = fixed_types
 };
@@ -50,6 +51,7 @@ static const IdemGuardKind kept_kind = {
 	.kind = "kept",
 	.function = "keep_rows",
 	.decides = true,
+	.declares = "guard_kept",
 	.keeps_all = true,
 	.keeps_rows = true,
 	.settings = kept_settings,

@@ -188,7 +188,8 @@ For effects outside: lease: how long a reservation is held; quiet: how long afte
 keep: how long bodies (request, response) are kept after a claim is final; idem.retire drops older ones. key_time: where a key carries its own time (''uuidv7'', ''YYYYMMDD'', ''YYYY-MM-DD'': in front of the key, or of its first part), so that idem.retire may forget old keys; a key without one is 22I01. parts: keys are made by idem.key of so many parts.
 flush: the commit of a claim is on disk, and with the standbys of synchronous_standby_names, whatever synchronous_commit says; false, of effects inside only: a claim is as durable as its session asks for. standbys, of effects outside only: reserve and dispatch are refused (55000) while fewer synchronous standbys are required.
 channels, of effects outside only: by which they go; what became of an effect is then told by the code of the provider''s answer. keep_answers: ''whole'', or ''fields'': of answers only code, echo and declared fields are kept. repeat_within: a key that is final and older is answered reused, not replayed: its numbers have begun again.
-Errors: 22004 null; 22023 invalid argument; 42701 field named twice; 42704 unknown channel; 42710 scope exists.
+Errors: 22004 null; 22023 invalid argument; 42701 field named twice; 42704 unknown channel; 42710 a scope of this name that was declared otherwise, which DETAIL says.
+The same again is a no-op with a NOTICE.
 Locks: SHARE ROW EXCLUSIVE on idem.scope: one declaration at a time, claims go on.';
 REVOKE ALL ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer, boolean, integer, text[], text, interval) FROM PUBLIC;
 

@@ -152,10 +152,6 @@ check_name(const char *name)
 				 errmsg("invalid name of a scope"),
 				 errhint("A name is 1 to %d bytes of text without control characters and without a blank at either end.",
 						 IDEM_SCOPE_NAME_BYTES_MAX)));
-	if (idem_key_scope_exists(name))
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("scope \"%s\" already exists", name)));
 }
 
 /* The id for a scope of this name; 42710 if it cannot have one of its own. */
@@ -468,9 +464,90 @@ logged_settings(Relation rel, int32 scope)
 }
 
 /* ----------
+ * A scope that is declared again
+ * ----------
+ */
+
+static int
+compare_strings(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/* Are these lists of the same names, in whatever order? */
+static bool
+same_names(Datum a, Datum b)
+{
+	List	   *ones = idem_array_list("names", DatumGetArrayTypeP(a));
+	List	   *others = idem_array_list("names", DatumGetArrayTypeP(b));
+
+	list_sort(ones, compare_strings);
+	list_sort(others, compare_strings);
+	return idem_same_strings(ones, others);
+}
+
+static bool
+same_setting(const Declaration *a, const Declaration *b, int n)
+{
+	if (settings[n].type == TEXTARRAYOID && !a->nulls[n] && !b->nulls[n])
+		return same_names(a->values[n], b->values[n]);
+	return a->nulls[n] == b->nulls[n] &&
+		strcmp(setting_text(a, n), setting_text(b, n)) == 0;
+}
+
+/*
+ * The scope is there: a NOTICE if it was declared just so, 42710 and what
+ * differs if not.
+ */
+static void
+declare_again(Relation rel, const char *name, const Declaration *wanted)
+{
+	Declaration has;
+	StringInfoData detail;
+	int			i;
+
+	read_settings(rel, idem_key_scope_id(name), &has);
+	initStringInfo(&detail);
+	for (i = 0; i < SETTINGS; i++)
+	{
+		if (!same_setting(&has, wanted, i))
+			appendStringInfo(&detail, "%sIts \"%s\" is %s, not %s.",
+							 detail.len > 0 ? " " : "", settings[i].name,
+							 setting_text(&has, i), setting_text(wanted, i));
+	}
+	if (detail.len > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("scope \"%s\" already exists", name),
+				 errdetail_internal("%s", detail.data),
+				 errhint("idem.alter_scope changes it.")));
+	ereport(NOTICE,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("scope \"%s\" already exists, skipping", name)));
+}
+
+/* ----------
  * The functions
  * ----------
  */
+
+/* Write a new scope into idem.scope, and into the log. */
+static void
+declare_scope(Relation rel, const char *name, const Declaration *decl)
+{
+	static const char *const sql =
+		"INSERT INTO idem.scope (" SETTING_NAMES ", name, id, created_by)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
+		" $15, $16, %d, %s)";
+	int32		id = new_scope_id(name);
+
+	lock_channels(rel, decl);
+	(void) run_with_settings(rel, psprintf(sql, id,
+										   quote_literal_cstr(GetUserNameFromId(GetUserId(), false))),
+							 decl, TEXTOID, CStringGetTextDatum(name));
+	idem_log_change("declared", "scope", InvalidOid, name,
+					logged_settings(rel, id), NULL);
+}
 
 /*
  * create_scope(name, effect, fields, completion, lease, quiet, ladder, keep,
@@ -481,14 +558,9 @@ PG_FUNCTION_INFO_V1(idem_create_scope);
 Datum
 idem_create_scope(PG_FUNCTION_ARGS)
 {
-	static const char *const sql =
-		"INSERT INTO idem.scope (" SETTING_NAMES ", name, id, created_by)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-		" $15, $16, %d, %s)";
 	char	   *name = idem_required_text(fcinfo, 0, "name");
 	Declaration decl;
 	Relation	rel;
-	int32		id;
 	int			i;
 
 	PreventCommandIfReadOnly("idem.create_scope()");
@@ -497,18 +569,15 @@ idem_create_scope(PG_FUNCTION_ARGS)
 		decl.values[i] = PG_GETARG_DATUM(1 + i);
 		decl.nulls[i] = PG_ARGISNULL(1 + i);
 	}
+	check_name(name);
 	check_declaration(&decl);
 	/* one declaration at a time, so that the second one of a name finds it */
 	rel = table_open(idem_key_scope_relid(), ShareRowExclusiveLock);
-	check_name(name);
-	id = new_scope_id(name);
 	SPI_connect();
-	lock_channels(rel, &decl);
-	(void) run_with_settings(rel, psprintf(sql, id,
-										   quote_literal_cstr(GetUserNameFromId(GetUserId(), false))),
-							 &decl, TEXTOID, CStringGetTextDatum(name));
-	idem_log_change("declared", "scope", InvalidOid, name,
-					logged_settings(rel, id), NULL);
+	if (idem_key_scope_exists(name))
+		declare_again(rel, name, &decl);
+	else
+		declare_scope(rel, name, &decl);
 	SPI_finish();
 	table_close(rel, NoLock);
 	PG_RETURN_VOID();

@@ -51,3 +51,22 @@ Out: bodies dropped and keys removed, at most batch of each (call again until bo
 Errors: 22004 scope or batch null; 22023 batch below 1, before in the future, within keep or without key_time, a scope that keeps everything; 42704 unknown scope; 25006 on a standby or in a read-only transaction.
 Locks: SHARE ROW EXCLUSIVE on idem.scope; ROW EXCLUSIVE on idem.anchor or idem.reservation; the rows. Claims go on.';
 REVOKE ALL ON FUNCTION idem.retire(text, timestamptz, integer) FROM PUBLIC;
+
+-- Settings that are for effects of the other kind are at their default.
+CREATE VIEW idem.scope_declarations AS
+SELECT 60 AS rank, s.name,
+       'SELECT idem.create_scope(' || pg_catalog.concat_ws(', ', pg_catalog.format('%L, effect => %L, fields => %L', s.name, s.effect, s.fields),
+           'completion => ' || pg_catalog.quote_literal(s.completion), 'lease => ' || pg_catalog.quote_literal(s.lease),
+           'quiet => ' || pg_catalog.quote_literal(s.quiet), 'ladder => ' || pg_catalog.quote_literal(s.ladder),
+           'keep => ' || pg_catalog.quote_literal(s.keep), 'key_time => ' || pg_catalog.quote_literal(s.key_time),
+           'charset => ' || pg_catalog.quote_literal(s.charset), 'parts => ' || s.parts,
+           'flush => ' || s.flush::text, 'standbys => ' || s.standbys,
+           'channels => ' || pg_catalog.quote_literal(nullif(s.channels, '{}')),
+           'keep_answers => ' || pg_catalog.quote_literal(s.keep_answers),
+           'repeat_within => ' || pg_catalog.quote_literal(s.repeat_within)) || ');' AS statement
+FROM idem.scope s;
+COMMENT ON VIEW idem.scope_declarations IS 'scopes, as idem.declarations() writes them';
+COMMENT ON COLUMN idem.scope_declarations.rank IS 'what has to be there first has the lower one';
+COMMENT ON COLUMN idem.scope_declarations.name IS 'whose declaration it is';
+COMMENT ON COLUMN idem.scope_declarations.statement IS 'the statement';
+REVOKE ALL ON TABLE idem.scope_declarations FROM PUBLIC;

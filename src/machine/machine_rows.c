@@ -177,10 +177,14 @@ static const int16 states_types[] = {
 	TRIGGER_TYPE_DELETE, 0
 };
 
+static const char *const states_renamed[] = {"column", "state_column", NULL};
+
 static const IdemGuardKind states_kind = {
 	.kind = "states",
 	.function = "keep_states",
 	.decides = true,
+	.declares = "guard_states",
+	.renamed = states_renamed,
 	.needs_key = true,
 	.keeps_rows = true,
 	.unless = "delete=any",

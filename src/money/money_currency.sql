@@ -241,3 +241,15 @@ COMMENT ON TRIGGER currency_insert ON idem.currency IS 'added rows are the user'
 COMMENT ON TRIGGER currency_update ON idem.currency IS 'shipped rows stay as they are';
 COMMENT ON TRIGGER currency_delete ON idem.currency IS 'shipped rows stay';
 COMMENT ON TRIGGER currency_truncate ON idem.currency IS 'shipped rows stay';
+
+CREATE VIEW idem.currency_declarations AS
+SELECT 10 AS rank, c.code::text COLLATE "C" AS name,
+       pg_catalog.format('INSERT INTO idem.currency (code, numeric_code, minor_units, name, withdrawn, builtin) VALUES (%L, %L, %L, %L, %L, false) ON CONFLICT DO NOTHING;',
+                         c.code, c.numeric_code, c.minor_units, c.name, c.withdrawn) AS statement
+FROM idem.currency c
+WHERE NOT c.builtin;
+COMMENT ON VIEW idem.currency_declarations IS 'currencies that were added, as idem.declarations() writes them';
+COMMENT ON COLUMN idem.currency_declarations.rank IS 'what has to be there first has the lower one';
+COMMENT ON COLUMN idem.currency_declarations.name IS 'whose declaration it is';
+COMMENT ON COLUMN idem.currency_declarations.statement IS 'the statement';
+REVOKE ALL ON TABLE idem.currency_declarations FROM PUBLIC;

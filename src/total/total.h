@@ -465,6 +465,7 @@ typedef struct IdemTotalComparison
 } IdemTotalComparison;
 
 /* total_rows.c */
+extern char *idem_total_declaration(const IdemGuard *guard);
 extern List *idem_total_sharing(IdemTotalSource *source, Relation parent);
 extern char *idem_total_key_sql(const IdemTotalKey *key);
 extern char *idem_total_compare(const IdemTotalSource *source,

@@ -214,3 +214,26 @@ idem_total_check_attached_parents(const IdemGuard *guard, Oid rows)
 	relation_close(parent, AccessShareLock);
 	return finding;
 }
+
+/*
+ * The declaration of a guard with a counterpart, of which some is said only
+ * there; and that no state releases has to be said where there are states.
+ */
+char *
+idem_total_declaration(const IdemGuard *guard)
+{
+	IdemTotalSource *source =
+		idem_total_read_source(guard->settings, guard->relid);
+	Relation	parent = relation_open(source->key.parent, AccessShareLock);
+	IdemGuard  *counterpart = idem_find_counterpart(parent, guard);
+	const char *grows = counterpart == NULL ? NULL :
+		idem_setting(counterpart->settings, "cap_grows");
+	List	   *settings = list_copy(guard->settings);
+
+	relation_close(parent, NoLock);
+	if (source->state != NULL && source->released == NIL)
+		settings = idem_settings_add(settings, "released", "{}");
+	if (grows != NULL)
+		settings = idem_settings_add(settings, "cap_grows", grows);
+	return idem_guard_declaration(guard, settings);
+}

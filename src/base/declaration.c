@@ -1,0 +1,218 @@
+/*
+ * declaration.c
+ *		What was declared, as the statements that declare it again.
+ *
+ * pg_dump --schema-only carries the triggers of guards and not the machines
+ * and scopes that they name, and other tools that keep a schema carry not even
+ * those.  idem.declarations() is the script that they lack.
+ *
+ * Of each kind of guard the statement is made here, from the arguments of its
+ * trigger: they are named as the arguments of the function that declares it,
+ * and a kind that differs says so itself (IdemGuardKind.declaration).  What
+ * else is declared a room shows by a view of schema idem named
+ * <what>_declarations, of three columns: rank, name and statement; what has to
+ * be there first has the lower rank.  So neither this file nor the function
+ * knows what there is.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
+
+#include "base/declare.h"
+#include "base/idem_compat.h"
+#include "base/kind.h"
+#include "base/latest.h"
+
+/* {"key": "value", ...}, of a map */
+static char *
+map_json(List *settings, const char *name)
+{
+	List	   *keys;
+	List	   *values;
+	ListCell   *k;
+	ListCell   *v;
+	StringInfoData json;
+
+	idem_setting_map(settings, name, &keys, &values);
+	initStringInfo(&json);
+	forboth(k, keys, v, values)
+	{
+		appendStringInfoString(&json, json.len > 0 ? ", " : "{");
+		escape_json(&json, lfirst(k));
+		appendStringInfoString(&json, ": ");
+		escape_json(&json, lfirst(v));
+	}
+	appendStringInfoString(&json, json.len > 0 ? "}" : "{}");
+	return json.data;
+}
+
+/* The argument of the function that declares it, by the name of a setting */
+static const char *
+argument_of(const IdemGuardKind *kind, const char *setting)
+{
+	const char *const *name;
+
+	for (name = kind->renamed; name != NULL && *name != NULL; name += 2)
+	{
+		if (strcmp(name[0], setting) == 0)
+			return name[1];
+	}
+	return setting;
+}
+
+/* What is known of a setting of the guard; NULL: its counterpart has it */
+static const IdemSetting *
+known_setting(const IdemGuardKind *kind, const char *name)
+{
+	const IdemSetting *setting;
+
+	for (setting = kind->settings; setting->name != NULL; setting++)
+	{
+		if (strcmp(setting->name, name) == 0)
+			return setting;
+	}
+	return NULL;
+}
+
+/*
+ * SELECT idem.guard_...('schema.table', argument => 'value', ...);
+ *
+ * settings: those of the guard, and what its declaration says more.
+ */
+char *
+idem_guard_declaration(const IdemGuard *guard, List *settings)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT idem.%s(%s", guard->kind->declares,
+					 quote_literal_cstr(idem_qualified_name_of(guard->relid)));
+	foreach(lc, settings)
+	{
+		const char *text = lfirst(lc);
+		char	   *name = pnstrdup(text, strcspn(text, "="));
+		const IdemSetting *known = known_setting(guard->kind, name);
+		const char *value = idem_setting(settings, name);
+
+		if (strcmp(text, IDEM_SETTINGS_GRAMMAR) == 0 ||
+			(known != NULL && known->flags & IDEM_SETTING_FOUND))
+			continue;
+		if (known != NULL && known->form == IDEM_MAP)
+			value = map_json(settings, name);
+		appendStringInfo(&sql, ", %s => %s",
+						 quote_identifier(argument_of(guard->kind, name)),
+						 quote_literal_cstr(value));
+	}
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
+/* The trigger of this name on the table that decides for a guard, or NULL */
+static IdemGuard *
+find_guard(Oid relid, const char *name)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	List	   *triggers = idem_guard_triggers(rel);
+	ListCell   *lc;
+
+	relation_close(rel, NoLock);
+	foreach(lc, triggers)
+	{
+		IdemGuardTrigger *trigger = lfirst(lc);
+
+		if (trigger->kind->decides &&
+			strcmp(trigger->guard->name, name) == 0)
+			return trigger->guard;
+	}
+	return NULL;
+}
+
+/*
+ * guard_declaration(relation regclass, name text) -> text
+ *
+ * NULL if there is no such guard, or one that is declared with another.
+ */
+PG_FUNCTION_INFO_V1(idem_guard_declaration_text);
+Datum
+idem_guard_declaration_text(PG_FUNCTION_ARGS)
+{
+	IdemGuard  *guard = find_guard(PG_GETARG_OID(0),
+								   text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	char	   *call;
+
+	if (guard == NULL || guard->kind->declares == NULL ||
+		idem_settings_problem(guard->settings, guard->kind->settings) != NULL)
+		PG_RETURN_NULL();
+	call = guard->kind->declaration != NULL ?
+		guard->kind->declaration(guard) :
+		idem_guard_declaration(guard, guard->settings);
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s;", call)));
+}
+
+/* The views of the extension that show what was declared, as one query */
+static char *
+all_declarations_sql(void)
+{
+	StringInfoData sql;
+	uint64		i;
+
+	if (idem_execute_latest("SELECT c.oid::pg_catalog.regclass::pg_catalog.text"
+							" FROM pg_catalog.pg_class c"
+							" JOIN pg_catalog.pg_depend d ON d.objid = c.oid AND d.deptype = 'e'"
+							" AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+							" AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
+							" JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'idem'"
+							" WHERE c.relkind = 'v' AND c.relname ~ '_declarations$'"
+							" ORDER BY c.relname",
+							0, NULL, NULL, NULL, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read pg_class");
+	initStringInfo(&sql);
+	for (i = 0; i < SPI_processed; i++)
+		appendStringInfo(&sql, "%sSELECT rank, name, statement FROM %s",
+						 i > 0 ? " UNION ALL " : "",
+						 SPI_getvalue(SPI_tuptable->vals[i],
+									  SPI_tuptable->tupdesc, 1));
+	return psprintf("SELECT statement FROM (%s) d"
+					" ORDER BY rank, name COLLATE \"C\", statement COLLATE \"C\"",
+					sql.data);
+}
+
+/*
+ * declarations() -> SETOF text
+ *
+ * As one script: what has to be there first comes first.
+ */
+PG_FUNCTION_INFO_V1(idem_declarations);
+Datum
+idem_declarations(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	uint64		i;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	SPI_connect();
+	if (idem_execute_latest(all_declarations_sql(), 0, NULL, NULL, NULL,
+							0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read what was declared");
+	for (i = 0; i < SPI_processed; i++)
+	{
+		Datum		values[1];
+		bool		nulls[1];
+
+		values[0] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
+								  1, &nulls[0]);
+		if (!nulls[0])
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values,
+								 nulls);
+	}
+	SPI_finish();
+	return (Datum) 0;
+}
