@@ -66,6 +66,15 @@ TRUNCATE kept;
 TRUNCATE payment, refund, chargeback RESTART IDENTITY;
 INSERT INTO payment (amount, status) VALUES (100.00, 'created') RETURNING id, refunded, excess, refunds;
 TRUNCATE payment CASCADE;
+-- entries of a journal, and with them the balances of accounts
+CREATE TABLE account (id int PRIMARY KEY);
+CREATE TABLE entry (id int PRIMARY KEY, account int NOT NULL REFERENCES account, amount money_micro NOT NULL);
+SELECT idem.guard_balance('entry', 'account', amount => 'amount', balance => 'balance');
+INSERT INTO account VALUES (1);
+INSERT INTO entry VALUES (1, 1, 5.00), (2, 1, -2.00);
+SELECT balance FROM account;
+TRUNCATE entry;
+SELECT balance FROM account;
 SELECT table_name, name, kind, arguments, reason FROM emptied;
 -- a rolled back one leaves no word, and takes none from the next
 UPDATE since SET start = (SELECT max(n) FROM idem.change);
@@ -81,7 +90,7 @@ END $$;
 SELECT table_name, arguments FROM emptied;
 -- the doctor speaks of it until somebody has looked
 SELECT object, regexp_replace(finding, 'by .* at .*, all', 'by ... at ..., all') AS finding, remedy FROM idem.doctor() WHERE object ~ 'base_empty';
-DO $$ BEGIN PERFORM idem.rearm(r) FROM unnest('{payment,refund,chargeback,kept}'::regclass[]) r; END $$;
+DO $$ BEGIN PERFORM idem.rearm(r) FROM unnest('{payment,refund,chargeback,kept,entry}'::regclass[]) r; END $$;
 SELECT object, finding FROM idem.doctor() WHERE object ~ 'base_empty';
 
 -- ------------------------------------------------------------- who may do it

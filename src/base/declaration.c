@@ -82,6 +82,20 @@ known_setting(const IdemGuardKind *kind, const char *name)
 }
 
 /*
+ * That no state releases a row is no setting, and has to be said where rows
+ * have states.
+ */
+static List *
+add_unsaid(const IdemGuardKind *kind, List *settings)
+{
+	if (known_setting(kind, "released") == NULL ||
+		idem_setting(settings, "state") == NULL ||
+		idem_setting(settings, "released") != NULL)
+		return settings;
+	return idem_settings_add(list_copy(settings), "released", "{}");
+}
+
+/*
  * SELECT idem.guard_...('schema.table', argument => 'value', ...);
  *
  * settings: those of the guard, and what its declaration says more.
@@ -92,6 +106,7 @@ idem_guard_declaration(const IdemGuard *guard, List *settings)
 	StringInfoData sql;
 	ListCell   *lc;
 
+	settings = add_unsaid(guard->kind, settings);
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT idem.%s(%s", guard->kind->declares,
 					 quote_literal_cstr(idem_qualified_name_of(guard->relid)));

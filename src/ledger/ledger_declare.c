@@ -204,6 +204,25 @@ static const IdemTotalDeclarer balance_declarer = {
 	.add_checks = add_checks
 };
 
+static char *
+setting_of(const IdemGuard *guard, const char *name)
+{
+	return unconstify(char *, idem_setting(guard->settings, name));
+}
+
+/* The entries were truncated: the balances are those of no entries. */
+void
+idem_balance_recount(const IdemGuard *guard)
+{
+	IdemBalanceDeclaration d = {.total = {.how = &balance_declarer}};
+
+	d.floor = setting_of(guard, "floor");
+	d.unbounded = setting_of(guard, "unbounded");
+	d.held = setting_of(guard, "held");
+	d.shortfall = setting_of(guard, "shortfall");
+	idem_total_recount(&d.total, guard);
+}
+
 static void
 declare_balance(FunctionCallInfo fcinfo, bool many)
 {

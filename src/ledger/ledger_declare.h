@@ -31,6 +31,9 @@ typedef struct IdemBalanceDeclaration
 
 #define IDEM_BALANCE_DECLARATION(d)	((IdemBalanceDeclaration *) (d))
 
+/* ledger_declare.c */
+extern void idem_balance_recount(const IdemGuard *guard);
+
 /* ledger_argument.c */
 extern void idem_balance_read_arguments(FunctionCallInfo fcinfo, bool many,
 										IdemBalanceDeclaration *d);

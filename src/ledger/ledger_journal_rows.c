@@ -81,6 +81,7 @@ static const int16 row_types[] = {
 static const IdemGuardKind journal_kind = {
 	.kind = "journal",
 	.function = IDEM_JOURNAL_FUNCTION,
+	.declares = "guard_journal",
 	.decides = true,
 	.keeps_rows = true,
 	.settings = journal_settings,

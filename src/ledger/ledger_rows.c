@@ -213,6 +213,7 @@ static const IdemGuardKind balance_kind = {
 	.decides = true,
 	.declares = "guard_balance",
 	.declaration = idem_total_declaration,
+	.recount = idem_balance_recount,
 	.keeps_rows = true,
 	.statement = IDEM_TOTAL_STATEMENT_FUNCTION,
 	.settings = balance_settings,

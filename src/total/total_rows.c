@@ -216,8 +216,8 @@ idem_total_check_attached_parents(const IdemGuard *guard, Oid rows)
 }
 
 /*
- * The declaration of a guard with a counterpart, of which some is said only
- * there; and that no state releases has to be said where there are states.
+ * The declaration of a guard with a counterpart, which alone says whether the
+ * cap may grow.
  */
 char *
 idem_total_declaration(const IdemGuard *guard)
@@ -231,8 +231,6 @@ idem_total_declaration(const IdemGuard *guard)
 	List	   *settings = list_copy(guard->settings);
 
 	relation_close(parent, NoLock);
-	if (source->state != NULL && source->released == NIL)
-		settings = idem_settings_add(settings, "released", "{}");
 	if (grows != NULL)
 		settings = idem_settings_add(settings, "cap_grows", grows);
 	return idem_guard_declaration(guard, settings);
