@@ -210,7 +210,7 @@ else
 fi
 
 idem_result "bench${parts:+-$(printf '%s' "${parts# }" | tr ' ' -)}" \
-	"$(bench_ask "SELECT count(bar) || ' bars, ' || count(*) FILTER (WHERE NOT met) || ' not met' FROM bench.report")"
+	"$(bench_ask "SELECT count(bar) || ' bars, ' || count(*) FILTER (WHERE met = 'NO') || ' not met' FROM bench.report")"
 
 keep=$keep_wanted
 [ "$keep" = no ] || idem_kept postgres

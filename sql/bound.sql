@@ -133,6 +133,8 @@ RELEASE s;
 SAVEPOINT s;
 INSERT INTO debit (message, user_id, amount) VALUES ('msg-6', 'u1', 1);
 ROLLBACK TO s;
+INSERT INTO debit (message, user_id, amount) VALUES ('msg-5', 'u1', 1);
+ROLLBACK TO s;
 COMMIT;
 SELECT message, count(*) FROM debit GROUP BY message ORDER BY message COLLATE "C";
 -- The same in a function that swallows the error.

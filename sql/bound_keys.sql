@@ -63,6 +63,13 @@ INSERT INTO request_key (tenant, key, request) VALUES (17, 'msg-2', '{"payer":"u
 RELEASE s;
 INSERT INTO debit (tenant, message, amount) VALUES (17, 'msg-2', 1);
 COMMIT;
+-- A key of one table is none of another.
+CREATE TABLE third_key (tenant int, key text, PRIMARY KEY (tenant, key));
+SELECT idem.guard_keys('third_key', '{tenant,key}');
+BEGIN;
+INSERT INTO third_key VALUES (17, 'msg-3');
+INSERT INTO debit (tenant, message, amount) VALUES (17, 'msg-3', 1);
+ROLLBACK;
 -- A claim of a scope is no key of the table, nor the other way round.
 SELECT idem.create_scope('bound keys', effect => 'inside', fields => '{}');
 CREATE TABLE voucher (tenant bigint NOT NULL, message text NOT NULL);

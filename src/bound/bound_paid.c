@@ -58,7 +58,11 @@ same_payment(PaymentKey a, PaymentKey b)
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* In TopTransactionContext; NULL: nothing was paid yet. */
+/*
+ * Most transactions have one payment: that is first, if its xid is valid.  From
+ * the second one on all of them are in payments, in TopTransactionContext.
+ */
+static Payment first;
 static payments_hash * payments = NULL;
 
 static void
@@ -66,7 +70,34 @@ payments_at_xact_event(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
 		event == XACT_EVENT_PREPARE)
+	{
 		payments = NULL;
+		first.xid = InvalidTransactionId;
+	}
+}
+
+/* The payment of this key, a new one if there is none. */
+static Payment *
+payment_of(PaymentKey key, bool *found)
+{
+	Payment    *payment;
+
+	*found = payments == NULL && TransactionIdIsValid(first.xid) &&
+		same_payment(first.key, key);
+	if (*found)
+		return &first;
+	if (payments == NULL && !TransactionIdIsValid(first.xid))
+	{
+		first.key = key;
+		return &first;
+	}
+	if (payments == NULL)
+	{
+		payments = payments_create(TopTransactionContext, 8, NULL);
+		payment = payments_insert(payments, first.key, found);
+		payment->xid = first.xid;
+	}
+	return payments_insert(payments, key, found);
 }
 
 /*
@@ -84,9 +115,7 @@ idem_bound_pay(const pg_uuid_t *digest, Oid table)
 	if (!registered)
 		RegisterXactCallback(payments_at_xact_event, NULL);
 	registered = true;
-	if (payments == NULL)
-		payments = payments_create(TopTransactionContext, 8, NULL);
-	payment = payments_insert(payments, key, &found);
+	payment = payment_of(key, &found);
 	if (found && TransactionIdIsCurrentTransactionId(payment->xid))
 		return false;
 	payment->xid = GetCurrentTransactionId();
