@@ -192,7 +192,9 @@ judge()
 	wrong=$(ask -c "SELECT sum(count) FROM storm.wrong")
 	crashes=$(grep -c 'TRAP\|terminated by signal \(6\|7\|8\|11\)' "$tmp/server.log")
 	wrong=$((wrong + crashes))
-	say "$count deliveries of $keys keys, $killed kills, $late granted at the end, $took s, $wrong wrong"
+	last="$count deliveries of $keys keys, $killed kills, $late granted at the end, $took s, $wrong wrong"
+	say "$last"
+	idem_result storm "$last"
 	idem_result storm "$count deliveries of $keys keys, $killed kills, $late granted at the end, $took s, $wrong wrong"
 }
 
