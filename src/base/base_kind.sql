@@ -34,7 +34,7 @@ CREATE FUNCTION idem.settings_problem(function text, settings text[]) RETURNS te
     AS 'MODULE_PATHNAME', 'idem_settings_problem_text'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION idem.settings_problem(text, text[]) IS
-    'what is wrong with the arguments of a trigger that calls this function of schema idem, as the end of a sentence: no idem=1 at the head, an unknown name, one that is there twice, a value of another form, one that lacks; NULL: nothing, or no trigger function of a guard';
+    'what is wrong with the arguments of a trigger that calls this function of schema idem, as the end of a sentence: no idem=1 at the head, an unknown name, one that is there twice, a value of another form, a missing one; NULL: nothing, or no trigger function of a guard';
 
 CREATE FUNCTION idem.guard_identity(function text, settings text[]) RETURNS text[]
     AS 'MODULE_PATHNAME', 'idem_guard_identity'
@@ -55,4 +55,4 @@ CREATE FUNCTION idem.made_name(prefix text, VARIADIC parts text[]) RETURNS text
     AS 'MODULE_PATHNAME', 'idem_made_name_text'
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION idem.made_name(text, text[]) IS
-    'the name of what a guard makes: prefix_part_part, and where that is longer than a name can be, its beginning and eight digits of a hash of all of it';
+    'the name of something that a guard makes: prefix_part_part; where that is too long for a name, its beginning and eight digits of a hash of all of it';

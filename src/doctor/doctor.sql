@@ -130,7 +130,7 @@ COMMENT ON COLUMN idem.guards.problem IS 'why not';
 COMMENT ON COLUMN idem.guards.declared_by IS 'session user who declared it';
 COMMENT ON COLUMN idem.guards.declared_at IS 'when, by the clock of the database';
 
--- A guard whose trigger is gone leaves nothing else to find.
+-- Where the trigger of a guard is gone, only the log tells of the guard.
 CREATE VIEW idem.guards_missing AS
 SELECT last.relation, last.kind, last.name, last.arguments AS settings,
        last.role AS declared_by, last.at AS declared_at
@@ -168,10 +168,10 @@ WHERE NOT EXISTS (SELECT FROM idem.change l
                         AND l.kind = e.kind AND l.name = e.name AND l.n > e.n)
       AND NOT EXISTS (SELECT FROM idem.guard_triggers g
                       WHERE g.relation = c.oid AND g.part = 'row' AND g.kind = e.kind AND g.name = e.name);
-COMMENT ON VIEW idem.guards_lost IS 'tables that have the name of one that was guarded, and not its guard';
+COMMENT ON VIEW idem.guards_lost IS 'tables that have the name of a table that was guarded, but not its guard';
 
--- A guard that came by CREATE TRIGGER, as from a dump of a single table: if
--- its trigger goes, nothing tells that there was one.
+-- Guards that came by CREATE TRIGGER, as from a dump of a single table.  If such
+-- a trigger is dropped, nothing tells that it was there.
 CREATE VIEW idem.guards_undeclared AS
 SELECT g.relation, g.kind, g.name, g.settings, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
        pg_catalog.row_number() OVER (PARTITION BY c.relowner
@@ -201,8 +201,8 @@ WHERE l.action IN ('unguarded', 'emptied')
 ORDER BY l.guard, l.kind, l.name, l.n DESC;
 COMMENT ON VIEW idem.guards_weakened IS 'guards that a change passed by idem.allow_unguarded touched, tables that were truncated, and logs of idem of which rows are gone, until idem.rearm()';
 
--- By the text of their functions: what assigns a column of NEW, and what the
--- statement did not write, is judged all the same.
+-- Found by the text of their functions, which assigns a column of NEW.  What such
+-- a trigger writes is judged like what the statement writes.
 CREATE VIEW idem.trigger_problems AS
 SELECT DISTINCT 'notice' AS severity, pg_catalog.format('trigger %I on %s', t.tgname, c.bearer) AS object,
        pg_catalog.format('writes column %I, which %s guard %I keeps: it is judged as if the statement had written it',
@@ -221,7 +221,7 @@ CREATE FUNCTION idem.rearm(relation regclass DEFAULT NULL) RETURNS SETOF text
     AS 'MODULE_PATHNAME', 'idem_rearm'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.rearm(regclass) IS
-    'makes every trigger of the guards of a table fire always again, and creates the TRUNCATE triggers that lack, on partitions and on the parent of a limit, too. Without a table: of all tables the caller owns, a superuser of all tables; a guard that nobody declared counts only on tables of the caller and of roles it was made a member of. Returns the statements it ran; as a comment, with the cause, those that it could not run, which stops only a call for one table. Kept in idem.change_log, as the declaration of guards that came without one, too. After a restore with --disable-triggers, or of a single table. Looks at no rows: idem.doctor() does. 42501 for a table of somebody else; locks SHARE ROW EXCLUSIVE; without a table it waits two seconds for all locks together';
+    'makes every trigger of the guards of a table fire always again and creates missing TRUNCATE triggers, also on partitions and on the parent of a limit. Without a table: for all tables that the caller owns, or for a superuser all tables; undeclared guards count only on tables of the caller and of roles it was made a member of. Returns the statements it ran, and as comments, with the cause, those that it could not run; only a call for one table fails then. Everything is kept in idem.change_log, including that undeclared guards count as declared from now on. For use after a restore with --disable-triggers or of a single table. Looks at no rows: idem.doctor() does. 42501 for a table of somebody else; locks SHARE ROW EXCLUSIVE; without a table it waits two seconds for all locks together';
 
 CREATE FUNCTION idem.drop_guard(relation regclass, kind text,
                                 name text DEFAULT NULL, reason text DEFAULT NULL)
@@ -240,7 +240,7 @@ CREATE FUNCTION idem.check_rows()
     AS 'MODULE_PATHNAME', 'idem_check_rows'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.check_rows() IS
-    'rows that do not follow their rule, as findings of idem.doctor(): running totals that differ from the sums of their children, rows in undeclared states; as a warning, parents in excess. Reads the tables of each guard that was declared, as their owner, under a snapshot that is newer than its locks, at each isolation level; locks ACCESS SHARE, and waits five seconds for one: then that is a finding, and the others are not waited for';
+    'rows that do not follow their rule, as findings of idem.doctor(): running totals that differ from the sums of their children, rows in undeclared states; as a warning, parents in excess. Reads the tables of each guard that was declared, as their owner, under a snapshot that is newer than its locks, at each isolation level; locks ACCESS SHARE; a lock that does not come within five seconds is a finding, and after it no other is waited for';
 REVOKE ALL ON FUNCTION idem.check_rows() FROM PUBLIC;
 
 -- Guards that were declared.  A trigger that came from a dump of the schema is

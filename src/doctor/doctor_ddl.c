@@ -44,9 +44,9 @@
 /* ---------- ddl_command_start ---------- */
 
 /*
- * The server has checked nothing yet when these are called: to somebody who
- * does not own what the command names it will say so itself.  Before that
- * nothing is locked, read or told of the object.
+ * The server has not checked anything yet when these are called.  A caller
+ * that does not own what the command names gets the server's own error; until
+ * then nothing of the object is locked, read or disclosed.
  */
 
 /*
@@ -70,7 +70,8 @@ check_enum_rename(AlterEnumStmt *stmt)
 }
 
 /*
- * The partition that a command wants to detach, if the caller may; else none.
+ * The partition that a command is to detach, if the caller may do so; else
+ * none.
  */
 static Oid
 partition_to_detach(const RangeVar *table, const RangeVar *partition)

@@ -2,16 +2,16 @@
  * doctor_drop.c
  *		Taking a guard off a table, with a reason that is kept.
  *
- * DROP TRIGGER by the owner would do the same and say nothing.  This is the
- * way that leaves a word: what was dropped, with which settings, by whom and
- * why stays in idem.change_log, so that the doctor does not miss the guard.
+ * DROP TRIGGER by the owner would do the same and leave no trace.  Here
+ * idem.change_log keeps what was dropped, with which settings, by whom and
+ * why, and the doctor does not miss the guard.
  *
  * Of a limit the counterpart on the parent goes, too, and the CHECK of its
  * running total.  The column stays: its values are records, and what they mean
  * from then on is for its owner to say.
  *
- * A guard whose trigger is already gone is written off: only the words remain
- * to be added.  So is one that the table of the same name before this one had.
+ * A guard whose trigger is already gone is written off: there is only the log
+ * to write.  So is a guard of a former table of the same name.
  *
  * A guard that others name stays until they are off, and one that was declared
  * with another guard goes with it (base/kind.h).

@@ -8,11 +8,11 @@
  * relies on is there: its columns, their types and NOT NULL, the primary key,
  * the foreign key, the CHECKs, the counterpart.
  *
- * Of a table that was named, the guards on it and on the tables above it are
- * judged, on this table and those below it; what a guard relies on is looked
- * at where its own table, or its parent, was named.  So a command on one of
- * many partitions costs what one costs, and one on the table at the top what
- * they all cost.
+ * For a table that is named, the guards on it and on the tables above it are
+ * judged, as far as they concern this table and those below it; what a guard
+ * relies on is looked at only if its own table, or its parent, is named.  So
+ * a command on one of many partitions costs as much as one partition does,
+ * and a command on the table at the top as much as all of them.
  *
  * Nothing is opened or locked, and no row is read (that is doctor_rows.c).
  * Not seen: an attribute that a composite type lost.  The catalog does not say
@@ -82,7 +82,10 @@ report(IdemLook *look, const IdemGuard *guard, Oid member, char *problem,
 	look->problems = lappend(look->problems, found);
 }
 
-/* "take the guard off ... and declare it ...", where no statement mends it */
+/*
+ * The remedy where no single statement is one: "take the guard off ... and
+ * declare it ..."
+ */
 static char *
 declare_anew(const IdemGuard *guard, const char *where)
 {
@@ -92,7 +95,7 @@ declare_anew(const IdemGuard *guard, const char *where)
 					quote_literal_cstr(guard->name), where);
 }
 
-/* What is wrong with a part of a guard, but for a statement that mends it */
+/* Report what is wrong with a part of a guard, where no statement mends it */
 static void
 report_part(IdemLook *look, const Part *part, char *problem)
 {
@@ -523,7 +526,7 @@ idem_look_counterpart(IdemLook *look, const IdemGuard *guard)
 	return NULL;
 }
 
-/* A query of a table above would show rows that nobody judged beside ours. */
+/* A query of a table above would show rows that are not judged beside ours. */
 static void
 judge_parents(IdemLook *look, const Part *part)
 {
@@ -606,8 +609,8 @@ judge_own_triggers(IdemLook *look, Oid relid)
 }
 
 /*
- * Of a temporary table no guard is made: nobody else could mend it.  One that
- * was dropped with the command that is judged needs none.
+ * A temporary table counts as having no guard, since nobody else could mend
+ * it; nor is one judged that was dropped with the command.
  */
 static bool
 may_be_guarded(Oid relid)

@@ -4,10 +4,10 @@
  *
  * Two looks at the catalog, by the one definition (doctor_intact.c): as it is
  * now, and as it was before the command, which a snapshot of this transaction
- * with an older command shows.  Refused is what was not there before: a new
- * problem; a trigger of a guard that is gone, renamed or another one; a column
- * that is gone, another one or of another type.  What was wrong before keeps
- * nobody from a command that does not make it worse.
+ * with an older command shows.  What was not there before is refused: a new
+ * problem; a guard's trigger that is gone, renamed or replaced; a column that
+ * is gone, replaced or of another type.  What was wrong before does not stop
+ * a command that makes it no worse.
  *
  * A guard whose parent table was dropped is taken off: it has no limit left.
  */
@@ -217,8 +217,8 @@ compare_triggers(Judgement *j)
 		const char *verb = is == NULL ? "gone" : "another one";
 
 		/*
-		 * One that refuses TRUNCATE is missed by the definition itself.  The
-		 * child of a running total was dropped, and its guard with it.
+		 * If one that refuses TRUNCATE is gone, the definition says so.  If
+		 * the child of a running total was dropped, so was its guard.
 		 */
 		if (was->is_clone || was->guard.kind == NULL ||
 			(OidIsValid(was->other) &&
@@ -328,7 +328,9 @@ new_parent(const Judgement *j, Oid relid)
 	return InvalidOid;
 }
 
-/* Look at what the tables above were like, where one was put under another. */
+/*
+ * Where a table was put under another one, look at what that was like before.
+ */
 static void
 look_at_new_parents(Judgement *j, List *tables)
 {
@@ -347,8 +349,8 @@ look_at_new_parents(Judgement *j, List *tables)
 }
 
 /*
- * Has a new partition the problem that the table above it had?  What the
- * server copies down was like that before.
+ * Has a new partition the problem that the table above it had?  Then the
+ * server has copied it down, and it was there before.
  */
 static bool
 came_down(const Judgement *j, const IdemProblem *problem)
@@ -420,8 +422,8 @@ drop_orphan(const IdemGuard *guard)
 /* ---------- all of it ---------- */
 
 /*
- * Refuse what was found, unless it may pass: then each guard is noted once,
- * with the first thing that was done to it.
+ * Refuse what was found, or, if there is a reason to let it pass, note each
+ * guard once, with the first thing that was done to it.
  */
 static void
 refuse_found(const Judgement *j, const char *command)

@@ -2,20 +2,20 @@
  * doctor_rearm.c
  *		Putting the triggers of guards right after a restore.
  *
- * pg_restore --disable-triggers ends with ENABLE TRIGGER, which makes an
- * ENABLE ALWAYS trigger an ordinary one without a word.  This makes all of
- * them fire always again and creates the TRUNCATE triggers that lack.  What
- * to run the doctor's own view says (idem.guard_problems), so that what it
- * finds and what is mended are one thing.
+ * pg_restore --disable-triggers ends with ENABLE TRIGGER, which silently
+ * makes an ENABLE ALWAYS trigger an ordinary one.  This makes all of them
+ * fire always again and creates missing TRUNCATE triggers.  What to run is
+ * taken from the doctor's own view (idem.guard_problems), so that what is
+ * found and what is mended are the same.
  *
  * Each statement runs as the owner of its table, whom the caller must be able
  * to act as.
  *
- * A call for one table fails as a whole.  A call for all of them goes on:
- * whoever owns a table can put a trigger on it that looks like a guard, and can
- * hold a lock on it for ever.  So guards that nobody declared count only where
- * the caller has a say of its own; no lock is queued for, and those that are
- * not free after a while are gone without; what could not be mended is told.
+ * A call for one table fails as a whole.  A call for all of them goes on: any
+ * owner of a table can put a trigger on it that looks like a guard, and can
+ * hold a lock on it for ever.  So undeclared guards count only on tables of
+ * the caller's own; locks are not queued for, and tables whose lock is not
+ * free after a while are skipped; what could not be mended is reported.
  */
 #include "postgres.h"
 
@@ -84,9 +84,9 @@ select_remedies(Oid relid)
 }
 
 /*
- * May the caller mend this table?  An owner may.  Of a guard that nobody
- * declared, where no table was named, being a superuser is not enough: that
- * would let everybody's triggers count.
+ * May the caller mend this table?  Its owner may.  For an undeclared guard,
+ * in a call that names no table, being a superuser is not enough: that would
+ * let everybody's triggers count.
  */
 static bool
 may_mend(Oid relid, bool undeclared)
@@ -144,8 +144,9 @@ read_remedy(HeapTuple row, TupleDesc desc)
 }
 
 /*
- * Run a remedy and write it down.  A guard that was let pass and lacks nothing
- * is written down as looked at, one that nobody declared here as declared.
+ * Run a remedy and log it.  A guard that was let pass and lacks nothing is
+ * logged as looked at, one that was not declared in this database as
+ * declared.
  */
 static void
 apply(const Remedy *remedy)
@@ -197,7 +198,10 @@ lock_for(const Remedy *remedy, TimestampTz deadline)
 	return may_mend(remedy->member, remedy->undeclared) ? NULL : not_owned;
 }
 
-/* Errors that end the whole call: it was told to stop, or the server has to. */
+/*
+ * Errors that end the whole call: it was cancelled, or the server is in
+ * trouble.
+ */
 static bool
 ends_call(int sqlstate)
 {

@@ -7,9 +7,9 @@
  * whoever owns it.
  *
  * idem.allow_unguarded is the way around for whoever may set it (a superuser,
- * or a role with GRANT SET ON PARAMETER): a restore with --disable-triggers or
- * --clean has to do what nobody else may.  What it lets pass is kept in
- * idem.change_log with its text as the reason, and the doctor speaks of it
+ * or a role with GRANT SET ON PARAMETER): a restore with --disable-triggers
+ * or --clean has to do what nobody else may.  What it lets pass is kept in
+ * idem.change_log with its text as the reason, and the doctor reports it
  * until idem.rearm().
  */
 #include "postgres.h"

@@ -3,9 +3,9 @@
  *		Do the rows still follow their rule?
  *
  * A guard judges what is written while it stands.  Rows that came in while it
- * was off, or before, are found only by looking at all of them.  What there is
- * to look at the room of the guard knows (base/kind.h); here every guard of
- * the database is asked.
+ * was off, or before, are found only by looking at all of them.  The room of
+ * a guard knows what to look at (base/kind.h); here the question is put for
+ * every guard of the database.
  *
  * Each guard is asked with one query, under a snapshot that is taken when all
  * its tables are locked, so that they fit together while others write, and
@@ -14,9 +14,9 @@
  * No lock but ACCESS SHARE, until the end of the transaction; one that does
  * not come is a finding.
  *
- * What cannot be asked, because a setting, a right or a foreign key is gone,
- * is a finding of its own and hides no other; a query that was cancelled, a
- * deadlock or a lack of memory ends the doctor.
+ * If a question cannot be asked, because a setting, a right or a foreign key
+ * is gone, that is a finding of its own and hides no other; cancellation, a
+ * deadlock or a lack of memory end the doctor.
  */
 #include "postgres.h"
 
@@ -36,8 +36,9 @@
 #include "doctor/doctor.h"
 
 /*
- * How long the doctor waits for a lock.  Whoever owns a table can hold a lock
- * on it for ever; when one did not come in time it waits for no other.
+ * How long the doctor waits for a lock.  The owner of a table can hold a lock
+ * on it for ever; after one that did not come in time the doctor waits for no
+ * other.
  */
 #define LOCK_WAIT_MS	5000
 #define NO_LOCK_WAIT_MS	1

@@ -296,8 +296,9 @@ judge_tables(List *notes, CommandId cid, const char *command)
 }
 
 /*
- * Judging may note something itself (what was let pass), so go on until none
- * is left.  Rows are looked at first: what a new partition lacks, it then has.
+ * Judging may make notes itself (of what was let pass), so go on until none
+ * is left.  Rows are looked at first, because that also gives a new partition
+ * the triggers that it lacks.
  */
 void
 idem_settle_notes(const char *command)

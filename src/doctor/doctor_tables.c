@@ -2,18 +2,18 @@
  * doctor_tables.c
  *		DDL on the tables of idem itself.
  *
- * An administrator looks after them as after any others: VACUUM FULL, CLUSTER,
- * REINDEX, an index or a column to go with them.  What would keep idem from
- * writing or reading them is refused: idem.table_problems says what that is,
- * and is asked before and after a command; a problem that the command brought
- * about is the reason of the refusal.  So the doctor and DDL have one
- * definition.
+ * An administrator may maintain them like any others: VACUUM FULL, CLUSTER,
+ * REINDEX, an additional index or column.  What would keep idem from writing
+ * or reading them is refused: idem.table_problems says what that is, and is
+ * asked before and after a command; a problem that the command has caused is
+ * the reason of the refusal.  So the doctor and DDL have one definition.
  *
- * Three things are refused earlier.  A table that is to be unlogged, ours or a
- * guarded one, before it is written anew: a server does not start when it
- * crashes after such a command was rolled back.  By its parse tree, what is
- * committed before the end of the command (a unique index made CONCURRENTLY),
- * and what is not seen afterwards (the type or the default of our columns).
+ * Three things are refused earlier.  Making a table unlogged, one of ours or
+ * a guarded one, before it is rewritten: a server that crashes after such a
+ * command was rolled back does not start.  By the parse tree, what is
+ * committed before the end of the command (a unique index built
+ * CONCURRENTLY), and what cannot be seen afterwards (the type or the default
+ * of our columns).
  */
 #include "postgres.h"
 

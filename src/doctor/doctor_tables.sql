@@ -2,8 +2,8 @@
 -- doctor: the tables of idem itself
 -- ---------------------------------------------------------------------------
 
--- What the extension made: a column or constraint that is not here somebody
--- else added.  Columns are known by their place, so ours come first.
+-- What the extension made; any other column or constraint was added by somebody
+-- else.  Columns are known by their position, so ours come first.
 CREATE VIEW idem.own_tables (name, columns, constraints) AS VALUES
     ('change'::name,
      '{n,at,role,action,kind,guard,table_schema,table_name,name,arguments,reason}'::name[], '{}'::name[]),
@@ -97,9 +97,9 @@ COMMENT ON TRIGGER transition_log_update ON idem.transition_log IS 'tells of row
 GRANT TRUNCATE ON idem.anchor, idem.reservation, idem.attempt, idem.late_result, idem.evidence, idem.transition_log
     TO pg_database_owner;
 
--- idem writes its tables itself, past the executor: what only an executor
--- would see to (triggers, defaults, NOT NULL, CHECKs, rules) does nothing
--- there.  A plain index of any kind is kept.
+-- idem writes its tables without the executor, so what only the executor does
+-- (triggers, defaults, NOT NULL, CHECKs, rules) has no effect there.  Plain
+-- indexes of any kind are maintained.
 CREATE VIEW idem.table_problems AS
 SELECT c.oid::regclass AS relation, pg_catalog.format('table idem.%I', o.name) AS object, p.problem, p.remedy, p.instead
 FROM idem.own_tables o

@@ -20,8 +20,8 @@ CREATE FUNCTION idem.doctor()
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $doctor$
 SELECT * FROM (
--- guards that are there and do not guard; of each some problems, since a table
--- can have any number of partitions
+-- guards that are not intact; some problems of each, since a table can have any
+-- number of partitions
 SELECT 'error', object,
        CASE WHEN nth <= 20 THEN problem ELSE format('has more problems, %s in all', of) END,
        CASE WHEN nth <= 20 THEN remedy ELSE 'put right what is listed, then look again' END
@@ -45,8 +45,8 @@ SELECT 'error', format('%s guard %I on %s', kind, name, relation),
               relation, kind, name)
 FROM idem.guards_lost
 UNION ALL
--- guards that are there and were not declared; of each owner some, since
--- whoever has a table can put as many on it as it likes
+-- guards that were not declared; some of each owner, since an owner can put any
+-- number of them on a table
 SELECT 'warning',
        CASE WHEN nth <= 20 THEN format('%s guard %I on %s', kind, name, relation) ELSE format('role %I', owner) END,
        CASE WHEN nth <= 20 THEN 'was not declared in this database: nobody looked at the rows from before it, and nobody would miss its trigger'
@@ -106,7 +106,7 @@ SELECT 'warning', format('prepared transaction %L', gid),
 FROM pg_prepared_xacts
 WHERE database = current_database() AND prepared < clock_timestamp() - interval '10 minutes'
 UNION ALL
--- effects outside of which nobody knows the outcome, and no program will ask any more
+-- effects outside whose outcome nobody knows, and about which no program will ask again
 SELECT 'warning', format('scope %I', scope),
        format('%s %s: %s', count(*),
               CASE why WHEN 'manual' THEN CASE count(*) WHEN 1 THEN 'claim is' ELSE 'claims are' END || ' unknown past the ladder'

@@ -4,18 +4,19 @@
  *
  * The server tells object_access_hook of each catalog row that a command
  * creates, changes or drops, also of what falls by CASCADE.  What may concern
- * a guard is noted here, a table a note, and judged when the command is
- * complete (doctor_settle.c, doctor_judge.c); the rest costs a look at the
- * class of the object.  The event triggers (doctor_ddl.c) see to it that the
- * library, and with it the hook, is loaded before the first DDL command of a
- * session runs.
+ * a guard is noted, table by table, and judged when the command is complete
+ * (doctor_settle.c, doctor_judge.c); anything else costs no more than a look
+ * at the class of the object.  The event triggers (doctor_ddl.c) see to it
+ * that the library, and with it the hook, is loaded before the first DDL
+ * command of a session runs.
  *
- * Judged at once is only what is gone at the end of the command: a table that
- * is dropped with guarded rows, or with the claims of the extension, an
- * attribute of a composite type, and what one of our functions was before.
+ * Only what is gone at the end of the command is judged at once: a table that
+ * is dropped with guarded rows or with the claims of the extension, an
+ * attribute of a composite type, and the former version of one of our
+ * functions.
  *
- * Of column defaults only room money is told, which refuses those that would
- * make amounts of numbers without a unit.
+ * Column defaults are a matter of room money, which refuses those that would
+ * turn numbers without a unit into amounts.
  *
  * In the hook the catalog still shows what was before,
  * SnapshotSelf what is new.
@@ -89,8 +90,8 @@ fetch_trigger(Oid oid, Snapshot snapshot, TupleDesc *desc)
 }
 
 /*
- * The table of a trigger, and the one it is bound to: of a clone only the
- * partition, since what is bound is the trigger at the top.
+ * The table of a trigger, and the one it is bound to; for a clone only the
+ * partition, since it is the trigger at the top that is bound.
  */
 static void
 touch_tables_of(Form_pg_trigger trigger)
@@ -161,7 +162,7 @@ trigger_dropped(Oid oid)
 
 /* ---------- constraints, rules, inheritance, names ---------- */
 
-/* Dropped, renamed or changed: a foreign key is a matter of its child. */
+/* Dropped, renamed or changed. A foreign key concerns its child. */
 static void
 constraint_touched(Oid oid)
 {
@@ -313,7 +314,7 @@ dropped_guard(Oid relid)
 
 /*
  * Rows that cannot be deleted do not go with their table either, unless its
- * owner says why: 2BP01.  The reason, or NULL if none was needed.
+ * owner says why: 2BP01.  Returns the reason, or NULL if none was needed.
  */
 static const char *
 reason_for_rows(Oid relid)
@@ -414,9 +415,10 @@ function_changed(Oid oid)
 }
 
 /*
- * Claims and history go with the extension, also without CASCADE: what tells
- * a repeated request from a new one is not dropped by the way.  Definitions
- * (scopes, machines, currencies, the log) alone are no reason to refuse.
+ * DROP EXTENSION, even without CASCADE, would drop claims and history,
+ * without which a repeated request cannot be told from a new one: refused
+ * while there are any.  Definitions (scopes, machines, currencies, the log)
+ * alone are no reason to refuse.
  */
 static void
 extension_table_dropped(Oid relid)
