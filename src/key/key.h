@@ -354,7 +354,7 @@ extern const char *idem_key_effect_state(const char *scope, text *key);
 extern const char *idem_key_effects_state(struct IdemEffects *effects,
 										  text *key);
 extern struct IdemEffects *idem_key_effects_open_to_adopt(const char *scope,
-														 bool done);
+														  bool done);
 extern IdemAdopted idem_key_adopt(struct IdemEffects *effects, text *key,
 								  Jsonb *request, TimestampTz first_seen);
 extern bool idem_key_effects_know(struct IdemEffects *effects, text *key);

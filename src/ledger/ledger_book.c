@@ -99,9 +99,9 @@ current_book(void)
 }
 
 static const char *
-copy_text(MemoryContext context, const char *text)
+copy_text(MemoryContext context, const char *str)
 {
-	return text == NULL ? NULL : MemoryContextStrdup(context, text);
+	return str == NULL ? NULL : MemoryContextStrdup(context, str);
 }
 
 /* The sum of that key in a book, which is zero if it is new. */
@@ -125,10 +125,10 @@ find_sum(Book *book, const IdemJournalSum *what)
 }
 
 static void
-free_text(const char *text)
+free_text(const char *str)
 {
-	if (text != NULL)
-		pfree(unconstify(char *, text));
+	if (str != NULL)
+		pfree(unconstify(char *, str));
 }
 
 static void
