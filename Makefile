@@ -53,6 +53,10 @@ endif
 
 include $(PGXS)
 
+# A header that a server of another day does not bring along must end the build:
+# a call without a declaration links, and fails when the library is loaded.
+override CFLAGS += -Werror=implicit-function-declaration
+
 # The compiler notes which headers an object was made from, for the next make;
 # clang, which makes the bitcode from the same source, is not asked again.
 BITCODE = $(OBJS:.o=.bc)

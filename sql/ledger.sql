@@ -40,9 +40,17 @@ SELECT id, balance, normal_side FROM account ORDER BY id;
 
 -- ---------- debits and credits, by what makes an account grow ----------
 INSERT INTO entry VALUES (10, 17, 'D', 60.00);
-\set VERBOSITY verbose
 INSERT INTO entry VALUES (10, 17, 'D', 40.01);
-\set VERBOSITY default
+DO $$
+DECLARE
+    code text; "table" text; "column" text; "constraint" text;
+BEGIN
+    INSERT INTO entry VALUES (10, 17, 'D', 40.01);
+EXCEPTION WHEN others THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, "table" = TABLE_NAME,
+        "column" = COLUMN_NAME, "constraint" = CONSTRAINT_NAME;
+    RAISE NOTICE '% of %.%, %', code, "table", "column", "constraint";
+END $$;
 INSERT INTO entry VALUES (10, 17, 'D', 40.00);
 INSERT INTO entry VALUES (11, 17, 'C', 1000.01);
 INSERT INTO entry VALUES (11, 17, 'C', 1000.00);

@@ -40,9 +40,8 @@ BEGIN; SELECT leg(4, 'D', 10); SELECT leg(4, 'C', 10, 'USD'); COMMIT;
 BEGIN; SELECT leg(4, 'D', 10); SELECT leg(4, 'C', 10, 'EUR', 'pending'); COMMIT;
 BEGIN; SELECT leg(4, 'D', 10); SELECT leg(4, 'C', 10, 'EUR', 'void'); COMMIT;
 BEGIN; SELECT leg(4, 'D', 10, 'EUR', 'pending'); SELECT leg(4, 'C', 10.01, 'EUR', 'pending'); COMMIT;
-\set VERBOSITY verbose
 BEGIN; SELECT leg(4, 'D', 10); SELECT leg(5, 'C', 10); COMMIT;
-\set VERBOSITY default
+\echo :LAST_ERROR_SQLSTATE
 BEGIN; SELECT leg(4, 'D', 10, 'EUR', 'pending'); SELECT leg(4, 'C', 10, 'EUR', 'pending'); SELECT leg(4, 'D', 3); SELECT leg(4, 'C', 3); COMMIT;
 -- before: where one asks
 BEGIN; SELECT leg(5, 'D', 10); SELECT idem.check_journals(); ROLLBACK;

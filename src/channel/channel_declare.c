@@ -44,23 +44,23 @@ typedef struct Setting
 } Setting;
 
 static const Setting channel_settings[] = {
-	{"send", TEXTOID},
-	{"inquire", TEXTOID},
-	{"notice", TEXTOID},
-	{"statement", TEXTOID},
-	{"serial", TEXTOID},
-	{"serial_per", TEXTOID},
-	{"serial_max", INT4OID},
-	{"serial_charset", TEXTOID},
-	{"first_serial", INT8OID},
+	{"send", TEXTOID, false},
+	{"inquire", TEXTOID, false},
+	{"notice", TEXTOID, false},
+	{"statement", TEXTOID, false},
+	{"serial", TEXTOID, false},
+	{"serial_per", TEXTOID, false},
+	{"serial_max", INT4OID, false},
+	{"serial_charset", TEXTOID, false},
+	{"first_serial", INT8OID, false},
 	{"echo", TEXTARRAYOID, true},
 	{"amount", TEXTOID, true},
 	{"absence", TEXTOID, true},
 	{"quiet", INTERVALOID, true},
 	{"partial", TEXTOID, true},
-	{"presume_days", INT4OID},
-	{"idempotency_window", INTERVALOID},
-	{"calendar", TEXTOID}
+	{"presume_days", INT4OID, false},
+	{"idempotency_window", INTERVALOID, false},
+	{"calendar", TEXTOID, false}
 };
 
 static const Setting calendar_settings[] = {
@@ -392,17 +392,17 @@ static const char changes_sql[] =
 " ORDER BY v.n";
 
 static const Setting altered_settings[] = {
-	{"send", TEXTOID},
-	{"inquire", TEXTOID},
-	{"notice", TEXTOID},
-	{"statement", TEXTOID},
-	{"echo", TEXTARRAYOID},
-	{"absence", TEXTOID},
-	{"quiet", INTERVALOID},
-	{"partial", TEXTOID},
-	{"presume_days", INT4OID},
-	{"idempotency_window", INTERVALOID},
-	{"calendar", TEXTOID}
+	{"send", TEXTOID, false},
+	{"inquire", TEXTOID, false},
+	{"notice", TEXTOID, false},
+	{"statement", TEXTOID, false},
+	{"echo", TEXTARRAYOID, false},
+	{"absence", TEXTOID, false},
+	{"quiet", INTERVALOID, false},
+	{"partial", TEXTOID, false},
+	{"presume_days", INT4OID, false},
+	{"idempotency_window", INTERVALOID, false},
+	{"calendar", TEXTOID, false}
 };
 
 static const Object altered_channel = {
@@ -574,8 +574,8 @@ idem_drop_calendar(PG_FUNCTION_ARGS)
 }
 
 static const Setting closure_settings[] = {
-	{"during", TSTZRANGEOID},
-	{"reason", TEXTOID}
+	{"during", TSTZRANGEOID, false},
+	{"reason", TEXTOID, false}
 };
 
 /* A closure is named by its calendar, and there may be many. */
