@@ -186,17 +186,25 @@ run_statement(const char *sql)
 			 SPI_result_code_string(code), sql);
 }
 
-static char *format_statement(const char *format, va_list args,
-							  int *needed) pg_attribute_printf(1, 0);
+static char *format_statement(const char *format,
+							  va_list args) pg_attribute_printf(1, 0);
 
 static char *
-format_statement(const char *format, va_list args, int *needed)
+format_statement(const char *format, va_list args)
 {
 	StringInfoData sql;
+	int			needed = 0;
 
 	initStringInfo(&sql);
-	enlargeStringInfo(&sql, *needed);
-	*needed = appendStringInfoVA(&sql, format, args);
+	do
+	{
+		va_list		again;
+
+		enlargeStringInfo(&sql, needed);
+		va_copy(again, args);
+		needed = appendStringInfoVA(&sql, format, again);
+		va_end(again);
+	} while (needed != 0);
 	return sql.data;
 }
 
@@ -205,16 +213,11 @@ void
 idem_execute(const char *format,...)
 {
 	char	   *sql;
-	int			needed = 0;
+	va_list		args;
 
-	do
-	{
-		va_list		args;
-
-		va_start(args, format);
-		sql = format_statement(format, args, &needed);
-		va_end(args);
-	} while (needed != 0);
+	va_start(args, format);
+	sql = format_statement(format, args);
+	va_end(args);
 	run_statement(sql);
 	pfree(sql);
 }
@@ -227,16 +230,11 @@ void
 idem_execute_unwatched(const char *format,...)
 {
 	char	   *sql;
-	int			needed = 0;
+	va_list		args;
 
-	do
-	{
-		va_list		args;
-
-		va_start(args, format);
-		sql = format_statement(format, args, &needed);
-		va_end(args);
-	} while (needed != 0);
+	va_start(args, format);
+	sql = format_statement(format, args);
+	va_end(args);
 	unwatched++;
 	PG_TRY();
 	{

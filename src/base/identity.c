@@ -119,6 +119,21 @@ idem_restore_identity(const IdemIdentity *saved)
 	SetUserIdAndSecContext(saved->userid, saved->sec_context);
 }
 
+/* The owner of a relation; none if it is gone. */
+Oid
+idem_owner_of(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
 /* May this role read every row and column of the table, by its own name? */
 static bool
 role_may_read_table(Oid relid, Oid role)

@@ -17,22 +17,9 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
+#include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
-
-/* A list of strings as a text[]. */
-static Datum
-list_datum(List *strings)
-{
-	Datum	   *items = palloc(sizeof(Datum) * Max(list_length(strings), 1));
-	int			n = 0;
-	ListCell   *lc;
-
-	foreach(lc, strings)
-		items[n++] = CStringGetTextDatum(lfirst(lc));
-	return PointerGetDatum(construct_array(items, n, TEXTOID, -1, false,
-										   TYPALIGN_INT));
-}
 
 /* The names of the settings that have this mark; 0: of all. */
 static Datum
@@ -45,7 +32,7 @@ names_datum(const IdemSetting *setting, int flag)
 		if (flag == 0 || (setting->flags & flag))
 			names = lappend(names, pstrdup(setting->name));
 	}
-	return list_datum(names);
+	return PointerGetDatum(idem_list_array(names));
 }
 
 static Datum
@@ -173,7 +160,7 @@ idem_trigger_settings(PG_FUNCTION_ARGS)
 
 	foreach(lc, settings)
 		pg_verifymbstr(lfirst(lc), strlen(lfirst(lc)), false);
-	PG_RETURN_DATUM(list_datum(settings));
+	PG_RETURN_DATUM(PointerGetDatum(idem_list_array(settings)));
 }
 
 /* setting(settings text[], name text) -> text */
@@ -215,7 +202,8 @@ idem_guard_identity(PG_FUNCTION_ARGS)
 
 	if (known == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_DATUM(list_datum(idem_settings_identity(settings, known)));
+	PG_RETURN_ARRAYTYPE_P(idem_list_array(idem_settings_identity(settings,
+																 known)));
 }
 
 /*

@@ -35,7 +35,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/resowner.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
@@ -91,13 +90,10 @@ select_remedies(Oid relid)
 static bool
 may_mend(Oid relid, bool undeclared)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
+	Oid			owner = idem_owner_of(relid);
 
-	if (!HeapTupleIsValid(tuple))
+	if (!OidIsValid(owner))
 		return false;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
 	return undeclared ? is_member_of_role_nosuper(GetUserId(), owner) :
 		object_ownercheck(RelationRelationId, relid, GetUserId());
 }

@@ -20,16 +20,13 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "nodes/makefuncs.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 
 #include "base/declare.h"
 #include "base/latest.h"
@@ -39,14 +36,10 @@
 static bool
 is_table_of_member(Oid relid, Oid role)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
+	Oid			owner = idem_owner_of(relid);
 
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return OidIsValid(role) && is_member_of_role(owner, role);
+	return OidIsValid(owner) && OidIsValid(role) &&
+		is_member_of_role(owner, role);
 }
 
 /*
