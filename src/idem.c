@@ -33,6 +33,7 @@ _PG_init(void)
 	idem_machine_pause_init();
 	idem_total_init();
 	idem_limit_rows_init();
+	idem_limit_check_init();
 	idem_limit_pause_init();
 	idem_ledger_rows_init();
 	idem_fixed_rows_init();

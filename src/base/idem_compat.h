@@ -194,4 +194,15 @@ idem_not_null_validated(Oid relid, AttrNumber attnum)
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
+/* a run of a plan is no longer told whether it is the only one, since 18 */
+#if PG_VERSION_NUM >= 180000
+#define IDEM_EXECUTOR_RUN_ARGS \
+	QueryDesc *query, ScanDirection direction, uint64 count
+#define IDEM_EXECUTOR_RUN_VALUES query, direction, count
+#else
+#define IDEM_EXECUTOR_RUN_ARGS \
+	QueryDesc *query, ScanDirection direction, uint64 count, bool once
+#define IDEM_EXECUTOR_RUN_VALUES query, direction, count, once
+#endif
+
 #endif							/* IDEM_COMPAT_H */

@@ -100,6 +100,84 @@ check_excess(const IdemGuard *guard, Oid rows)
 	return finding;
 }
 
+/* concat_ws(', ', c.a, c.b): the primary key of a row of a table */
+static char *
+row_key_sql(Relation rel)
+{
+	Bitmapset  *key = idem_row_key_columns(rel);
+	StringInfoData sql;
+	int			i = -1;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "concat_ws(', '");
+	while ((i = bms_next_member(key, i)) >= 0)
+		appendStringInfo(&sql, ", c.%s",
+						 quote_identifier(NameStr(TupleDescAttr(RelationGetDescr(rel),
+																i - 1)->attname)));
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
+/* c.used > '0' OR ...: of the limits whose parents are rows c; or NULL */
+static char *
+used_sql(Relation rel)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, idem_guard_triggers(rel))
+	{
+		IdemGuardTrigger *trigger = lfirst(lc);
+		const char *used = idem_setting(trigger->guard->settings, "used");
+
+		if (strcmp(trigger->kind->function, IDEM_LIMIT_COUNTERPART) == 0 &&
+			used != NULL)
+			appendStringInfo(&sql, "%sc.%s > '0'", sql.len > 0 ? " OR " : "",
+							 quote_identifier(used));
+	}
+	return sql.len > 0 ? sql.data : NULL;
+}
+
+/*
+ * Children that were released and are parents of others that count, as a
+ * capture that was voided after a refund of it: what the refund took was never
+ * there.
+ */
+static char *
+check_released(const IdemGuard *guard)
+{
+	IdemTotalSource *source = source_of(guard);
+	Relation	child = relation_open(guard->relid, AccessShareLock);
+	char	   *used = source->released == NIL ? NULL : used_sql(child);
+	char	   *finding = NULL;
+
+	if (used != NULL)
+		finding = idem_count_offenders(child,
+									   psprintf("SELECT count(*), min(%s COLLATE \"C\") FROM %s c WHERE NOT (%s) AND (%s)",
+												row_key_sql(child),
+												idem_qualified_name(child),
+												idem_total_counted_sql(source),
+												used),
+									   (Datum) 0,
+									   psprintf("of table \"%s\" that are released and have children that count",
+												RelationGetRelationName(child)));
+	relation_close(child, AccessShareLock);
+	return finding;
+}
+
+/* Both of them lawful when they were written. */
+static char *
+check_losses(const IdemGuard *guard, Oid rows)
+{
+	char	   *excess = check_excess(guard, rows);
+	char	   *released = check_released(guard);
+
+	if (excess == NULL || released == NULL)
+		return excess != NULL ? excess : released;
+	return psprintf("%s; %s", excess, released);
+}
+
 static char *
 check_totals(const IdemGuard *guard, Oid rows)
 {
@@ -187,8 +265,8 @@ static const IdemGuardKind limit_kind = {
 	.types = limit_types,
 	.check_rows = check_totals,
 	.remedy = "find out who wrote past the guard; then take it off with idem.drop_guard and declare it anew, which fills the total",
-	.check_open = check_excess,
-	.open_remedy = "collect what is in excess from whoever has it, or write it off; it goes down as children are released or the cap grows, and no request fits until then",
+	.check_open = check_losses,
+	.open_remedy = "collect what is in excess from whoever has it, or write it off; it goes down as children are released or the cap grows, and no request fits until then; of what is released, release the children that never happened, and collect the others",
 	.check_attached = check_attached_children,
 	.check_detached = idem_total_check_detached,
 	.check_shape = idem_total_key_problem,
