@@ -101,7 +101,7 @@ ROLLBACK TO s;
 COMMIT;
 SELECT claim_short(idem.lookup('claim debit', k)) FROM unnest('{msg-6,msg-7}'::text[]) k;
 
--- Nobody completes what he did not claim.
+-- Only what was claimed can be completed.
 SELECT idem.complete('claim debit', 'msg-8', '{}');
 \echo :LAST_ERROR_SQLSTATE
 

@@ -1,4 +1,4 @@
--- Who may claim, and what he may touch.
+-- Which roles may claim, and what they may touch.
 SELECT idem.create_scope('claim priv', 'inside', '{}');
 SELECT outcome FROM idem.claim('claim priv', 'k1');
 CREATE ROLE regress_idem_claim_app;
@@ -40,7 +40,7 @@ RESET ROLE;
 ALTER TABLE idem.anchor NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE idem.anchor DISABLE ROW LEVEL SECURITY;
 
--- An administrator declares, as himself, without a right on the table.
+-- An administrator declares without a right on the table.
 SET ROLE regress_idem_claim_admin;
 SELECT idem.create_scope('claim theirs', 'inside', '{}');
 SELECT idem.claim('claim theirs', 'k1');

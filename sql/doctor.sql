@@ -142,7 +142,7 @@ ALTER ROLE regress_idem_doctor_nobody RESET idem.allow_unguarded;
 SELECT * FROM idem.doctor() WHERE object LIKE 'setting idem.%';
 ALTER ROLE regress_idem_doctor_nobody RESET ALL;
 
--- Whatever a caller calls his own, the doctor looks at the catalog.
+-- Whatever names a caller has made, the doctor looks at the catalog.
 CREATE TEMPORARY TABLE pg_trigger AS SELECT * FROM pg_catalog.pg_trigger WHERE false;
 CREATE TEMPORARY TABLE guard_problems (relation regclass, kind text, name name, problem text, remedy text);
 ALTER TABLE payment DISABLE TRIGGER idem_fixed_amount_bank_no;

@@ -205,7 +205,7 @@ SELECT say('SELECT * FROM idem.history(''secret'', ''account 4711'')');
 RESET ROLE;
 
 -- ------------------------------ a machine obeys its owner, not who names it
--- in a trigger of his own: that neither takes part in its next version nor
+-- in a trigger of its own: that neither takes part in its next version nor
 -- stops it, until somebody with a say declares it.
 CREATE ROLE regress_idem_sec_owner;
 GRANT USAGE, CREATE ON SCHEMA doctor_security TO regress_idem_sec_owner;

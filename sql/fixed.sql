@@ -237,7 +237,7 @@ ROLLBACK;
 SELECT idem.guard_fixed('other', '{}', once => '{a}');
 SELECT action, kind, relation, name, arguments FROM idem.change_log
     WHERE relation = 'other'::regclass ORDER BY n;
--- An owner who is not a superuser declares it himself, and a superuser for him.
+-- An owner that is no superuser may declare it, and so may a superuser.
 GRANT CREATE ON SCHEMA fixed TO regress_idem_fixed_app;
 SET ROLE regress_idem_fixed_app;
 CREATE TABLE own (id int PRIMARY KEY, "Odd, ""name""'" int);

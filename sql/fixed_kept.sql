@@ -70,7 +70,7 @@ UPDATE journal_line SET amount = 0 WHERE false;
 DELETE FROM journal_line WHERE false;
 SELECT * FROM journal_line ORDER BY id;
 
--- Nobody learns from the message what he may not read.
+-- The message tells nothing that its reader may not read.
 CREATE ROLE regress_idem_kept_app;
 GRANT USAGE ON SCHEMA fixed_kept TO regress_idem_kept_app;
 GRANT DELETE, UPDATE ON journal_line TO regress_idem_kept_app;

@@ -202,7 +202,7 @@ SELECT count(*) FROM idem.rearm('refund');
 UPDATE refund SET state = 'failed' WHERE payment_id = 9;
 ROLLBACK;
 -- What the parent's owner consented to is all that it says: who owns the child
--- cannot put his trigger back with another limit, amount or pair of columns.
+-- cannot put its trigger back with another limit, amount or pair of columns.
 CREATE FUNCTION bent(tab regclass, name text, was text, now text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     definition text := (SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = tab AND tgname = name);
@@ -250,7 +250,7 @@ SELECT idem.guard_limit('part', '{b,a}'::text[], amount => 'amount', cap => 'amo
 UPDATE part SET currency = 'USD' WHERE id = 1;
 SELECT idem.guard_limit('part', '{b,a}'::text[], amount => 'amount', cap => 'amount', used => 'used', released => NULL, same => '{"currency":"currency"}');
 UPDATE part SET currency = 'CNY' WHERE id = 1;
--- What the user himself asks of a total stays asked, and a declaration that
+-- What the user asks of a total stays asked, and a declaration that
 -- fails on it leaves nobody the right to write.
 SELECT idem.guard_limit('part', '{b,a}'::text[], amount => 'amount', cap => 'amount', used => 'used', released => NULL, count_cap => 3, count_used => 'parts');
 TABLE pair;

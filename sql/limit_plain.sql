@@ -86,7 +86,7 @@ SELECT id, refunded FROM payment WHERE id = 3;
 RESET enable_seqscan;
 DROP INDEX payment_covering;
 
--- CHECKs of the user: on the total, on other columns, by a function of his,
+-- CHECKs of the user: on the total, on other columns, by a function of the user,
 -- not valid for rows there are.
 ALTER TABLE payment ADD CONSTRAINT half CHECK (refunded <= amount / 2 OR status = 'vip') NOT VALID;
 INSERT INTO refund (payment_id, amount) VALUES (4, 51);

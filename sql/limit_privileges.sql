@@ -28,7 +28,7 @@ ALTER TABLE refund OWNER TO regress_idem_limit_owner;
 SET ROLE regress_idem_limit_owner;
 SELECT idem.guard_limit('refund', 'payment_id', amount => 'amount', cap => 'amount', used => 'refunded',
     state => 'status', released => '{failed}', same => '{"currency":"currency"}');
--- he wrote it down without a right on the log
+-- it is logged although the role has no right on the log
 SELECT count(*) FROM idem.change_log;
 RESET ROLE;
 SELECT role = session_user AS by_whom, kind, name FROM idem.change_log WHERE relation = 'refund'::regclass;
@@ -40,7 +40,7 @@ GRANT SELECT ON payment TO regress_idem_limit_clerk;
 SET ROLE regress_idem_limit_app;
 INSERT INTO refund VALUES (1, 1, 60, 'CNY');
 SELECT * FROM payment;
--- he is told that it is refused, not what the payment holds
+-- the role is told that it is refused, not what the payment holds
 INSERT INTO refund VALUES (2, 1, 60, 'CNY');
 INSERT INTO refund VALUES (2, 1, 10, 'USD');
 SELECT idem.remaining('refund', '1');
@@ -96,7 +96,7 @@ DELETE FROM payment;
 ROLLBACK;
 RESET ROLE;
 
--- Names that the caller plants in his path, or in his temporary schema, are
+-- Names that the caller plants in its path, or in its temporary schema, are
 -- not asked.
 CREATE SCHEMA limit_evil AUTHORIZATION regress_idem_limit_app;
 SET ROLE regress_idem_limit_app;
@@ -117,8 +117,8 @@ SET search_path = limit_priv;
 SELECT id, refunded FROM limit_priv.payment ORDER BY id;
 DROP TABLE pg_temp.payment;
 
--- Somebody who may reference the payments cannot make them count: his table
--- does not have the consent of their owner, whatever he calls it.
+-- A role that may reference the payments cannot make them count: its table
+-- does not have the consent of their owner, whatever it is called.
 GRANT REFERENCES ON payment TO regress_idem_limit_thief;
 CREATE SCHEMA limit_thief AUTHORIZATION regress_idem_limit_thief;
 SET ROLE regress_idem_limit_thief;
@@ -147,11 +147,11 @@ SELECT idem.guard_limit('capture', 'authorisation_id', amount => 'amount', cap =
 GRANT SELECT ON capture TO regress_idem_limit_owner;
 SELECT idem.guard_limit('capture', 'authorisation_id', amount => 'amount', cap => 'amount', used => 'captured', released => NULL);
 GRANT TRIGGER ON capture TO regress_idem_limit_owner;
--- rows that would be hidden from him are not taken for none
+-- rows that row security would hide are not taken for none
 ALTER TABLE capture ENABLE ROW LEVEL SECURITY;
 SELECT idem.guard_limit('capture', 'authorisation_id', amount => 'amount', cap => 'amount', used => 'captured', released => NULL);
 ALTER TABLE capture DISABLE ROW LEVEL SECURITY;
--- what the owner hung on his table runs as him, not as the superuser who
+-- what the owner hung on the table runs as the owner, not as the superuser who
 -- declares
 CREATE FUNCTION who() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE NOTICE 'runs as %, restricted: %', current_user, current_setting('search_path'); RETURN NEW; END $$;
@@ -160,7 +160,7 @@ SELECT idem.guard_limit('capture', 'authorisation_id', amount => 'amount', cap =
 SELECT current_user = session_user AS myself, current_setting('search_path'), current_setting('row_security');
 DROP TRIGGER who ON authorisation;
 -- nor does code of the child's owner run as the owner of the parent: a cast
--- of his is not asked how a state or a currency reads
+-- of theirs is not asked how a state or a currency reads
 DROP TABLE capture;
 ALTER TABLE authorisation DROP captured, ADD currency text;
 CREATE TYPE state AS ENUM ('new', 'failed');
@@ -200,7 +200,7 @@ SET search_path = limit_path, pg_catalog, limit_priv;
 INSERT INTO refund VALUES (77, 2, 1, 'CNY');
 SHOW search_path;
 RESET ROLE;
--- his own is the path of one who has the owner's rights
+-- a role that has the owner's rights keeps its own path
 SET ROLE regress_idem_limit_owner;
 SET search_path = limit_priv, public;
 INSERT INTO refund VALUES (78, 2, 1, 'CNY');

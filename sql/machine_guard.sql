@@ -227,7 +227,7 @@ UPDATE secret SET status = 'refunded' WHERE id = 1;
 UPDATE secret SET status = 'refunded' WHERE id = 2;
 UPDATE secret SET status = 'created' WHERE id = 1;
 DELETE FROM secret WHERE id = 1;
--- ... of other rows: what he writes himself he knows
+-- ... of other rows: what a role writes itself it knows
 INSERT INTO secret VALUES (3, 'paid');
 RESET SESSION AUTHORIZATION;
 

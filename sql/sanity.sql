@@ -59,7 +59,7 @@ SELECT f.oid::regprocedure, f.probin FROM pg_temp.member_function f JOIN pg_lang
     WHERE l.lanname NOT IN ('c', 'sql', 'internal') OR l.lanname = 'c' AND f.probin <> '$libdir/idem';
 
 -- Only what idem.rights says is PUBLIC is PUBLIC: what is for runtime or admin, and what it does not
--- name, is closed.  The trigger functions of guards are open, or an owner could not restore his
+-- name, is closed.  The trigger functions of guards are open, or an owner could not restore a
 -- dump; money belongs to everybody.
 SELECT f.oid::regprocedure, r.audience FROM pg_temp.member_function f
     LEFT JOIN idem.rights r ON r.function = f.proname

@@ -82,16 +82,16 @@ ROLLBACK TO s;
 SELECT outcome, token FROM idem.reserve('outside pay', 'p4', :request);
 COMMIT;
 
--- Whoever lost the answer gets his token again, with the nonce of his call. (C 13)
+-- A caller that lost the answer gets its token again, with the nonce of its call. (C 13)
 SELECT outcome, reentrant, token FROM idem.reserve('outside pay', 'p5', :request, nonce => 'worker 1, call 1');
 SELECT outcome, reentrant, token FROM idem.reserve('outside pay', 'p5', :request, nonce => 'worker 1, call 1');
 SELECT outcome, reentrant, token FROM idem.reserve('outside pay', 'p5', :request, nonce => 'worker 2, call 1');
 SELECT outcome, reentrant, token FROM idem.reserve('outside pay', 'p5', :request);
--- also after his lease, if nobody came: he holds it again,
+-- also after its lease, if no other has come: it holds the key again,
 UPDATE idem.reservation SET lease_until = now() - interval '1 ms' WHERE key = 'p5';
 SELECT outcome, reentrant, token, lease_until > clock_timestamp() AS held
     FROM idem.reserve('outside pay', 'p5', :request, nonce => 'worker 1, call 1');
--- and to go on with what he dispatched; but not to send it again.
+-- and may go on with what it dispatched, but not send it again.
 CALL idem.dispatch('outside pay', 'p5', 1) \gset
 SELECT outcome, granted, reentrant, token FROM idem.reserve('outside pay', 'p5', :request, nonce => 'worker 1, call 1');
 SELECT outcome, granted, reentrant, token FROM idem.reserve('outside pay', 'p5', '{"payee": "p", "amount": 1}', nonce => 'worker 1, call 1');

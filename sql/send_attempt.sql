@@ -72,7 +72,7 @@ SELECT outcome FROM idem.resolve('attempt', 'r', 'released', '{"asked": "r-1"}')
 SELECT outcome, token FROM idem.reserve('attempt', 'r', '{"amount": 88}');
 SELECT outcome, granted, state FROM idem.resolve('attempt', 'r', 'released', '{"asked": "r-1"}');
 
--- Who was given no token passes on none; nothing is sent, given back or held by him.
+-- A caller without a token passes on none; it sends, gives back and holds nothing.
 CALL idem.dispatch('attempt', 'r', NULL) \gset
 \echo :outcome :granted :settled :detail
 SELECT outcome, granted, settled FROM idem.release('attempt', 'r', NULL);

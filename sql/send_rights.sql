@@ -33,7 +33,7 @@ DELETE FROM idem.late_result;
 DELETE FROM idem.evidence;
 SELECT idem.create_scope('rights mine', 'outside', '{}');
 RESET ROLE;
--- The evidence names him, not the owner.
+-- The evidence names that role, not the owner.
 SELECT DISTINCT role = session_user AS session_user FROM idem.evidence;
 
 -- Whoever was given nothing can call nothing.

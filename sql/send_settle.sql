@@ -58,7 +58,7 @@ SELECT outcome, state, retry_at <= clock_timestamp() AS ask_again_now, detail
     FROM idem.resolve('settle pay', 'q', 'released', '{"inquiry": "no such transaction"}', asked_at => clock_timestamp() - interval '2 min');
 SELECT outcome, state FROM idem.resolve('settle pay', 'q', 'failed', '{"inquiry": "rejected"}', asked_at => '-infinity');
 SELECT outcome, state FROM idem.resolve('settle pay', 'q', 'released', '{"inquiry": "no such transaction"}', asked_at => clock_timestamp() - interval '50 s');
--- Nobody asks in the future, whatever his clock says. (C 27)
+-- An inquiry cannot have been made in the future, whatever its clock says. (C 27)
 SELECT token FROM idem.reserve('settle pay', 'q', :request);
 CALL idem.dispatch('settle pay', 'q', 2) \gset
 SELECT outcome, state FROM idem.resolve('settle pay', 'q', 'released', '{"inquiry": "no such transaction"}', asked_at => 'infinity');
@@ -73,7 +73,7 @@ SELECT outcome, settled, state, response, detail FROM idem.complete('settle pay'
 SELECT * FROM settle_late;
 SELECT * FROM settle_open;
 SELECT key, state, why, granted, settled, outcome FROM idem.due('settle pay');
--- It stays before him until he says that he has looked.
+-- It stays listed until the operator says that it was looked at.
 SELECT outcome, reentrant FROM idem.resolve('settle pay', 'b', 'failed', '{"by": "me"}');
 SELECT * FROM settle_open;
 SELECT outcome, reentrant FROM idem.resolve('settle pay', 'b', 'failed', '{"by": "me"}', force => 'paid back by hand');
