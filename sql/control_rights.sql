@@ -64,8 +64,8 @@ CREATE TEMP TABLE tried AS
            pg_temp.is_let_in(r.name, f.call) AS let_in
     FROM pg_temp.function f, role r;
 SELECT role, call, expected, let_in FROM tried WHERE expected <> let_in ORDER BY 1, 2;
--- It was asked of something: how many of the functions that are not open to everybody
-SELECT role, count(*) > 40 AS tried, count(DISTINCT name) FILTER (WHERE let_in AND NOT open) AS functions
+-- It was asked of something; who is let in where not everybody is
+SELECT role, count(*) > 40 AS tried, count(DISTINCT name) FILTER (WHERE let_in AND NOT open) > 0 AS functions
     FROM tried JOIN (SELECT name, bool_and(let_in) AS open FROM tried GROUP BY name) o USING (name)
     GROUP BY role ORDER BY 1;
 
@@ -84,8 +84,7 @@ CREATE TEMP TABLE read AS
     WHERE c.relnamespace = 'idem'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f');
 SELECT role, relname, expected, let_in, may FROM read WHERE expected <> let_in OR expected <> may ORDER BY 1, 2;
 SELECT role, relname FROM read WHERE writes;
-SELECT role, count(*) > 20 AS tried, array_agg(relname ORDER BY relname COLLATE "C") FILTER (WHERE let_in) AS reads
-    FROM read WHERE role <> 'regress_idem_admin' GROUP BY role ORDER BY 1;
+SELECT role, count(*) > 20 AS tried, count(*) FILTER (WHERE let_in) > 0 AS reads FROM read GROUP BY role ORDER BY 1;
 SELECT relation, audience FROM idem.rights_to_read
     WHERE relation NOT IN (SELECT relname FROM read) OR audience NOT IN ('operator', 'admin', 'monitor', 'public');
 -- A monitor sees no key, request, response or evidence.

@@ -46,6 +46,7 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "base/approval.h"
 #include "base/declare.h"
 #include "base/definition.h"
 #include "base/guard.h"
@@ -480,6 +481,11 @@ make_next(IdemDefining *d, const IdemDefinition *last)
 	check_loosening(d, changes);
 	if (d->admit)
 		d->admit(d, last, changes);
+	if (changes_text(changes, IDEM_LOOSENS)[0] != '\0')
+		idem_need_approval("loosen",
+						   psprintf("%s \"%s\"", d->kind->noun, d->name),
+						   list_make3(psprintf("%d", last->version),
+									  text_to_cstring(d->source), d->loosen));
 	if (!insert_version(d, last->version + 1, last->owner))
 		elog(ERROR, "version %d of %s \"%s\" is there already",
 			 last->version + 1, d->kind->noun, d->name);

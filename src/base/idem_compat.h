@@ -189,6 +189,29 @@ idem_not_null_validated(Oid relid, AttrNumber attnum)
 }
 #endif
 
+/*
+ * Whom the server has authenticated in this session, and how: "method:name",
+ * NULL for nobody (16).  Until then a field of the connection, which is where
+ * it is with and without GSSAPI and OpenSSL, whose headers are not wanted.
+ * For the one file that asks.
+ */
+#ifdef IDEM_WANTS_SYSTEM_USER
+#include "miscadmin.h"
+#if PG_VERSION_NUM < 160000
+#undef ENABLE_GSS
+#undef USE_OPENSSL
+#undef USE_SSL
+#include "libpq/libpq-be.h"
+static inline const char *
+GetSystemUser(void)
+{
+	return MyProcPort == NULL || MyProcPort->authn_id == NULL ? NULL :
+		psprintf("%d:%s", (int) MyProcPort->hba->auth_method,
+				 MyProcPort->authn_id);
+}
+#endif
+#endif
+
 /* A function that does not come back is marked in front since 18. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))

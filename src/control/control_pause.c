@@ -29,6 +29,7 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "base/approval.h"
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
@@ -164,6 +165,16 @@ idem_pause(PG_FUNCTION_ARGS)
 													  values, nulls)));
 }
 
+/* Since when something is paused, as text; NULL: it is not. */
+static char *
+paused_since(Relation rel, const Wanted *w)
+{
+	if (run(rel, "SELECT extract(epoch FROM at)::text FROM idem.pause"
+			" WHERE kind = $1 AND name = $2 AND state = $3", 3, w) != 1)
+		return NULL;
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
 /*
  * Take the row of what is named away: as it is named, since it may be gone
  * meanwhile, else as the room finds it.  False: there is none.
@@ -171,14 +182,21 @@ idem_pause(PG_FUNCTION_ARGS)
 static bool
 take_away(Relation rel, Wanted *w)
 {
-	static const char *const sql =
-		"DELETE FROM idem.pause WHERE kind = $1 AND name = $2 AND state = $3";
 	IdemPauseFind find = idem_pause_kind(w->kind);
+	char	   *since = paused_since(rel, w);
 
-	if (run(rel, sql, 3, w) == 1)
-		return true;
-	find_target(find, w);
-	return run(rel, sql, 3, w) == 1;
+	if (since == NULL)
+	{
+		find_target(find, w);
+		since = paused_since(rel, w);
+	}
+	if (since == NULL)
+		return false;
+	idem_need_approval("resume", named(w),
+					   list_make3(pstrdup(w->target.name), since,
+								  pstrdup(w->reason)));
+	return run(rel, "DELETE FROM idem.pause"
+			   " WHERE kind = $1 AND name = $2 AND state = $3", 3, w) == 1;
 }
 
 /*

@@ -31,6 +31,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/approval.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
@@ -288,6 +289,22 @@ drop_together(Oid relid, const char *kind, const char *reason)
 	take_off(&guard, reason);
 }
 
+/* 42501 where it needs a second person: of this very guard. */
+static void
+need_approval(const FoundGuard *guard, const char *reason)
+{
+	char	   *number = idem_log_number(guard->relid, guard->kind,
+										 guard->name);
+
+	idem_need_approval("drop_guard",
+					   psprintf("%s guard \"%s\" on %s", guard->kind,
+								guard->name,
+								idem_qualified_name_of(guard->relid)),
+					   list_concat(list_make2(pstrdup(reason),
+											  number ? number : ""),
+								   list_copy(guard->settings)));
+}
+
 /*
  * drop_guard(relation regclass, kind text, name text, reason text) -> void
  */
@@ -317,6 +334,7 @@ idem_drop_guard(PG_FUNCTION_ARGS)
 	guard = find_guard(relid, kind, name);
 	if (known->named_by != NULL && !guard.missing)
 		refuse_named(&guard, known->named_by);
+	need_approval(&guard, reason);
 	take_off(&guard, reason);
 	if (known->together != NULL)
 		drop_together(relid, known->together, reason);

@@ -127,6 +127,9 @@ UNION ALL
 -- what was stopped and forgotten
 SELECT * FROM idem.pause_problems
 UNION ALL
+-- what one person did alone
+SELECT * FROM idem.approval_problems
+UNION ALL
 -- columns that look like money and are not kept as money
 SELECT * FROM idem.schema_problems
 UNION ALL

@@ -41,6 +41,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/approval.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
@@ -611,6 +612,23 @@ refuse_all_fields(void)
 }
 
 /*
+ * 42501 where what is forced on a scope needs a second person: of this very
+ * scope as it is now.
+ */
+static void
+need_approval(Relation rel, const char *action, int32 scope,
+			  const char *name, List *changes, const char *force)
+{
+	const IdemScope *now = idem_key_scope_get(cstring_to_text(name));
+	List	   *facts = list_make2(pstrdup(force),
+								   psprintf(INT64_FORMAT, now->created_at));
+
+	facts = list_concat(facts, logged_settings(rel, scope));
+	facts = list_concat(facts, changes);
+	idem_need_approval(action, psprintf("scope \"%s\"", name), facts);
+}
+
+/*
  * What the settings change in a scope, as the log has it; 42P17 if something
  * makes the scope looser and there is no reason for it.
  */
@@ -621,6 +639,7 @@ changes_of(Relation rel, int32 scope, const char *name,
 	uint64		n = run_with_settings(rel, changes_sql, decl, INT4OID,
 									  Int32GetDatum(scope));
 	List	   *changes = NIL;
+	bool		loosened = false;
 	uint64		i;
 
 	for (i = 0; i < n; i++)
@@ -638,7 +657,10 @@ changes_of(Relation rel, int32 scope, const char *name,
 							TextDatumGetCString(looser)),
 					 errhint("If that is meant, give force => 'reason'.")));
 		changes = lappend(changes, change);
+		loosened = loosened || !isnull;
 	}
+	if (loosened)
+		need_approval(rel, "alter_scope", scope, name, changes, force);
 	return changes;
 }
 
@@ -826,6 +848,8 @@ idem_drop_scope(PG_FUNCTION_ARGS)
 	refuse_named(rel, name, force);
 	refuse_unfinished(reservation, name, id);
 	log = logged_settings(rel, id);
+	if (force != NULL)
+		need_approval(rel, "drop_scope", id, name, NIL, force);
 	keys = delete_keys(anchor, reservation, name, id, force);
 	(void) run_with_scope(rel, "DELETE FROM idem.scope WHERE id = $1", id);
 	idem_log_change("dropped", "scope", InvalidOid, name,

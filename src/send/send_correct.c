@@ -17,6 +17,7 @@
 
 #include "utils/builtins.h"
 
+#include "base/approval.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/identity.h"
@@ -64,6 +65,27 @@ correct(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 		idem_send_keep_evidence(call, "correct", news, answer->outcome);
 }
 
+/* 42501 where it needs a second person: of the key in this very state. */
+static void
+need_approval(const IdemCall *call, const IdemNews *news)
+{
+	const IdemReservation *row = &call->row;
+
+	if (row->state == news->state)
+		return;
+	idem_need_approval("correct",
+					   psprintf("key \"%s\" in scope \"%s\"",
+								text_to_cstring(call->key.text),
+								call->key.scope->name),
+					   list_make5(psprintf("%c %c", row->state, news->state),
+								  psprintf("%d", row->attempt),
+								  psprintf(INT64_FORMAT, row->finished_at),
+								  pstrdup(news->force),
+								  JsonbToCString(NULL,
+												 &news->evidence->root,
+												 VARSIZE(news->evidence))));
+}
+
 /*
  * correct(scope, key, outcome, reason, evidence) -> send_result
  */
@@ -88,6 +110,7 @@ idem_correct(PG_FUNCTION_ARGS)
 	if (!idem_send_is_final(&call.row))
 		idem_send_refuse(&call, "cannot be corrected: it is not final",
 						 "Resolve it, with force if that is meant.");
+	need_approval(&call, &news);
 	correct(&call, &news, &answer);
 	idem_key_close(&call.table);
 	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));

@@ -1,0 +1,145 @@
+/*
+ * approval.c
+ *		What one person may not do alone.
+ *
+ * After idem.require_approval(true) whatever loosens a rule or overrules one
+ * needs a second person.  The call is refused with a digest of what it would
+ * do: over its action, its object, its arguments, and the version or state of
+ * the object.  Another person approves that digest (idem.approve), and the
+ * same call then passes, once, within a day.  If anything about it is another
+ * one, so is the digest.
+ *
+ * A person is whom the server authenticated: not a role, which a superuser may
+ * change, and not a name in a connection that nobody has checked.  Who was not
+ * authenticated, under trust, is nobody, and approves and does nothing here.
+ * One name is one person, whatever way it was authenticated by.
+ *
+ * An approval is used up by an UPDATE of its row in the transaction of the
+ * call: two calls cannot use one, and a call that is rolled back has used none.
+ *
+ * Not promised: anything against who may write idem's tables, a superuser.
+ *
+ * Shown by sql/control_approval.sql and test/tap/610_control_approval.pl.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#define IDEM_WANTS_SYSTEM_USER
+#include "base/approval.h"
+#include "base/idem_compat.h"
+#include "base/latest.h"
+
+/*
+ * Whom the server has authenticated in this session, whatever the method;
+ * 42501 if nobody.
+ */
+const char *
+idem_required_person(const char *action)
+{
+	const char *user = GetSystemUser();
+	const char *person = user == NULL ? NULL : strchr(user, ':');
+
+	if (person == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for \"%s\": the server has not authenticated anybody",
+						action),
+				 errdetail("Two persons are two logins that the server itself has checked; \"trust\" checks none."),
+				 errhint("Connect in a way for which pg_hba.conf asks for a password, a certificate or the like.")));
+	return person + 1;
+}
+
+/* Each part with its length before it, so that no two lists have one text. */
+static void
+append_fact(StringInfo buf, const char *fact)
+{
+	appendStringInfo(buf, "%zu:%s,", strlen(fact), fact);
+}
+
+/* SHA-256 of all of it, as 64 hexadecimal digits. */
+static char *
+digest_of(const char *action, const char *object, List *facts)
+{
+	StringInfoData buf;
+	Datum		hash;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	append_fact(&buf, action);
+	append_fact(&buf, object);
+	foreach(lc, facts)
+		append_fact(&buf, lfirst(lc));
+	hash = DirectFunctionCall1(sha256_bytea,
+							   PointerGetDatum(cstring_to_text_with_len(buf.data,
+																		buf.len)));
+	return TextDatumGetCString(DirectFunctionCall2(binary_encode, hash,
+												   CStringGetTextDatum("hex")));
+}
+
+/* Does anything need an approval here?  Connected to SPI. */
+static bool
+is_required(void)
+{
+	return idem_run_as_extension("SELECT FROM idem.policy WHERE name = 'approval'",
+								 0, NULL, NULL, NULL) > 0;
+}
+
+/*
+ * Use up an approval of this by somebody else, or one that the caller gave in
+ * an emergency; false if there is none.
+ */
+static bool
+use_approval(const char *action, const char *object, const char *digest,
+			 const char *person)
+{
+	static const char *const sql =
+		"UPDATE idem.approval SET used_at = clock_timestamp(), used_by = $4"
+		" WHERE id = (SELECT a.id FROM idem.approval a"
+		" WHERE a.action = $1 AND a.object = $2 AND a.digest = $3"
+		" AND a.used_at IS NULL AND a.at > clock_timestamp() - interval '1 day'"
+		" AND (a.person <> $4 OR a.emergency IS NOT NULL)"
+		" ORDER BY a.emergency IS NOT NULL, a.at LIMIT 1)"
+		" AND used_at IS NULL";
+	Oid			types[4] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[4];
+
+	values[0] = CStringGetTextDatum(action);
+	values[1] = CStringGetTextDatum(object);
+	values[2] = CStringGetTextDatum(digest);
+	values[3] = CStringGetTextDatum(person);
+	return idem_run_as_extension(sql, 4, types, values, NULL) > 0;
+}
+
+/*
+ * 42501 unless nobody asks for approvals here, or this was approved.  The
+ * caller holds the lock that keeps the object as the facts say, which are
+ * strings; what it does next is what was approved.
+ */
+void
+idem_need_approval(const char *action, const char *object, List *facts)
+{
+	const char *person;
+	char	   *digest;
+
+	SPI_connect();
+	if (is_required())
+	{
+		person = idem_required_person(action);
+		digest = digest_of(action, object, facts);
+		if (!use_approval(action, object, digest, person))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("%s of %s needs the approval of another person",
+							action, object),
+					 errdetail("The digest is of the arguments of the call and of what it would change, as that is now."),
+					 errhint("An operator who is another person says SELECT idem.approve(%s, %s, '%s', reason => '...'); then the same call passes once, within a day.",
+							 quote_literal_cstr(action),
+							 quote_literal_cstr(object), digest)));
+	}
+	SPI_finish();
+}
