@@ -18,11 +18,13 @@ SELECT idem.grant_monitor('regress_idem_monitor');
 CREATE VIEW pg_temp.function AS
     SELECT p.oid, p.proname::text AS name, p.oid::regprocedure::text AS signature, p.prokind,
            ARRAY(SELECT r.audience FROM idem.rights r WHERE r.function = p.proname) AS audiences,
-           -- so that a call fails for its arguments, if it is made at all
+           -- so that a call fails for its arguments, if it is made at all; not constants, or the
+           -- planner would answer for a strict function without asking who calls
            CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END
            || format(' idem.%I(', p.proname)
            || CASE WHEN p.provariadic <> 0 THEN 'VARIADIC ' ELSE '' END
-           || coalesce((SELECT string_agg('NULL::' || format_type(CASE a.type WHEN 'anyelement'::regtype THEN 'text'::regtype ELSE a.type END, NULL), ', ' ORDER BY a.n)
+           || coalesce((SELECT string_agg(format(CASE p.prokind WHEN 'p' THEN 'NULL::%s' ELSE '(SELECT NULL::%s)' END,
+                                                 format_type(CASE a.type WHEN 'anyelement'::regtype THEN 'text'::regtype ELSE a.type END, NULL)), ', ' ORDER BY a.n)
                         FROM unnest(p.proargtypes) WITH ORDINALITY a (type, n)), '') || ')' AS call
     FROM pg_proc p
     JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'

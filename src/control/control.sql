@@ -59,6 +59,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('grant_operator', 'extension'),
     ('grant_admin', 'extension'),
     ('check_rows', 'extension'),
+    ('guard_declaration', 'extension'),
     ('known_key_time', 'extension'),
     ('calendar_at', 'extension'),
     ('business_days', 'extension'),
