@@ -218,6 +218,17 @@ SELECT outcome, detail FROM idem.resolve('channel pay', 'again', via => 'bankA/q
     asked_at => clock_timestamp() - interval '55 min');
 SELECT outcome, serial, attempt FROM idem.resolve('channel pay', 'again', via => 'bankA/query', answer => '{"code": ["0000", "REFUSED"], "serial": "again"}');
 
+-- Not even where the codes of sending say so, which they cannot know.
+SELECT * FROM idem.define_return_codes('bankB/pay', $$
+| code | meaning   |
+| ---- | --------- |
+| OK   | succeeded |
+| NO   | failed    |
+| NONE | absent    |
+$$, loosen => 'a mistake');
+CALL channel_sent('none', 'bankB');
+SELECT outcome, state, detail FROM idem.complete('channel pay', 'none', 1, answer => '{"code": "NONE", "serial": "none-1"}');
+
 -- A scope without channels has no codes.
 SELECT idem.create_scope('channel none', 'outside', '{}');
 SELECT outcome FROM idem.reserve('channel none', 'k');

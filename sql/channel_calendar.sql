@@ -55,7 +55,8 @@ SET client_min_messages = warning;
 SELECT count(*) AS codes FROM idem.define_return_codes('cal/pay', E'| code | meaning |\n| --- | --- |\n| 00 | succeeded |\n| 05 | failed |\n');
 SELECT count(*) AS codes FROM idem.define_return_codes('cal/file', E'| code | meaning |\n| --- | --- |\n| 00 | succeeded |\n| none | absent |\n');
 SELECT idem.create_calendar('always', time_zone => 'UTC', around_cut => '12 hours');
-SELECT idem.create_channel('cal', send => 'cal/pay', statement => 'cal/file', calendar => 'always', absence => 'statement', quiet => '0', serial => '{key}', serial_per => 'key', echo => '{serial}');
+SELECT count(*) AS codes FROM idem.define_return_codes('cal/query', E'| code | meaning |\n| --- | --- |\n| none | absent |\n');
+SELECT idem.create_channel('cal', send => 'cal/pay', inquire => 'cal/query', statement => 'cal/file', calendar => 'always', absence => 'statement', quiet => '0', serial => '{key}', serial_per => 'key', echo => '{serial}');
 SELECT idem.create_scope('cal pay', 'outside', '{}', channels => '{cal}', quiet => '0');
 SELECT token FROM idem.reserve('cal pay', 'k');
 CALL idem.dispatch('cal pay', 'k', 1) \gset
@@ -63,6 +64,7 @@ SELECT abs(:'business_date'::date - :'other_date'::date) AS beside, :'business_d
 -- An absence speaks of both days, and here by a statement only.
 SELECT outcome, detail FROM idem.resolve('cal pay', 'k', via => 'cal/file', answer => '{"code": "none", "asked": {"serial": "k"}}');
 SELECT outcome, detail FROM idem.resolve('cal pay', 'k', via => 'cal/file', answer => jsonb_build_object('code', 'none', 'asked', jsonb_build_object('serial', 'k', 'business_date', :'business_date'::date)));
+SELECT outcome, state FROM idem.resolve('cal pay', 'k', via => 'cal/query', answer => jsonb_build_object('code', 'none', 'asked', jsonb_build_object('serial', 'k', 'business_date', ARRAY[:'business_date'::date, :'other_date'::date])));
 SELECT outcome, state FROM idem.resolve('cal pay', 'k', via => 'cal/file', answer => jsonb_build_object('code', 'none', 'asked', jsonb_build_object('serial', 'k', 'business_date', ARRAY[:'business_date'::date, :'other_date'::date])));
 -- The provider's own date wins.
 SELECT token FROM idem.reserve('cal pay', 'd');

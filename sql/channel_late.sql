@@ -70,6 +70,7 @@ SELECT action, outcome, settled_amount FROM idem.evidence WHERE key = 'part';
 -- The same part again agrees, another one does not.
 SELECT outcome, reentrant, settled_amount FROM idem.resolve('late pay', 'part', via => 'late/query', answer => '{"code": "00/PAID", "serial": "part", "amount": 50.50}');
 SELECT outcome, settled_amount FROM idem.resolve('late pay', 'part', via => 'late/query', answer => '{"code": "00/PAID", "serial": "part", "amount": 88}');
+SELECT outcome, settled_amount FROM idem.resolve('late pay', 'part', via => 'late/query', answer => '{"code": "00/PAID", "serial": "part", "amount": 40}');
 -- Nothing, and less than nothing, are no part; nor is one under another serial.
 CALL late_sent('late pay', 'part2');
 SELECT outcome, mismatch FROM idem.complete('late pay', 'part2', 1, answer => '{"code": "00", "serial": "part2", "amount": 0}');
