@@ -98,6 +98,10 @@ COPY request_key (tenant, key, request) FROM stdin;
 INSERT INTO request_key (tenant, key, request) VALUES (17, 'msg-1', '{"payer":"u1","amount":"88.000","note":"again"}') ON CONFLICT DO NOTHING RETURNING true AS granted;
 INSERT INTO request_key (tenant, key, request) VALUES (17, 'msg-1', '{"payer":"u1"}') ON CONFLICT DO NOTHING RETURNING true AS granted;
 
+-- Also when the index has been built anew, in the same session.
+REINDEX TABLE CONCURRENTLY request_key;
+INSERT INTO request_key (tenant, key, request) VALUES (17, 'msg-1', '{"payer":"u1","amount":89}') ON CONFLICT DO NOTHING RETURNING true AS granted;
+
 -- Keys are judged as claims judge them, requests, too.
 INSERT INTO request_key (tenant, key, request) VALUES (17, '', '{"payer":"u1","amount":1}');
 INSERT INTO request_key (tenant, key, request) VALUES (17, ' msg-1', '{"payer":"u1","amount":1}');

@@ -1,6 +1,6 @@
 /*
  * citus.c
- *		Is this one node of several, under Citus?
+ *		Is this one node of several, under Citus, and what is a shard of what?
  *
  * Citus sends a statement to the nodes that hold the rows it names.  A table
  * of an extension is in each node a table of its own, so whatever is promised
@@ -13,14 +13,22 @@
  * one node if any group is listed that is not this one's.  A node to which
  * Citus has not synchronised its metadata has an empty list, and is not
  * recognised.
+ *
+ * pg_dist_shard lists the shards of each distributed table.  A shard is an
+ * ordinary table in the schema of its table, with the same triggers, called
+ * like it with an underscore and the number of the shard behind, cut where that
+ * would be too long.
  */
 #include "postgres.h"
+
+#include <ctype.h>
 
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_namespace.h"
 #include "commands/extension.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -85,4 +93,79 @@ idem_citus_has_nodes(void)
 		return false;
 	local = Max(other_group("pg_dist_local_group", -1), 0);
 	return other_group("pg_dist_node", local) >= 0;
+}
+
+/* The number behind the last underscore of a name, at *end; 0: there is none */
+static int64
+shard_number(const char *name, const char **end)
+{
+	char	   *rest;
+	int64		number;
+
+	*end = strrchr(name, '_');
+	if (*end == NULL || !isdigit((unsigned char) (*end)[1]))
+		return 0;
+	number = strtoi64(*end + 1, &rest, 10);
+	return *rest == '\0' ? number : 0;
+}
+
+/* The table that a row of pg_dist_shard says the shard belongs to, or none */
+static Oid
+shell_of(int64 number)
+{
+	Oid			relid = get_relname_relid("pg_dist_shard",
+										  PG_CATALOG_NAMESPACE);
+	Oid			shell = InvalidOid;
+	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (!OidIsValid(relid))
+		return InvalidOid;
+	rel = table_open(relid, AccessShareLock);
+	ScanKeyInit(&key, get_attnum(relid, "shardid"), BTEqualStrategyNumber,
+				F_INT8EQ, Int64GetDatum(number));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tuple,
+										 get_attnum(relid, "logicalrelid"),
+										 RelationGetDescr(rel), &isnull);
+
+		shell = isnull ? InvalidOid : DatumGetObjectId(value);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return shell;
+}
+
+/*
+ * The distributed table that this one is a shard of, or the table itself.  Of
+ * a shard whose name had to be cut only the number and the schema tell.
+ */
+Oid
+idem_citus_shell(Oid relid)
+{
+	const char *name = get_rel_name(relid);
+	const char *end;
+	const char *shell_name;
+	int64		number;
+	Oid			shell;
+
+	if (name == NULL || !OidIsValid(get_extension_oid("citus", true)))
+		return relid;
+	number = shard_number(name, &end);
+	shell = number == 0 ? InvalidOid : shell_of(number);
+	shell_name = OidIsValid(shell) ? get_rel_name(shell) : NULL;
+	if (shell_name == NULL ||
+		get_rel_namespace(shell) != get_rel_namespace(relid))
+		return relid;
+	if (strlen(name) < NAMEDATALEN - 1 &&
+		(strlen(shell_name) != end - name ||
+		 strncmp(name, shell_name, end - name) != 0))
+		return relid;
+	return shell;
 }

@@ -69,7 +69,8 @@ typedef struct BoundStates
 /* The settings of the triggers of a table of keys, names as numbers. */
 typedef struct BoundTable
 {
-	Oid			relid;			/* the partitioned one at the top */
+	Oid			relid;			/* the partitioned one at the top, and of a
+								 * shard the distributed one */
 	IdemScope	form;			/* of keys and requests; its name the table's */
 	BoundKey	key;
 	AttrNumber	request;		/* of type jsonb; 0: none */

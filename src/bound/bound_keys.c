@@ -20,6 +20,9 @@
  * locked.  A repeat with another request is found by a look of its own before
  * the insert (bound_repeat.c).
  *
+ * Keys of a shard count as those of the distributed table, by whose name a
+ * guard on a shard of the effects knows them: it lies on the same node.
+ *
  * An apply worker does not judge new rows and remembers none of them: they
  * were judged at their origin.  What stays, stays there, too.
  *
@@ -34,6 +37,7 @@
 #include "utils/rel.h"
 #include "utils/varlena.h"
 
+#include "base/citus.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
@@ -92,7 +96,7 @@ idem_bound_table_read(Relation rel, List *settings)
 	const char *charset = idem_setting(settings, "charset");
 	BoundTable *table = palloc0(sizeof(BoundTable));
 
-	table->relid = idem_root_relid(rel);
+	table->relid = idem_citus_shell(idem_root_relid(rel));
 	idem_bound_key_compile(rel, idem_setting_list(settings, "key"),
 						   &table->key);
 	table->request = setting_column(rel, settings, "request");
@@ -119,7 +123,8 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 	BoundTable *table = idem_bound_table_read(rel, settings);
 	List	   *columns = idem_setting_list(settings, "key");
 
-	if (!OidIsValid(idem_bound_arbiter_named(table->relid, columns, NULL)))
+	if (!OidIsValid(idem_bound_arbiter_named(idem_root_relid(rel), columns,
+											 NULL)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger \"%s\" on table \"%s\" finds no unique constraint on exactly %s",

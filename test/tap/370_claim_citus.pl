@@ -25,6 +25,8 @@ CREATE TABLE citus.pg_dist_node (nodeid int PRIMARY KEY, groupid int NOT NULL, n
 CREATE TABLE citus.pg_dist_local_group (groupid int PRIMARY KEY);
 ALTER TABLE citus.pg_dist_node SET SCHEMA pg_catalog;
 ALTER TABLE citus.pg_dist_local_group SET SCHEMA pg_catalog;
+CREATE TABLE citus.pg_dist_shard (logicalrelid regclass NOT NULL, shardid bigint NOT NULL);
+ALTER TABLE citus.pg_dist_shard SET SCHEMA pg_catalog;
 INSERT INTO pg_catalog.pg_dist_local_group VALUES (0);
 SQL
 
@@ -82,6 +84,32 @@ ask(q{UPDATE pg_dist_local_group SET groupid = 1; DELETE FROM pg_dist_node WHERE
 is(ask(q{SELECT outcome FROM idem.claim('in', 'alone')}), 'granted', 'granted where the worker is the only node');
 ask(q{INSERT INTO pg_dist_node VALUES (1, 0, 'coordinator', 'primary')});
 like(refused(q{SELECT idem.claim('in', 'beside')}), qr/0A000/, 'refused on a worker');
+
+# Keys in a table of the user's: the triggers of both tables come to their
+# shards with the same arguments, and a shard's keys are those of the table.
+ask(q{
+	CREATE TABLE request_key (tenant int, key text, PRIMARY KEY (tenant, key));
+	CREATE TABLE effect (tenant int NOT NULL, message text NOT NULL);
+	SELECT idem.guard_keys('request_key', '{tenant,key}');
+	SELECT idem.guard_claimed('effect', '{tenant,message}', keys => 'request_key');
+	CREATE TABLE request_key_102008 (LIKE request_key INCLUDING ALL);
+	CREATE TABLE effect_102009 (LIKE effect INCLUDING ALL);
+	CREATE TABLE another_key_102010 (LIKE request_key INCLUDING ALL);
+	INSERT INTO pg_dist_shard VALUES ('request_key', 102008), ('effect', 102009), ('request_key', 102010);
+});
+foreach my $shard ('request_key_102008', 'effect_102009', 'another_key_102010')
+{
+	my $table = $shard =~ /effect/ ? 'effect' : 'request_key';
+	ask("DO \$\$DECLARE t text; BEGIN
+		FOR t IN SELECT replace(pg_get_triggerdef(oid), 'public.$table FOR', 'public.$shard FOR') FROM pg_trigger
+			WHERE tgrelid = '$table'::regclass AND tgname !~ 'truncate' LOOP EXECUTE t; END LOOP; END\$\$");
+}
+my $key = q{BEGIN; INSERT INTO %s VALUES (1, 'k') ON CONFLICT DO NOTHING; INSERT INTO effect_102009 VALUES (1, 'k'); COMMIT};
+like(refused(q{INSERT INTO effect_102009 VALUES (1, 'k')}), qr/23I0A/, 'a shard asks for the key');
+like(refused(sprintf($key, 'another_key_102010')), qr/23I0A/, 'which a table does not grant that is called otherwise');
+ask(sprintf($key, 'request_key_102008'));
+is(ask('SELECT count(*) FROM effect_102009'), '1', 'and which the shard of the keys grants');
+like(refused(sprintf($key, 'request_key_102008')), qr/23I0A/, 'once');
 
 ask('DROP EXTENSION citus');
 is(ask(q{SELECT outcome FROM idem.claim('in', 'gone')}), 'granted', 'granted when Citus is gone');
