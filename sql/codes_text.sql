@@ -23,6 +23,10 @@ SELECT * FROM pg_temp.wrong('| code | meaning |', '| ---- | ------- |', '| 0000 
 SELECT * FROM pg_temp.wrong('', 'Meaning | note | CODE', ':-- | :-: | --:', 'succeeded | paid | 0000', 'failed | | 0001', '  ', '');
 SELECT * FROM pg_temp.wrong('    | code | meaning |', '    |---|---|', E'\t| 0000 | succeeded |\r', '');
 SELECT * FROM pg_temp.wrong(E'\uFEFF| code | meaning |', '|---|---|', '| 0000 | succeeded |');
+-- ... all alike: a line that is four columns deeper is code
+SELECT * FROM pg_temp.wrong('   | code | meaning |', '|---|---|', '  0000 | succeeded |');
+SELECT * FROM pg_temp.wrong('| code | meaning |', '|---|---|', '    | 0000 | succeeded |');
+SELECT * FROM pg_temp.wrong(E'\t| code | meaning |', E'\t|---|---|', '| 0000 | succeeded |');
 -- a table, and nothing else
 SELECT * FROM pg_temp.wrong('');
 SELECT * FROM pg_temp.wrong('', 'Our bank', '| code | meaning |');

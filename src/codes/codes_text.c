@@ -15,7 +15,7 @@
  * letters; the others are kept and not read.  Every row has as many cells as
  * there are headings: GitHub would fill up or cut a row that has not, and a
  * cell would stand under another heading than was meant.  The lines may be
- * indented, as far as they like.
+ * indented as far as they like, all of them alike.
  *
  * What a code and a meaning may look like says codes_cell.c, and what parts
  * two cells codes_pipe.c.  Whatever would be drawn otherwise than it is read
@@ -49,6 +49,8 @@ typedef struct Reader
 	int			columns;		/* so many headings there are */
 	int			code;			/* index of the cell of the code */
 	int			meaning;		/* and of the meaning */
+	int			shallow;		/* indentation, the least and the most so far */
+	int			deep;
 	char	   *pool;			/* next free byte for a copied word */
 	IdemCell	cells[IDEM_CODE_COLUMNS_MAX];
 } Reader;
@@ -247,6 +249,36 @@ is_empty(const IdemCursor *line)
 	return true;
 }
 
+/* How far a line is indented, in columns: a tab goes to the next fourth. */
+static int
+indentation(const IdemCursor *line)
+{
+	const char *at;
+	int			columns = 0;
+
+	for (at = line->at; at < line->end && (*at == ' ' || *at == '\t'); at++)
+		columns = *at == ' ' ? columns + 1 : (columns / 4 + 1) * 4;
+	return columns;
+}
+
+/*
+ * The text may have been cut out of a deeper place, but a line that is four
+ * columns deeper than another one would be code.
+ */
+static bool
+check_indentation(Reader *reader, const IdemCursor *line)
+{
+	int			columns = indentation(line);
+	bool		first = reader->part == PART_HEADING;
+
+	if (first || columns < reader->shallow)
+		reader->shallow = columns;
+	if (first || columns > reader->deep)
+		reader->deep = columns;
+	return reader->deep - reader->shallow < 4 ||
+		fail(reader, NULL, "the line is indented four columns more or less than others");
+}
+
 /* A row of any part of the table: the line is not empty. */
 static bool
 read_cells(Reader *reader, const IdemCursor *line)
@@ -255,6 +287,8 @@ read_cells(Reader *reader, const IdemCursor *line)
 	const char *place;
 	int			count;
 
+	if (!check_indentation(reader, line))
+		return false;
 	if (idem_pipe_is_other_block(line))
 		return fail(reader, NULL,
 					"the line could be taken for something else than a row: begin it with a pipe");
