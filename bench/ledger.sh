@@ -27,15 +27,18 @@ ledger_count()
 # ledger_compare WHAT ACCOUNTS SIZE SHORT LONG BAR WAY...
 ledger_compare()
 {
-	what=$1 accounts=$2 size=$3 short_runs=$4 long_runs=$5 bar=$6
+	ledger_what=$1 ledger_accounts=$2 ledger_size=$3 ledger_short=$4 ledger_long=$5 ledger_bar=$6
 	shift 6
-	for way in "$@"; do
-		ledger_count "$way" "$accounts" "$size" "$short_runs" "$long_runs"
+	for ledger_way in "$@"; do
+		ledger_count "$ledger_way" "$ledger_accounts" "$ledger_size" "$ledger_short" "$ledger_long"
 	done
-	bench_record "$what: what the guards add" instructions "what the two foreign keys add" \
-		$((counted_idem - counted_fk)) $((counted_fk - counted_bare)) "$bar"
+	bench_record "$ledger_what: what the guards add" instructions "what the two foreign keys add" \
+		$((counted_idem - counted_fk)) $((counted_fk - counted_bare)) "$ledger_bar"
 	case " $* " in
-		*" row "*)	bench_record "$what" instructions "PL/pgSQL trigger for each row" "$counted_idem" "$counted_row" ;;
+		*" row "*)
+			bench_record "$ledger_what: what the guards add" instructions "what a PL/pgSQL trigger adds" \
+				$((counted_idem - counted_fk)) $((counted_row - counted_fk))
+			bench_record "$ledger_what" instructions "PL/pgSQL trigger for each row" "$counted_idem" "$counted_row" ;;
 	esac
 }
 

@@ -140,6 +140,13 @@ INSERT INTO transfer (debit_id, credit_id, amount) VALUES (4, 4, 60);
 INSERT INTO transfer (debit_id, credit_id, amount) VALUES (4, 4, 61);
 SELECT id, balance, idem.available('transfer', id) FROM wallet ORDER BY id;
 UPDATE wallet SET balance = 1 WHERE id = 5;
+-- what both guards do to one account is judged together, whichever fires first
+CREATE TABLE chain (from_id int NOT NULL REFERENCES wallet, to_id int NOT NULL REFERENCES wallet, amount bigint NOT NULL);
+SELECT idem.guard_balance('chain', 'from_id', amount => 'amount', balance => 'balance', side => 'debit', normal => 'credit', floor => 'floor', unbounded => 'is_ours');
+SELECT idem.guard_balance('chain', 'to_id', amount => 'amount', balance => 'balance', side => 'credit', normal => 'credit', floor => 'floor', unbounded => 'is_ours');
+INSERT INTO chain VALUES (2, 3, 60), (5, 2, 60);
+INSERT INTO chain VALUES (3, 5, 60);
+SELECT * FROM wallet ORDER BY id;
 -- the same through the executor: the wallets bear a trigger of their user
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 CREATE TRIGGER touch BEFORE UPDATE ON wallet FOR EACH ROW EXECUTE FUNCTION touch();
@@ -158,6 +165,7 @@ UPDATE wallet SET balance = 7 WHERE id = 2;
 SELECT idem.rearm('wallet');
 RESET idem.allow_unguarded;
 SELECT object, finding, remedy FROM idem.doctor() WHERE object LIKE 'balance guard%' AND finding LIKE '%sum%' ORDER BY 1;
+DROP TABLE chain;
 SELECT idem.drop_guard('transfer', 'balance', name => 'IDEM_balance_credit_id', reason => 'test');
 SELECT idem.drop_guard('transfer', 'balance', reason => 'test');
 \d wallet

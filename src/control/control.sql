@@ -76,6 +76,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('guard_limit', 'owner'),
     ('guard_balance', 'owner'),
     ('guard_journal', 'owner'),
+    ('apply_balances', 'owner'),
     ('validate_guard', 'owner'),
     ('guard_fixed', 'owner'),
     ('guard_kept', 'owner'),

@@ -68,12 +68,14 @@ typedef struct IdemLedgerSettings
 	IdemStates	normal_credit;
 	IdemLedgerPosts posts;
 	bool		editable;
+	bool		batched;		/* accounts without bounds are not changed */
 } IdemLedgerSettings;
 
 #define IDEM_LEDGER_SETTINGS(total)	((IdemLedgerSettings *) (total))
 
 /* ledger_count.c */
 extern bool idem_ledger_next(IdemTotalChange *c, IdemTotals *next);
+extern bool idem_ledger_passes(IdemTotalChange *c);
 extern bool idem_ledger_grows(IdemTotalChange *c, const IdemTotalNote *note);
 extern bool idem_ledger_takes(IdemTotalChange *c, const IdemTotalNote *note);
 

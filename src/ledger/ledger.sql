@@ -26,12 +26,13 @@ CREATE FUNCTION idem.guard_balance(
         same jsonb DEFAULT NULL, children text DEFAULT 'kept',
         state text DEFAULT NULL, pending text[] DEFAULT NULL, released text[] DEFAULT NULL,
         facts text[] DEFAULT NULL, held text DEFAULT 'held', shortfall text DEFAULT 'shortfall',
-        posts text DEFAULT NULL, over boolean DEFAULT false, expires_at text DEFAULT NULL)
+        posts text DEFAULT NULL, over boolean DEFAULT false, expires_at text DEFAULT NULL,
+        batched boolean DEFAULT false)
     RETURNS void
     AS 'MODULE_PATHNAME', 'idem_guard_balance'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.guard_balance(regclass, text, text, text, text, text, text, text, text, text, text, text, text, jsonb, text, text, text[], text[], text[], text, text, text, boolean, text) IS
-    'keeps the balance of every account that a foreign key references: the sum of its entries. In: table of the entries; its foreign key column, or {a,b}; their column of the amount; column of the account for the balance (added if absent); direction, a column of the entries, with its words for debit and credit, or side for all of them (debit, credit), or neither: signed amounts; normal, the side that makes every balance grow, or normal_column, a column of the account with such a word; floor, ceiling: columns of the account, NOT NULL; unbounded: boolean column of accounts without bounds; same: {"column of the entry": "column of the account"} that must be equal; children: kept or editable; state, a column of the entries: those pending are held (column held, added), those released do not count (required with state), facts are stored whatever the floor, what is missing goes to the column shortfall (added); posts: column of entries that names, by a foreign key, the hold that they post, with at most its amount unless over; expires_at: column of the time a hold lapses. Several tables, or foreign keys of one table, may name one balance. The same again is a no-op with a NOTICE; another one on the same foreign key is 42710. Raises 42501, 42P17, 42710, 42703, 42804, 22004, 22023; 23I05, 23I06, 23514 if rows already break it. Locks as idem.guard_limit does';
+COMMENT ON FUNCTION idem.guard_balance(regclass, text, text, text, text, text, text, text, text, text, text, text, text, jsonb, text, text, text[], text[], text[], text, text, text, boolean, text, boolean) IS
+    'keeps the balance of every account that a foreign key references: the sum of its entries. In: table of the entries; its foreign key column, or {a,b}; their column of the amount; column of the account for the balance (added if absent); direction, a column of the entries, with its words for debit and credit, or side for all of them (debit, credit), or neither: signed amounts; normal, the side that makes every balance grow, or normal_column, a column of the account with such a word; floor, ceiling: columns of the account, NOT NULL; unbounded: boolean column of accounts without bounds; same: {"column of the entry": "column of the account"} that must be equal; children: kept or editable; state, a column of the entries: those pending are held (column held, added), those released do not count (required with state), facts are stored whatever the floor, what is missing goes to the column shortfall (added); posts: column of entries that names, by a foreign key, the hold that they post, with at most its amount unless over; expires_at: column of the time a hold lapses; batched: the balances of accounts without bounds are added up by idem.apply_balances(). Several tables, or foreign keys of one table, may name one balance. The same again is a no-op with a NOTICE; another one on the same foreign key is 42710. Raises 42501, 42P17, 42710, 42703, 42804, 22004, 22023; 23I05, 23I06, 23514 if rows already break it. Locks as idem.guard_limit does';
 
 CREATE FUNCTION idem.guard_balance(
         child regclass, fk text[],
@@ -42,11 +43,12 @@ CREATE FUNCTION idem.guard_balance(
         same jsonb DEFAULT NULL, children text DEFAULT 'kept',
         state text DEFAULT NULL, pending text[] DEFAULT NULL, released text[] DEFAULT NULL,
         facts text[] DEFAULT NULL, held text DEFAULT 'held', shortfall text DEFAULT 'shortfall',
-        posts text DEFAULT NULL, over boolean DEFAULT false, expires_at text DEFAULT NULL)
+        posts text DEFAULT NULL, over boolean DEFAULT false, expires_at text DEFAULT NULL,
+        batched boolean DEFAULT false)
     RETURNS void
     AS 'MODULE_PATHNAME', 'idem_guard_balance_columns'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.guard_balance(regclass, text[], text, text, text, text, text, text, text, text, text, text, text, jsonb, text, text, text[], text[], text[], text, text, text, boolean, text) IS
+COMMENT ON FUNCTION idem.guard_balance(regclass, text[], text, text, text, text, text, text, text, text, text, text, text, jsonb, text, text, text[], text[], text[], text, text, text, boolean, text, boolean) IS
     'the same, for a foreign key of several columns';
 
 CREATE FUNCTION idem.available(child regclass, key text) RETURNS numeric
@@ -60,3 +62,9 @@ CREATE FUNCTION idem.available(child regclass, key anyelement) RETURNS numeric
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION idem.available(regclass, anyelement) IS
     'the same with the key as a number, a uuid, an enum or a boolean; 42804 for another type';
+
+CREATE FUNCTION idem.apply_balances(accounts regclass) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'idem_apply_balances'
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.apply_balances(regclass) IS
+    'adds up the entries of the accounts without bounds, of balances that are declared as batched, and returns how many balances changed. In: the table of the accounts. Owner of that table only (42501); 42704 if none of its balances is batched; locks these accounts FOR NO KEY UPDATE, which their entries do not wait for';

@@ -17,7 +17,7 @@ enum
 {
 	BALANCE = 3, DIRECTION, DEBIT, CREDIT, SIDE, NORMAL, NORMAL_COLUMN,
 	FLOOR, CEILING, UNBOUNDED, SAME, CHILDREN, STATE, PENDING, RELEASED,
-	FACTS, HELD, SHORTFALL, POSTS, OVER, EXPIRES_AT
+	FACTS, HELD, SHORTFALL, POSTS, OVER, EXPIRES_AT, BATCHED
 };
 
 /* debit or credit, or left out */
@@ -141,6 +141,10 @@ idem_balance_read_arguments(FunctionCallInfo fcinfo, bool many,
 	read_sides(fcinfo, d);
 	read_states(fcinfo, d);
 	read_holds(fcinfo, d);
+	idem_require_argument(fcinfo, BATCHED, "batched");
+	d->batched = PG_GETARG_BOOL(BATCHED);
+	if (d->batched && d->unbounded == NULL)
+		idem_total_refuse_pairing(&d->total, "batched", "unbounded");
 	if (d->unbounded != NULL && d->floor == NULL && d->ceiling == NULL)
 		idem_total_refuse_pairing(&d->total, "unbounded", "floor");
 }

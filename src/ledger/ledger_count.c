@@ -112,6 +112,20 @@ is_bounded(IdemTotalChange *c, int bound)
 		!DatumGetBool(idem_total_value(c, IDEM_LEDGER_UNBOUNDED, &isnull));
 }
 
+/*
+ * Is it an account that everybody posts to, whose balance is added up in
+ * batches (ledger_batch.c)?  Whether it is never changes, so no lock is needed
+ * to know.
+ */
+bool
+idem_ledger_passes(IdemTotalChange *c)
+{
+	bool		isnull;
+
+	return IDEM_LEDGER_SETTINGS(c->total)->batched &&
+		DatumGetBool(idem_total_value(c, IDEM_LEDGER_UNBOUNDED, &isnull));
+}
+
 /* Is what is available at or above the floor? */
 static bool
 above_floor(IdemTotalChange *c, const IdemTotals *t)

@@ -29,7 +29,8 @@ add_account(List *settings, IdemBalanceDeclaration *d)
 	settings = idem_settings_add(settings, "normal", d->normal);
 	settings = idem_settings_add(settings, "normal_column", d->normal_column);
 	settings = idem_settings_add(settings, "debit", d->debit);
-	return idem_settings_add(settings, "credit", d->credit);
+	settings = idem_settings_add(settings, "credit", d->credit);
+	return idem_settings_add(settings, "batched", d->batched ? "true" : NULL);
 }
 
 static List *
@@ -189,7 +190,7 @@ add_checks(IdemTotalDeclaration *total)
 }
 
 static const char *const agreed[] = {"floor", "ceiling", "unbounded",
-"normal", "normal_column", NULL};
+"normal", "normal_column", "batched", NULL};
 
 static const IdemTotalDeclarer balance_declarer = {
 	.kind = "balance",

@@ -26,6 +26,7 @@ typedef struct IdemBalanceDeclaration
 	char	   *posts;			/* column of the entries */
 	bool		over;
 	char	   *expires_at;		/* column of the entries */
+	bool		batched;		/* accounts without bounds are added up later */
 	bool		replaces;		/* the CHECK of the balance has to change */
 } IdemBalanceDeclaration;
 

@@ -48,6 +48,16 @@ missing_sql(const IdemTotalSource *source, const char *balance,
 					idem_total_column_sql("p", floor), balance, held);
 }
 
+/* Is p an account whose balance is added up later? */
+static const char *
+batched_sql(const IdemTotalSource *source)
+{
+	const char *batched = idem_setting(source->settings, "batched");
+
+	return batched == NULL || strcmp(batched, "true") != 0 ? "false" :
+		idem_total_column_sql("p", idem_setting(source->settings, "unbounded"));
+}
+
 /* among is a join that leaves some of the accounts, or empty. */
 static char *
 compare_balances(IdemTotalSource *source, const char *among)
@@ -57,7 +67,7 @@ compare_balances(IdemTotalSource *source, const char *among)
 								   idem_total_column_sql("p", source->total));
 	const char *held = kept_sql(account, source->total, "held");
 	IdemTotalComparison how = {
-		.differs = "x.balance IS DISTINCT FROM x.sum OR x.held IS DISTINCT FROM x.pending OR x.shortfall < x.missing",
+		.differs = "NOT x.batched AND (x.balance IS DISTINCT FROM x.sum OR x.held IS DISTINCT FROM x.pending OR x.shortfall < x.missing)",
 		.example = "CASE WHEN x.balance IS DISTINCT FROM x.sum"
 		" THEN format('%s: %s where its entries add up to %s', x.key, x.balance, COALESCE(x.sum::text, 'nothing'))"
 		" WHEN x.held IS DISTINCT FROM x.pending"
@@ -67,8 +77,8 @@ compare_balances(IdemTotalSource *source, const char *among)
 	char	   *finding;
 
 	how.sums = idem_ledger_sums_sql(idem_total_sharing(source, account));
-	how.columns = psprintf("%s AS balance, %s AS sum, %s AS held, %s AS pending, %s AS shortfall, %s AS missing",
-						   balance, idem_ledger_balance_sql(source), held,
+	how.columns = psprintf("%s AS batched, %s AS balance, %s AS sum, %s AS held, %s AS pending, %s AS shortfall, %s AS missing",
+						   batched_sql(source), balance, idem_ledger_balance_sql(source), held,
 						   idem_total_column(account, source->total,
 											 "held") == NULL ? "0" :
 						   idem_ledger_held_sql(source),
@@ -168,6 +178,7 @@ static const IdemSetting balance_settings[] = {
 	{"normal_column", IDEM_WORD, 0, NULL},
 	{"debit", IDEM_WORD, 0, NULL},
 	{"credit", IDEM_WORD, 0, NULL},
+	{"batched", IDEM_CHOICE, 0, "true|false"},
 	{"same", IDEM_MAP, IDEM_SETTING_COLUMN, NULL},
 	{"state", IDEM_WORD, IDEM_SETTING_COLUMN, NULL},
 	{"pending", IDEM_LIST, 0, NULL},
@@ -198,6 +209,7 @@ static const IdemSetting account_settings[] = {
 	{"normal_column", IDEM_WORD, BOUND_COLUMN, NULL},
 	{"debit", IDEM_WORD, 0, NULL},
 	{"credit", IDEM_WORD, 0, NULL},
+	{"batched", IDEM_CHOICE, 0, "true|false"},
 	{"same_parent", IDEM_LIST, IDEM_SETTING_COLUMN, NULL},
 	{NULL, IDEM_WORD, 0, NULL}
 };

@@ -23,7 +23,8 @@ static const IdemTotalRoom ledger_room = {
 	.judge = idem_ledger_judge,
 	.report_exceeded = idem_ledger_report_exceeded,
 	.report_no_parent = idem_total_report_no_parent,
-	.merges = true
+	.merges = true,
+	.passes = idem_ledger_passes
 };
 
 /* The columns of the account that the guard looks at, and what is compared. */
@@ -164,6 +165,7 @@ idem_ledger_compile(Relation rel, Trigger *trigger, Oid *also)
 	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
 	Relation	account = idem_total_open_parent(rel, trigger, also, &s->total);
 	const char *children = idem_trigger_setting(trigger, "children");
+	const char *batched = idem_trigger_setting(trigger, "batched");
 
 	s->total.room = &ledger_room;
 	compile_columns(rel, trigger, account, s);
@@ -172,6 +174,7 @@ idem_ledger_compile(Relation rel, Trigger *trigger, Oid *also)
 	compile_states(rel, trigger, s);
 	compile_posts(rel, trigger, &s->posts);
 	s->editable = children != NULL && strcmp(children, "editable") == 0;
+	s->batched = batched != NULL && strcmp(batched, "true") == 0;
 	s->row_key = bms_del_member(idem_row_key_columns(rel), s->released.column);
 	table_close(account, AccessShareLock);
 

@@ -49,6 +49,7 @@ typedef struct IdemTotalSource
 	List	   *released;		/* states that do not count; NIL: all count */
 	List	   *facts;			/* states that count in any case */
 	char	   *total;			/* the first column that is kept */
+	char	   *only;			/* condition on the child c, or NULL: all */
 } IdemTotalSource;
 
 /* The values of a row c of a source, for its sums: "c.amount AS amount, ..." */
@@ -139,6 +140,8 @@ typedef struct IdemTotalRoom
 	void		(*report_no_parent) (struct IdemTotalChange *c);
 	/* what guards that share a total do to a row is one change of it */
 	bool		merges;
+	/* is the row one whose totals are kept in another way?  NULL: none is */
+	bool		(*passes) (struct IdemTotalChange *c);
 } IdemTotalRoom;
 
 /*
@@ -346,6 +349,7 @@ extern void idem_total_refuse_deferrable_key(Relation rel);
 
 /* total_fill.c */
 extern char *idem_total_offenders(const char *sql);
+extern void idem_total_run_latest(const char *sql, int expected);
 extern const char *idem_total_column_sql(const char *table, const char *name);
 extern char *idem_total_parent_sql(IdemTotalDeclaration *d);
 extern void idem_total_check_amounts(IdemTotalDeclaration *d, bool is_signed);
@@ -440,7 +444,7 @@ extern bool idem_total_keeps(const IdemGuard *guard, const char *name);
 extern const char *idem_total_column(Relation parent, const char *total,
 									 const char *setting);
 extern bool idem_total_is_readable(Trigger *trigger, const char *function);
-extern void idem_total_set_filling(Oid parent);
+extern void idem_total_set_filling(Oid parent, bool batched);
 
 /* total_sums.c */
 extern char *idem_total_equal_sql(const char *left, Oid left_type,

@@ -648,7 +648,8 @@ idem_direct_change(IdemTotalChange *c)
 	c->seen = table_slot_create(c->parent, NULL);
 	if (idem_total_search(&c->total->key, &c->total->direct->search, x.rel,
 						  x.snapshot, c->notes[0]->values, c->seen))
-		result = change_row(&x);
+		result = c->total->room->passes != NULL && c->total->room->passes(c) ?
+			IDEM_TOTAL_DONE : change_row(&x);
 	ExecDropSingleTupleTableSlot(x.next);
 	UnregisterSnapshot(x.snapshot);
 	CommandCounterIncrement();	/* let others see it */

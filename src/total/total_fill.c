@@ -29,8 +29,8 @@
  * not written upon a version that the transaction's own snapshot cannot see,
  * or the transaction would have two versions of one row: 40001.
  */
-static void
-run_latest(const char *sql, int expected)
+void
+idem_total_run_latest(const char *sql, int expected)
 {
 	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
 	bool		crosscheck = expected == SPI_OK_UPDATE &&
@@ -59,7 +59,7 @@ idem_total_offenders(const char *sql)
 	StringInfoData buf;
 	uint64		i;
 
-	run_latest(psprintf("%s LIMIT %d", sql, OFFENDERS_MAX + 1), SPI_OK_SELECT);
+	idem_total_run_latest(psprintf("%s LIMIT %d", sql, OFFENDERS_MAX + 1), SPI_OK_SELECT);
 	if (SPI_processed == 0)
 		return NULL;
 	initStringInfo(&buf);
@@ -233,20 +233,20 @@ idem_total_fill(IdemTotalDeclaration *d, List *columns, const char *values,
 	const char *parent = idem_qualified_name(d->parent);
 	const char *join = idem_total_join_sql(&d->of.key, "t.k%d");
 
-	idem_total_set_filling(d->of.key.parent);
+	idem_total_set_filling(d->of.key.parent, false);
 	PG_TRY();
 	{
-		run_latest(psprintf("UPDATE %s p SET %s WHERE (%s) AND NOT EXISTS (SELECT FROM (%s) t WHERE %s)",
+		idem_total_run_latest(psprintf("UPDATE %s p SET %s WHERE (%s) AND NOT EXISTS (SELECT FROM (%s) t WHERE %s)",
 							parent, zero_sql(columns, false),
 							zero_sql(columns, true), sums, join),
 				   SPI_OK_UPDATE);
-		run_latest(psprintf("UPDATE %s p SET %s FROM (%s) t WHERE %s",
+		idem_total_run_latest(psprintf("UPDATE %s p SET %s FROM (%s) t WHERE %s",
 							parent, values, sums, join),
 				   SPI_OK_UPDATE);
 	}
 	PG_FINALLY();
 	{
-		idem_total_set_filling(InvalidOid);
+		idem_total_set_filling(InvalidOid, false);
 	}
 	PG_END_TRY();
 }

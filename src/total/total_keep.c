@@ -59,6 +59,7 @@ typedef struct TotalSettings
 	AttrNumber	value[IDEM_TOTAL_VALUES];	/* or 0 */
 	AttrNumber	count;			/* or 0 */
 	AttrNumber	cap;			/* or 0: what bounds it may change */
+	AttrNumber	batched;		/* or 0: rows whose totals are added up later */
 	bool		cap_grows;
 	int			nkeys;
 	AttrNumber	key[INDEX_MAX_KEYS];
@@ -69,8 +70,9 @@ typedef struct TotalSettings
 /* the announcement of the innermost UPDATE under way */
 static IdemTotalStep *announced = NULL;
 
-/* the table whose totals a declaration is filling */
+/* the table whose totals are filled, and whether only those that are batched */
 static Oid	filling = InvalidOid;
+static bool filling_batched = false;
 
 /*
  * The UPDATE that comes next makes this step; the guard of the parent lets it
@@ -92,13 +94,32 @@ idem_total_withdraw(IdemTotalStep *step)
 }
 
 /*
- * A declaration fills the totals of this table from the sums; InvalidOid: it
- * is done.  The declaration takes it back on every way out, errors included.
+ * The totals of this table are filled from the sums, by a declaration, or only
+ * those that are batched; InvalidOid: it is done.  Whoever fills them takes it
+ * back on every way out, errors included.
  */
 void
-idem_total_set_filling(Oid parent)
+idem_total_set_filling(Oid parent, bool batched)
 {
 	filling = parent;
+	filling_batched = batched;
+}
+
+/* Is this row one whose totals are being filled? */
+static bool
+is_filled(const IdemGuardCall *call, TotalSettings *s)
+{
+	bool		isnull = true;
+	Datum		batched;
+
+	if (filling != s->root)
+		return false;
+	if (!filling_batched)
+		return true;
+	if (s->batched == 0)
+		return false;
+	batched = slot_getattr(call->before, s->batched, &isnull);
+	return !isnull && DatumGetBool(batched);
 }
 
 /* ------------------------------------------------------------------------
@@ -240,6 +261,7 @@ static void
 compile_fixed(Relation rel, Trigger *trigger, TotalSettings *s)
 {
 	AttrNumber	normal = column_of(rel, trigger, "normal_column");
+	const char *batched = idem_trigger_setting(trigger, "batched");
 	ListCell   *lc;
 	int			i;
 
@@ -249,6 +271,11 @@ compile_fixed(Relation rel, Trigger *trigger, TotalSettings *s)
 		s->fixed = lappend_int(s->fixed, idem_column_number(rel, lfirst(lc)));
 	if (normal)
 		s->fixed = lappend_int(s->fixed, normal);
+	if (batched == NULL || strcmp(batched, "true") != 0)
+		return;
+	s->batched = column_of(rel, trigger, "unbounded");
+	if (s->batched)
+		s->fixed = lappend_int(s->fixed, s->batched);
 }
 
 static void *
@@ -483,7 +510,7 @@ judge_total(const IdemGuardCall *call, TotalSettings *s)
 	/* one of which something is used cannot go; a new one starts at 0 */
 	if (changed && IDEM_CALL_IS_DELETE(call))
 		idem_refuse_delete(call);
-	if (changed && IDEM_CALL_IS_UPDATE(call) && filling == s->root)
+	if (changed && IDEM_CALL_IS_UPDATE(call) && is_filled(call, s))
 		return;
 	if (changed && IDEM_CALL_IS_INSERT(call))
 		refuse_write(call, s, changed);

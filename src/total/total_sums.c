@@ -134,6 +134,8 @@ idem_total_sums_sql(List *sources, const char *aggregates, IdemTotalRowSql row)
 						 row(source, source == first),
 						 idem_qualified_name_of(source->key.child),
 						 idem_total_counted_sql(source));
+		if (source->only != NULL)
+			appendStringInfo(&sql, " AND %s", source->only);
 	}
 	appendStringInfoString(&sql, ") x GROUP BY ");
 	for (i = 0; i < first->key.n; i++)
