@@ -1,6 +1,6 @@
 /*
  * key_declare.c
- *		Declaring scopes of keys, altering and dropping them.
+ *		Declaring scopes of keys, and altering them (key_drop.c drops them).
  *
  * A declaration is a row of idem.scope.  What is altered is checked as a whole,
  * as if it were declared anew, and then held against what was: only what makes
@@ -16,18 +16,12 @@
  * name in two thousand million has none: both are refused, another name will
  * do.
  *
- * Dropping a scope forgets its keys: the next scope of that name begins with
- * none, and another created_at.  So it is refused while a claim is not final,
- * and asks for a reason if there is any key.
- *
  * Locks: SHARE ROW EXCLUSIVE on idem.scope, one declaration at a time; claims
- * go on.  Dropping also takes it on the tables of keys: it waits for open
- * claims of other scopes, and claims wait for it.  What is decided on is read
- * after the lock and as it is then, whatever the transaction's snapshot says.
+ * go on.  What is decided on is read after the lock and as it is then, whatever
+ * the transaction's snapshot says.
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -36,10 +30,8 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "base/approval.h"
 #include "base/declare.h"
@@ -397,8 +389,8 @@ run_with_settings(Relation rel, const char *sql, const Declaration *decl,
 }
 
 /* Run a statement about the scope $1; returns how many rows there were. */
-static uint64
-run_with_scope(Relation rel, const char *sql, int32 scope)
+uint64
+idem_key_run_with_scope(Relation rel, const char *sql, int32 scope)
 {
 	Oid			type = INT4OID;
 	Datum		id = Int32GetDatum(scope);
@@ -445,20 +437,20 @@ read_settings(Relation rel, int32 scope, Declaration *decl)
 {
 	int			i;
 
-	if (run_with_scope(rel, "SELECT " SETTING_NAMES " FROM idem.scope WHERE id = $1",
-					   scope) != 1)
+	if (idem_key_run_with_scope(rel, "SELECT " SETTING_NAMES " FROM idem.scope WHERE id = $1",
+								scope) != 1)
 		elog(ERROR, "could not read idem.scope");
 	for (i = 0; i < SETTINGS; i++)
 		decl->values[i] = result(0, i + 1, &decl->nulls[i]);
 }
 
 /* What idem.change_log keeps of a scope that is there. */
-static List *
-logged_settings(Relation rel, int32 scope)
+List *
+idem_key_logged_settings(Relation rel, int32 scope)
 {
 	bool		isnull;
 
-	if (run_with_scope(rel, logged_sql, scope) != 1)
+	if (idem_key_run_with_scope(rel, logged_sql, scope) != 1)
 		elog(ERROR, "could not read idem.scope");
 	return idem_array_list("settings",
 						   DatumGetArrayTypeP(result(0, 1, &isnull)));
@@ -547,7 +539,7 @@ declare_scope(Relation rel, const char *name, const Declaration *decl)
 										   quote_literal_cstr(GetUserNameFromId(GetUserId(), false))),
 							 decl, TEXTOID, CStringGetTextDatum(name));
 	idem_log_change("declared", "scope", InvalidOid, name,
-					logged_settings(rel, id), NULL);
+					idem_key_logged_settings(rel, id), NULL);
 }
 
 /*
@@ -615,15 +607,15 @@ refuse_all_fields(void)
  * 42501 where what is forced on a scope needs a second person: of this very
  * scope as it is now.
  */
-static void
-need_approval(Relation rel, const char *action, int32 scope,
-			  const char *name, List *changes, const char *force)
+void
+idem_key_need_approval(Relation rel, const char *action, int32 scope,
+					   const char *name, List *changes, const char *force)
 {
 	const IdemScope *now = idem_key_scope_get(cstring_to_text(name));
 	List	   *facts = list_make2(pstrdup(force),
 								   psprintf(INT64_FORMAT, now->created_at));
 
-	facts = list_concat(facts, logged_settings(rel, scope));
+	facts = list_concat(facts, idem_key_logged_settings(rel, scope));
 	facts = list_concat(facts, changes);
 	idem_need_approval(action, psprintf("scope \"%s\"", name), facts);
 }
@@ -660,7 +652,7 @@ changes_of(Relation rel, int32 scope, const char *name,
 		loosened = loosened || !isnull;
 	}
 	if (loosened)
-		need_approval(rel, "alter_scope", scope, name, changes, force);
+		idem_key_need_approval(rel, "alter_scope", scope, name, changes, force);
 	return changes;
 }
 
@@ -697,166 +689,6 @@ idem_alter_scope(PG_FUNCTION_ARGS)
 		idem_log_change("altered", "scope", InvalidOid, name, changes, force);
 	}
 	SPI_finish();
-	table_close(rel, NoLock);
-	PG_RETURN_VOID();
-}
-
-/* ----------
- * Dropping
- * ----------
- */
-
-/* Does a transaction that has not ended, ours too, hold the key of a row? */
-static bool
-is_open_claim(Relation table, HeapTuple tuple, TransactionId rival)
-{
-	TransactionId maker = HeapTupleHeaderGetXmin(tuple->t_data);
-	Datum		digest;
-	bool		isnull;
-
-	if (TransactionIdIsValid(rival))
-		return true;
-	if (!TransactionIdIsCurrentTransactionId(maker))
-		return false;
-	digest = heap_getattr(tuple, Anum_anchor_digest, RelationGetDescr(table),
-						  &isnull);
-	return idem_key_taken_here(DatumGetUUIDP(digest));
-}
-
-/* 55I02 if a transaction that has not ended, ours too, claimed a key. */
-static void
-refuse_open_claim(Relation table, const char *name, int32 scope)
-{
-	SnapshotData dirty;
-	TableScanDesc scan;
-	HeapTuple	tuple;
-
-	InitDirtySnapshot(dirty);
-	scan = table_beginscan(table, &dirty, 0, NULL, SO_NONE);
-	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
-	{
-		bool		isnull;
-
-		if (!is_open_claim(table, tuple, dirty.xmin))
-			continue;
-		if (DatumGetInt32(heap_getattr(tuple, Anum_anchor_scope,
-									   RelationGetDescr(table),
-									   &isnull)) == scope)
-			ereport(ERROR,
-					(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
-					 errmsg("scope \"%s\" has a claim that is not final", name),
-					 errdetail("A transaction that has not ended holds key \"%s\".",
-							   TextDatumGetCString(heap_getattr(tuple,
-																Anum_anchor_key,
-																RelationGetDescr(table), &isnull)))));
-	}
-	table_endscan(scan);
-}
-
-/* 55I02 if something of the scope has no known end. */
-static void
-refuse_unfinished(Relation table, const char *name, int32 scope)
-{
-	static const char *const sql =
-		"SELECT FROM idem.reservation WHERE scope = $1"
-		" AND (state NOT IN ('s', 'f', 'a', 'n') OR due_at IS NOT NULL)";
-	uint64		unfinished = run_with_scope(table, sql, scope);
-
-	if (unfinished > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
-				 errmsg("scope \"%s\" has claims that are not final", name),
-				 errdetail("They are " UINT64_FORMAT ", see idem.open_claims.",
-						   unfinished)));
-}
-
-/* Open a table of keys; 55I02 for an open claim of the scope. */
-static Relation
-lock_keys(Oid relid, const char *name, int32 scope)
-{
-	Relation	table = table_open(relid, AccessShareLock);
-
-	/* an own claim is refused, an open one of a rival not waited for */
-	refuse_open_claim(table, name, scope);
-	LockRelationOid(relid, ShareRowExclusiveLock);
-	/* nor one that came while we waited for those of other scopes */
-	refuse_open_claim(table, name, scope);
-	return table;
-}
-
-/* Forget the keys of a scope; 42P17 if there are any, and no reason. */
-static uint64
-delete_keys(Relation anchor, Relation reservation, const char *name,
-			int32 scope, const char *force)
-{
-	uint64		keys;
-
-	keys = run_with_scope(anchor, "DELETE FROM idem.anchor WHERE scope = $1",
-						  scope);
-	keys += run_with_scope(reservation,
-						   "DELETE FROM idem.reservation WHERE scope = $1",
-						   scope);
-	(void) run_with_scope(reservation,
-						  "DELETE FROM idem.attempt WHERE scope = $1", scope);
-	if (keys > 0 && force == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("scope \"%s\" has " UINT64_FORMAT " keys that would be forgotten",
-						name, keys),
-				 errdetail("A request that comes again in another scope, also one of the same name, runs again."),
-				 errhint("If that is meant, give force => 'reason'.")));
-	return keys;
-}
-
-/* 2BP01 while a guard names the scope, and there is no reason. */
-static void
-refuse_named(Relation rel, const char *name, const char *force)
-{
-	char	   *guard = force != NULL ? NULL :
-		idem_guard_naming(rel, "scope", name);
-
-	if (guard != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				 errmsg("scope \"%s\" is needed by a guard", name),
-				 errdetail("It is %s, which then lets no row in.", guard),
-				 errhint("Take the guard off first, with idem.drop_guard; if it is meant to stay, give force => 'reason'.")));
-}
-
-/*
- * drop_scope(name, force) -> void
- */
-PG_FUNCTION_INFO_V1(idem_drop_scope);
-Datum
-idem_drop_scope(PG_FUNCTION_ARGS)
-{
-	char	   *name = idem_required_text(fcinfo, 0, "name");
-	char	   *force = idem_reason(fcinfo, 1, "force");
-	Relation	rel;
-	Relation	anchor;
-	Relation	reservation;
-	int32		id;
-	List	   *log;
-	uint64		keys;
-
-	PreventCommandIfReadOnly("idem.drop_scope()");
-	rel = table_open(idem_key_scope_relid(), ShareRowExclusiveLock);
-	id = idem_key_scope_get(cstring_to_text(name))->id;
-	anchor = lock_keys(idem_key_anchor_relid(), name, id);
-	reservation = lock_keys(idem_key_reservation_relid(), name, id);
-	SPI_connect();
-	refuse_named(rel, name, force);
-	refuse_unfinished(reservation, name, id);
-	log = logged_settings(rel, id);
-	if (force != NULL)
-		need_approval(rel, "drop_scope", id, name, NIL, force);
-	keys = delete_keys(anchor, reservation, name, id, force);
-	(void) run_with_scope(rel, "DELETE FROM idem.scope WHERE id = $1", id);
-	idem_log_change("dropped", "scope", InvalidOid, name,
-					lappend(log, psprintf("keys=" UINT64_FORMAT, keys)), force);
-	SPI_finish();
-	table_close(reservation, NoLock);
-	table_close(anchor, NoLock);
 	table_close(rel, NoLock);
 	PG_RETURN_VOID();
 }

@@ -18,7 +18,8 @@
  *		key_effect.c		what a guard on a table of effects asks
  *		key_answer.c		what a call is answered
  *		key_log.c			what is only ever added for a key
- *		key_declare.c		declaring, altering and dropping scopes
+ *		key_declare.c		declaring and altering scopes
+ *		key_drop.c			dropping them
  *		key_retire.c		dropping bodies, forgetting keys
  *
  * A file uses what stands above it.
@@ -68,6 +69,14 @@ extern char *idem_key_scope_named(int32 id);
 extern const IdemScope *idem_key_scope_get(text *name);
 extern TimestampTz idem_key_scope_horizon(const IdemScope *scope,
 										  IdemCommit *commit);
+
+/* key_declare.c */
+extern uint64 idem_key_run_with_scope(Relation rel, const char *sql,
+									  int32 scope);
+extern List *idem_key_logged_settings(Relation rel, int32 scope);
+extern void idem_key_need_approval(Relation rel, const char *action,
+								   int32 scope, const char *name,
+								   List *changes, const char *force);
 
 /* key_right.c */
 extern void idem_key_read_roles(IdemScope *scope);
