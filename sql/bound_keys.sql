@@ -263,7 +263,12 @@ INSERT INTO old_key VALUES ('o-3', '{"a":7,"b":1}', 'r') ON CONFLICT DO NOTHING 
 INSERT INTO old_key VALUES ('o-4', '{"a":7}', 'r') ON CONFLICT DO NOTHING RETURNING true AS granted;
 
 -- A key that such a guard keeps is nobody's finding, nor is one that pays for a row.
-SELECT object, finding FROM idem.doctor() WHERE object ~ 'bound_keys' AND finding ~ 'looks like a key';
+CREATE TABLE shop_key (shop int, request_id text, amount numeric NOT NULL, PRIMARY KEY (shop, request_id)) PARTITION BY LIST (shop);
+CREATE TABLE sale (id int PRIMARY KEY, shop int NOT NULL, request_id text NOT NULL, amount numeric NOT NULL);
+SELECT object, finding FROM idem.doctor() WHERE object ~ 'request_id' AND finding ~ 'looks like a key' ORDER BY object COLLATE "C";
+SELECT idem.guard_keys('shop_key', '{shop,request_id}');
+SELECT idem.guard_claimed('sale', '{shop,request_id}', keys => 'shop_key');
+SELECT object, finding FROM idem.doctor() WHERE object ~ 'request_id' AND finding ~ 'looks like a key';
 
 -- What it stands on stays, and is missed where it went all the same.
 ALTER TABLE request_key DROP CONSTRAINT request_key_pkey;

@@ -230,15 +230,16 @@ keys AS (
            pg_catalog.string_agg(DISTINCT pg_catalog.array_to_string(local_columns, ', '), '; ') FILTER (WHERE is_valid) AS local_columns,
            pg_catalog.string_agg(DISTINCT pg_catalog.array_to_string(nullable_columns, ', '), '; ') FILTER (WHERE is_valid) AS nullable_columns
     FROM held h
-    -- a row for each claim of the key, and no more: what no index could keep better
+    -- a row for each claim of the key, and no more: what no index could keep
+    -- better; and a table of keys, which says of which columns a key is made
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
                       JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace
-                           AND p.proname = 'keep_claimed',
+                           AND p.proname IN ('keep_claimed', 'keep_keys'),
                            LATERAL (SELECT idem.trigger_settings(t.tgargs)) a (settings),
                            LATERAL idem.setting_columns(p.proname::text, a.settings) k
                       WHERE t.tgrelid = h.relation AND t.tgenabled = 'A'
                             AND idem.settings_problem(p.proname::text, a.settings) IS NULL
-                            AND idem.setting(a.settings, 'rows') = 'one'
+                            AND (p.proname = 'keep_keys' OR idem.setting(a.settings, 'rows') = 'one')
                             AND k.setting = 'key' AND k."column" = h.name)
     GROUP BY relation, name, object),
 -- the amounts of each table; those with a unit in the name (precise_amount_cents) count in it
