@@ -20,6 +20,7 @@ INSERT INTO reason_call VALUES
     ('drop_scope', 'force', $$SELECT idem.drop_scope('reason in', force => %L)$$),
     ('resolve', 'force', $$SELECT idem.resolve('reason out', 'k', 'failed', '{"a":1}', force => %L)$$),
     ('correct', 'reason', $$SELECT idem.correct('reason out', 'k', 'failed', %L, '{"a":1}')$$),
+    ('approve', 'reason', $$SELECT idem.approve('drop_guard', 'table base_reason', repeat('0', 64), %L)$$),
     ('fence', 'reason', $$SELECT idem.fence('reason out', 'k', %L)$$),
     ('drop_guard', 'reason', $$SELECT idem.drop_guard('base_reason', 'fixed', reason => %L)$$),
     ('define_machine', 'loosen', $$SELECT idem.define_machine('reason_m', E'stateDiagram-v2\n[*] --> b\nb --> [*]', loosen => %L)$$),
