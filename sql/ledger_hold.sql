@@ -18,6 +18,9 @@ CREATE FUNCTION declare(posts text DEFAULT 'hold_id', over boolean DEFAULT false
         facts => '{bounced}', posts => posts, over => over, expires_at => 'expires_at');
 $$;
 SELECT declare();
+CREATE INDEX not_unique ON entry (hold_id);
+SELECT declare();
+DROP INDEX not_unique;
 ALTER TABLE entry ADD UNIQUE (hold_id);
 SELECT declare('amount');
 SELECT idem.guard_balance('entry', 'account_id', amount => 'amount', balance => 'balance', direction => 'direction');

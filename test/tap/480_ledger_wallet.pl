@@ -51,7 +51,7 @@ foreach my $level ('read committed', 'repeatable read')
 
 	$ENV{PGOPTIONS} = "-c default_transaction_isolation=" . ($level =~ s/ /\\ /r);
 	$node->command_checks_all(
-		[ 'pgbench', '-n', '-c', '8', '-j', '2', '-t', '100', $tries, '-f', "$wallet/wallet.pgbench", $node->connstr('postgres') ],
+		[ 'pgbench', '-n', '-c', '8', '-j', '2', '-t', '100', '-D', 'top=400', $tries, '-f', "$wallet/wallet.pgbench", $node->connstr('postgres') ],
 		0, [qr{actually processed: 800/800}], [qr/^(?!.*deadlock)/s], "8 clients, $level");
 	delete $ENV{PGOPTIONS};
 	is($node->safe_psql('postgres', 'SELECT id FROM wallet.proof WHERE NOT holds'), '', "$level: every account");
