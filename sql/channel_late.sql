@@ -48,6 +48,10 @@ SELECT outcome FROM idem.resolve('late pay', 'k3', via => 'late/query', answer =
 SELECT interface, code, seen, scope, key, first_seen <= last_seen AS ordered FROM idem.unlisted_codes WHERE interface LIKE 'late/%' ORDER BY 1, 2;
 SELECT side, interface, meaning, listed, seen FROM idem.channel_coverage WHERE channel = 'late' ORDER BY side, meaning;
 SELECT severity, object, regexp_replace(finding, 'until .*:', 'until ...:') AS finding, remedy FROM idem.doctor() WHERE object LIKE '%late/%' OR object = 'channel late' ORDER BY object, finding;
+-- One that two scopes share, and whose serials are made of the key alone, too.
+SELECT idem.create_scope('late twin', 'outside', '{amount}', channels => '{late}');
+SELECT severity, object, finding, remedy FROM idem.doctor() WHERE object = 'channel late';
+SELECT idem.drop_scope('late twin');
 -- The table grows, and what was said is judged again: shown, then settled.
 SELECT * FROM idem.define_return_codes('late/pay', $$
 | code | meaning   |

@@ -109,6 +109,11 @@ UPDATE idem.evidence e SET at = e.at - interval '25 hours' FROM idem.scope s WHE
 SELECT outcome, token, serial FROM idem.reserve('serial window', 'k');
 CALL idem.dispatch('serial window', 'k', 2) \gset
 \echo :outcome :granted :settled :state :detail
+SELECT state, why, due_at <= clock_timestamp() AS due FROM idem.open_claims WHERE scope = 'serial window';
+SELECT outcome, token FROM idem.reserve('serial window', 'k', nonce => 'other');
+SELECT why, state FROM idem.due('serial window');
+SELECT finding FROM idem.doctor() WHERE object = 'scope "serial window"';
 SELECT outcome, state FROM idem.resolve('serial window', 'k', 'released', '{"by": "me"}', force => 'not on yesterday''s statement');
 CALL idem.dispatch('serial window', 'k', 2) \gset
 \echo :outcome :granted :serial
+SELECT state, why FROM idem.open_claims WHERE scope = 'serial window';

@@ -111,11 +111,12 @@ SELECT 'warning', format('scope %I', scope),
        format('%s %s: %s', count(*),
               CASE why WHEN 'manual' THEN CASE count(*) WHEN 1 THEN 'claim is' ELSE 'claims are' END || ' unknown past the ladder'
                        WHEN 'late result' THEN CASE count(*) WHEN 1 THEN 'claim has' ELSE 'claims have' END || ' a late result'
+                       WHEN 'stale attempt' THEN CASE count(*) WHEN 1 THEN 'claim has' ELSE 'claims have' END || ' an attempt that the provider may pay twice'
                        ELSE CASE count(*) WHEN 1 THEN 'claim needs' ELSE 'claims need' END || ' a reversal' END,
               'a person has to look'),
        format('SELECT * FROM idem.open_claims WHERE scope = %L AND why = %L; idem.resolve settles them', scope, why)
 FROM idem.open_claims
-WHERE why IN ('manual', 'late result', 'reverse needed')
+WHERE why IN ('manual', 'late result', 'reverse needed', 'stale attempt')
 GROUP BY scope, why
 UNION ALL
 -- or at which nobody looks

@@ -49,6 +49,7 @@
 #define IDEM_CONCERN_LATE			'l' /* a late result */
 #define IDEM_CONCERN_RAN			's' /* one that says it succeeded */
 #define IDEM_CONCERN_REVERSE		'r' /* succeeded, and was fenced */
+#define IDEM_CONCERN_STALE			'a' /* the next attempt may be paid twice */
 
 /* A row of idem.reservation; times of 0 are NULL. */
 typedef struct IdemReservation

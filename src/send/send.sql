@@ -12,6 +12,7 @@ CREATE VIEW idem.open_claims AS
            r.token, r.attempt, r.request, r.first_seen, r.lease_until, r.dispatched_at, r.due_at, r.step,
            CASE WHEN r.state IN ('d', 'u') AND r.step < pg_catalog.cardinality(s.ladder) THEN 'inquire'
                 WHEN r.concern IN ('l', 's') THEN 'late result' WHEN r.concern = 'r' THEN 'reverse needed'
+                WHEN r.concern = 'a' THEN 'stale attempt'
                 WHEN r.step >= pg_catalog.cardinality(s.ladder) THEN 'manual'
                 ELSE 'abandoned reservation' END AS why,
            a.channel, coalesce(a.serial, r.serial) AS serial, a.business_date, a.other_date
@@ -130,7 +131,7 @@ COMMENT ON COLUMN idem.due_result.settled_amount IS 'as in idem.send_result';
 COMMENT ON COLUMN idem.due_result.marks IS 'as in idem.send_result';
 COMMENT ON COLUMN idem.due_result.request IS 'the first request: what to ask the provider about';
 COMMENT ON COLUMN idem.due_result.step IS 'how often it has been handed out, this time included';
-COMMENT ON COLUMN idem.due_result.why IS 'inquire, abandoned reservation, late result, reverse needed or manual';
+COMMENT ON COLUMN idem.due_result.why IS 'inquire, abandoned reservation, late result, reverse needed, stale attempt or manual';
 
 CREATE FUNCTION idem.reserve(scope text, key text, request jsonb DEFAULT NULL,
                              nonce text DEFAULT NULL, lease interval DEFAULT NULL)
@@ -261,7 +262,7 @@ CREATE FUNCTION idem.due(scope text, batch integer DEFAULT 100)
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.due(text, integer) IS
     'hands out what somebody must look at now, oldest first, each one step further along the ladder of the scope; at its end why is manual, and it keeps coming.
-Out: at most batch rows. why: inquire (ask the provider, then resolve), abandoned reservation (nothing was sent: reserve it again, or fence it), late result, reverse needed, manual.
+Out: at most batch rows. why: inquire (ask the provider, then resolve), abandoned reservation (nothing was sent: reserve it again, or fence it), late result, reverse needed, stale attempt, manual.
 Two sessions are not handed the same row (SKIP LOCKED). Never a leave to send.
 Errors: 22004 argument null; 22023 batch below 1; 42704 unknown scope; 55I02 scope for effects inside; 25006 on a standby or in a read-only transaction.
 Locks: ROW EXCLUSIVE on idem.reservation; the rows handed out, until the transaction ends.';

@@ -12,7 +12,8 @@
  * and all channels of the scope make it alike, else by dispatch.
  *
  * A channel that is closed, or has forgotten the number that the attempt would
- * carry again, is not sent to: the key stays reserved.
+ * carry again, is not sent to: the key stays reserved, and in the second case
+ * comes before a person.
  */
 #include "postgres.h"
 
@@ -257,9 +258,23 @@ answer_not_now(IdemCall *call, const char *outcome, const char *detail,
 	answer->token = call->row.token;
 }
 
+/* The key is one for a person, who hears of it at once. */
+static void
+ask_operator(IdemCall *call)
+{
+	IdemReservation *row = &call->row;
+
+	if (row->concern != IDEM_CONCERN_NONE)
+		return;
+	row->concern = IDEM_CONCERN_STALE;
+	row->step = 0;
+	row->due_at = call->now;
+	idem_send_write(call);
+}
+
 /*
  * May the attempt that is reserved go by a channel now?  If so, how it goes;
- * if not, what the caller is answered, and nothing is changed.  22023 for a
+ * if not, what the caller is answered, and the key stays reserved.  22023 for a
  * request to which no answer could ever belong.
  */
 bool
@@ -287,6 +302,7 @@ idem_send_may_go(IdemCall *call, const IdemChannel *channel,
 	attempt->serial = attempt_serial(call, channel);
 	if (is_stale(call, channel, attempt->serial))
 	{
+		ask_operator(call);
 		answer_not_now(call, "stale_attempt",
 					   "the provider may not know the serial again, and would pay twice: ask it, and resolve to released with force",
 					   0, answer);

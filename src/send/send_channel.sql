@@ -150,6 +150,13 @@ FROM used u, LATERAL (
            pg_catalog.format('SELECT idem.alter_channel(%L, echo => ''{serial,amount}'')', u.name)
     WHERE u.echo = '{}'
     UNION ALL
+    SELECT pg_catalog.format('scopes %s go by it, and its serials are made of the key alone: a key that two of them have is one payment to the provider',
+                             pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.name)),
+           'begin the keys of each scope with letters of its own, or have a channel with {hash:n}, which is of scope and key'
+    FROM idem.scope s
+    WHERE u.name = ANY (s.channels) AND pg_catalog.strpos(u.serial, '{key}') > 0 AND u.serial !~ '[{](hash|seq):'
+    HAVING pg_catalog.count(*) > 1
+    UNION ALL
     SELECT 'no code of it means failed: what the provider refuses stays unknown',
            'list the codes of certain failures: SELECT * FROM idem.channel_coverage'
     WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(ARRAY[u.send, u.inquire, u.notice, u.statement]) i

@@ -82,6 +82,8 @@ why_due(const IdemScope *scope, const IdemReservation *row)
 			return "late result";
 		case IDEM_CONCERN_REVERSE:
 			return "reverse needed";
+		case IDEM_CONCERN_STALE:
+			return "stale attempt";
 		default:
 			break;
 	}

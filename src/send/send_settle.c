@@ -74,11 +74,14 @@ raise_concern(IdemCall *call, char concern)
 	call->row.due_at = call->now;
 }
 
-/* A person has looked, and says why that is all. */
+/*
+ * A person has looked, and says why that is all.  An attempt that was not to
+ * be sent is of no concern any more once the key is settled.
+ */
 static void
 close_concern(IdemCall *call, const IdemNews *news)
 {
-	if (news->force != NULL)
+	if (news->force != NULL || call->row.concern == IDEM_CONCERN_STALE)
 		call->row.concern = IDEM_CONCERN_NONE;
 }
 
