@@ -9,6 +9,7 @@
  *		send_reserve.c		reserve: a key is mine for a lease
  *		send_dispatch.c		what the holder of a token does next
  *		send_word.c			what a provider's answer says of a key
+ *		send_hear.c			what a caller says became of an effect
  *		send_settle.c		complete, resolve, and what comes too late
  *		send_correct.c		a final state that turned out to be wrong
  *		send_presume.c		no news that is good news
@@ -186,5 +187,15 @@ extern const char *idem_send_said(const IdemNews *news);
 extern void idem_send_keep_evidence(const IdemCall *call, const char *action,
 									const IdemNews *news,
 									const char *outcome);
+
+/* send_hear.c */
+extern const char *idem_send_outcome_argument(FunctionCallInfo fcinfo, int n,
+											  const char *other,
+											  char other_state, char *state);
+extern void idem_send_hear_holder(IdemCall *call, IdemNews *news);
+extern int32 idem_send_attempt_argument(FunctionCallInfo fcinfo, int n,
+										const IdemCall *call);
+extern void idem_send_read_news(FunctionCallInfo fcinfo, IdemNews *news);
+extern void idem_send_hear_notice(IdemCall *call, IdemNews *news);
 
 #endif							/* IDEM_SEND_H */

@@ -23,13 +23,11 @@
  */
 #include "postgres.h"
 
-#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/identity.h"
-#include "base/reason.h"
 #include "send/send.h"
 
 /* Keep a word that changes nothing in idem.late_result. */
@@ -362,51 +360,6 @@ complete(IdemCall *call, IdemNews *news, IdemAnswer *answer)
 		answer_late(call, news, answer);
 }
 
-/* 22023: there are no codes that would tell what an answer means. */
-static void
-refuse_answer(const IdemScope *scope)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("scope \"%s\" has no channels, whose codes would tell what the answer means",
-					scope->name),
-			 errhint("Say the outcome, and give the answer as response.")));
-}
-
-static const char *
-outcome_argument(FunctionCallInfo fcinfo, int n, const char *other,
-				 char other_state, char *state)
-{
-	const char *outcome = idem_required_text(fcinfo, n, "outcome");
-
-	if (strcmp(outcome, "succeeded") == 0)
-		*state = IDEM_STATE_SUCCEEDED;
-	else if (strcmp(outcome, "failed") == 0)
-		*state = IDEM_STATE_FAILED;
-	else if (strcmp(outcome, other) == 0)
-		*state = other_state;
-	else
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid outcome \"%s\"", outcome),
-				 errhint("It is 'succeeded', 'failed' or '%s'.", other)));
-	return outcome;
-}
-
-/* Judge what a holder brings; 22023 for an answer that has no codes. */
-static void
-hear_holder(IdemCall *call, IdemNews *news)
-{
-	const IdemScope *scope = call->key.scope;
-
-	if (idem_send_is_judged(call))
-		idem_send_judge_holder(call, news);
-	else if (news->outcome == NULL)
-		refuse_answer(scope);
-	else if (scope->keeps_fields)
-		news->response = idem_channel_trim(scope, NULL, news->response, NULL);
-}
-
 /* complete, however the caller says it. */
 static Datum
 complete_call(FunctionCallInfo fcinfo, IdemNews *news)
@@ -418,7 +371,7 @@ complete_call(FunctionCallInfo fcinfo, IdemNews *news)
 	(void) idem_send_lock(&call, true);
 	news->token = idem_send_token(fcinfo, &call, "completed");
 	if (idem_send_has_row(&call))
-		hear_holder(&call, news);
+		idem_send_hear_holder(&call, news);
 	if (!idem_send_has_row(&call))
 		answer_without_row(&call, news, &answer);
 	else if (news->token == call.row.token)
@@ -442,8 +395,8 @@ idem_complete_outside(PG_FUNCTION_ARGS)
 	IdemNews	news = {0};
 
 	idem_require_argument(fcinfo, 2, "token");
-	news.outcome = outcome_argument(fcinfo, 3, "unknown", IDEM_STATE_UNKNOWN,
-									&news.state);
+	news.outcome = idem_send_outcome_argument(fcinfo, 3, "unknown", IDEM_STATE_UNKNOWN,
+											  &news.state);
 	news.response = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
 	PG_RETURN_DATUM(complete_call(fcinfo, &news));
 }
@@ -698,85 +651,6 @@ resolve(IdemCall *call, IdemNews *news, IdemAnswer *answer)
 	return resolve_known(call, news, answer);
 }
 
-/* The evidence of a resolve: 22004 for null, 22023 for nothing. */
-static Jsonb *
-evidence_argument(FunctionCallInfo fcinfo, int n)
-{
-	Jsonb	   *evidence;
-
-	idem_require_argument(fcinfo, n, "evidence");
-	evidence = PG_GETARG_JSONB_P(n);
-	if (JB_ROOT_COUNT(evidence) == 0 ||
-		(JB_ROOT_IS_SCALAR(evidence) &&
-		 getIthJsonbValueFromContainer(&evidence->root, 0)->type == jbvNull))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("evidence is empty"),
-				 errhint("Say what the provider answered, or who looked where.")));
-	return evidence;
-}
-
-/* The attempt a resolve is about; 0: the last one.  22023 if there is none. */
-static int32
-attempt_argument(FunctionCallInfo fcinfo, int n, const IdemCall *call)
-{
-	int32		attempt = PG_ARGISNULL(n) ? 0 : PG_GETARG_INT32(n);
-
-	if (!PG_ARGISNULL(n) && idem_send_has_row(call) &&
-		(attempt < 1 || attempt > call->row.attempt))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("key \"%s\" in scope \"%s\" has no attempt %d",
-						text_to_cstring(call->key.text),
-						call->key.scope->name, attempt)));
-	return attempt;
-}
-
-/*
- * Read what a resolve brings.  An answer is its own evidence, and an outcome
- * is not needed beside it.
- */
-static void
-read_news(FunctionCallInfo fcinfo, IdemNews *news)
-{
-	bool		answered = !PG_ARGISNULL(9);
-
-	news->state = IDEM_STATE_UNKNOWN;
-	if (!answered || !PG_ARGISNULL(2))
-		news->outcome = outcome_argument(fcinfo, 2, "released",
-										 IDEM_STATE_RELEASED, &news->state);
-	if (!answered || !PG_ARGISNULL(3))
-		news->evidence = evidence_argument(fcinfo, 3);
-	news->response = answered ? PG_GETARG_JSONB_P(9) :
-		PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
-	news->force = idem_reason(fcinfo, 5, "force");
-	if (news->force != NULL)
-		idem_require_operator("resolve with force");
-	news->via = PG_ARGISNULL(8) ? NULL :
-		text_to_cstring(PG_GETARG_TEXT_PP(8));
-}
-
-/* Judge what somebody brings; 22004 and 22023 for what nobody could judge. */
-static void
-hear_notice(IdemCall *call, IdemNews *news)
-{
-	const IdemScope *scope = call->key.scope;
-
-	if (idem_send_is_judged(call))
-	{
-		if (news->response != NULL && news->via == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument \"%s\" must not be null", "via"),
-					 errhint("Name the interface by which the answer came: its codes tell what it means.")));
-		idem_send_judge_notice(call, news);
-	}
-	else if (news->outcome == NULL)
-		refuse_answer(scope);
-	else if (scope->keeps_fields)
-		news->response = idem_channel_trim(scope, NULL, news->response, NULL);
-}
-
 /*
  * resolve(scope, key, outcome, evidence, response, force, attempt, asked_at,
  *		via, answer) -> send_result
@@ -790,13 +664,13 @@ idem_resolve(PG_FUNCTION_ARGS)
 	IdemNews	news = {0};
 	const char *action;
 
-	read_news(fcinfo, &news);
+	idem_send_read_news(fcinfo, &news);
 	idem_send_begin_write(fcinfo, "idem.resolve()", &call);
 	(void) idem_send_lock(&call, true);
 	if (call.row.found.held == IDEM_HELD_NOT && !idem_key_judge(&call.key))
 		idem_send_refuse(&call, "cannot be resolved: it was never reserved",
 						 "Fence it, if it must never run.");
-	news.attempt = attempt_argument(fcinfo, 6, &call);
+	news.attempt = idem_send_attempt_argument(fcinfo, 6, &call);
 	/* nobody asks in the future, whatever the client's clock says */
 	news.asked_at = PG_ARGISNULL(7) ? call.now :
 		Min(PG_GETARG_TIMESTAMPTZ(7), call.now);
@@ -804,7 +678,7 @@ idem_resolve(PG_FUNCTION_ARGS)
 		answer_without_row(&call, &news, &answer);
 	else
 	{
-		hear_notice(&call, &news);
+		idem_send_hear_notice(&call, &news);
 		action = resolve(&call, &news, &answer);
 		if (action != NULL)
 			idem_send_keep_evidence(&call, action, &news, answer.outcome);

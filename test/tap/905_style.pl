@@ -124,6 +124,9 @@ none(\@uncommented, 'every exported function has a comment over it',
 	'say what it returns and what the caller has ensured');
 none(\@long, 'no function is longer than 50 lines', 'name its parts');
 
+my @large = grep { scalar(my @lines = lines_of($_)) > 800 } @c_files, @headers, @sql;
+none(\@large, 'no file of src/ is longer than 800 lines', 'give an aspect of it a file of its own');
+
 # A library shares its names with the server and all other libraries.
 my $library = (grep { -e } 'idem.so', `pg_config --pkglibdir` =~ s/\n//r . '/idem.so')[0];
 SKIP:
