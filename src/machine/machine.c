@@ -569,24 +569,46 @@ has_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
 		!is_written_by_foreign_key(call->rel, guard->column);
 }
 
-/* Every edge between the states asks for a role: has the caller one? */
+/* May the user take the edge, also as the one that made the row? */
+static bool
+is_for_user(const IdemGuardCall *call, const IdemStatesGuard *guard,
+			const IdemEdge *edge)
+{
+	return has_role(call, guard, edge) &&
+		(!edge->other || idem_machine_is_other(call, guard));
+}
+
+/* 42501 for an edge that is not for the user. */
 static void
-judge_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
+refuse_user(const IdemGuardCall *call, const IdemStatesGuard *guard,
+			const IdemEdge *edge)
+{
+	if (!has_role(call, guard, edge))
+		refuse_role(call, guard, edge->role);
+	idem_machine_refuse_maker(call, guard,
+							  guard->machine->diagram.states[edge->target].name);
+}
+
+/* Every edge between the states is for some people: is the caller of them? */
+static void
+judge_user(const IdemGuardCall *call, const IdemStatesGuard *guard,
 		   int from, int to)
 {
 	const IdemMachine *machine = guard->machine;
-	const char *asked = NULL;
+	const IdemEdge *asked = NULL;
 	int			i;
 
 	for (i = machine->edges_of[from]; i < machine->edges_of[from + 1]; i++)
 	{
 		if (machine->edges[i]->target != to)
 			continue;
-		if (has_role(call, guard, machine->edges[i]))
+		if (is_for_user(call, guard, machine->edges[i]))
 			return;
-		asked = machine->edges[i]->role;
+		/* of several the one that only the maker of the row may not take */
+		if (asked == NULL || !has_role(call, guard, asked))
+			asked = machine->edges[i];
 	}
-	refuse_role(call, guard, asked);
+	refuse_user(call, guard, asked);
 }
 
 static void
@@ -602,7 +624,7 @@ judge_changed(const IdemGuardCall *call, const IdemStatesGuard *guard,
 	if (!IDEM_MACHINE_BIT(machine, restricted, from, to))
 		refuse_transition(call, guard, from);
 	if (!idem_in_apply_worker())
-		judge_role(call, guard, from, to);
+		judge_user(call, guard, from, to);
 }
 
 /* Is this the row and the transition that idem.transition announced? */
@@ -638,8 +660,8 @@ judge_announced(const IdemGuardCall *call, const IdemStatesGuard *guard,
 							 &count);
 	if (edge == NULL)
 		refuse_transition(call, guard, from);
-	if (!has_role(call, guard, edge))
-		refuse_role(call, guard, edge->role);
+	if (!is_for_user(call, guard, edge))
+		refuse_user(call, guard, edge);
 	return edge->event < 0 ? NULL : machine->diagram.events.names[edge->event];
 }
 

@@ -160,6 +160,15 @@ extern char *idem_machine_key_of_row(const IdemRowKey *key,
 extern Datum *idem_machine_key_read(Relation rel, const IdemRowKey *key,
 									char *str);
 
+/* machine_other.c */
+extern bool idem_machine_is_other(const IdemGuardCall *call,
+								  const IdemStatesGuard *guard);
+extern void idem_machine_refuse_maker(const IdemGuardCall *call,
+									  const IdemStatesGuard *guard,
+									  const char *state);
+extern void idem_machine_check_history(const IdemMachine *machine,
+									   bool history);
+
 /* machine_pause.c */
 extern void idem_machine_check_pause(const IdemGuardCall *call,
 									 const IdemStatesGuard *guard, int state);
@@ -181,6 +190,7 @@ extern void idem_log_transition(Oid relid, const char *column,
 								const char *event, const char *actor);
 extern bool idem_log_has_entered(Oid relid, const char *column,
 								 const char *key, const char *state);
+extern char *idem_log_maker(Oid relid, const char *column, const char *key);
 extern void idem_log_put_history(ReturnSetInfo *rsinfo, Oid relid,
 								 const char *column, const char *key);
 

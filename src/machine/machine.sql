@@ -105,7 +105,7 @@ COMMENT ON FUNCTION idem.machine_diagram(text, integer) IS
     'the text a state machine was defined with, of the version in force or of an older one; raises 42704 if there is none';
 
 CREATE FUNCTION idem.machine_table(name text, version integer DEFAULT NULL)
-    RETURNS TABLE (state text, event text, next_state text, late boolean, role text)
+    RETURNS TABLE (state text, event text, next_state text, late boolean, role text, other boolean)
     AS 'MODULE_PATHNAME', 'idem_machine_table_rows'
     LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION idem.machine_table(text, integer) IS

@@ -127,7 +127,8 @@ fill_matrices(IdemMachine *machine)
 	for (i = 0; i < machine->diagram.edge_count; i++)
 	{
 		IdemEdge   *edge = &machine->diagram.edges[i];
-		uint64	   *matrix = edge->role ? machine->restricted : machine->open;
+		uint64	   *matrix = edge->role || edge->other ?
+			machine->restricted : machine->open;
 
 		matrix[edge->source * machine->words + edge->target / 64] |=
 			UINT64CONST(1) << (edge->target % 64);

@@ -435,6 +435,7 @@ idem_guard_states(PG_FUNCTION_ARGS)
 	check_column(rel, idem_column_number(rel, args.column));
 	check_key(rel, args.column);
 	machine = open_machine(args.machine);
+	idem_machine_check_history(machine, args.history);
 	SPI_connect();
 	create_guard(rel, &args, machine);
 	SPI_finish();

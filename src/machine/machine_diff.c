@@ -172,6 +172,21 @@ diff_role(List *changes, const char *source, const char *str,
 							"%s is for role \"%s\" instead of \"%s\"", str, after, before);
 }
 
+/* The same for the login that made the row. */
+static List *
+diff_other(List *changes, const char *source, const char *str,
+		   bool before, bool after)
+{
+	if (before == after)
+		return changes;
+	if (after)
+		return idem_change_note(changes, IDEM_TIGHTENS, source,
+								"%s is not for the login that made the row",
+								str);
+	return idem_change_note(changes, IDEM_LOOSENS, NULL,
+							"%s is for the login that made the row, too", str);
+}
+
 static List *
 diff_edges(List *changes, const IdemDiagram *before, const IdemDiagram *after)
 {
@@ -194,6 +209,8 @@ diff_edges(List *changes, const IdemDiagram *before, const IdemDiagram *after)
 		entry->known = true;
 		changes =
 			diff_role(changes, source, str, edge->role, entry->edge->role);
+		changes = diff_other(changes, source, str, edge->other,
+							 entry->edge->other);
 	}
 	for (i = 0; i < after->edge_count; i++)
 	{

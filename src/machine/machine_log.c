@@ -408,6 +408,35 @@ idem_log_has_entered(Oid relid, const char *column, const char *key,
 	return entered;
 }
 
+/*
+ * The session user that made the row: of its first entry, as far as is
+ * committed or ours, since it was last deleted.  NULL: no history tells.
+ */
+char *
+idem_log_maker(Oid relid, const char *column, const char *key)
+{
+	TransitionLog log;
+	char	   *maker = NULL;
+	ListCell   *lc;
+
+	open_log(&log, AccessShareLock);
+	foreach(lc, read_rows(&log, relid, column, key, NULL))
+	{
+		TupleDesc	desc = RelationGetDescr(log.table);
+		bool		isnull;
+		Datum		role = heap_getattr(lfirst(lc), Anum_log_session_role,
+										desc, &isnull);
+
+		(void) heap_getattr(lfirst(lc), Anum_log_to_state, desc, &isnull);
+		if (isnull)
+			maker = NULL;
+		else if (maker == NULL)
+			maker = TextDatumGetCString(role);
+	}
+	close_log(&log, AccessShareLock);
+	return maker;
+}
+
 /* What history() shows of a row of the log, in its order */
 static const int history_columns[] = {
 	Anum_log_at, Anum_log_from_state, Anum_log_to_state, Anum_log_event,

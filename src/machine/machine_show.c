@@ -24,8 +24,8 @@ static void
 put_cell(ReturnSetInfo *rsinfo, const IdemDiagram *diagram, int state,
 		 int event, const IdemEdge *edge)
 {
-	Datum		values[5] = {0};
-	bool		nulls[5] = {false};
+	Datum		values[6] = {0};
+	bool		nulls[6] = {false};
 
 	values[0] = CStringGetTextDatum(diagram->states[state].name);
 	nulls[1] = event < 0;
@@ -34,10 +34,12 @@ put_cell(ReturnSetInfo *rsinfo, const IdemDiagram *diagram, int state,
 	nulls[2] = edge == NULL;
 	nulls[3] = edge == NULL;
 	nulls[4] = edge == NULL || edge->role == NULL;
+	nulls[5] = edge == NULL;
 	if (edge != NULL)
 	{
 		values[2] = CStringGetTextDatum(diagram->states[edge->target].name);
 		values[3] = BoolGetDatum(edge->late);
+		values[5] = BoolGetDatum(edge->other);
 	}
 	if (!nulls[4])
 		values[4] = CStringGetTextDatum(edge->role);
@@ -125,6 +127,8 @@ dot_label(StringInfo dot, const IdemDiagram *diagram, const IdemEdge *edge)
 		appendStringInfoString(dot, diagram->events.names[edge->event]);
 	if (edge->late)
 		appendStringInfoString(dot, " [late]");
+	if (edge->other)
+		appendStringInfoString(dot, " [other]");
 	if (edge->role == NULL)
 		return;
 	appendStringInfoString(dot, " [role ");

@@ -7,7 +7,8 @@
  *		stateDiagram-v2						first line of all
  *		[*] --> s							s is an entry
  *		s --> [*]							s is final
- *		s --> t : event [late] [role NAME]	an edge; each part may be missing
+ *		s --> t : event [late] [role NAME] [other]
+ *											an edge; each part may be missing
  *		s:::sent   s:::unknown				a class, also within an edge
  *		state s   state "words" as s		s exists; the words are for the eye
  *		note left of s : words				and "note ... of s" to "end note"
@@ -385,13 +386,16 @@ read_guards(Reader *reader, IdemCursor *cursor, IdemEdge *edge)
 		}
 		else if (take_word(cursor, "late") && take(cursor, "]"))
 			edge->late = true;
+		else if (take_word(cursor, "other") && take(cursor, "]"))
+			edge->other = true;
 		else
-			return fail_near(reader, cursor, "expected \"late]\" or \"role NAME]\"");
+			return fail_near(reader, cursor,
+							 "expected \"late]\", \"other]\" or \"role NAME]\"");
 	}
 	return true;
 }
 
-/* "event [late] [role NAME]" behind the colon */
+/* "event [late] [role NAME] [other]" behind the colon */
 static bool
 read_label(Reader *reader, IdemCursor *cursor, IdemEdge *edge)
 {

@@ -38,6 +38,7 @@ typedef struct IdemEdge
 	int			event;			/* index into events, -1 if it has none */
 	int			line;
 	bool		late;			/* may leave a final state */
+	bool		other;			/* not for the login that made the row */
 	const char *role;			/* only its members may take it, or NULL */
 } IdemEdge;
 

@@ -161,7 +161,8 @@ write_diagram(const IdemDiagram *d)
 	for (i = 0; i < d->edge_count; i++)
 	{
 		const IdemEdge *edge = &d->edges[i];
-		bool		label = edge->event >= 0 || edge->late || edge->role;
+		bool		label = edge->event >= 0 || edge->late || edge->role ||
+			edge->other;
 
 		append(&text, "%s --> %s%s%s%s", d->states[edge->source].name,
 			   d->states[edge->target].name, label ? " : " : "",
@@ -169,6 +170,8 @@ write_diagram(const IdemDiagram *d)
 			   edge->late ? " [late]" : "");
 		if (edge->role)
 			append(&text, " [role %s]", edge->role);
+		if (edge->other)
+			append(&text, " [other]");
 		append(&text, "\n");
 	}
 	return text;
