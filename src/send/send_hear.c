@@ -1,7 +1,7 @@
 /*
  * send_hear.c
- *		What a caller says of an effect outside, by its own word or by the answer
- *		of a provider.
+ *		What a caller says of an effect outside, by its own word or by the
+ *		answer of a provider.
  *
  * Where the scope has channels, an answer is judged by their codes
  * (send_word.c); elsewhere the caller has to say the outcome.
