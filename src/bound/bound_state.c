@@ -10,7 +10,7 @@
  * row that stays in its state is not judged again, whatever its claim becomes.
  *
  * Two sessions: the claim's row is read as it is committed now, and stays
- * locked until the row commits unless it is final (key_effect.c).  So a result
+ * locked until the row commits (key_effect.c).  So a result or a correction
  * that comes meanwhile waits; one that came before is seen, or 40001.
  *
  * How a claim is, is shown to those who may ask idem.lookup for it.  Whoever

@@ -7,10 +7,11 @@
  * are read here straight, without anybody's rights.
  *
  * The state of an effect outside is read as a limit reads its parent: what
- * this transaction wrote, else the version that is committed now, and locked
- * unless it is final, so that it cannot change before the row commits.  The
- * lock is the one that dispatch and complete take; they wait for each other.
- * 40001 where the transaction's snapshot is older than that version.
+ * this transaction wrote, else the version that is committed now, and locked,
+ * so that it cannot change before the row commits; a final one, too, for it can
+ * be corrected.  The lock is the one that dispatch, complete and correct take;
+ * they wait for each other.  40001 where the transaction's snapshot is older
+ * than that version.
  *
  * Locks: ACCESS SHARE on the table of keys for a look, ROW EXCLUSIVE for a
  * judgement, and the row of the key until the transaction ends.
@@ -105,19 +106,18 @@ static const struct
 {
 	char		letter;
 	const char *word;
-	bool		final;
 }			effect_states[] =
 
 {
-	{'\0', "unseen", false},
-	{'r', "reserved", false},
-	{'d', "dispatched", false},
-	{'u', "unknown", false},
-	{'l', "released", false},
-	{'s', "succeeded", true},
-	{'f', "failed", true},
-	{'n', "fenced", true},
-	{'a', "adopted", true}
+	{'\0', "unseen"},
+	{'r', "reserved"},
+	{'d', "dispatched"},
+	{'u', "unknown"},
+	{'l', "released"},
+	{'s', "succeeded"},
+	{'f', "failed"},
+	{'n', "fenced"},
+	{'a', "adopted"}
 };
 
 /* May the caller know how the claims of a scope are? */
@@ -172,8 +172,6 @@ judged_state(IdemAnchor *table, const IdemKey *key)
 		if (IsolationIsSerializable())
 			(void) idem_key_read(table, key, &found);
 	}
-	else if (effect_states[state_of(&found)].final)
-		idem_key_check_version(table, key, &found);
 	else
 		(void) idem_key_lock(table, key, true, &found);
 	return effect_states[state_of(&found)].word;
