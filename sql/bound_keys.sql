@@ -207,6 +207,16 @@ ALTER TABLE spread_key DETACH PARTITION spread_key_2;
 CREATE TABLE spread_key_3 (tenant int NOT NULL, key varchar(40) NOT NULL, request jsonb);
 INSERT INTO spread_key_3 VALUES (3, ' k', '{}');
 ALTER TABLE spread_key ATTACH PARTITION spread_key_3 FOR VALUES IN (3);
+-- without such a row it is, and its rows are judged; so are those of a partition made later
+DELETE FROM spread_key_3;
+ALTER TABLE spread_key ATTACH PARTITION spread_key_3 FOR VALUES IN (3);
+CREATE TABLE spread_key_4 PARTITION OF spread_key FOR VALUES IN (4);
+INSERT INTO spread_key VALUES (3, 'k', '{"a":1}'), (4, 'k', '{"a":1}') RETURNING tableoid::regclass, true AS granted;
+INSERT INTO spread_key VALUES (3, 'k', '{"a":1}'), (4, 'k', '{"a":1}') ON CONFLICT DO NOTHING RETURNING true AS granted;
+INSERT INTO spread_key VALUES (3, 'k', '{"a":2}') ON CONFLICT DO NOTHING;
+INSERT INTO spread_key VALUES (4, ' k', '{"a":2}');
+TRUNCATE spread_key_4;
+SELECT kind, intact, problem FROM idem.guards WHERE relation = 'spread_key'::regclass ORDER BY kind;
 -- a primary key of each partition alone would not do
 CREATE TABLE apart (day date NOT NULL, key text NOT NULL) PARTITION BY RANGE (day);
 CREATE TABLE apart_1 PARTITION OF apart (PRIMARY KEY (key)) FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
