@@ -6,8 +6,9 @@
 # A queue delivered every debit 3 to 5 times within one second; the consumers
 # looked the message up, found nothing, and inserted.  This is done again with
 # real records and real concurrency, first the old way, then with idem.  After
-# that payments get late, repeated and contradicting notices, and sales meet
-# their cancellations.  A table at the end says what each way let through.
+# that payments get late, repeated and contradicting notices, banks answer
+# payouts in codes and not always about the payout, and sales meet their
+# cancellations.  A table at the end says what each way let through.
 #
 # Needs a Debian 12 machine and root, or a user with sudo.  Installs what is
 # missing (compiler, make, PostgreSQL and its headers), builds, and works in a
@@ -66,6 +67,10 @@ main()
 	race notice old
 	race notice guarded
 	script payment_result
+	step "Payouts: banks answer in codes, and not always about the payout"
+	pay old
+	pay guarded
+	script payout_result
 	step "Cancellations: in time order, against what was bought"
 	settle old
 	settle guarded
@@ -93,7 +98,7 @@ prepare()
 	sql demo -c "CREATE EXTENSION idem"
 	script queue
 	load
-	for part in debit payment refund; do
+	for part in debit payment payout refund; do
 		script "$part" -v consumers="$consumers"
 	done
 	sql demo -c "\\copy shop.expected FROM '$tmp/expected.csv' (FORMAT csv, HEADER)"
@@ -134,6 +139,13 @@ settle()
 {
 	call "CALL shop.settle('$1')"
 	follow refund "$1"
+}
+
+# All payouts, by one session.
+pay()
+{
+	call "CALL shop.pay('$1')"
+	follow payout "$1"
 }
 
 # Start a session of its own for a statement.

@@ -48,6 +48,8 @@ subtest 'to the end' => sub {
 	foreach my $what ('users debited twice', 'debits without a claim',
 		'payments that left a final state',
 		'payments shipped more than once',
+		'payouts paid twice', 'payouts paid, and told failed',
+		'payouts not paid, and told succeeded',
 		'purchases with more given back than bought')
 	{
 		cmp_ok($old{$what} // 0, '>', 0, "the old way: $what");
