@@ -127,7 +127,7 @@ SELECT * FROM idem.meaning_of('codes/query', '{0000}');
 UPDATE idem.return_code_table SET codes = E'|code|meaning|\n|---|---|\n|0000|paid|' WHERE name = 'codes/query';
 SELECT * FROM idem.meaning_of('codes/query', '{0000}');
 SELECT idem.define_return_codes('codes/query', E'|code|meaning|\n|---|---|\n|0000|succeeded|', loosen => 'x');
-SELECT severity, object, finding, remedy FROM idem.doctor() WHERE object LIKE 'return code%';
+SELECT severity, object, finding, remedy FROM idem.doctor() WHERE object LIKE 'return code table%';
 UPDATE idem.return_code_table SET codes = E'|code|meaning|\n|---|---|\n|0000|succeeded|' WHERE name = 'codes/query';
 SELECT * FROM idem.meaning_of('codes/query', '{0000}');
 

@@ -32,7 +32,8 @@ SELECT * FROM try_all('LOCK %s');
 SELECT * FROM try_all('SELECT nextval(''%s'')', '{S}');
 SELECT * FROM try_all('SELECT last_value FROM %s', '{S}');
 SELECT * FROM try_all('CREATE TRIGGER t BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION idem.refuse_truncate()');
--- Every function that is not for it, called with nulls
+-- Every function that is not for it, called with nulls that the planner does
+-- not see: a strict function of constant nulls is never called
 RESET ROLE;
 CREATE VIEW not_for_it AS
     SELECT p.oid, p.proname, p.oid::regprocedure AS name FROM pg_proc p
@@ -50,7 +51,7 @@ BEGIN
     FOR f IN SELECT * FROM not_for_it ORDER BY proname COLLATE "C" LOOP
         BEGIN
             EXECUTE format('SELECT * FROM idem.%I(%s)', f.proname,
-                           (SELECT string_agg('NULL::' || format_type(t, NULL), ', ') FROM unnest((SELECT proargtypes::oid[] FROM pg_proc WHERE oid = f.oid)) t));
+                           (SELECT string_agg(format('(SELECT NULL::%s)', format_type(t, NULL)), ', ') FROM unnest((SELECT proargtypes::oid[] FROM pg_proc WHERE oid = f.oid)) t));
             function := f.name; code := 'passes'; RETURN NEXT;
         EXCEPTION WHEN insufficient_privilege THEN NULL;
                   WHEN OTHERS THEN function := f.name; code := SQLSTATE; RETURN NEXT;
