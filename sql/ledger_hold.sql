@@ -122,6 +122,20 @@ UPDATE account SET held = 1 WHERE id = 2;
 INSERT INTO account (id, held) VALUES (9, 1);
 SELECT object, severity, finding FROM idem.doctor() WHERE object LIKE 'balance guard%';
 
+-- what the postings rely on stays
+ALTER TABLE entry DROP CONSTRAINT entry_hold_id_key;
+ALTER TABLE entry DROP CONSTRAINT entry_hold_id_fkey;
+ALTER TABLE entry RENAME hold_id TO posts;
+CREATE UNIQUE INDEX partial ON entry (hold_id) WHERE hold_id IS NOT NULL;
+CREATE UNIQUE INDEX narrow ON entry (hold_id) WHERE amount > 0;
+DROP INDEX narrow;
+ALTER TABLE entry DROP CONSTRAINT entry_hold_id_key;
+-- an index that is dropped by itself is missed by the guard and by the doctor
+DROP INDEX partial;
+INSERT INTO entry VALUES (50, 2, 'C', 1);
+SELECT problem FROM idem.guard_problems WHERE relation = 'entry'::regclass;
+ALTER TABLE entry ADD UNIQUE (hold_id);
+INSERT INTO entry VALUES (50, 2, 'C', 1);
 -- what came past the guard: the doctor adds up what is held, and what is missing
 BEGIN;
 SET LOCAL idem.allow_unguarded = 'test';

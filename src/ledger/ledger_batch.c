@@ -17,6 +17,7 @@
 
 #include "access/table.h"
 #include "executor/spi.h"
+#include "nodes/value.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 

@@ -42,6 +42,10 @@ extern void idem_balance_read_arguments(FunctionCallInfo fcinfo, bool many,
 /* ledger_require.c */
 extern void idem_balance_require(IdemTotalDeclaration *d);
 
+/* ledger_posts.c */
+extern char *idem_posts_problem(Oid relid, const char *posts,
+								Snapshot snapshot);
+
 /* ledger_fill.c */
 extern void idem_balance_check_rows(IdemTotalDeclaration *d);
 extern void idem_balance_fill(IdemTotalDeclaration *d);

@@ -4,15 +4,10 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
-#include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/relcache.h"
 
 #include "base/declare.h"
 #include "ledger/ledger_declare.h"
@@ -117,54 +112,26 @@ check_words(IdemTotalDeclaration *d)
 		idem_states_init(&states, d->child, d->of.state, d->of.facts);
 }
 
-/* Does the index let each value of the column be there once? */
-static bool
-is_unique_on(Relation index, AttrNumber column)
-{
-	List	   *predicate = RelationGetIndexPredicate(index);
-
-	if (!index->rd_index->indisunique || !index->rd_index->indimmediate ||
-		!index->rd_index->indisvalid ||
-		IndexRelationGetNumberOfKeyAttributes(index) != 1 ||
-		index->rd_index->indkey.values[0] != column)
-		return false;
-	return predicate == NIL ||
-		(list_length(predicate) == 1 &&
-		 IsA(linitial(predicate), NullTest) &&
-		 ((NullTest *) linitial(predicate))->nulltesttype == IS_NOT_NULL &&
-		 IsA(((NullTest *) linitial(predicate))->arg, Var) &&
-		 ((Var *) ((NullTest *) linitial(predicate))->arg)->varattno == column);
-}
-
 /* A hold is named by a foreign key, and once. */
 static void
 check_posts(IdemTotalDeclaration *d, const char *posts)
 {
-	IdemTotalKey key;
-	AttrNumber	column;
-	ListCell   *lc;
+	Oid			relid = RelationGetRelid(d->child);
+	char	   *problem;
 
 	if (posts == NULL)
 		return;
-	idem_total_find_own_key(RelationGetRelid(d->child), posts,
-							ERRCODE_INVALID_OBJECT_DEFINITION, &key);
-	column = key.child_column[0];
-	foreach(lc, RelationGetIndexList(d->child))
-	{
-		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-		bool		found = is_unique_on(index, column);
-
-		index_close(index, AccessShareLock);
-		if (found)
-			return;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-			 errmsg("column \"%s\" of table \"%s\" has no unique index of its own",
-					posts, RelationGetRelationName(d->child)),
-			 errdetail("A hold is posted once."),
-			 errhint("Declare it UNIQUE."),
-			 errtablecol(d->child, column)));
+	(void) idem_stored_column(d->child, posts);
+	problem = idem_posts_problem(relid, posts, NULL);
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("column \"%s\" of table \"%s\" cannot name a hold",
+						posts, RelationGetRelationName(d->child)),
+				 errdetail_internal("%c%s.", pg_toupper(problem[0]),
+									problem + 1),
+				 errhint("Declare it UNIQUE, and let it reference the table itself."),
+				 errtablecol(d->child, get_attnum(relid, posts))));
 }
 
 /* When a hold lapses is a moment. */

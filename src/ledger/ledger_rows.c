@@ -144,6 +144,18 @@ check_shortfall(const IdemGuard *guard, Oid rows)
 	return finding;
 }
 
+/* The foreign key, and the column that names holds. */
+static char *
+check_shape(const IdemGuard *guard, Snapshot snapshot)
+{
+	const char *posts = idem_setting(guard->settings, "posts");
+	char	   *problem = idem_total_key_problem(guard, snapshot);
+
+	if (problem != NULL || posts == NULL)
+		return problem;
+	return idem_posts_problem(guard->relid, posts, snapshot);
+}
+
 /* Amounts, bounds and balances have types that they can be kept in. */
 static bool
 takes_type(const char *setting, Oid type)
@@ -236,7 +248,7 @@ static const IdemGuardKind balance_kind = {
 	.open_remedy = "collect what is missing from whoever owes it, or write it off with an entry; credits fill it first, and no debit fits until it is gone",
 	.check_attached = check_attached_entries,
 	.check_detached = idem_total_check_detached,
-	.check_shape = idem_total_key_problem,
+	.check_shape = check_shape,
 	.takes_type = takes_type
 };
 

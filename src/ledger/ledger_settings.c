@@ -16,7 +16,7 @@
 
 #include "base/idem_compat.h"
 #include "base/moved.h"
-#include "ledger/ledger.h"
+#include "ledger/ledger_declare.h"
 
 static const IdemTotalRoom ledger_room = {
 	.next = idem_ledger_next,
@@ -120,9 +120,19 @@ compile_posts(Relation rel, Trigger *trigger, IdemLedgerPosts *posts)
 	const char *column = idem_trigger_setting(trigger, "posts");
 	const char *over = idem_trigger_setting(trigger, "over");
 	Oid			root = idem_root_relid(rel);
+	char	   *problem;
 
 	if (column == NULL)
 		return;
+	/* an index can be dropped without anybody being asked */
+	problem = idem_posts_problem(root, column, NULL);
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" on table \"%s\" cannot tell who posts a hold: %s",
+						trigger->tgname, RelationGetRelationName(rel),
+						problem),
+				 errtableconstraint(rel, trigger->tgname)));
 	idem_total_find_own_key(root, column,
 							ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
 							&posts->key);

@@ -390,6 +390,8 @@ extern void idem_total_find_key(Oid child, List *columns, int sqlstate,
 								IdemTotalKey *key);
 extern void idem_total_find_own_key(Oid child, const char *column,
 									int sqlstate, IdemTotalKey *key);
+extern char *idem_total_own_key_problem(Oid relid, const char *column,
+										Snapshot snapshot);
 extern List *idem_total_parent_columns(const IdemTotalKey *key);
 extern List *idem_total_child_columns(const IdemTotalKey *key);
 extern bool idem_total_same_key(const IdemTotalKey *a, const IdemTotalKey *b);

@@ -209,6 +209,22 @@ idem_total_find_own_key(Oid child, const char *column, int sqlstate,
 	*key = found.key;
 }
 
+/* What is wrong with such a key, or NULL. */
+char *
+idem_total_own_key_problem(Oid relid, const char *column, Snapshot snapshot)
+{
+	FoundKeys	found;
+
+	find_keys(relid, list_make1(unconstify(char *, column)), snapshot, &found);
+	if (found.n != 1 || found.key.parent != relid)
+		return psprintf("column %s has no foreign key of its own that references the table itself",
+						quote_identifier(column));
+	if (found.flaw != own_table)
+		return psprintf("foreign key %s cannot name another row: it %s",
+						quote_identifier(NameStr(found.flawed)), found.flaw);
+	return NULL;
+}
+
 /*
  * What is wrong with the foreign key that carries a limit, or NULL; NOT NULL
  * is looked at elsewhere (doctor_intact.c).
