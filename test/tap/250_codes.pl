@@ -176,6 +176,12 @@ is($node->safe_psql('restored', $versions), $node->safe_psql('postgres', $versio
 is($node->safe_psql('restored', q{SELECT version FROM idem.define_return_codes('bankA/query', E'|code|meaning|\n|---|---|\n|4040|unknown|') LIMIT 1}),
 	2, 'and counted on');
 
+# the script of all declarations brings what is in force, to the letter
+$node->safe_psql('postgres', 'CREATE DATABASE scripted TEMPLATE template0');
+$node->safe_psql('scripted', 'CREATE EXTENSION idem; ' . $node->safe_psql('postgres', 'SELECT idem.declarations()'));
+my $in_force = 'SELECT DISTINCT ON (name) name, md5(codes) FROM idem.return_code_table ORDER BY name, version DESC';
+is($node->safe_psql('scripted', $in_force), $node->safe_psql('postgres', $in_force), 'what is in force is declared by a script');
+
 # ------------------------------------------------------------ answers as they come
 
 # The adapters: what an answer has for a code, layer by layer.  Nothing is
