@@ -5,7 +5,7 @@
 -- What is wrong with a schema whether or not anything in it is guarded; the
 -- doctor shows it among its findings.  The promise: any table, whoever made
 -- it, is read by its names, types, indexes and comments alone, never by its
--- rows, and nothing is locked.  Test: sql/audit_schema.sql.
+-- rows, and nothing is locked.  Shown by sql/audit_schema.sql.
 --
 -- Not promised: that every key or amount is recognized, or that everything
 -- that looks like one is.

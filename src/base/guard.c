@@ -13,6 +13,9 @@
  * named) only marks them; the next look-up reads them anew.  Settings that
  * were replaced live until the end of the transaction, because an outer
  * trigger call may still use them.
+ *
+ * Shown by sql/base_settings.sql and
+ * test/isolation/specs/base_settings.spec.
  */
 #include "postgres.h"
 

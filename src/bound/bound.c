@@ -25,6 +25,8 @@
  * Not promised: that a claim has a row.  A claim that was granted and wrote
  * nothing is used up all the same, and a DELETE of the row does not give it
  * back.  fixed.c and kept rows keep what was written.
+ *
+ * Shown by sql/bound.sql and test/isolation/specs/bound_race.spec.
  */
 #include "postgres.h"
 

@@ -16,6 +16,8 @@
  *
  * Nothing is guessed: whatever is missing, malformed or contradictory makes
  * the word "unknown", and never the opposite.  No answer is an error.
+ *
+ * Shown by sql/channel.sql and test/isolation/specs/channel_answer.spec.
  */
 #include "postgres.h"
 

@@ -15,6 +15,8 @@
  * judged while a definition commits is judged by either version.
  *
  * Cost: two look-ups in a hash table.
+ *
+ * Shown by sql/codes.sql and test/isolation/specs/codes_redefine.spec.
  */
 #include "postgres.h"
 

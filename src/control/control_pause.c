@@ -14,7 +14,8 @@
  *
  * Locks: ROW EXCLUSIVE on idem.pause and idem.change.
  *
- * Shown by sql/control_pause.sql and test/tap/600_control_pause.pl.
+ * Shown by sql/control_pause.sql, test/isolation/specs/control_pause.spec and
+ * test/tap/600_control_pause.pl.
  */
 #include "postgres.h"
 

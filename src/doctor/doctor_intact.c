@@ -19,7 +19,8 @@
  * whether that was before the guard was declared; the command that drops one
  * is refused, or kept in the change log (doctor_type.c).
  *
- * The promise is tested in sql/doctor_intact.sql.
+ * Shown by sql/doctor_intact.sql and
+ * test/isolation/specs/doctor_ddl_locks.spec.
  */
 #include "postgres.h"
 

@@ -19,6 +19,8 @@
  *
  * Not promised: fixed columns do not keep the row.  DELETE passes, and with
  * it DELETE followed by INSERT; guard_kept and guard_states keep rows.
+ *
+ * Shown by sql/fixed.sql and test/isolation/specs/fixed_once.spec.
  */
 #include "postgres.h"
 

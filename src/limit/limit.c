@@ -18,12 +18,14 @@
  * Whatever else goes wrong, CHECK ((used BETWEEN 0 AND cap) IS TRUE) of the
  * parent holds.
  *
- * Locked: the parent rows, FOR NO KEY UPDATE.  Tests: sql/limit.sql,
- * sql/total.sql, limit_race.spec, limit_pairs.spec.
+ * Locked: the parent rows, FOR NO KEY UPDATE.
  *
  * Not promised: order among waiters.  A trigger of the child that fires before
  * ours and releases the row inside the statement that stores it is judged
  * before the row has been counted, and may meet the CHECK.
+ *
+ * Shown by sql/limit.sql, test/isolation/specs/limit_race.spec and
+ * test/isolation/specs/limit_pairs.spec.
  */
 #include "postgres.h"
 

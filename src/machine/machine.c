@@ -24,6 +24,8 @@
  * Not promised: which of two edges that join the same two states a plain
  * UPDATE takes; a repeat inside an UPDATE that also moves the row to another
  * partition is not seen, because the server does not tell what it named.
+ *
+ * Shown by sql/machine_guard.sql and test/isolation/specs/machine_race.spec.
  */
 #include "postgres.h"
 

@@ -14,6 +14,8 @@
  * On the wire an amount is the 8 bytes of the count of millionths, network
  * order.  Text sent there by mistake is refused: where it has 8 bytes, the
  * first of them is 0x20 or more, and that is outside the range.
+ *
+ * Shown by sql/money.sql, sql/money_arith.sql and test/property/money.sql.
  */
 #include "postgres.h"
 

@@ -40,6 +40,8 @@
  * totals from before the statement, unless it fires at its end and sorts
  * behind ours.  One that releases such a row in an exception block gives back
  * what has not been taken yet, and may violate the CHECK.
+ *
+ * Shown by sql/total.sql and test/isolation/specs/limit_pairs.spec.
  */
 #include "postgres.h"
 
