@@ -43,7 +43,6 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "base/durable.h"
 #include "base/guard.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
@@ -54,9 +53,6 @@
 /* What a value is when it is no state of the machine */
 #define STATE_NULL			(-1)
 #define STATE_UNDECLARED	(-2)
-
-/* So many states fit a DETAIL */
-#define STATES_SHOWN		10
 
 /* What idem.transition is about to write, or NULL */
 static IdemAnnouncement *announced = NULL;
@@ -310,177 +306,6 @@ state_after(IdemStatesGuard *guard, const IdemGuardCall *call)
 	return state_of(guard, call->after, &guard->last_after);
 }
 
-static bool
-is_final(const IdemStatesGuard *guard, int state)
-{
-	return state >= 0 && guard->machine->diagram.states[state].final_line > 0;
-}
-
-static bool
-is_entry(const IdemStatesGuard *guard, int state)
-{
-	return state >= 0 && guard->machine->diagram.states[state].entry_line > 0;
-}
-
-/* ---------- errors ---------- */
-
-/* The value of the column for a message: a state "paid", or null */
-static char *
-value_text(const IdemGuardCall *call, const IdemStatesGuard *guard,
-		   TupleTableSlot *slot)
-{
-	bool		isnull;
-	Datum		value = slot_getattr(slot, guard->column, &isnull);
-	Oid			output;
-	bool		varlena;
-
-	if (isnull)
-		return pstrdup("null");
-	getTypeOutputInfo(TupleDescAttr(RelationGetDescr(call->rel),
-									guard->column - 1)->atttypid,
-					  &output, &varlena);
-	return psprintf("\"%s\"", OidOutputFunctionCall(output, value));
-}
-
-/* Can a plain UPDATE lead from one state to another? */
-bool
-idem_can_follow(const IdemStatesGuard *guard, int from, int to)
-{
-	const IdemMachine *machine = guard->machine;
-
-	return from != to &&
-		(IDEM_MACHINE_BIT(machine, open, from, to) ||
-		 IDEM_MACHINE_BIT(machine, restricted, from, to));
-}
-
-/* The states after one (or the entries, from -1): "a", "b" and 3 more */
-static char *
-following_states(const IdemStatesGuard *guard, int from, int *count)
-{
-	const IdemDiagram *diagram = &guard->machine->diagram;
-	StringInfoData buf;
-	int			i;
-
-	initStringInfo(&buf);
-	*count = 0;
-	for (i = 0; i < idem_state_count(diagram); i++)
-	{
-		if (from >= 0 ? !idem_can_follow(guard, from, i) : !is_entry(guard, i))
-			continue;
-		if ((*count)++ < STATES_SHOWN)
-			appendStringInfo(&buf, "%s\"%s\"", *count > 1 ? ", " : "",
-							 diagram->states[i].name);
-	}
-	if (*count > STATES_SHOWN)
-		appendStringInfo(&buf, " and %d more", *count - STATES_SHOWN);
-	return buf.data;
-}
-
-/* DETAIL of a refused change, from a state that may be undeclared */
-static char *
-following_text(const IdemStatesGuard *guard, int from)
-{
-	const char *machine = guard->machine->name;
-	const char *state;
-	char	   *list;
-	int			count;
-
-	if (from < 0)
-		return psprintf("State machine \"%s\" does not declare the state the row is in.",
-						machine);
-	state = guard->machine->diagram.states[from].name;
-	list = following_states(guard, from, &count);
-	if (count == 0)
-		return psprintf("By state machine \"%s\" nothing follows state \"%s\".",
-						machine, state);
-	return psprintf("By state machine \"%s\" only %s can follow state \"%s\".",
-					machine, list, state);
-}
-
-static void
-refuse_entry(const IdemGuardCall *call, const IdemStatesGuard *guard)
-{
-	int			count;
-	char	   *list = following_states(guard, -1, &count);
-
-	ereport(ERROR,
-			(errcode(ERRCODE_IDEM_ILLEGAL_INITIAL_STATE),
-			 errmsg("new row %s of table \"%s\" cannot begin in state %s",
-					idem_row_key(call->rel, call->after),
-					RelationGetRelationName(call->rel),
-					value_text(call, guard, call->after)),
-			 errdetail("By state machine \"%s\" a row begins in state %s.",
-					   guard->machine->name, list),
-			 errtablecol(call->rel, guard->column),
-			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-								call->trigger->tgname)));
-}
-
-/* 23I03 out of a final state, else 23I01 */
-static void
-refuse_transition(const IdemGuardCall *call, const IdemStatesGuard *guard,
-				  int from)
-{
-	bool		readable = idem_may_read(call->rel);
-	bool		final = is_final(guard, from);
-	const char *table = RelationGetRelationName(call->rel);
-	char	   *to = value_text(call, guard, call->after);
-
-	ereport(ERROR,
-			(errcode(final ? ERRCODE_IDEM_FINAL_STATE :
-					 ERRCODE_IDEM_ILLEGAL_STATE_TRANSITION),
-			 !readable ?
-			 errmsg("row of table \"%s\" cannot change to state %s", table, to) :
-			 errmsg("row%s of table \"%s\" cannot change from %sstate %s to state %s",
-					idem_readable_key(call->rel, call->before), table,
-					final ? "final " : "",
-					value_text(call, guard, call->before), to),
-			 readable ? errdetail_internal("%s", following_text(guard, from)) : 0,
-			 errtablecol(call->rel, guard->column),
-			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-								call->trigger->tgname)));
-}
-
-static void
-refuse_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
-			const char *role)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("only a member of role \"%s\" may change row%s of table \"%s\" to state %s",
-					role,
-					idem_readable_key(call->rel, call->before),
-					RelationGetRelationName(call->rel),
-					value_text(call, guard, call->after)),
-			 errtablecol(call->rel, guard->column),
-			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-								call->trigger->tgname)));
-}
-
-/*
- * The caller will take it that the transition was made, and acknowledge: so the
- * commit that made it stays.  The value is what the statement itself wrote:
- * nothing is disclosed.
- */
-static void
-refuse_repeat(const IdemGuardCall *call, const IdemStatesGuard *guard)
-{
-	idem_wait_durable(call->trigdata->tg_trigslot);
-	ereport(ERROR,
-			(errcode(ERRCODE_IDEM_REPEATED_TRANSITION),
-			 errmsg("row%s of table \"%s\" is already in state %s",
-					idem_readable_key(call->rel, call->before),
-					RelationGetRelationName(call->rel),
-					value_text(call, guard, call->after)),
-			 errdetail("The statement writes column \"%s\" and leaves it as it was.",
-					   NameStr(TupleDescAttr(RelationGetDescr(call->rel),
-											 guard->column - 1)->attname)),
-			 errhint("This transition was made before: do not run again what follows it."),
-			 errtablecol(call->rel, guard->column),
-			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-								call->trigger->tgname)));
-}
-
 /* ---------- judgement ---------- */
 
 static bool
@@ -507,7 +332,7 @@ judge_unchanged(const IdemGuardCall *call, const IdemStatesGuard *guard)
 		return;
 	if (guard->repeat == IDEM_REPEAT_REFUSE && saves_row(call, guard))
 		return;
-	refuse_repeat(call, guard);
+	idem_states_refuse_repeat(call, guard);
 }
 
 /* Does this foreign key write its columns when the row it points to changes? */
@@ -586,7 +411,7 @@ refuse_user(const IdemGuardCall *call, const IdemStatesGuard *guard,
 			const IdemEdge *edge)
 {
 	if (!has_role(call, guard, edge))
-		refuse_role(call, guard, edge->role);
+		idem_states_refuse_role(call, guard, edge->role);
 	idem_machine_refuse_maker(call, guard,
 							  guard->machine->diagram.states[edge->target].name);
 }
@@ -620,11 +445,11 @@ judge_changed(const IdemGuardCall *call, const IdemStatesGuard *guard,
 	const IdemMachine *machine = guard->machine;
 
 	if (from < 0 || to < 0)
-		refuse_transition(call, guard, from);
+		idem_states_refuse_transition(call, guard, from);
 	if (likely(IDEM_MACHINE_BIT(machine, open, from, to)))
 		return;
 	if (!IDEM_MACHINE_BIT(machine, restricted, from, to))
-		refuse_transition(call, guard, from);
+		idem_states_refuse_transition(call, guard, from);
 	if (!idem_in_apply_worker())
 		judge_user(call, guard, from, to);
 }
@@ -661,7 +486,7 @@ judge_announced(const IdemGuardCall *call, const IdemStatesGuard *guard,
 											 strlen(event)),
 							 &count);
 	if (edge == NULL)
-		refuse_transition(call, guard, from);
+		idem_states_refuse_transition(call, guard, from);
 	if (!is_for_user(call, guard, edge))
 		refuse_user(call, guard, edge);
 	return edge->event < 0 ? NULL : machine->diagram.events.names[edge->event];
@@ -779,8 +604,8 @@ judge_insert(const IdemGuardCall *call, IdemStatesGuard *guard)
 {
 	int			state = state_after(guard, call);
 
-	if (!is_entry(guard, state) && !(state >= 0 && idem_in_apply_worker()))
-		refuse_entry(call, guard);
+	if (!idem_state_is_entry(guard, state) && !(state >= 0 && idem_in_apply_worker()))
+		idem_states_refuse_entry(call, guard);
 	if (idem_any_paused())
 		idem_machine_check_pause(call, guard, state);
 	record(call, guard, STATE_NULL, state, NULL);
@@ -792,7 +617,7 @@ judge_delete(const IdemGuardCall *call, IdemStatesGuard *guard)
 	int			state = state_before(guard, call);
 
 	if (guard->delete == IDEM_DELETE_NEVER ||
-		(guard->delete == IDEM_DELETE_FINAL && !is_final(guard, state)))
+		(guard->delete == IDEM_DELETE_FINAL && !idem_state_is_final(guard, state)))
 		idem_refuse_delete(call);
 	record(call, guard, state, STATE_NULL, NULL);
 }

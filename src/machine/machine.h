@@ -197,7 +197,21 @@ extern void idem_log_put_history(ReturnSetInfo *rsinfo, Oid relid,
 /* machine.c */
 extern IdemStatesGuard *idem_states_guard(Relation rel, Trigger *trigger,
 										  bool lock);
-extern bool idem_can_follow(const IdemStatesGuard *guard, int from, int to);
 extern IdemAnnouncement *idem_announce(IdemAnnouncement *announcement);
+
+/* machine_refuse.c */
+extern bool idem_state_is_final(const IdemStatesGuard *guard, int state);
+extern bool idem_state_is_entry(const IdemStatesGuard *guard, int state);
+extern bool idem_can_follow(const IdemStatesGuard *guard, int from, int to);
+extern void idem_states_refuse_entry(const IdemGuardCall *call,
+									 const IdemStatesGuard *guard);
+extern void idem_states_refuse_transition(const IdemGuardCall *call,
+										  const IdemStatesGuard *guard,
+										  int from);
+extern void idem_states_refuse_role(const IdemGuardCall *call,
+									const IdemStatesGuard *guard,
+									const char *role);
+extern void idem_states_refuse_repeat(const IdemGuardCall *call,
+									  const IdemStatesGuard *guard);
 
 #endif							/* IDEM_MACHINE_H */
