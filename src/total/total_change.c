@@ -107,27 +107,20 @@ change_row(IdemTotalNote **notes, int n)
  * ------------------------------------------------------------------------
  */
 
-/*
- * Do two guards look at the same columns of the parent, and is what they do to
- * a row one change of it?
- */
-static bool
-change_together(const IdemTotal *a, const IdemTotal *b)
+/* By the columns of the parent that they look at. */
+static int
+compare_columns(const IdemTotal *a, const IdemTotal *b)
 {
-	int			i;
-
-	if (a->room != b->room || !a->room->merges ||
-		a->ncolumns != b->ncolumns)
-		return false;
-	for (i = 0; i < a->ncolumns; i++)
-	{
-		if (a->number[i] != b->number[i])
-			return false;
-	}
-	return true;
+	if (a->ncolumns != b->ncolumns)
+		return a->ncolumns < b->ncolumns ? -1 : 1;
+	return memcmp(a->number, b->number, sizeof(AttrNumber) * a->ncolumns);
 }
 
-/* Are they of one guard, on whatever partition it fired?  0: they are. */
+/*
+ * Are they of one guard, on whatever partition it fired?  Or of guards of one
+ * kind that look at the same columns, so that what they do to a row is one
+ * change of it?  0: they are.
+ */
 static int
 compare_guards(const IdemTotal *a, const IdemTotal *b)
 {
@@ -135,9 +128,11 @@ compare_guards(const IdemTotal *a, const IdemTotal *b)
 
 	if (a == b)
 		return 0;
-	order = strcmp(a->column[IDEM_TOTAL_KEPT], b->column[IDEM_TOTAL_KEPT]);
-	if (order == 0 && change_together(a, b))
-		return 0;
+	order = strcmp(a->kind, b->kind);
+	if (order == 0)
+		order = strcmp(a->column[IDEM_TOTAL_KEPT], b->column[IDEM_TOTAL_KEPT]);
+	if (order == 0 && a->room->merges)
+		return compare_columns(a, b);
 	if (order == 0)
 		order = (a->key.child > b->key.child) - (a->key.child < b->key.child);
 	return order != 0 ? order : strcmp(a->fk_text, b->fk_text);
