@@ -604,7 +604,8 @@ judge_insert(const IdemGuardCall *call, IdemStatesGuard *guard)
 {
 	int			state = state_after(guard, call);
 
-	if (!idem_state_is_entry(guard, state) && !(state >= 0 && idem_in_apply_worker()))
+	if (!idem_state_is_entry(guard, state) &&
+		!(state >= 0 && idem_in_apply_worker()))
 		idem_states_refuse_entry(call, guard);
 	if (idem_any_paused())
 		idem_machine_check_pause(call, guard, state);
@@ -617,7 +618,8 @@ judge_delete(const IdemGuardCall *call, IdemStatesGuard *guard)
 	int			state = state_before(guard, call);
 
 	if (guard->delete == IDEM_DELETE_NEVER ||
-		(guard->delete == IDEM_DELETE_FINAL && !idem_state_is_final(guard, state)))
+		(guard->delete == IDEM_DELETE_FINAL &&
+		 !idem_state_is_final(guard, state)))
 		idem_refuse_delete(call);
 	record(call, guard, state, STATE_NULL, NULL);
 }

@@ -76,7 +76,8 @@ following_states(const IdemStatesGuard *guard, int from, int *count)
 	*count = 0;
 	for (i = 0; i < idem_state_count(diagram); i++)
 	{
-		if (from >= 0 ? !idem_can_follow(guard, from, i) : !idem_state_is_entry(guard, i))
+		if (from >= 0 ? !idem_can_follow(guard, from, i) :
+			!idem_state_is_entry(guard, i))
 			continue;
 		if ((*count)++ < STATES_SHOWN)
 			appendStringInfo(&buf, "%s\"%s\"", *count > 1 ? ", " : "",
@@ -110,7 +111,8 @@ following_text(const IdemStatesGuard *guard, int from)
 
 /* 23I02: the row of an INSERT does not begin in an entry state. */
 void
-idem_states_refuse_entry(const IdemGuardCall *call, const IdemStatesGuard *guard)
+idem_states_refuse_entry(const IdemGuardCall *call,
+						 const IdemStatesGuard *guard)
 {
 	int			count;
 	char	   *list = following_states(guard, -1, &count);
@@ -130,7 +132,8 @@ idem_states_refuse_entry(const IdemGuardCall *call, const IdemStatesGuard *guard
 
 /* 23I03 out of a final state, else 23I01 */
 void
-idem_states_refuse_transition(const IdemGuardCall *call, const IdemStatesGuard *guard,
+idem_states_refuse_transition(const IdemGuardCall *call,
+							  const IdemStatesGuard *guard,
 							  int from)
 {
 	bool		readable = idem_may_read(call->rel);
@@ -155,7 +158,8 @@ idem_states_refuse_transition(const IdemGuardCall *call, const IdemStatesGuard *
 
 /* 42501: the edge is for another role. */
 void
-idem_states_refuse_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
+idem_states_refuse_role(const IdemGuardCall *call,
+						const IdemStatesGuard *guard,
 						const char *role)
 {
 	ereport(ERROR,
@@ -176,7 +180,8 @@ idem_states_refuse_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
  * nothing is disclosed.
  */
 void
-idem_states_refuse_repeat(const IdemGuardCall *call, const IdemStatesGuard *guard)
+idem_states_refuse_repeat(const IdemGuardCall *call,
+						  const IdemStatesGuard *guard)
 {
 	idem_wait_durable(call->trigdata->tg_trigslot);
 	ereport(ERROR,
