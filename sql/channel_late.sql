@@ -70,7 +70,7 @@ SELECT count(*) FROM idem.reconsider('late pay', dry_run => false);
 CALL late_sent('late pay', 'part');
 SELECT outcome, settled, state, settled_amount, mismatch FROM idem.complete('late pay', 'part', 1, answer => '{"code": "00", "serial": "part", "amount": "50.5"}');
 SELECT outcome, settled_amount FROM idem.reserve('late pay', 'part', '{"amount": 88}');
-SELECT action, outcome, settled_amount FROM idem.evidence WHERE key = 'part';
+SELECT e.action, e.outcome, e.settled_amount FROM idem.evidence e JOIN idem.scope s ON s.id = e.scope WHERE s.name = 'late pay' AND e.key = 'part';
 -- The same part again agrees, another one does not.
 SELECT outcome, reentrant, settled_amount FROM idem.resolve('late pay', 'part', via => 'late/query', answer => '{"code": "00/PAID", "serial": "part", "amount": 50.50}');
 SELECT outcome, settled_amount FROM idem.resolve('late pay', 'part', via => 'late/query', answer => '{"code": "00/PAID", "serial": "part", "amount": 88}');

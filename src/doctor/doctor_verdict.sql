@@ -134,6 +134,9 @@ UNION ALL
 -- columns that look like money and are not kept as money
 SELECT * FROM idem.schema_problems
 UNION ALL
+-- sequences whose numbers come twice, or come to an end
+SELECT * FROM idem.sequence_problems
+UNION ALL
 -- settings that let a crash take back what was told, or DDL weaken guards
 SELECT * FROM idem.setting_problems
 ) f (severity, object, finding, remedy)

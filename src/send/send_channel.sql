@@ -157,13 +157,19 @@ FROM used u, LATERAL (
     WHERE u.name = ANY (s.channels) AND pg_catalog.strpos(u.serial, '{key}') > 0 AND u.serial !~ '[{](hash|seq):'
     HAVING pg_catalog.count(*) > 1
     UNION ALL
+    SELECT pg_catalog.format('its serials are used up to %s percent', (l.last * 100 / l.greatest)::integer),
+           'declare a channel whose serial has more digits, in time'
+    FROM (SELECT pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass(pg_catalog.format('idem.%I', 'serial_' || u.name)))::numeric AS last,
+                 10 ^ pg_catalog.substring(u.serial, '[{]seq:(\d+)[}]')::numeric - 1 AS greatest) l
+    WHERE l.last / l.greatest > 0.8
+    UNION ALL
     SELECT 'no code of it means failed: what the provider refuses stays unknown',
            'list the codes of certain failures: SELECT * FROM idem.channel_coverage'
     WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(ARRAY[u.send, u.inquire, u.notice, u.statement]) i
                       CROSS JOIN LATERAL idem.listed_codes(i) l WHERE i IS NOT NULL AND l.meaning = 'failed')
 ) p (finding, remedy)
 UNION ALL
-SELECT 'warning', pg_catalog.format('return codes %I', c.interface),
+SELECT 'warning', pg_catalog.format('interface %I', c.interface),
        pg_catalog.format('%s that no table lists, seen %s times until %s: %s',
                          CASE pg_catalog.count(*) WHEN 1 THEN 'a code' ELSE pg_catalog.count(*) || ' codes' END,
                          pg_catalog.sum(c.seen), pg_catalog.max(c.last_seen),
