@@ -197,7 +197,7 @@ expect_same(const IdemDiagram *a, const IdemDiagram *b)
 		const IdemEdge *eb = &b->edges[i];
 
 		EXPECT(ea->source == eb->source && ea->target == eb->target);
-		EXPECT(ea->late == eb->late);
+		EXPECT(ea->late == eb->late && ea->other == eb->other);
 		EXPECT((ea->event < 0) == (eb->event < 0));
 		EXPECT(ea->event < 0 || strcmp(a->events.names[ea->event],
 									   b->events.names[eb->event]) == 0);
