@@ -20,11 +20,13 @@ SELECT k.kind, s AS setting FROM idem.guard_kinds() k, unnest(k.settings) s
                               WHERE p.pronamespace = 'idem'::regnamespace AND p.proname = k.declares))
     ORDER BY 1, 2;
 -- Each table of what is declared is read by a part of the script; the others
--- hold what happened.  A new table is on one of both sides.
+-- hold what happened, or whose database it is: a policy of two persons is none
+-- of a database for tests.  A new table is on one of both sides.
 SELECT c.oid::regclass AS forgotten FROM pg_extension e, unnest(e.extconfig) t JOIN pg_class c ON c.oid = t
     WHERE e.extname = 'idem'
           AND c.relname NOT IN ('change', 'anchor', 'reservation', 'attempt', 'late_result', 'evidence', 'transition_log',
-                                'serial_day', 'pause')
+                                'serial_day', 'pause', 'approval',
+                                'policy')
           AND NOT EXISTS (SELECT FROM pg_depend d
                           JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
                           JOIN pg_class v ON v.oid = r.ev_class AND v.relname ~ '_declarations$'
