@@ -68,7 +68,6 @@ typedef struct Noted
 {
 	Oid			root;			/* table at the top */
 	SubTransactionId subid;
-	bool		one_row;		/* all that the statement has stored */
 	MemoryContext context;		/* where all of this lives */
 	int			n;
 	IdemTotalNote *first;
@@ -124,7 +123,6 @@ begin_noted(Oid root, bool one_row)
 
 	begun->root = root;
 	begun->subid = GetCurrentSubTransactionId();
-	begun->one_row = one_row;
 	begun->context = context;
 	begun->outer = noted;
 	noted = begun;
@@ -264,8 +262,8 @@ apply_noted(Oid root)
 
 /*
  * What the row of this trigger call does to its parents: applied now, if the
- * row is all that its statement has stored and no outer one has noted rows that
- * come before it, else kept for the end.  Of several guards of the child the
+ * row is all that its statement has stored, behind what an outer statement has
+ * noted before it, else kept for the end.  Of several guards of the child the
  * last applies what all of them say of the row, so that the parents are locked
  * in the order of their keys.  n may be 0.
  */
@@ -275,7 +273,7 @@ idem_total_noted(const IdemGuardCall *call, IdemTotal *total,
 {
 	Noted	   *to = noted == NULL ? NULL :
 		find_noted(idem_root_relid(call->rel));
-	bool		now = (to == NULL || to->one_row) && is_only_row(call->rel);
+	bool		now = is_only_row(call->rel);
 	int			i;
 
 	if (to == NULL && n == 0)

@@ -4,16 +4,17 @@
 #	sh test/proof/wallet.sh [--seconds N] [--kills N] [--keep]
 #
 # Payments with fees, holds, captures in full, in part and beyond, releases and
-# reversals meet each other on ten accounts, at each isolation level, while
-# backends and the whole server are killed with SIGKILL, in turn, at even
-# distances.  Afterwards the views of the wallet say, with SQL that uses nothing
-# of idem, whether every balance is the sum of its transfers, what is held is
-# what is pending and not captured, nobody is below the floor and the total of
-# each currency is zero.
+# reversals meet each other on ten accounts, journals of several entries, some
+# of them out of balance, on twenty others (wallet/books.sql), at each isolation
+# level, while backends and the whole server are killed with SIGKILL, in turn,
+# at even distances.  Afterwards views say, with SQL that uses nothing of idem,
+# whether every balance is the sum of its transfers, what is held is what is
+# pending and not captured, nobody is below the floor, and the total of each
+# currency and of each journal is zero.
 #
 # 600 seconds and 20 kills unless told otherwise.  The last line is "N
-# transfers, N kills, N deadlocks, N wrong"; the exit status is 1 if anything
-# was wrong or deadlocked.
+# transfers, N journals, N kills, N deadlocks, N wrong"; the exit status is 1 if
+# anything was wrong or deadlocked.
 
 set -u
 here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
@@ -53,6 +54,7 @@ move()
 		PGOPTIONS="-c default_transaction_isolation=$2 -c client_min_messages=error" \
 			$as "$bin/pgbench" -n -c 1 --max-tries=100 -T 20 -D top=5000 \
 			-f "$src/examples/wallet/wallet.pgbench" \
+			-f "$src/test/proof/wallet/books.pgbench" \
 			-h "$tmp" -U postgres postgres >"$tmp/said/$1.out" 2>>"$tmp/said/$1.err"
 		sleep 0.2
 	done
@@ -120,7 +122,7 @@ say "idem on PostgreSQL $version"
 idem_cluster "fsync = off" "max_connections = 40" "deadlock_timeout = 50ms" "autovacuum_naptime = 5s"
 $as mkdir "$tmp/said"
 idem_step "$tmp/wallet.log" "making the wallet" "$bin/psql" -X -q -h "$tmp" -U postgres -d postgres \
-	-v ON_ERROR_STOP=1 -f "$src/examples/wallet/wallet.sql" -c "
+	-v ON_ERROR_STOP=1 -f "$src/examples/wallet/wallet.sql" -f "$src/test/proof/wallet/books.sql" -c "
 	SELECT wallet.open('bank', 'EUR', true), wallet.open('fees', 'EUR', true);
 	SELECT wallet.open('user ' || i, 'EUR') FROM generate_series(1, 10) i;
 	SELECT wallet.pay(1, i, '100') FROM generate_series(3, 12) i"
@@ -132,12 +134,13 @@ done
 
 ask -c "SELECT reason || ', ' || status || ': ' || count(*) FROM wallet.transfer GROUP BY reason, status ORDER BY 1"
 ask -c "SELECT id || ': ' || balance || ' where the sum is ' || sum || ', ' || held || ' held where ' || pending || ' is pending' FROM wallet.proof WHERE NOT holds"
-wrong=$(ask -c "SELECT (SELECT count(*) FROM wallet.proof WHERE NOT holds) + (SELECT count(*) FROM wallet.total WHERE balance <> '0')
-	+ (SELECT count(*) FROM idem.doctor() WHERE object LIKE 'balance guard%' AND severity = 'error')") || die "the oracle failed"
+ask -c "SELECT what FROM books.wrong ORDER BY 1 LIMIT 20"
+wrong=$(ask -c "SELECT (SELECT count(*) FROM books.wrong) + (SELECT count(*) FROM wallet.proof WHERE NOT holds) + (SELECT count(*) FROM wallet.total WHERE balance <> '0')
+	+ (SELECT count(*) FROM idem.doctor() WHERE object ~ '^(balance|journal) guard' AND severity = 'error')") || die "the oracle failed"
 deadlocks=$(grep -c 'deadlock detected' "$tmp/server.log")
 crashes=$(grep -c 'TRAP\|terminated by signal \(6\|7\|8\|11\)' "$tmp/server.log")
 wrong=$((wrong + crashes))
-last="$(ask -c "SELECT count(*) FROM wallet.transfer") transfers, $kills kills, $deadlocks deadlocks, $wrong wrong"
+last="$(ask -c "SELECT count(*) FROM wallet.transfer") transfers, $(ask -c "SELECT count(DISTINCT journal_id) FROM books.entry") journals, $kills kills, $deadlocks deadlocks, $wrong wrong"
 say "$last"
 idem_result wallet "$last"
 if [ "$keep_wanted" = yes ]; then
