@@ -27,6 +27,8 @@ SELECT idem.approve('resume', 'x', repeat('G', 64), reason => 'test');
 CREATE SCHEMA approval;
 CREATE TABLE approval.payment (id int PRIMARY KEY, status text NOT NULL);
 SELECT idem.create_scope('approval', effect => 'inside', fields => '{a}');
+SELECT FROM idem.define_return_codes('approval/pay', E'| code | meaning |\n| --- | --- |\n| 00 | succeeded |');
+SELECT idem.create_channel('approval', send => 'approval/pay');
 SELECT FROM idem.claim('approval', 'k', '{"a":1}');
 SELECT FROM idem.define_machine('approval', 'stateDiagram-v2
     [*] --> created
@@ -41,6 +43,9 @@ SELECT idem.alter_scope('approval', fields => '{}', force => 'test');
 \echo :LAST_ERROR_SQLSTATE
 SELECT idem.drop_scope('approval', force => 'test');
 \echo :LAST_ERROR_SQLSTATE
+SELECT idem.alter_channel('approval', quiet => '1 min', force => 'test');
+\echo :LAST_ERROR_SQLSTATE
+SELECT idem.alter_channel('approval', quiet => '1 hour');
 SELECT idem.drop_guard('approval.payment', 'states', reason => 'test');
 \echo :LAST_ERROR_SQLSTATE
 SELECT idem.define_machine('approval', 'stateDiagram-v2

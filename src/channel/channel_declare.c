@@ -25,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/approval.h"
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
@@ -410,12 +411,27 @@ static const Object altered_channel = {
 	"SELECT * FROM idem.channel WHERE name = $1"
 };
 
+/* 42501 where that needs a second person: of this very channel as it is now. */
+static void
+need_approval(Call *call, List *changes, const char *force)
+{
+	List	   *facts;
+
+	(void) run(call, "SELECT c::text FROM idem.channel c WHERE name = $1",
+			   false);
+	facts = list_make2(pstrdup(force), result_text(0, 1));
+	idem_need_approval("alter_channel",
+					   psprintf("channel \"%s\"", call->name),
+					   list_concat(facts, changes));
+}
+
 /* What the call changes; 42P17 if something is looser without a reason. */
 static List *
 changes_of(Call *call, const char *force)
 {
 	uint64		n = run(call, changes_sql, true);
 	List	   *changes = NIL;
+	bool		loosened = false;
 	uint64		i;
 
 	for (i = 0; i < n; i++)
@@ -429,7 +445,10 @@ changes_of(Call *call, const char *force)
 							call->name, looser),
 					 errhint("If that is meant, give force => 'reason'.")));
 		changes = lappend(changes, result_text(i, 1));
+		loosened = loosened || looser != NULL;
 	}
+	if (loosened)
+		need_approval(call, changes, force);
 	return changes;
 }
 

@@ -112,7 +112,7 @@ CREATE FUNCTION idem.alter_channel(
 COMMENT ON FUNCTION idem.alter_channel(text, text, text, text, text, text[], text, interval, text, integer, interval, text, text) IS
     'changes what a channel was declared with; what is NULL stays. Serials stay always.
 Looser (42P17 without force, which is the reason): another interface or calendar in place of one; fewer echo; absence inquiry, or anything but operator; a shorter quiet; partial record; presume_days, or fewer; a longer idempotency_window. Kept in idem.change_log; every session obeys from its next statement on.
-Errors: 22004 name null; 22023 what cannot be kept, or force blank or longer than 1,000 characters; 42704 unknown channel; 42P17 looser.
+Errors: 22004 name null; 22023 what cannot be kept, or force blank or longer than 1,000 characters; 42704 unknown channel; 42P17 looser; 42501 looser and no approval where one is needed.
 Locks: SHARE ROW EXCLUSIVE on idem.channel; calls go on.';
 REVOKE ALL ON FUNCTION idem.alter_channel(text, text, text, text, text, text[], text, interval, text, integer, interval, text, text) FROM PUBLIC;
 

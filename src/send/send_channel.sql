@@ -11,7 +11,7 @@ COMMENT ON FUNCTION idem.correct(text, text, text, text, jsonb) IS
     'puts a final state right that turned out to be wrong; closes what waited for a person. For operators. Kept in idem.evidence, and marked as corrected in every answer; guards see the corrected state.
 In: outcome succeeded or failed; reason and evidence: why, and what shows it.
 Out: the state; reentrant: it was so before, and nothing was changed. The response stays what the provider said.
-Errors: 42501 no operator; 22004 argument null; 22023 another outcome, or a reason that is blank or longer than 1,000 characters; 55I02 a key that is not final, or of which nothing is known; others as complete.
+Errors: 42501 no operator, or no approval where one is needed; 22004 argument null; 22023 another outcome, or a reason that is blank or longer than 1,000 characters; 55I02 a key that is not final, or of which nothing is known; others as complete.
 Locks: ROW EXCLUSIVE on idem.reservation and idem.evidence; the row, for which it waits.';
 REVOKE ALL ON FUNCTION idem.correct(text, text, text, text, jsonb) FROM PUBLIC;
 
