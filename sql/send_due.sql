@@ -71,7 +71,8 @@ SELECT due_in('b');
 -- The oldest first, so many at a time; other scopes are not touched.
 SELECT count(*) FROM generate_series(1, 5) i, idem.reserve('due pay', 'k' || i);
 SELECT outcome FROM idem.reserve('due default', 'k1');
-UPDATE idem.reservation SET due_at = now() - (7 - right(key, 1)::int) * interval '1 s' WHERE key LIKE 'k_';
+UPDATE idem.reservation SET due_at = now() - (7 - right(key, 1)::int) * interval '1 s'
+    WHERE key LIKE 'k_' AND scope = (SELECT id FROM idem.scope WHERE name = 'due pay');
 SELECT key FROM idem.due('due pay', 2);
 SELECT key FROM idem.due('due pay', 2);
 SELECT key FROM idem.due('due pay');
