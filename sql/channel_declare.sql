@@ -79,6 +79,11 @@ SELECT outcome, response FROM idem.complete('decl pay', 'm', 1, answer => '{"cod
 SELECT outcome, response FROM idem.reserve('decl pay', 'm', '{"amount": 1, "currency": "CNY"}');
 SELECT outcome, mismatch FROM idem.resolve('decl pay', 'm', via => 'decl/query', answer => '{"code": "05", "amount": 2, "iban": "DE02"}');
 SELECT response, mismatch FROM idem.late_result l JOIN idem.scope s ON s.id = l.scope WHERE s.name = 'decl pay' ORDER BY n;
+-- Also of a bank by which the key never went.
+SELECT count(*) AS codes FROM idem.define_return_codes('decl/other', E'| code | meaning |\n| --- | --- |\n| 00 | succeeded |\n');
+SELECT idem.create_channel('decl other', send => 'decl/other');
+SELECT idem.alter_scope('decl pay', channels => '{decl,decl other}', force => 'test');
+SELECT outcome, mismatch FROM idem.resolve('decl pay', 'm', via => 'decl/other', answer => '{"code": "00", "amount": 1, "iban": "DE02"}');
 SELECT count(*) AS kept FROM idem.late_result l JOIN idem.scope s ON s.id = l.scope WHERE s.name = 'decl pay' AND l::text ~ 'DE02';
 
 -- A key of a scope whose keys others number: after its time a repeat is another request.

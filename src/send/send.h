@@ -178,6 +178,7 @@ extern bool idem_send_may_go(IdemCall *call, const IdemChannel *channel,
 
 /* send_word.c */
 extern bool idem_send_is_judged(IdemCall *call);
+extern void idem_send_keep_fields(const IdemCall *call, IdemNews *news);
 extern void idem_send_judge_holder(IdemCall *call, IdemNews *news);
 extern void idem_send_judge_notice(IdemCall *call, IdemNews *news);
 extern IdemAbsence idem_send_absence(IdemCall *call);

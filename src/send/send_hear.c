@@ -61,8 +61,8 @@ idem_send_hear_holder(IdemCall *call, IdemNews *news)
 		idem_send_judge_holder(call, news);
 	else if (news->outcome == NULL)
 		refuse_answer(scope);
-	else if (scope->keeps_fields)
-		news->response = idem_channel_trim(scope, NULL, news->response, NULL);
+	else
+		idem_send_keep_fields(call, news);
 }
 
 /* The evidence of a resolve: 22004 for null, 22023 for nothing. */
@@ -140,6 +140,6 @@ idem_send_hear_notice(IdemCall *call, IdemNews *news)
 	}
 	else if (news->outcome == NULL)
 		refuse_answer(scope);
-	else if (scope->keeps_fields)
-		news->response = idem_channel_trim(scope, NULL, news->response, NULL);
+	else
+		idem_send_keep_fields(call, news);
 }

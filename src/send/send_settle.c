@@ -158,8 +158,9 @@ answer_stranger(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
  * kept; one that is being reserved by somebody else says to come again.
  */
 static void
-answer_without_row(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
+answer_without_row(IdemCall *call, IdemNews *news, IdemAnswer *answer)
 {
+	idem_send_keep_fields(call, news);
 	if (call->row.found.held == IDEM_HELD_NOT)
 		keep_late_result(call, news);
 	idem_send_describe(call, answer);

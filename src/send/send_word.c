@@ -24,6 +24,23 @@
 #include "base/latest.h"
 #include "send/send.h"
 
+/* Let go of what a scope does not keep of an answer. */
+static void
+keep_fields(const IdemCall *call, const IdemChannel *channel, Jsonb *request,
+			IdemNews *news)
+{
+	if (call->key.scope->keeps_fields)
+		news->response = idem_channel_trim(call->key.scope, channel,
+										   news->response, request);
+}
+
+/* The same where no channel is known that would say more of it. */
+void
+idem_send_keep_fields(const IdemCall *call, IdemNews *news)
+{
+	keep_fields(call, NULL, NULL, news);
+}
+
 /* Say that nothing is known, and why. */
 static void
 withdraw(IdemNews *news, const char *detail)
@@ -139,9 +156,7 @@ judge(IdemCall *call, const IdemChannel *channel, const IdemAttempt *attempt,
 	take_verdict(news, &verdict);
 	if (may_be_of_another(call, channel, attempt->number, news))
 		withdraw(news, "another attempt had the same serial: only an inquiry after the quiet interval tells that this one failed");
-	if (call->key.scope->keeps_fields)
-		news->response = idem_channel_trim(call->key.scope, channel,
-										   news->response, sent.request);
+	keep_fields(call, channel, sent.request, news);
 }
 
 /* No provider was heard: what is said is not known, unless it is so little. */
@@ -181,9 +196,7 @@ idem_send_judge_holder(IdemCall *call, IdemNews *news)
 		/* it went by no channel, or has not gone yet */
 		if (news->outcome == NULL)
 			judge_nothing(news, "the attempt went by no channel whose codes tell");
-		if (call->key.scope->keeps_fields)
-			news->response = idem_channel_trim(call->key.scope, NULL,
-											   news->response, NULL);
+		keep_fields(call, NULL, NULL, news);
 		return;
 	}
 	news->which = IDEM_INTERFACE_SEND;
@@ -261,6 +274,7 @@ refuse_stranger(const IdemCall *call, IdemNews *news)
 				 errmsg("\"%s\" is no interface of a channel of scope \"%s\"",
 						news->via, call->key.scope->name)));
 	news->judged = true;
+	keep_fields(call, NULL, NULL, news);
 	withdraw(news, "the key did not go by this channel");
 	news->mismatch = construct_array(&member, 1, TEXTOID, -1, false,
 									 TYPALIGN_INT);
