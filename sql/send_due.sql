@@ -72,7 +72,7 @@ SELECT due_in('b');
 SELECT count(*) FROM generate_series(1, 5) i, idem.reserve('due pay', 'k' || i);
 SELECT outcome FROM idem.reserve('due default', 'k1');
 UPDATE idem.reservation SET due_at = now() - (7 - right(key, 1)::int) * interval '1 s'
-    WHERE key LIKE 'k_' AND scope = (SELECT id FROM idem.scope WHERE name = 'due pay');
+    WHERE key LIKE 'k_' AND scope IN (SELECT id FROM idem.scope WHERE name LIKE 'due %');
 SELECT key FROM idem.due('due pay', 2);
 SELECT key FROM idem.due('due pay', 2);
 SELECT key FROM idem.due('due pay');
