@@ -139,6 +139,22 @@ SELECT count(*) FROM idem.due('late ach') WHERE key = 'r';
 SELECT step FROM idem.reservation WHERE key = 'r';
 DELETE FROM idem.closure WHERE reason = 'closed';
 SELECT key, step, why FROM idem.due('late ach') WHERE key = 'r';
+-- An application has rights on no table of this, and needs none.
+SET ROLE regress_idem_late;
+SELECT outcome, serial FROM idem.reserve('late ach', 'app', '{"amount": 1}');
+CALL idem.dispatch('late ach', 'app', 1) \gset
+\echo :outcome :granted :serial
+SELECT :'business_date'::date = idem.business_date('ach', :'dispatched_at') AS day;
+SELECT outcome FROM idem.resolve('late ach', 'app', via => 'late/return', answer => '{"code": "R99", "serial": "app"}');
+SELECT count(*) FROM idem.presume('late ach');
+SELECT outcome, serial FROM idem.reserve('late pay', 'app', '{"amount": 1}');
+CALL idem.dispatch('late pay', 'app', 1) \gset
+SELECT outcome FROM idem.complete('late pay', 'app', 1, answer => '{"code": "00", "serial": "app", "amount": 1}');
+SELECT outcome FROM idem.resolve('late pay', 'app', via => 'late/query', answer => '{"code": "44", "serial": "app"}');
+SELECT count(*) FROM idem.channel;
+SELECT count(*) FROM idem.unlisted_codes;
+SELECT idem.create_channel('app', send => 'late/pay');
+RESET ROLE;
 DROP TABLE late_payment;
 DROP OWNED BY regress_idem_late;
 DROP ROLE regress_idem_late;
