@@ -5,13 +5,15 @@
 --
 -- For PostgreSQL 13 and later, managed ones too.  Any role may run it that may
 -- make temporary views; it reads names, types, indexes and comments of tables,
--- never their rows, locks nothing, and leaves nothing behind.  It finds columns
--- that look like keys and have no unique constraint, or one that holds only
--- for a day or a partition; amounts in float, or in integers without a unit;
--- status columns that nothing holds.  A finding is a line to read: a name can
--- mean something else.  The remedies that name idem are those of the extension.
+-- of their rows only the largest value of a unique column that a sequence
+-- feeds, locks nothing, and leaves nothing behind.  It finds columns that look
+-- like keys and have no unique constraint, or one that holds only for a day or
+-- a partition; amounts in float, or in integers without a unit; status columns
+-- that nothing holds; sequences behind their column, or nearly used up.  A
+-- finding is a line to read: a name can mean something else.  The remedies that
+-- name idem are those of the extension.
 --
--- Made from src/audit/audit.sql by contrib/doctor.pl.
+-- Made from src/audit/ by contrib/doctor.pl.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -189,6 +191,7 @@ keys AS (
            pg_catalog.string_agg(DISTINCT pg_catalog.array_to_string(local_columns, ', '), '; ') FILTER (WHERE is_valid) AS local_columns,
            pg_catalog.string_agg(DISTINCT pg_catalog.array_to_string(nullable_columns, ', '), '; ') FILTER (WHERE is_valid) AS nullable_columns
     FROM held h
+    -- better; and a table of keys, which says of which columns a key is made
     WHERE true
     GROUP BY relation, name, object),
 -- the amounts of each table; those with a unit in the name (precise_amount_cents) count in it
@@ -273,6 +276,70 @@ SELECT DISTINCT 'warning', pg_catalog.format('table %s', c.relation), 'holds amo
 FROM columns c
 JOIN pg_catalog.pg_class t ON t.oid = c.relation AND t.relpersistence = 'u'
 WHERE c.is_amount;
+-- Which sequence feeds which column: by ownership or identity, or by a default.
+CREATE TEMPORARY VIEW fed_columns AS
+SELECT f.relation, f.attnum, f.sequence, a.attname, a.atttypid,
+       EXISTS (SELECT FROM pg_catalog.pg_index i
+               WHERE i.indrelid = f.relation AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1 AND i.indkey[0] = f.attnum) AS is_unique
+FROM (SELECT d.refobjid AS relation, d.refobjsubid::smallint AS attnum, d.objid AS sequence
+      FROM pg_catalog.pg_depend d
+      WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+            AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
+      UNION
+      SELECT t.adrelid, t.adnum, d.refobjid
+      FROM pg_catalog.pg_attrdef t
+      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = t.oid
+                                  AND d.refclassid = 'pg_catalog.pg_class'::regclass) f
+JOIN pg_catalog.pg_class s ON s.oid = f.sequence AND s.relkind = 'S'
+JOIN pg_catalog.pg_class c ON c.oid = f.relation AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+JOIN pg_catalog.pg_attribute a ON a.attrelid = f.relation AND a.attnum = f.attnum
+WHERE a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype);
 
-SELECT severity, object, finding, remedy FROM pg_temp.schema_problems
+-- The largest value of a unique column is a look into its index.
+CREATE TEMPORARY VIEW sequence_problems AS
+WITH fed AS (
+    SELECT f.relation::regclass AS relation, f.attname, f.is_unique, f.sequence::regclass AS sequence, q.seqcycle, q.seqincrement,
+           pg_catalog.pg_sequence_last_value(f.sequence) AS last,
+           least(q.seqmax, CASE f.atttypid WHEN 'smallint'::regtype THEN 32767 WHEN 'integer'::regtype THEN 2147483647
+                                           ELSE 9223372036854775807 END) AS greatest,
+           CASE WHEN f.is_unique AND pg_catalog.has_table_privilege(f.relation, 'SELECT')
+                THEN pg_catalog.substring(pg_catalog.query_to_xml(
+                         pg_catalog.format('SELECT max(%I) AS largest FROM %s', f.attname, f.relation::regclass), false, true, '')::text,
+                         '<largest>(-?\d+)</largest>')::bigint END AS largest
+    FROM pg_temp.fed_columns f
+    JOIN pg_catalog.pg_sequence q ON q.seqrelid = f.sequence
+    WHERE q.seqincrement > 0)
+SELECT 'error' AS severity, pg_catalog.format('sequence %s', f.sequence) AS object,
+       pg_catalog.format('is at %s, behind the largest value of %s.%I, which is %s: the next rows meet numbers that are taken',
+                         coalesce(f.last::text, 'its beginning'), f.relation, f.attname, f.largest) AS finding,
+       pg_catalog.format('SELECT setval(%L, %s)', f.sequence, f.largest) AS remedy
+FROM fed f
+WHERE f.largest > coalesce(f.last, 0)
+UNION ALL
+SELECT 'warning', pg_catalog.format('sequence %s', f.sequence),
+       pg_catalog.format('begins again when it is used up (CYCLE), and feeds %s.%I: its numbers come twice', f.relation, f.attname),
+       pg_catalog.format('ALTER SEQUENCE %s NO CYCLE', f.sequence)
+FROM fed f
+WHERE f.seqcycle
+UNION ALL
+SELECT 'warning', pg_catalog.format('sequence %s', f.sequence),
+       pg_catalog.format('is used up to %s percent: %s.%I takes no more than %s', (f.last::numeric * 100 / f.greatest)::integer, f.relation, f.attname, f.greatest),
+       pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I TYPE bigint, in time', f.relation, f.attname)
+FROM fed f
+WHERE f.last::numeric / f.greatest > 0.8
+UNION ALL
+-- the column of a partition has a default of its own
+SELECT 'warning', pg_catalog.format('table %s', t.root),
+       pg_catalog.format('column %I is unique and fed by several sequences, whose numbers meet: %s', t.attname, t.sequences),
+       'have one sequence for all partitions'
+FROM (SELECT coalesce(pg_catalog.pg_partition_root(f.relation), f.relation) AS root, f.attname,
+             pg_catalog.string_agg(DISTINCT f.sequence::text, ', ') AS sequences
+      FROM fed f
+      GROUP BY 1, 2
+      HAVING pg_catalog.count(DISTINCT f.sequence) > 1 AND pg_catalog.bool_or(f.is_unique)) t;
+
+SELECT severity, object, finding, remedy
+FROM (SELECT * FROM pg_temp.schema_problems
+      UNION ALL SELECT * FROM pg_temp.sequence_problems) problems
 ORDER BY pg_catalog.array_position('{error,warning,notice}', severity), object, finding;
