@@ -106,7 +106,7 @@ CREATE TYPE idem.claim_result AS (
 );
 COMMENT ON TYPE idem.claim_result IS
     'what a call for a key of an effect inside answers; granted: do the effect now; settled: the message may be acknowledged';
-COMMENT ON COLUMN idem.claim_result.outcome IS 'granted, replayed, in_progress, mismatch, duplicate, expired, fenced or paused; of complete: succeeded';
+COMMENT ON COLUMN idem.claim_result.outcome IS 'granted, replayed, in_progress, mismatch, duplicate, expired, reused, fenced or paused; of complete: succeeded';
 COMMENT ON COLUMN idem.claim_result.granted IS 'true: do the effect now, once; else do not do it';
 COMMENT ON COLUMN idem.claim_result.settled IS 'true: the key is done for good, the message may be acknowledged';
 COMMENT ON COLUMN idem.claim_result.reentrant IS 'of complete: true if the same response was given before; NULL of a claim, which is never answered as the same call';
@@ -145,7 +145,7 @@ CREATE TYPE idem.send_result AS (
 );
 COMMENT ON TYPE idem.send_result IS
     'what a call for a key of an effect outside answers: the columns of idem.claim_result and those of sending';
-COMMENT ON COLUMN idem.send_result.outcome IS 'granted, reserved, replayed, in_progress, unknown, mismatch, duplicate, expired, fenced, paused, late or reverse_needed; and what a call made of the key: succeeded, failed, released, dispatched, or unseen';
+COMMENT ON COLUMN idem.send_result.outcome IS 'granted, reserved, replayed, in_progress, unknown, mismatch, duplicate, expired, reused, fenced, paused, closed, stale_attempt, late or reverse_needed; and what a call made of the key: succeeded, failed, returned, released, dispatched, or unseen';
 COMMENT ON COLUMN idem.send_result.granted IS 'as in idem.claim_result';
 COMMENT ON COLUMN idem.send_result.settled IS 'as in idem.claim_result';
 COMMENT ON COLUMN idem.send_result.reentrant IS 'true: this very call was made before, and is answered again';

@@ -141,7 +141,7 @@ CREATE FUNCTION idem.reserve(scope text, key text, request jsonb DEFAULT NULL,
 COMMENT ON FUNCTION idem.reserve(text, text, jsonb, text, interval) IS
     'takes a key for an effect outside, for a lease; nothing may be sent before idem.dispatch. Call it as SELECT * FROM idem.reserve(...).
 In: request with the members the scope declares; nonce: what the caller calls this very call, so that it gets its token again; lease: NULL is the scope''s.
-Out: outcome reserved with a token (first; next attempt after a release; an expired reservation taken over; reentrant: the same nonce again), replayed, in_progress, unknown, mismatch, fenced, expired, duplicate (reserved before in this transaction), paused (it would be reserved, but for idem.pause). granted is always false.
+Out: outcome reserved with a token (first; next attempt after a release; an expired reservation taken over; reentrant: the same nonce again), replayed, in_progress, unknown, mismatch, fenced, expired, reused (the key was used longer ago than the scope''s repeat_within), duplicate (reserved before in this transaction), paused (it would be reserved, but for idem.pause). granted is always false.
 The commit is flushed whatever synchronous_commit says; PREPARE TRANSACTION is refused (0A000).
 Errors: 22004 scope null; 42704 unknown scope; 42501 a scope in which the role uses no keys; 55I02 scope for effects inside; 22I01 a key that is null, empty or longer than 255 bytes, or is not there and does not have the form that the scope asks for; 22023 request lacks a declared field or holds a number of more than 1,000 digits, invalid nonce or lease; 55000 fewer synchronous standbys than the scope asks for; 0A000 on a Citus cluster of several nodes; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key changed after the snapshot.
 Locks: ROW EXCLUSIVE on idem.reservation; the row, if it is taken over or taken again. Never waits for a rival.';
@@ -165,7 +165,7 @@ CREATE PROCEDURE idem.dispatch(
     AS 'MODULE_PATHNAME', 'idem_dispatch'
     LANGUAGE C;
 COMMENT ON PROCEDURE idem.dispatch(text, text, bigint, text, boolean, boolean, boolean, text, jsonb, boolean, text[], timestamptz, text, integer, text, text, date, date, timestamptz, timestamptz, timestamptz, timestamptz, numeric, text[]) IS
-    'marks a reserved key as sent, commits, and only then answers: CALL idem.dispatch(scope, key, token).
+    'marks a reserved key as sent, commits, and only then answers: CALL idem.dispatch(scope, key, token), and channel => ... where the scope names several.
 Out: a row, the columns of idem.send_result without key and token. granted true, outcome granted: the first dispatch of the newest token; send now, once. granted false: do not send; outcome in_progress or unknown (sent before), replayed, fenced, late, paused (idem.pause: the key stays reserved).
 closed: the channel is closed until retry_at, and stale_attempt: the provider may not know the serial again; the key stays reserved.
 Errors: 25001 in a transaction block or function; 40003 the standbys that are required have not confirmed it: do not send, the key stays dispatched; 55I01 token never issued; 55I02 key never reserved; 22004 no channel, where the scope names several; 22023 a channel that is not the scope''s, or a request without a member that it echoes; 22I01 a key of which the channel takes no serial; 2200H no serials left; others as reserve.
