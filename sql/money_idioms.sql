@@ -19,7 +19,8 @@ BEGIN
     RETURN format('%s (%s)', coalesce(v, 'NULL'), t);
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS h = PG_EXCEPTION_HINT;
-    RETURN concat_ws(' | ', SQLSTATE || ': ' || SQLERRM, nullif(h, ''));
+    -- what the server says to every operator that is not there is left out
+    RETURN concat_ws(' | ', SQLSTATE || ': ' || SQLERRM, CASE WHEN h <> '' AND h !~ 'explicit type casts' THEN h END);
 END $$;
 \pset format unaligned
 \pset fieldsep '  =>  '
