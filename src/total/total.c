@@ -12,22 +12,26 @@
  * once, which is before the server looks at the foreign key, whose trigger
  * sorts behind ours.  The other way round every writer that waits for the
  * parent would share its row with the others, in a multixact that each of them
- * expands.  How many rows a statement has stored is known when its triggers
+ * expands.  Of several guards of the child the last that fires for the row
+ * applies what all of them say, so that the parents are locked in the order of
+ * their keys.  How many rows a statement has stored is known when its triggers
  * fire (one_row_of); where it is not, as in COPY, notes wait.
  *
  * A statement is known by its table at the top and its subtransaction:
  *
- * - Row triggers fire on the partition that has the row, the trigger at the
- * end on the table that the statement names, which may be any of the tree:
- * each of them bears it. - Statements that triggers run end before the one
- * that fired them.  One of the same table, in the same subtransaction,
- * applies what its outer statement has noted so far, which stands and falls
- * with it.  In another subtransaction it leaves those notes alone: if it
- * applied them and was rolled back, the rows would be counted nowhere. -
- * Actions of foreign keys fire the triggers of the rows they change at the
- * end of the statement that caused them, and the one at the end behind them.
- * - A writable CTE and the statement around it may name two tables, which
- * have two ends.
+ *	 - Row triggers fire on the partition that has the row, the trigger at the
+ *	   end on the table that the statement names, which may be any of the tree:
+ *	   each of them bears it.
+ *	 - Statements that triggers run end before the one that fired them.  One of
+ *	   the same table, in the same subtransaction, applies what its outer
+ *	   statement has noted so far, which stands and falls with it.  In another
+ *	   subtransaction it leaves those notes alone: if it applied them and was
+ *	   rolled back, the rows would be counted nowhere.
+ *	 - Actions of foreign keys fire the triggers of the rows they change at the
+ *	   end of the statement that caused them, and the one at the end behind
+ *	   them.
+ *	 - A writable CTE and the statement around it may name two tables, which
+ *	   have two ends.
  *
  * What an aborted subtransaction has noted is gone with it.  If notes are
  * left when the transaction commits or prepares, they were never applied,

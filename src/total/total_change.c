@@ -10,7 +10,8 @@
  * 40001, because writing upon it would show the transaction two versions of
  * one row; where the latest version already leaves no room, the guard says so
  * at once.  Whatever else is judged is judged on the version that was
- * changed, for the same reason.
+ * changed, for the same reason.  Where a room says so, guards that look at the
+ * same columns, as the two of a table of transfers, change a row together.
  *
  * The row is changed by total_direct.c, where the parent is a plain table,
  * else by total_statement.c.  No error of the server (40001, 40P01, 55P03,

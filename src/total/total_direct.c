@@ -18,13 +18,13 @@
  * What the executor would do for the user's own things must not be lost, so
  * a parent is plain only if nothing else would happen in such an UPDATE:
  *
- * - an ordinary table: no partitions, rules or children that inherit - no
- * trigger that would fire, but ours and those of foreign keys, which a change
- * of other columns does not concern - no generated column, no domain, no
- * length that could round - CHECKs that name a changed column call the
- * server's own immutable functions, and are evaluated here; the result of the
- * others cannot change - no unique constraint is deferrable, no key contains
- * a changed column
+ *	 - an ordinary table: no partitions, rules or children that inherit
+ *	 - no trigger that would fire, but ours and those of foreign keys, which a
+ *	   change of other columns does not concern
+ *	 - no generated column, no domain, no length with other decimals
+ *	 - CHECKs that name a changed column call the server's own immutable
+ *	   functions, and are evaluated here; the result of the others cannot change
+ *	 - no unique constraint is deferrable, no key contains a changed column
  *
  * and a row, if it satisfies its CHECKs and NOT NULLs and is not one that
  * this transaction has just inserted with foreign keys of its own, whose

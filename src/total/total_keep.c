@@ -12,12 +12,12 @@
  * every column.
  *
  * The counterpart is also the parent's consent.  It is bound to the child
- * (tgconstrrelid), which needs TRIGGER on both tables, and a limit trigger
- * acts only on a parent that bears it: attached by hand to a table that
+ * (tgconstrrelid), which needs TRIGGER on both tables, and the trigger of a
+ * child acts only on a parent that bears it: attached by hand to a table that
  * references somebody else's, it moves nothing (39P01).
  *
- * Several limits may share a total, of several child tables or of several
- * foreign keys of one.  Child table and foreign key say which limit it is, and
+ * Several guards may share a total, of several child tables or of several
+ * foreign keys of one.  Child table and foreign key say which guard it is, and
  * each has a counterpart of its own.  Those of the others compare the totals as
  * well, and leave it to the announcer's to take the announcement.
  *
@@ -25,7 +25,8 @@
  * compared columns; with cap_grows=true the cap may grow.  The foreign key
  * alone does not ensure that: NO ACTION is satisfied if some row has the key
  * at the end of the statement, and a row that takes the place of another
- * starts at 0.  A new parent starts at 0.
+ * starts at 0.  A new parent starts at 0.  Of an account, which is capped by
+ * nothing and adds up to zero often, they stay in any case.
  *
  * An announcement lives on the C stack of the code that makes it, which
  * withdraws it on every way out, errors included, so that no aborted
