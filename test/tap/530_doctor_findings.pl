@@ -74,6 +74,7 @@ my @findings = (
 	[ 'doctor/doctor_verdict.sql', 'past the ladder', 'doctor_findings' ],
 	[ 'doctor/doctor_verdict.sql', 'a late result', 'doctor_findings' ],
 	[ 'doctor/doctor_verdict.sql', 'a reversal', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'an attempt that the provider may pay twice', 'channel_serial' ],
 	[ 'doctor/doctor_verdict.sql', 'a person has to look', 'doctor_findings' ],
 	[ 'doctor/doctor_settings.sql', 'setting %s', '510_doctor', 'setting $setting' ],
 	[ 'doctor/doctor_settings.sql', q{('fsync'}, '510_doctor', 'fsync => ' ],
@@ -123,7 +124,7 @@ foreach my $finding (@findings)
 # What is neither finding nor remedy: names of objects, and words of other views.
 my %other = map { $_ => 1 } (
 	'%s trigger %I on %s', '%s guard %I on %s', 'limit guard %I on %s', 'event trigger %I', 'trigger %I on %s',
-	'prepared transaction %L', 'scope %I', 'extension idem', 'late result', 'reverse needed', '10 minutes',
+	'prepared transaction %L', 'scope %I', 'extension idem', 'late result', 'reverse needed', 'stale attempt', '10 minutes',
 	'claim is', 'claims are', 'claim has', 'claims have', 'claim needs', 'claims need',
 	'a crash of the machine can take back what was committed', 'a crash of the machine can leave torn pages',
 	'DDL can weaken guards', 'a crash can take back what was told to the client',
