@@ -193,6 +193,25 @@ SELECT sent('SELECT COUNT(*) FROM "payment" WHERE "payment"."amount" = $1', 'uns
 -- sum
 SELECT sent('SELECT SUM("payment"."amount") FROM "payment"');
 
+-- dbd_pg
+SELECT anew();
+-- insert a decimal
+SELECT sent('INSERT INTO payment (amount, currency, status) VALUES ($1, ''EUR'', ''created'')', 'unspecified 12.34');
+-- insert an integer
+SELECT sent('INSERT INTO payment (amount, currency, status) VALUES ($1, ''EUR'', ''created'')', 'unspecified 5');
+-- insert, bound as an integer
+SELECT sent('INSERT INTO payment (amount, currency, status) VALUES ($1, ''EUR'', ''created'')', 'integer 5');
+-- insert, quoted into the statement
+SELECT sent('INSERT INTO payment (amount, currency, status) VALUES (''12.34'', ''EUR'', ''created'')');
+-- update the state
+SELECT sent('UPDATE payment SET status = $1 WHERE id = $2', 'unspecified paying', 'unspecified 1');
+-- update the state again
+SELECT sent('UPDATE payment SET status = $1 WHERE id = $2', 'unspecified paying', 'unspecified 1');
+-- decrement
+SELECT sent('UPDATE account SET balance = balance - $1 WHERE id = $2', 'unspecified 1.50', 'unspecified 1');
+-- decrement by a number
+SELECT sent('UPDATE account SET balance = balance - $1 WHERE id = $2', 'unspecified 1', 'unspecified 1');
+
 -- django_orm
 SELECT anew();
 -- insert a Decimal

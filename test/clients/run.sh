@@ -42,6 +42,7 @@ runner()
 		*.mjs)	echo "node $1" ;;
 		*.py)	echo "env PYTHONPATH=$unpacked/usr/lib/python3/dist-packages /usr/bin/python3 $1" ;;
 		*.rb)	echo "ruby -I$unpacked/usr/lib/ruby/vendor_ruby $1" ;;
+		*.pl)	echo "perl -I$(echo "$unpacked"/usr/lib/*/perl5/*) $1" ;;
 		*.php)	run_php "$1" ;;
 		*.java)	echo "java --add-opens java.base/java.lang=ALL-UNNAMED -cp $(jars "${1##*/}") $1" ;;
 		*.rs)	run_rust "$1" ;;
@@ -139,7 +140,7 @@ export CLIENTS_RECORD="$record"
 
 # shellcheck disable=SC2046 # names without blanks
 [ $# -gt 0 ] || set -- $(cd "$here/test/clients" &&
-	ls ./*.mjs ./*.py ./*.rb ./*.php ./*.java ./*.rs 2>/dev/null |
+	ls ./*.mjs ./*.py ./*.rb ./*.pl ./*.php ./*.java ./*.rs 2>/dev/null |
 	sed 's/^\.\///; s/\.[^.]*$//' | grep -v -e '^wire$' -e '^steps$')
 for client in "$@"; do
 	record "$client"
