@@ -10,9 +10,11 @@ SELECT ladder, lease, quiet FROM idem.scope WHERE name = 'due default';
 -- How long until it is due, to the nearest ten seconds, so that a slow machine
 -- says the same; and what becomes of the clock: time goes by for one key.
 CREATE FUNCTION due_in(k text) RETURNS interval LANGUAGE sql
-    AS $$ SELECT make_interval(secs => 10 * round(extract(epoch FROM due_at - clock_timestamp()) / 10)) FROM idem.reservation WHERE key = k $$;
+    AS $$ SELECT make_interval(secs => 10 * round(extract(epoch FROM due_at - clock_timestamp()) / 10)) FROM idem.reservation WHERE key = k
+          AND scope IN (SELECT id FROM idem.scope WHERE name LIKE 'due %') $$;
 CREATE FUNCTION due_wait(k text) RETURNS void LANGUAGE sql
-    AS $$ UPDATE idem.reservation SET due_at = clock_timestamp() - interval '1 us' WHERE key = k $$;
+    AS $$ UPDATE idem.reservation SET due_at = clock_timestamp() - interval '1 us' WHERE key = k
+          AND scope IN (SELECT id FROM idem.scope WHERE name LIKE 'due %') $$;
 
 -- Reserved: one rung after the lease, when somebody may take it over.
 SELECT token FROM idem.reserve('due pay', 'a', request => '{"iban": "x"}');
