@@ -112,7 +112,7 @@ apply_balance(Relation accounts, List *sources)
 }
 
 /* The balances of a table that are batched, each by a list of its sources. */
-static List *
+static pg_noinline List *
 batched_balances(Relation accounts)
 {
 	List	   *balances = NIL;

@@ -139,6 +139,16 @@ idem_hold_free(IdemLedgerPosts *posts)
 	posts->hold = posts->posting = NULL;
 }
 
+/* What is committed now and our own work; Invalid where that is taken anyway */
+static pg_noinline Snapshot
+latest_snapshot(void)
+{
+	if (!IsolationUsesXactSnapshot())
+		return InvalidSnapshot;
+	CommandCounterIncrement();
+	return GetLatestSnapshot();
+}
+
 /*
  * Look for rows of a key, as the owner of the entries, in what is committed
  * now and in our own work; how many there are.
@@ -147,16 +157,11 @@ static uint64
 look(const IdemGuardCall *call, IdemLedgerSettings *s, SPIPlanPtr *kept,
 	 HoldSql sql, Oid type, Datum key)
 {
-	Snapshot	snapshot = InvalidSnapshot;
+	Snapshot	snapshot = latest_snapshot();
 	Relation	entries = table_open(s->posts.key.child, AccessShareLock);
 	volatile int code = 0;
 	IdemIdentity saved;
 
-	if (IsolationUsesXactSnapshot())
-	{
-		CommandCounterIncrement();
-		snapshot = GetLatestSnapshot();
-	}
 	idem_become_owner(entries, &saved);
 	s->posts.busy++;
 	PG_TRY();

@@ -237,12 +237,12 @@ idem_total_fill(IdemTotalDeclaration *d, List *columns, const char *values,
 	PG_TRY();
 	{
 		idem_total_run_latest(psprintf("UPDATE %s p SET %s WHERE (%s) AND NOT EXISTS (SELECT FROM (%s) t WHERE %s)",
-							parent, zero_sql(columns, false),
-							zero_sql(columns, true), sums, join),
-				   SPI_OK_UPDATE);
+									   parent, zero_sql(columns, false),
+									   zero_sql(columns, true), sums, join),
+							  SPI_OK_UPDATE);
 		idem_total_run_latest(psprintf("UPDATE %s p SET %s FROM (%s) t WHERE %s",
-							parent, values, sums, join),
-				   SPI_OK_UPDATE);
+									   parent, values, sums, join),
+							  SPI_OK_UPDATE);
 	}
 	PG_FINALLY();
 	{
