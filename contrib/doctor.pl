@@ -31,6 +31,13 @@ $sql =~ s{\nRETURN (.*?);\n}{ AS \$\$\nSELECT $1\n\$\$;\n}s;
 $sql =~ s{NOT i\.indnullsnotdistinct}
 	{NOT coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false)}g;
 
+# A function in C
+$sql =~ s{^CREATE FUNCTION idem\.largest_value[^;]*;\n}{}m;
+$sql =~ s{idem\.largest_value\(f\.relation, f\.attname::text\)}
+	{"pg_catalog.substring(pg_catalog.query_to_xml(\n"
+	. "                         pg_catalog.format('SELECT max(%I) AS largest FROM %s', f.attname, f.relation::regclass), false, true, '')::text,\n"
+	. "                         '<largest>(-?\\d+)</largest>')::bigint"}e;
+
 $sql =~ s{'pg_catalog\.money_micro'::regtype}{'-'::regtype}g;
 $sql =~ s{CREATE VIEW idem\.}{CREATE TEMPORARY VIEW }g;
 $sql =~ s{\bidem\.(schema_\w+|fed_columns|sequence_problems)\b}{pg_temp.$1}g;

@@ -297,6 +297,7 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = f.relation AND a.attnum = f.attnu
 WHERE a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype);
 
 -- The largest value of a unique column is a look into its index.
+
 CREATE TEMPORARY VIEW sequence_problems AS
 WITH fed AS (
     SELECT f.relation::regclass AS relation, f.attname, f.is_unique, f.sequence::regclass AS sequence, q.seqcycle, q.seqincrement,

@@ -32,6 +32,13 @@ COMMENT ON COLUMN idem.fed_columns.is_unique IS 'it has a unique index of its ow
 REVOKE ALL ON TABLE idem.fed_columns FROM PUBLIC;
 
 -- The largest value of a unique column is a look into its index.
+CREATE FUNCTION idem.largest_value(relation regclass, name text) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'idem_largest_value'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION idem.largest_value(regclass, text) IS
+    'the largest value of a column of integers, as the caller sees the rows; for idem.sequence_problems. In: table, column. NULL for none. 42501 without SELECT on the table';
+REVOKE ALL ON FUNCTION idem.largest_value(regclass, text) FROM PUBLIC;
+
 CREATE VIEW idem.sequence_problems AS
 WITH fed AS (
     SELECT f.relation::regclass AS relation, f.attname, f.is_unique, f.sequence::regclass AS sequence, q.seqcycle, q.seqincrement,
@@ -39,9 +46,7 @@ WITH fed AS (
            least(q.seqmax, CASE f.atttypid WHEN 'smallint'::regtype THEN 32767 WHEN 'integer'::regtype THEN 2147483647
                                            ELSE 9223372036854775807 END) AS greatest,
            CASE WHEN f.is_unique AND pg_catalog.has_table_privilege(f.relation, 'SELECT')
-                THEN pg_catalog.substring(pg_catalog.query_to_xml(
-                         pg_catalog.format('SELECT max(%I) AS largest FROM %s', f.attname, f.relation::regclass), false, true, '')::text,
-                         '<largest>(-?\d+)</largest>')::bigint END AS largest
+                THEN idem.largest_value(f.relation, f.attname::text) END AS largest
     FROM idem.fed_columns f
     JOIN pg_catalog.pg_sequence q ON q.seqrelid = f.sequence
     WHERE q.seqincrement > 0)

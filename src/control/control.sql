@@ -60,6 +60,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('grant_admin', 'extension'),
     ('check_rows', 'extension'),
     ('guard_declaration', 'extension'),
+    ('largest_value', 'extension'),
     ('known_key_time', 'extension'),
     ('calendar_at', 'extension'),
     ('business_days', 'extension'),
