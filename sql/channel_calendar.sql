@@ -82,8 +82,14 @@ CALL idem.dispatch('cal pay', 'e', 1) \gset
 SELECT :'retry_at'::timestamptz = (SELECT upper(during) FROM idem.closure WHERE reason = 'now') AS until;
 SELECT outcome FROM idem.complete('cal pay', 'c', 1, answer => '{"code": "00", "serial": "c"}');
 SELECT outcome FROM idem.fence('cal pay', 'f', 'cancelled');
+-- A key that is reserved waits where it is; nobody hears that it is overdue before it could go.
+UPDATE idem.reservation SET due_at = now() - interval '2 hours' WHERE key = 'e';
+SELECT key, why FROM idem.due('cal pay');
+SELECT object, finding FROM idem.claim_problems WHERE object = 'scope "cal pay"' AND finding ~ 'overdue';
 -- One that is under way ends now.
 SELECT idem.drop_closure('always', (SELECT during FROM idem.closure WHERE reason = 'now'), 'they are back');
+SELECT object, regexp_replace(finding, 'since .*:', 'since ...:') AS finding FROM idem.claim_problems WHERE object = 'scope "cal pay"' AND finding ~ 'overdue';
+SELECT key, why FROM idem.due('cal pay');
 CALL idem.dispatch('cal pay', 'e', 1) \gset
 \echo :outcome :granted
 SELECT idem.drop_calendar('always');

@@ -102,6 +102,8 @@ SELECT outcome FROM idem.reserve('pause out', 'r4', lease => '1 us');
 CALL idem.dispatch('pause out', 'd1', 1) \gset d1_
 CALL idem.dispatch('pause out', 'd2', 1) \gset d2_
 CALL idem.dispatch('pause out', 'd3', 1) \gset d3_
+SELECT outcome FROM idem.reserve('pause out', 'x1');
+CALL idem.dispatch('pause out', 'x1', 1) \gset x1_
 SELECT outcome FROM idem.complete('pause out', 'd3', 1, 'unknown');
 SELECT outcome FROM idem.release('pause out', 'l1', 1);
 
@@ -129,6 +131,10 @@ SELECT outcome FROM idem.heartbeat('pause out', 'r1', 1);
 SELECT outcome FROM idem.fence('pause out', 'r3', 'cancelled');
 SELECT outcome FROM idem.fence('pause out', 'f1', 'cancelled');
 SELECT dispatched, reserved FROM idem.pauses;
+-- What is reserved waits where it is, and is not called overdue; what was sent is inquired about.
+UPDATE idem.reservation SET due_at = now() - interval '2 hours' WHERE key IN ('r1', 'x1') AND scope = (SELECT id FROM idem.scope WHERE name = 'pause out');
+SELECT regexp_replace(finding, 'since .*:', 'since ...:') AS finding FROM idem.claim_problems WHERE object = 'scope "pause out"' AND finding ~ 'overdue';
+SELECT key, why FROM idem.due('pause out');
 -- A key that was dispatched comes out as it went in.
 SELECT FROM idem.resume('scope', 'pause out', reason => 'bank A is back');
 CALL idem.dispatch('pause out', 'r1', 1) \gset

@@ -50,6 +50,15 @@ CREATE VIEW idem.claim_problems AS
     FROM idem.reservation r JOIN idem.scope s ON s.id = r.scope
          LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = r.xmax AND p.database = pg_catalog.current_database()
     WHERE r.due_at < pg_catalog.clock_timestamp() - interval '1 hour'
+          -- nobody can do anything about a key that is reserved and could not be dispatched now
+          AND NOT (r.state = 'r'
+                   AND (EXISTS (SELECT FROM idem.pause p WHERE (p.kind, p.name) = ('scope', s.name))
+                        OR s.channels <> '{}'
+                           AND NOT EXISTS (SELECT FROM idem.channel c
+                                           WHERE c.name = ANY (s.channels)
+                                                 AND NOT EXISTS (SELECT FROM idem.pause p WHERE (p.kind, p.name) = ('channel', c.name))
+                                                 AND (c.calendar IS NULL
+                                                      OR idem.closed_until(c.calendar, pg_catalog.clock_timestamp()) IS NULL))))
     GROUP BY s.id
     UNION ALL
     SELECT 'error', pg_catalog.format('scope %I', s.name),

@@ -25,6 +25,7 @@
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/latest.h"
+#include "base/pause.h"
 #include "send/send.h"
 
 /*
@@ -219,12 +220,17 @@ is_stale(IdemCall *call, const IdemChannel *channel, text *serial)
 		!was_overruled(call, first + channel->window);
 }
 
-/* Could no attempt of a scope go now: is every channel closed or paused? */
+/*
+ * Could no attempt of a scope go now: is it paused, or every channel of it
+ * closed or paused?
+ */
 bool
 idem_send_nothing_goes(const IdemScope *scope, TimestampTz now)
 {
 	int			i;
 
+	if (idem_paused("scope", scope->name, "", InvalidOid) != NULL)
+		return true;
 	for (i = 0; i < scope->nchannels; i++)
 	{
 		const IdemChannel *channel = idem_channel_get(scope->channels[i]);

@@ -8,8 +8,8 @@
  * that the next caller gets it later.  At the end of the ladder why is
  * "manual", and the last rung repeats: nothing falls off.
  *
- * A key that is reserved while every channel of its scope is closed or paused
- * waits where it is, since nobody could do anything about it.
+ * A key that is reserved while its scope is paused, or every channel of it
+ * closed or paused, waits where it is, since nobody could do anything about it.
  *
  * Two sessions are not handed the same row, and neither waits (SKIP LOCKED).
  * To be handed a row is never a leave to send.  What is handed out is not
