@@ -88,6 +88,15 @@ BEGIN
     TRUNCATE kept;
 END $$;
 SELECT table_name, arguments FROM emptied;
+-- nor where the whole transaction is rolled back, and the same statement goes on
+UPDATE since SET start = (SELECT max(n) FROM idem.change);
+DO $$
+BEGIN
+    TRUNCATE kept;
+    ROLLBACK;
+    TRUNCATE kept;
+END $$;
+SELECT table_name, arguments FROM emptied;
 -- the doctor speaks of it until somebody has looked
 SELECT object, regexp_replace(finding, 'by .* at .*, all', 'by ... at ..., all') AS finding, remedy FROM idem.doctor() WHERE object ~ 'base_empty';
 DO $$ BEGIN PERFORM idem.rearm(r) FROM unnest('{payment,refund,chargeback,kept,entry}'::regclass[]) r; END $$;

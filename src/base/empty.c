@@ -44,6 +44,7 @@ static char *truncate_reason = NULL;
 typedef struct Logged
 {
 	TimestampTz statement;
+	TransactionId xid;			/* one statement can hold several of them */
 	SubTransactionId subid;
 	List	   *tables;			/* the tables at the top */
 	List	   *names;			/* and for each the name of a guard */
@@ -112,19 +113,21 @@ static bool
 is_news(Oid table, const char *name)
 {
 	TimestampTz statement = GetCurrentStatementStartTimestamp();
+	TransactionId xid = GetTopTransactionId();
 	SubTransactionId subid = GetCurrentSubTransactionId();
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 	bool		known = false;
 	ListCell   *t;
 	ListCell   *n;
 
-	if (logged.statement != statement || logged.subid != subid)
+	if (logged.statement != statement || logged.xid != xid ||
+		logged.subid != subid)
 	{
 		list_free(logged.tables);
 		list_free_deep(logged.names);
 		logged = (Logged)
 		{
-			statement, subid, NIL, NIL
+			statement, xid, subid, NIL, NIL
 		};
 	}
 	forboth(t, logged.tables, n, logged.names)
