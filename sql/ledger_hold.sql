@@ -189,4 +189,14 @@ INSERT INTO paid VALUES (1, 100);
 INSERT INTO fuel VALUES (1, 1, 50, 'held'), (2, 1, 49, 'held');
 INSERT INTO fuel VALUES (3, 1, 60, 'done', 1);
 SELECT * FROM wallet;
+
+-- ---------- a pending credit goes, whatever is missing ----------
+CREATE TABLE debtor (id int PRIMARY KEY, floor bigint NOT NULL DEFAULT 0);
+CREATE TABLE claim (id int PRIMARY KEY, debtor_id int NOT NULL REFERENCES debtor, amount bigint NOT NULL, status text NOT NULL);
+SELECT idem.guard_balance('claim', 'debtor_id', amount => 'amount', balance => 'balance', floor => 'floor', state => 'status', pending => '{pending}', released => '{void}', facts => '{fact}');
+INSERT INTO debtor VALUES (1);
+INSERT INTO claim VALUES (1, 1, 5, 'pending'), (2, 1, -7, 'fact');
+UPDATE claim SET status = 'void' WHERE id = 1;
+UPDATE claim SET status = 'pending' WHERE id = 1;
+SELECT * FROM debtor;
 DROP SCHEMA ledger_hold CASCADE;

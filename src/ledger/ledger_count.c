@@ -62,7 +62,7 @@ idem_ledger_grows(IdemTotalChange *c, const IdemTotalNote *note)
 
 /*
  * Does the note take of what is available?  Not a posting, unless it posts more
- * than was held.
+ * than was held, and nothing that a pending credit does.
  */
 bool
 idem_ledger_takes(IdemTotalChange *c, const IdemTotalNote *note)
@@ -72,6 +72,8 @@ idem_ledger_takes(IdemTotalChange *c, const IdemTotalNote *note)
 	if (note->step & IDEM_ENTRY_POSTING)
 		return !grows && idem_amount_compare(&c->total->amount, note->amount,
 											 note->other) > 0;
+	if ((note->step & IDEM_ENTRY_PENDING) && grows)
+		return false;
 	if (note->step & IDEM_ENTRY_UNDO)
 		grows = !grows;
 	return !grows;
