@@ -137,4 +137,38 @@ BEGIN;
 INSERT INTO batch SELECT 100 + i, 'z' FROM generate_series(1, 2000) i;
 INSERT INTO line SELECT 100 + i, 'z', (side || i)::money_micro FROM generate_series(1, 2000) i, unnest('{"",-}'::text[]) side ORDER BY i;
 COMMIT;
+-- journals and currencies whose names run together are not one
+CREATE TABLE named (id text PRIMARY KEY);
+CREATE TABLE named_line (journal text NOT NULL REFERENCES named, currency text, amount bigint NOT NULL);
+SELECT idem.guard_journal('named_line', 'journal', amount => 'amount', currency => 'currency');
+BEGIN; INSERT INTO named VALUES ('a'), ('a b'); INSERT INTO named_line VALUES ('a', 'b c', 10), ('a b', 'c', -10); COMMIT;
+BEGIN; INSERT INTO named VALUES ('a'), ('ab'); INSERT INTO named_line VALUES ('a', 'bc', 10), ('ab', 'c', -10); COMMIT;
+BEGIN; INSERT INTO named VALUES ('a'); INSERT INTO named_line VALUES ('a', 'null', 10), ('a', NULL, -10); COMMIT;
+-- nor are days that are written alike
+CREATE TABLE day (id date PRIMARY KEY);
+CREATE TABLE day_line (day date NOT NULL REFERENCES day, amount numeric NOT NULL);
+SELECT idem.guard_journal('day_line', 'day', amount => 'amount');
+INSERT INTO day VALUES (make_date(2026, 2, 1));
+BEGIN; SET LOCAL DateStyle = 'SQL, DMY';
+INSERT INTO day VALUES (make_date(2026, 1, 2));
+INSERT INTO day_line VALUES (make_date(2026, 1, 2), 10), (make_date(2026, 1, 2), -10);
+SET LOCAL DateStyle = 'SQL, MDY';
+INSERT INTO day_line VALUES (make_date(2026, 2, 1), 10), (make_date(2026, 2, 1), -10);
+COMMIT;
+-- what is truncated is not there to balance, unless a savepoint brings it back
+SET idem.truncate_reason = 'test';
+BEGIN; INSERT INTO day VALUES (make_date(2026, 1, 3)); INSERT INTO day_line VALUES (make_date(2026, 1, 3), 10);
+TRUNCATE day_line;
+INSERT INTO day_line VALUES (make_date(2026, 1, 3), -10);
+COMMIT;
+BEGIN; INSERT INTO day VALUES (make_date(2026, 1, 3)); INSERT INTO day_line VALUES (make_date(2026, 1, 3), 10);
+SAVEPOINT a; INSERT INTO day_line VALUES (make_date(2026, 1, 3), 5); TRUNCATE day_line; SELECT idem.check_journals(); ROLLBACK TO a;
+INSERT INTO day_line VALUES (make_date(2026, 1, 3), -10);
+SAVEPOINT b; INSERT INTO day_line VALUES (make_date(2026, 1, 3), 7); TRUNCATE day_line; RELEASE b;
+COMMIT;
+BEGIN; INSERT INTO named VALUES ('t'); INSERT INTO named_line VALUES ('t', 'EUR', 10);
+SAVEPOINT a; TRUNCATE named_line; RELEASE a; SELECT idem.check_journals(); INSERT INTO named_line VALUES ('t', 'EUR', -10);
+COMMIT;
+RESET idem.truncate_reason;
+SELECT (SELECT count(*) FROM day_line) AS days, (SELECT count(*) FROM named_line) AS named;
 DROP SCHEMA ledger_journal CASCADE;

@@ -175,8 +175,8 @@ keeps_totals(const IdemGuard *guard)
 
 /*
  * 23I08: the rows of a guarded table do not go all at once.  Returns where
- * there is a reason, which is in the log then, and the totals that the guard
- * keeps are those of no rows.
+ * there is a reason, which is in the log then, and what the guard keeps of its
+ * rows is that of no rows.
  */
 void
 idem_judge_truncation(const TriggerData *trigdata)
@@ -195,7 +195,7 @@ idem_judge_truncation(const TriggerData *trigdata)
 	guard->relid = idem_root_relid(trigdata->tg_relation);
 	if (is_news(guard->relid, name))
 		log_emptied(guard->kind->kind, guard->relid, name, "TRUNCATE", reason);
-	if (keeps_totals(guard))
+	if (guard->kind->recount != NULL)
 		guard->kind->recount(guard);
 }
 

@@ -98,8 +98,9 @@ typedef struct IdemGuardKind
 								 * taken off, with it; or NULL */
 	const char *named_by;		/* the setting by which guards of other tables
 								 * name the table of this one; or NULL */
-	IdemRecount recount;		/* or NULL: it keeps no totals, or TRUNCATE is
-								 * refused whatever the reason */
+	IdemRecount recount;		/* or NULL: it keeps nothing of rows that
+								 * TRUNCATE takes, or TRUNCATE is refused
+								 * whatever the reason */
 	const char *declares;		/* the function in schema idem that puts it on
 								 * a table; NULL: it comes with another */
 	const char *const *renamed; /* settings that are not named as the argument

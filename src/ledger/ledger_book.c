@@ -117,6 +117,7 @@ find_sum(Book *book, const IdemJournalSum *what)
 	sum->key = copy_text(book->context, what->key);
 	sum->name = copy_text(book->context, what->name);
 	sum->currency = copy_text(book->context, what->currency);
+	sum->child = what->child;
 	sum->phase = what->phase;
 	sum->type = what->type;
 	sum->sum = 0;
@@ -246,7 +247,7 @@ has_more_credits(const IdemJournalSum *sum)
 	return idem_amount_compare(sum->type, sum->number, sum->type->zero) > 0;
 }
 
-/* 23I0B: the first that is not balanced, in the order of the keys. */
+/* 23I0B: the first that is not balanced, in the order of the names. */
 static void
 refuse_sum(const IdemJournalSum *sum)
 {
@@ -263,6 +264,19 @@ refuse_sum(const IdemJournalSum *sum)
 					   sum->currency ? sum->currency : "")));
 }
 
+/* Which is reported first: by what is shown, then by what it is. */
+static bool
+comes_before(const IdemJournalSum *a, const IdemJournalSum *b)
+{
+	int			order = strcmp(a->name, b->name);
+
+	if (order == 0 && a->currency != NULL && b->currency != NULL)
+		order = strcmp(a->currency, b->currency);
+	if (order == 0)
+		order = strcmp(a->key, b->key);
+	return order < 0;
+}
+
 /* Every sum in a book is one that is not zero. */
 static void
 require_empty(Book *book)
@@ -274,11 +288,55 @@ require_empty(Book *book)
 	hash_seq_init(&status, book->sums);
 	while ((sum = hash_seq_search(&status)) != NULL)
 	{
-		if (first == NULL || strcmp(sum->key, first->key) < 0)
+		if (first == NULL || comes_before(sum, first))
 			first = sum;
 	}
 	if (first != NULL)
 		refuse_sum(first);
+}
+
+/* Take what an outer book has out of the current one. */
+static void
+take_out(Book *book, const IdemJournalSum *sum)
+{
+	IdemJournalSum *from = find_sum(book, sum);
+
+	if (sum->type->type == NUMERICOID)
+		add_number(book, from, idem_amount_minus(sum->type, sum->type->zero,
+												 sum->number));
+	else
+		from->sum -= sum->sum;
+	if (is_zero(from))
+		drop_sum(book, from);
+}
+
+/*
+ * The entries of this table go all at once, by TRUNCATE: of what the
+ * transaction has added none is left, unless a savepoint brings them back.
+ */
+void
+idem_book_empty(Oid child)
+{
+	Book	   *current = current_book();
+	IdemJournalSum *sum;
+	HASH_SEQ_STATUS status;
+	Book	   *book;
+
+	hash_seq_init(&status, current->sums);
+	while ((sum = hash_seq_search(&status)) != NULL)
+	{
+		if (sum->child == child)
+			drop_sum(current, sum);
+	}
+	for (book = current->outer; book != NULL; book = book->outer)
+	{
+		hash_seq_init(&status, book->sums);
+		while ((sum = hash_seq_search(&status)) != NULL)
+		{
+			if (sum->child == child)
+				take_out(current, sum);
+		}
+	}
 }
 
 /* Add what one book has to another. */

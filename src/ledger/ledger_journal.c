@@ -174,6 +174,72 @@ journal_name(JournalSettings *s, TupleTableSlot *row)
 	return buf.data;
 }
 
+/*
+ * Append the value of a column as it is stored, in hexadecimal: its output
+ * depends on settings such as DateStyle, and may contain any character.
+ */
+static void
+append_image(const IdemGuardCall *call, TupleTableSlot *row,
+			 AttrNumber column, StringInfo buf)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(call->rel),
+										  column - 1);
+	bool		isnull;
+	Datum		value = slot_getattr(row, column, &isnull);
+	const char *bytes = (const char *) DatumGetPointer(value);
+	Size		length = att->attlen;
+
+	if (isnull || att->attbyval)
+	{
+		appendStringInfo(buf, isnull ? "-," : UINT64_FORMAT ",",
+						 (uint64) value);
+		return;
+	}
+	if (att->attlen == -1)
+	{
+		struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
+
+		bytes = VARDATA_ANY(packed);
+		length = VARSIZE_ANY_EXHDR(packed);
+	}
+	else if (att->attlen == -2)
+		length = strlen(bytes);
+	enlargeStringInfo(buf, length * 2 + 2);
+	buf->len += hex_encode(bytes, length, buf->data + buf->len);
+	appendStringInfoChar(buf, ',');
+}
+
+/* What tells the journal of a row from every other, of any guard. */
+static char *
+journal_key(const IdemGuardCall *call, JournalSettings *s,
+			TupleTableSlot *row)
+{
+	StringInfoData buf;
+	int			i;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "%u %s ", s->key.child, s->fk);
+	for (i = 0; i < s->key.n; i++)
+		append_image(call, row, s->columns[i].column, &buf);
+	return buf.data;
+}
+
+/* The same of the sum to which a row belongs. */
+static char *
+sum_key(const IdemGuardCall *call, JournalSettings *s, TupleTableSlot *row,
+		const char *phase)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoString(&buf, journal_key(call, s, row));
+	if (s->currency.column != 0)
+		append_image(call, row, s->currency.column, &buf);
+	if (phase != NULL)
+		appendStringInfoString(&buf, phase);
+	return buf.data;
+}
+
 /* Does the snapshot see the row, of a table that can be searched? */
 static bool
 is_seen(JournalSettings *s, Snapshot snapshot, const NullableDatum *values)
@@ -251,12 +317,12 @@ static void
 require_open(const IdemGuardCall *call, JournalSettings *s,
 			 TupleTableSlot *row)
 {
-	char	   *name;
+	char	   *key;
 
 	if (!s->closed)
 		return;
-	name = psprintf("%u %s", s->key.parent, journal_name(s, row));
-	if (idem_book_is_own(name))
+	key = journal_key(call, s, row);
+	if (idem_book_is_own(key))
 		return;
 	if (was_there(s, row))
 		ereport(ERROR,
@@ -264,7 +330,7 @@ require_open(const IdemGuardCall *call, JournalSettings *s,
 				 errmsg("%s is closed", journal_name(s, row)),
 				 errhint("Entries are made with their journal; a correction is a journal of its own."),
 				 errtableconstraint(call->rel, call->trigger->tgname)));
-	idem_book_note_own(name);
+	idem_book_note_own(key);
 }
 
 /* ------------------------------------------------------------------------
@@ -360,9 +426,8 @@ book_row(const IdemGuardCall *call, JournalSettings *s, TupleTableSlot *row,
 	what.currency = currency_of(s, row);
 	what.phase = phase_of(s, row);
 	what.type = &s->amount;
-	what.key = psprintf("%u %s %s %s %s", s->key.child, s->fk, what.name,
-						what.currency ? what.currency : "",
-						what.phase ? what.phase : "");
+	what.child = s->key.child;
+	what.key = sum_key(call, s, row, what.phase);
 	idem_book_add(&what, amount, credit != undo);
 }
 

@@ -15,6 +15,7 @@
 typedef struct IdemJournalSum
 {
 	const char *key;			/* hash key, must be first: all of these */
+	Oid			child;			/* the table of the entries */
 	const char *name;			/* "journal 7" */
 	const char *currency;		/* or NULL */
 	const char *phase;			/* pending, posted, or NULL */
@@ -27,6 +28,7 @@ typedef struct IdemJournalSum
 extern void idem_book_init(void);
 extern void idem_book_add(const IdemJournalSum *what, Datum amount,
 						  bool is_credit);
+extern void idem_book_empty(Oid child);
 
 extern bool idem_book_is_own(const char *journal);
 extern void idem_book_note_own(const char *journal);

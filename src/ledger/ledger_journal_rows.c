@@ -50,6 +50,13 @@ check_moved(const IdemGuard *guard, Oid rows)
 	return count_journals(source, rows);
 }
 
+/* The entries were truncated: none of this transaction is left to balance. */
+static void
+empty_book(const IdemGuard *guard)
+{
+	idem_book_empty(guard->relid);
+}
+
 static bool
 takes_type(const char *setting, Oid type)
 {
@@ -87,6 +94,7 @@ static const IdemGuardKind journal_kind = {
 	.settings = journal_settings,
 	.types = row_types,
 	.check_rows = check_journals,
+	.recount = empty_book,
 	.validates = true,
 	.remedy = "find out who wrote past the guard, and correct it by a journal of its own",
 	.check_attached = check_moved,
