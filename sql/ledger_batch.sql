@@ -43,6 +43,15 @@ CREATE TRIGGER ride BEFORE UPDATE ON account FOR EACH ROW WHEN (OLD.id = 9) EXEC
 INSERT INTO transfer (debit_id, credit_id, amount) VALUES (0, 9, 5);
 SELECT idem.apply_balances('account');
 DROP TRIGGER ride ON account;
+-- and so is one that changes what is added up, before or after
+CREATE FUNCTION add() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.balance := NEW.balance + 1; RETURN NEW; END $$;
+CREATE TRIGGER add BEFORE UPDATE ON account FOR EACH ROW WHEN (OLD.id = 9) EXECUTE FUNCTION add();
+SELECT idem.apply_balances('account');
+DROP TRIGGER add ON account;
+CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE ledger_batch.account SET balance = 77 WHERE id = 9; RETURN NULL; END $$;
+CREATE TRIGGER again AFTER UPDATE ON account FOR EACH ROW WHEN (NEW.id = 9 AND NEW.balance <> 77) EXECUTE FUNCTION again();
+SELECT idem.apply_balances('account');
+DROP TRIGGER again ON account;
 -- nobody else writes it, and which accounts they are stays
 UPDATE account SET balance = 1 WHERE id = 9;
 UPDATE account SET is_ours = false WHERE id = 9;

@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 
 #include "base/declare.h"
+#include "base/idem_errors.h"
 #include "base/kind.h"
 #include "ledger/ledger_declare.h"
 
@@ -56,34 +57,63 @@ restrict_sources(List *sources, Relation accounts, const char *unbounded)
 	}
 }
 
+/*
+ * Run an UPDATE of a kept column that returns whether the row has something
+ * else now, which a trigger of the accounts wrote: 23I07.  How many it changed.
+ */
+static uint64
+write_column(Relation accounts, const char *column, const char *sql)
+{
+	uint64		changed;
+	uint64		i;
+
+	idem_total_run_latest(sql, SPI_OK_UPDATE_RETURNING);
+	changed = SPI_processed;
+	for (i = 0; i < changed; i++)
+	{
+		bool		isnull;
+
+		if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i],
+									   SPI_tuptable->tupdesc, 1, &isnull)))
+			ereport(ERROR,
+					(errcode(ERRCODE_IDEM_FIXED_COLUMN),
+					 errmsg("column \"%s\" of table \"%s\" is kept by a balance and cannot be written",
+							column, RelationGetRelationName(accounts)),
+					 errhint("A trigger of the table changed it."),
+					 errtablecol(accounts,
+								 idem_column_number(accounts, column))));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return changed;
+}
+
 /* Write one kept column of these accounts; how many changed. */
 static uint64
 apply_column(Relation accounts, const IdemTotalSource *first,
 			 const char *column, const char *value, const char *sums)
 {
-	const char *unbounded = idem_setting(first->settings, "unbounded");
+	const char *table = idem_qualified_name(accounts);
+	const char *set = quote_identifier(column);
+	const char *unbounded =
+		idem_total_column_sql("p", idem_setting(first->settings, "unbounded"));
 	const char *name = idem_total_column_sql("p", column);
 	Oid			type = idem_column_base_type(accounts,
 											 idem_column_number(accounts, column),
 											 NULL);
 	uint64		changed;
 
-	idem_total_run_latest(psprintf("UPDATE %s p SET %s = (%s)::%s FROM (%s) t WHERE %s AND %s AND %s::pg_catalog.numeric <> (%s)",
-								   idem_qualified_name(accounts),
-								   quote_identifier(column), value,
-								   idem_total_type_name(type), sums,
-								   idem_total_join_sql(&first->key, "t.k%d"),
-								   idem_total_column_sql("p", unbounded),
-								   name, value), SPI_OK_UPDATE);
-	changed = SPI_processed;
-	idem_total_run_latest(psprintf("UPDATE %s p SET %s = '0' WHERE %s AND %s <> '0' AND NOT EXISTS (SELECT FROM (%s) t WHERE %s)",
-								   idem_qualified_name(accounts),
-								   quote_identifier(column),
-								   idem_total_column_sql("p", unbounded), name,
-								   sums, idem_total_join_sql(&first->key,
-															 "t.k%d")),
-						  SPI_OK_UPDATE);
-	return changed + SPI_processed;
+	changed = write_column(accounts, column,
+						   psprintf("UPDATE %s p SET %s = (%s)::%s FROM (%s) t WHERE %s AND %s AND %s::pg_catalog.numeric <> (%s) RETURNING %s::pg_catalog.numeric IS DISTINCT FROM (%s)",
+									table, set, value,
+									idem_total_type_name(type), sums,
+									idem_total_join_sql(&first->key, "t.k%d"),
+									unbounded, name, value, name, value));
+	return changed +
+		write_column(accounts, column,
+					 psprintf("UPDATE %s p SET %s = '0' WHERE %s AND %s <> '0' AND NOT EXISTS (SELECT FROM (%s) t WHERE %s) RETURNING %s <> '0'",
+							  table, set, unbounded, name, sums,
+							  idem_total_join_sql(&first->key, "t.k%d"),
+							  name));
 }
 
 /* Lock these accounts, and write what their entries add up to. */

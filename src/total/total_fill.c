@@ -33,8 +33,8 @@ void
 idem_total_run_latest(const char *sql, int expected)
 {
 	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
-	bool		crosscheck = expected == SPI_OK_UPDATE &&
-		IsolationUsesXactSnapshot();
+	bool		crosscheck = IsolationUsesXactSnapshot() &&
+		(expected == SPI_OK_UPDATE || expected == SPI_OK_UPDATE_RETURNING);
 	int			code;
 
 	if (plan == NULL)

@@ -40,6 +40,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -71,9 +72,19 @@ typedef struct TotalSettings
 /* the announcement of the innermost UPDATE under way */
 static IdemTotalStep *announced = NULL;
 
-/* the table whose totals are filled, and whether only those that are batched */
+/*
+ * The table whose totals are filled, whether only those that are batched, and
+ * how deep in triggers.
+ */
 static Oid	filling = InvalidOid;
 static bool filling_batched = false;
+static int	filling_depth = 0;
+
+static int
+trigger_depth(void)
+{
+	return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH));
+}
 
 /*
  * The UPDATE that comes next makes this step; the guard of the parent lets it
@@ -104,16 +115,20 @@ idem_total_set_filling(Oid parent, bool batched)
 {
 	filling = parent;
 	filling_batched = batched;
+	filling_depth = trigger_depth();
 }
 
-/* Is this row one whose totals are being filled? */
+/*
+ * Is this row one whose totals are being filled?  Not by a statement of a
+ * trigger that the filling fires.
+ */
 static bool
 is_filled(const IdemGuardCall *call, TotalSettings *s)
 {
 	bool		isnull = true;
 	Datum		batched;
 
-	if (filling != s->root)
+	if (filling != s->root || trigger_depth() != filling_depth + 1)
 		return false;
 	if (!filling_batched)
 		return true;
