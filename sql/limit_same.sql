@@ -129,6 +129,25 @@ SELECT totals();
 UPDATE budget SET amount = 60 WHERE id = 2;
 UPDATE budget SET amount = 59 WHERE id = 2;
 UPDATE budget SET amount = 10 WHERE id = 2;
+-- However many of these a transaction catches, none of them stays in memory.
+DO $$
+DECLARE
+    before bigint;
+    after bigint;
+BEGIN
+    FOR i IN 1 .. 1100 LOOP
+        BEGIN
+            UPDATE budget SET amount = 10 WHERE id = 2;
+        EXCEPTION WHEN OTHERS THEN NULL;
+        END;
+        IF i = 100 THEN
+            SELECT sum(used_bytes) INTO before FROM pg_backend_memory_contexts WHERE name = 'TopTransactionContext';
+        END IF;
+    END LOOP;
+    SELECT sum(used_bytes) INTO after FROM pg_backend_memory_contexts WHERE name = 'TopTransactionContext';
+    -- a subtransaction keeps some 200 bytes, the copy of an error 800
+    RAISE NOTICE 'errors stay in memory: %', after - before > 400000;
+END $$;
 UPDATE budget SET currency = 'USD' WHERE id = 1;
 UPDATE budget SET amount = 70, used = 0 WHERE id = 2;
 SELECT totals();

@@ -58,6 +58,16 @@ is_innermost(const Run *run)
 	return callback == &run->callback;
 }
 
+/* Is it the error of a CHECK that a limit has made? */
+static bool
+is_of_limit(const ErrorData *error)
+{
+	return error->elevel == ERROR && error->constraint_name != NULL &&
+		error->table_name != NULL &&
+		strncmp(error->constraint_name, CHECK_PREFIX,
+				strlen(CHECK_PREFIX)) == 0;
+}
+
 static void
 say_limit(void *arg)
 {
@@ -68,15 +78,16 @@ say_limit(void *arg)
 		!is_innermost(run))
 		return;
 	error = error_under_way();
-	if (error->elevel != ERROR || error->constraint_name == NULL ||
-		error->table_name == NULL ||
-		strncmp(error->constraint_name, CHECK_PREFIX,
-				strlen(CHECK_PREFIX)) != 0)
-		return;
-	errcode(ERRCODE_IDEM_FIXED_COLUMN);
-	errmsg("row of table \"%s\" cannot have less than its running total \"%s\"",
-		   error->table_name, error->constraint_name + strlen(CHECK_PREFIX));
-	errhint("What counts against a limit stays counted: the cap cannot go below it, and nobody but the guard writes the total.");
+	if (is_of_limit(error))
+	{
+		errcode(ERRCODE_IDEM_FIXED_COLUMN);
+		errmsg("row of table \"%s\" cannot have less than its running total \"%s\"",
+			   error->table_name,
+			   error->constraint_name + strlen(CHECK_PREFIX));
+		errhint("What counts against a limit stays counted: the cap cannot go below it, and nobody but the guard writes the total.");
+	}
+	/* a transaction can catch any number of them */
+	FreeErrorData(error);
 }
 
 /* Does the statement change rows that are there?  A new one used nothing. */
