@@ -303,6 +303,23 @@ INSERT INTO debit (tenant, message, amount) VALUES (17, 'msg-5', 1);
 ROLLBACK;
 SELECT kind, intact, problem FROM idem.guards WHERE relation = 'debit'::regclass;
 SELECT finding FROM idem.doctor() WHERE object ~ 'claimed guard .* on bound_keys.debit';
+-- A table of that name that somebody else made lets no row in.
+CREATE ROLE regress_bound_keys_other;
+GRANT USAGE, CREATE ON SCHEMA bound_keys TO regress_bound_keys_other;
+GRANT INSERT ON debit TO regress_bound_keys_other;
+SET ROLE regress_bound_keys_other;
+CREATE TABLE request_key (tenant bigint, key text, PRIMARY KEY (tenant, key));
+SELECT idem.guard_keys('request_key', key => '{tenant,key}');
+BEGIN;
+INSERT INTO request_key VALUES (17, 'msg-5');
+INSERT INTO debit (tenant, message, amount) VALUES (17, 'msg-5', 1);
+ROLLBACK;
+RESET ROLE;
+SELECT finding FROM idem.doctor() WHERE object ~ 'claimed guard .* on bound_keys.debit';
+SET idem.allow_unguarded = 'a test';
+DROP OWNED BY regress_bound_keys_other;
+RESET idem.allow_unguarded;
+DROP ROLE regress_bound_keys_other;
 ALTER TABLE renamed_key RENAME TO request_key;
 SELECT kind, intact, problem FROM idem.guards WHERE relation = 'debit'::regclass;
 

@@ -68,6 +68,8 @@ compile_keys(Relation rel, Bound *bound, Oid *also)
 						bound->keys, RelationGetRelationName(rel)),
 				 errhint("Where it was renamed, take the guard off with idem.drop_guard and declare it anew."),
 				 errtable(rel)));
+	bound->keys_foreign = idem_bound_keys_foreign(bound->keys_relid,
+												  idem_root_relid(rel));
 }
 
 static char *
@@ -143,6 +145,19 @@ refuse_unclaimed(const IdemGuardCall *call, const Bound *bound,
 			 errtableconstraint(call->rel, call->trigger->tgname)));
 }
 
+/* 42501 if the keys are in a table that is somebody else's. */
+static void
+check_keys_owner(const IdemGuardCall *call, const Bound *bound)
+{
+	if (bound->keys_foreign)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("table %s, which keeps the keys of table \"%s\", belongs to somebody else",
+						bound->keys, RelationGetRelationName(call->rel)),
+				 errhint("Both tables have one owner."),
+				 errtableconstraint(call->rel, call->trigger->tgname)));
+}
+
 /* 23I0A unless the row is paid for by a claim of this transaction. */
 static void
 demand_claim(const IdemGuardCall *call, const Bound *bound)
@@ -153,6 +168,7 @@ demand_claim(const IdemGuardCall *call, const Bound *bound)
 	if (VARSIZE_ANY_EXHDR(key) > IDEM_KEY_BYTES_MAX)
 		refuse_unclaimed(call, bound, key,
 						 "It is longer than a key can be.");
+	check_keys_owner(call, bound);
 	if (bound->keys != NULL)
 		idem_bound_table_digest(bound->keys_relid, key, &digest);
 	else

@@ -85,6 +85,7 @@ typedef struct Bound
 	int32		scope_id;
 	char	   *keys;			/* that table by its name; NULL: a scope */
 	Oid			keys_relid;
+	bool		keys_foreign;	/* that table is somebody else's */
 	Oid			table;			/* the partitioned one at the top */
 	bool		many;			/* one claim pays for any number of rows */
 	BoundKey	key;
@@ -134,6 +135,7 @@ extern void idem_bound_note_response(const pg_uuid_t *digest);
 
 /* bound_keys.c */
 extern Oid	idem_bound_keys_relid(const char *name);
+extern bool idem_bound_keys_foreign(Oid keys, Oid relid);
 extern BoundTable *idem_bound_table_read(Relation rel, List *settings);
 extern void idem_bound_table_digest(Oid table, const text *key,
 									pg_uuid_t *digest);

@@ -32,6 +32,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -41,6 +42,7 @@
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
+#include "base/identity.h"
 #include "base/moved.h"
 #include "bound/bound.h"
 
@@ -60,6 +62,22 @@ idem_bound_keys_relid(const char *name)
 	schema = get_namespace_oid(linitial(names), true);
 	return OidIsValid(schema) ?
 		get_relname_relid(lsecond(names), schema) : InvalidOid;
+}
+
+/*
+ * Does a table of keys belong to somebody else than the table of the effects?
+ * A guard has the name of it, and a table of that name that anybody else made,
+ * after a rename, lets no row in.  Whoever has the rights of the owner of the
+ * effects is nobody else, nor is a role that this owner is a member of.
+ */
+bool
+idem_bound_keys_foreign(Oid keys, Oid relid)
+{
+	Oid			owner = idem_owner_of(keys);
+	Oid			ours = idem_owner_of(relid);
+
+	return !has_privs_of_role(owner, ours) &&
+		!is_member_of_role_nosuper(ours, owner);
 }
 
 /* A column by the setting that names it; 0: it is not there. */

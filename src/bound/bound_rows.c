@@ -287,6 +287,9 @@ find_without_key(const IdemGuard *guard, Oid rows, const char *keys)
 	if (!OidIsValid(relid))
 		return psprintf("rows whose keys cannot be known: table %s does not exist",
 						keys);
+	if (idem_bound_keys_foreign(relid, guard->relid))
+		return psprintf("rows whose keys cannot be known: table %s belongs to somebody else",
+						keys);
 	named = columns_of_keys(relid);
 	if (list_length(named) != list_length(columns))
 		return psprintf("rows whose keys cannot be known: table %s has no guard of kind keys for them",
