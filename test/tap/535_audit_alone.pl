@@ -31,19 +31,19 @@ SQL
 my $node = PostgreSQL::Test::Cluster->new('alone');
 $node->init;
 $node->start;
-$node->safe_psql('postgres', 'CREATE ROLE plain LOGIN');
+$node->safe_psql('postgres', 'CREATE ROLE owns_tables LOGIN');
 foreach my $database ('without', 'beside')
 {
-	$node->safe_psql('postgres', "CREATE DATABASE $database OWNER plain");
+	$node->safe_psql('postgres', "CREATE DATABASE $database OWNER owns_tables");
 }
 $node->safe_psql('beside', 'CREATE EXTENSION idem');
-$node->safe_psql($_, "SET ROLE plain; SET search_path = public; $tables") foreach 'without', 'beside';
+$node->safe_psql($_, "SET ROLE owns_tables; SET search_path = public; $tables") foreach 'without', 'beside';
 
 my $order = 'ORDER BY severity, object, finding, remedy';
 my $expected = $node->safe_psql('beside', "SELECT * FROM idem.schema_problems UNION ALL SELECT * FROM idem.sequence_problems $order");
 my $found = '';
 IPC::Run::run(
-	[ 'psql', '-XAtq', '-f', 'contrib/doctor.sql', '-d', $node->connstr('without'), '-U', 'plain' ],
+	[ 'psql', '-XAtq', '-f', 'contrib/doctor.sql', '-d', $node->connstr('without'), '-U', 'owns_tables' ],
 	'>', \$found, '2>&1');
 is(join("\n", sort split /\n/, $found),
 	join("\n", sort split /\n/, $expected),
