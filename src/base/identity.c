@@ -29,6 +29,7 @@
 #include "utils/syscache.h"
 
 #include "base/idem_compat.h"
+#include "base/idem_errors.h"
 #include "base/identity.h"
 
 /* The search path of the following statements, until the identity is back. */
@@ -250,6 +251,7 @@ idem_rethrow(MemoryContext context, bool may_read)
 		case ERRCODE_UNIQUE_VIOLATION:
 		case ERRCODE_CHECK_VIOLATION:
 		case ERRCODE_EXCLUSION_VIOLATION:
+		case ERRCODE_IDEM_FIXED_COLUMN: /* of a CHECK (limit_check.c) */
 			if (error->detail_log == NULL)
 				error->detail_log = error->detail;
 			error->detail = NULL;
