@@ -38,9 +38,11 @@ SELECT count(*) FROM idem.define_return_codes('audit/pay', E'| code | meaning |\
 SELECT idem.create_channel('audit', send => 'audit/pay', statement => 'audit/file', serial => '{seq:3}', serial_per => 'key', echo => '{serial}');
 SELECT idem.create_channel('audit', send => 'audit/pay', serial => '{seq:3}', serial_per => 'key', echo => '{serial}', first_serial => 850);
 SELECT idem.create_scope('audit', 'outside', '{}', channels => '{audit}');
-SELECT serial FROM idem.reserve('audit', 'k');
+SELECT outcome FROM idem.reserve('audit', 'k');
+CALL idem.dispatch('audit', 'k', 1) \gset
+\echo :granted :serial
 SELECT finding FROM idem.doctor() WHERE object = 'channel audit' ORDER BY 1;
-SELECT outcome FROM idem.fence('audit', 'k', 'done');
+SELECT outcome FROM idem.complete('audit', 'k', 1, answer => '{"code":"00","serial":"850"}');
 SELECT idem.drop_scope('audit', force => 'test');
 SELECT idem.drop_channel('audit');
 RESET search_path;

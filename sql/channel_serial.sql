@@ -67,11 +67,12 @@ SELECT idem.create_channel('serial seq', send => 'serial/pay', serial => '{seq:3
 SELECT idem.create_scope('serial seq', 'outside', '{}', channels => '{"serial seq"}');
 CALL serial_send('serial seq', 'k1');
 BEGIN;
-SELECT serial FROM idem.reserve('serial seq', 'k2');
+SELECT nextval('idem."serial_serial seq"');
 ROLLBACK;
 CALL serial_send('serial seq', 'k2');
 CALL serial_send('serial seq', 'k3');
-SELECT outcome FROM idem.lookup('serial seq', 'k3');
+SELECT outcome, state FROM idem.lookup('serial seq', 'k3');
+SELECT outcome FROM idem.fence('serial seq', 'k3', 'no serial is left');
 -- It goes on where a channel of the same name ended.
 SELECT DISTINCT outcome FROM unnest('{k1,k2}'::text[]) k, LATERAL idem.complete('serial seq', k, 1, answer => '{"code": "00"}');
 SELECT idem.drop_scope('serial seq', force => 'test');
@@ -117,3 +118,31 @@ SELECT outcome, state FROM idem.resolve('serial window', 'k', 'released', '{"by"
 CALL idem.dispatch('serial window', 'k', 2) \gset
 \echo :outcome :granted :serial
 SELECT state, why FROM idem.open_claims WHERE scope = 'serial window';
+
+-- A number that is counted is not carried to another channel, where it would be that of another payment.
+SELECT count(*) FROM idem.define_return_codes('serial/told', E'|code|meaning|\n|---|---|\n|OK|succeeded|');
+SELECT idem.create_channel('serial one', send => 'serial/told', serial => '{seq:3}', serial_per => 'key');
+SELECT idem.create_channel('serial two', send => 'serial/told', serial => '{seq:3}', serial_per => 'key');
+SELECT idem.create_channel('serial plain', send => 'serial/told', serial => '{key}', serial_per => 'key');
+SELECT idem.create_scope('serial moved', 'outside', '{}', channels => '{"serial one"}');
+SELECT outcome, serial FROM idem.reserve('serial moved', 'm1');
+SELECT idem.alter_scope('serial moved', channels => '{"serial plain"}', force => 'test');
+SELECT outcome, serial FROM idem.reserve('serial moved', '003');
+SELECT idem.alter_scope('serial moved', channels => '{"serial two"}', force => 'test');
+CALL idem.dispatch('serial moved', 'm1', 1) \gset
+\echo :granted :channel :serial
+CALL idem.dispatch('serial moved', '003', 1) \gset
+\echo :granted :channel :serial
+CALL serial_send('serial moved', 'm3');
+SELECT a.key, a.channel, a.serial FROM idem.attempt a JOIN idem.scope s ON s.id = a.scope WHERE s.name = 'serial moved' ORDER BY a.serial, a.key;
+
+-- A channel whose sequence would have the name of a table of ours.
+SELECT idem.create_channel('day', send => 'serial/told', serial => '{seq:3}', serial_per => 'key');
+
+-- A serial is one to the letter, though both are one number.
+SELECT idem.create_channel('serial dot', send => 'serial/told', serial => '{key}', serial_per => 'key', echo => '{serial}');
+SELECT idem.create_scope('serial dot', 'outside', '{}', channels => '{"serial dot"}');
+CALL serial_send('serial dot', '5.10');
+SELECT outcome, settled, mismatch FROM idem.complete('serial dot', '5.10', 1, answer => '{"code":"OK","serial":"5.1"}');
+SELECT outcome, settled, mismatch FROM idem.complete('serial dot', '5.10', 1, answer => '{"code":"OK","serial":5.1}');
+SELECT outcome, settled, mismatch FROM idem.complete('serial dot', '5.10', 1, answer => '{"code":"OK","serial":5.10}');

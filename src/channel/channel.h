@@ -118,6 +118,7 @@ extern Jsonb *idem_channel_trim(const IdemScope *scope,
 extern text *idem_channel_serial(const IdemChannel *channel,
 								 const IdemKey *key, int32 attempt,
 								 TimestampTz now);
+extern bool idem_channel_counts(const IdemChannel *channel);
 extern bool idem_channel_serial_fits(const IdemChannel *channel, text *serial);
 extern bool idem_channel_same_form(const IdemChannel *a, const IdemChannel *b);
 

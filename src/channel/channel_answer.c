@@ -197,16 +197,18 @@ is_member(IdemMember a, IdemMember b)
 	return a.len == b.len && memcmp(a.name, b.name, a.len) == 0;
 }
 
-/* Is a value of an answer the serial? */
+/*
+ * Is a value of an answer the serial?  It is one to the letter: "5.1" and
+ * "5.10" are one amount, and two numbers of attempts.
+ */
 static bool
 is_serial(const JsonbValue *value, text *serial)
 {
-	JsonbValue	ours;
+	const char *theirs = string_of(value);
 
-	ours.type = jbvString;
-	ours.val.string.val = VARDATA_ANY(serial);
-	ours.val.string.len = VARSIZE_ANY_EXHDR(serial);
-	return idem_key_same_value(value, &ours);
+	return theirs != NULL &&
+		strlen(theirs) == VARSIZE_ANY_EXHDR(serial) &&
+		memcmp(theirs, VARDATA_ANY(serial), strlen(theirs)) == 0;
 }
 
 /* The serial, where one was made: in the answer, or in what was asked. */

@@ -17,6 +17,7 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -333,15 +334,26 @@ check_interfaces(const IdemChannel *channel)
 				 errdetail("Only an inquiry or a statement tells that there is no such transaction.")));
 }
 
-/* The sequence of a channel that counts; one of an earlier channel goes on. */
+/*
+ * The sequence of a channel that counts; one of an earlier channel goes on.
+ * 42710 where something else has its name, as idem.serial_day of channel "day".
+ */
 static void
 make_sequence(Call *call, int first)
 {
+	char	   *name = idem_channel_sequence(call->name);
+
 	(void) run(call, psprintf("CREATE SEQUENCE IF NOT EXISTS idem.%s AS bigint START %lld NO CYCLE CACHE 1",
-							  quote_identifier(idem_channel_sequence(call->name)),
+							  quote_identifier(name),
 							  call->nulls[first] == 'n' ? 1LL :
 							  (long long) DatumGetInt64(call->values[first])),
 			   false);
+	if (get_rel_relkind(idem_extension_relation(name)) != RELKIND_SEQUENCE)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("channel \"%s\" cannot count: \"idem.%s\" is no sequence",
+						call->name, name),
+				 errhint("Choose another name.")));
 }
 
 /*

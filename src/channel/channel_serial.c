@@ -465,6 +465,13 @@ idem_channel_serial_counts(const IdemSerialForm *form)
 	return has(form, PIECE_SEQ);
 }
 
+/* Are the numbers of a channel those of its sequence? */
+bool
+idem_channel_counts(const IdemChannel *channel)
+{
+	return channel->serial != NULL && has(channel->serial, PIECE_SEQ);
+}
+
 /* Do two channels make the same number of a key? */
 bool
 idem_channel_same_form(const IdemChannel *a, const IdemChannel *b)

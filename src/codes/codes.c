@@ -212,7 +212,8 @@ join_layers(const char *const *layers, int count, char *path)
 		memcpy(path + length, layers[i], bytes);
 		length += bytes + 1;
 	}
-	return length > 0 ? length - 1 : 0;
+	return length > 0 && idem_cell_path_fits(path, length - 1) ?
+		length - 1 : 0;
 }
 
 /*

@@ -123,6 +123,8 @@ path_problem(const char *path, size_t length)
 			return "the code has a blank at an edge, or two in a row";
 		if (path[i] == '\t')
 			return "the code holds a tab";
+		if ((unsigned char) path[i] < ' ' || path[i] == 0x7F)
+			return "the code holds a control character";
 		if (path[i] == '*' && !(i > 0 && first && i + 1 == length))
 			return "a star stands only for the whole last layer, behind another one";
 	}

@@ -30,7 +30,9 @@
 
 /*
  * The channel that makes the number of a key, if it is the same by whichever
- * channel the key will go; NULL: it is not known before.
+ * channel the key will go; NULL: it is not known before.  A number that is
+ * counted is made by dispatch: the scope may name another channel by then, to
+ * which the number of this one would be the number of another payment.
  */
 static const IdemChannel *
 serial_channel(const IdemScope *scope)
@@ -42,7 +44,8 @@ serial_channel(const IdemScope *scope)
 	{
 		const IdemChannel *channel = idem_channel_get(scope->channels[i]);
 
-		if (channel->serial == NULL || !channel->serial_per_key)
+		if (channel->serial == NULL || !channel->serial_per_key ||
+			idem_channel_counts(channel))
 			return NULL;
 		if (first != NULL && !idem_channel_same_form(first, channel))
 			return NULL;
@@ -146,6 +149,7 @@ attempt_serial(IdemCall *call, const IdemChannel *channel)
 	{
 		serial = former_serial(call, channel);
 		if (serial == NULL && call->row.serial != NULL &&
+			!idem_channel_counts(channel) &&
 			idem_channel_serial_fits(channel, call->row.serial))
 			serial = call->row.serial;
 	}
