@@ -65,10 +65,10 @@ builder()
 			postgresql-server-dev-all lintian rpm unzip zip pgxnclient sudo git || return 1
 		: >"$place.done"
 	fi
-	rm -rf "$place/root/work"
-	mkdir "$place/root/work"
-	cp "$tmp/idem-$version.zip" "$place/root/work/"
-	in_root sh -c "cd /root/work && unzip -q idem-$version.zip"
+	rm -rf "$place/root/package"
+	mkdir "$place/root/package"
+	cp "$tmp/idem-$version.zip" "$place/root/package/"
+	in_root sh -c "cd /root/package && unzip -q idem-$version.zip"
 }
 
 # A root with nothing but Debian's smallest set, made of a tarball each time
@@ -91,12 +91,12 @@ package_deb()
 {
 	builder || return 1
 	in_root sh -ec "
-		cd /root/work/idem-$version
+		cd /root/package/idem-$version
 		dpkg-buildpackage -us -uc -b
 		lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs ../*.changes" || return 1
 	echo "=> built, lintian without errors and warnings"
-	mkdir "$tmp/deb" && cp "$place"/root/work/postgresql-15-idem_*.deb "$tmp/deb/" || return 1
-	cp -r "$place/root/work/idem-$version" "$tmp/deb/tree"
+	mkdir "$tmp/deb" && cp "$place"/root/package/postgresql-15-idem_*.deb "$tmp/deb/" || return 1
+	cp -r "$place/root/package/idem-$version" "$tmp/deb/tree"
 	pristine || return 1
 	cp -r "$tmp/deb" "$place/root/deb"
 	first_use >"$place/root/deb/first_use.sql"
@@ -134,9 +134,9 @@ package_rpm()
 	builder || return 1
 	in_root sh -ec "
 		mkdir -p /root/rpmbuild/SOURCES
-		cp /root/work/idem-$version.zip /root/rpmbuild/SOURCES/
+		cp /root/package/idem-$version.zip /root/rpmbuild/SOURCES/
 		rpmbuild -bb --nodeps --define 'pg_config /usr/bin/pg_config' \
-			/root/work/idem-$version/packaging/idem.spec
+			/root/package/idem-$version/packaging/idem.spec
 		rpm -qlp /root/rpmbuild/RPMS/*/idem*.rpm" || return 1
 	grep -q '/idem.so$' "$log" && grep -q "/idem--$version.sql\$" "$log" || return 1
 	echo "=> built, with library, control file and script"
@@ -149,7 +149,7 @@ package_pgxn()
 		pg_createcluster 15 pgxn
 		pg_ctlcluster 15 pgxn start
 		trap 'pg_ctlcluster 15 pgxn stop; pg_dropcluster 15 pgxn' EXIT
-		cd /root/work
+		cd /root/package
 		pgxn install --pg_config /usr/bin/pg_config ./idem-$version.zip
 		sudo -u postgres psql -p \$(pg_lsclusters -h | awk '\$2 == \"pgxn\" { print \$3 }') -XAtqc 'CREATE ROLE root SUPERUSER LOGIN'
 		PGPORT=\$(pg_lsclusters -h | awk '\$2 == \"pgxn\" { print \$3 }') PGDATABASE=postgres \
