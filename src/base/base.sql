@@ -34,7 +34,7 @@ CREATE FUNCTION idem.keep_own_rows() RETURNS trigger
     AS 'MODULE_PATHNAME', 'idem_keep_own_rows'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.keep_own_rows() IS
-    'trigger of a table of idem: TRUNCATE raises 23I08, unless idem.truncate_reason says why and the trigger does not say kept=true; what was deleted or written over is noted in idem.change_log';
+    'trigger of a table of idem: TRUNCATE raises 23I08, unless idem.truncate_reason says why and the trigger does not say for_good=true; what was deleted or written over is noted in idem.change_log';
 REVOKE ALL ON FUNCTION idem.keep_own_rows() FROM PUBLIC;
 
 -- ---------------------------------------------------------------------------

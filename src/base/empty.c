@@ -226,14 +226,15 @@ idem_refuse_truncate(PG_FUNCTION_ARGS)
  * ------------------------------------------------------------------------
  */
 
-/* TRUNCATE of a table of idem; kept=true: for no reason at all. */
+/* TRUNCATE of a table of idem; for_good=true: for no reason at all. */
 static void
 judge_own_truncation(const TriggerData *trigdata)
 {
-	const char *kept = idem_trigger_setting(trigdata->tg_trigger, "kept");
+	const char *for_good = idem_trigger_setting(trigdata->tg_trigger,
+												"for_good");
 	const char *reason = reason_to_empty(true);
 
-	if (kept != NULL)
+	if (for_good != NULL)
 		refuse_truncation(trigdata, "What it says is for good.");
 	if (reason == NULL)
 		refuse_truncation(trigdata,

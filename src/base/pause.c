@@ -13,8 +13,8 @@
  * A pause waits for nobody.  A call that asked before the commit may still be
  * granted what it asked for, and what was granted may still commit.
  *
- * A limit is paused by the number that its guard has in the change log, so
- * that the pause follows a table that is renamed, and a dump.
+ * A guard is paused by the number that it has in the change log, so that the
+ * pause follows a table that is renamed, and a dump.
  *
  * Costs one test of a flag while nothing is paused, a walk along what is
  * paused else.
@@ -35,6 +35,7 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/kind.h"
 #include "base/pause.h"
 
 #define Anum_pause_kind		1
@@ -93,8 +94,7 @@ column(Relation rel, HeapTuple tuple, int number)
 }
 
 /*
- * The guard of a limit is kept by its number; where it stands now the change
- * log says.  False: nowhere, it was dropped, or is not restored yet.
+ * A guard is kept by its number; where it stands now the change log says.  False: nowhere, it was dropped, or is not restored yet.
  */
 static bool
 find_guard(IdemPause *pause)
@@ -119,7 +119,7 @@ keep_pause(Relation rel, HeapTuple tuple)
 	pause->role = pstrdup(NameStr(*DatumGetName(column(rel, tuple,
 													   Anum_pause_role))));
 	pause->reason = TextDatumGetCString(column(rel, tuple, Anum_pause_reason));
-	if (strcmp(pause->kind, "limit") != 0 || find_guard(pause))
+	if (idem_kind_named(pause->kind) == NULL || find_guard(pause))
 		paused = lappend(paused, pause);
 	MemoryContextSwitchTo(old);
 }

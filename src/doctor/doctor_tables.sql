@@ -58,7 +58,7 @@ REVOKE ALL ON TABLE idem.own_tables FROM PUBLIC;
 -- what else takes rows from a log is told.  The owner of a database for tests
 -- need not be a superuser.
 CREATE TRIGGER change_truncate BEFORE TRUNCATE ON idem.change
-    FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1', 'kept=true');
+    FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1', 'for_good=true');
 CREATE TRIGGER anchor_truncate BEFORE TRUNCATE ON idem.anchor
     FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
 CREATE TRIGGER reservation_truncate BEFORE TRUNCATE ON idem.reservation
