@@ -94,7 +94,8 @@ column(Relation rel, HeapTuple tuple, int number)
 }
 
 /*
- * A guard is kept by its number; where it stands now the change log says.  False: nowhere, it was dropped, or is not restored yet.
+ * A guard is kept by its number; where it stands now the change log says.
+ * False: nowhere, it was dropped, or is not restored yet.
  */
 static bool
 find_guard(IdemPause *pause)
