@@ -359,7 +359,9 @@ class Storm:
         self.keep_server()
         two = self.options.banks == "two"
         with open(os.path.join(HERE, "banks.sql" if two else "payout.sql")) as script:
-            self.database.all(script.read())
+            # on disk at once: a server killed right after it has its tables
+            self.database.all("SET LOCAL synchronous_commit = on;\n"
+                              + script.read())
         if "byhand" in self.options.clients:
             self.database.all("""SELECT idem.drop_guard(
                 'payout', 'claimed', reason => 'codes are mapped by hand')""")
