@@ -42,12 +42,10 @@ UPDATE refund SET status = 'asked';
 UPDATE line SET taken = 0;
 
 -- A batch is what its header says: no line too few, none too many, none changed
-CREATE TABLE batch (id int PRIMARY KEY, total numeric NOT NULL, lines int NOT NULL, status text NOT NULL,
-                    booked numeric NOT NULL DEFAULT 0, booked_lines int NOT NULL DEFAULT 0,
-                    CONSTRAINT as_declared CHECK (status <> 'accepted' OR (booked, booked_lines) = (total, lines)));
+CREATE TABLE batch (id int PRIMARY KEY, total numeric NOT NULL, lines int NOT NULL, status text NOT NULL);
 CREATE TABLE batch_line (batch_id int NOT NULL REFERENCES batch, line int, amount numeric NOT NULL, PRIMARY KEY (batch_id, line));
 SELECT idem.guard_limit('batch_line', 'batch_id', amount => 'amount', cap => 'total', used => 'booked',
-                        parent_state => 'status', open => '{loading}', count_cap => 1000000, count_used => 'booked_lines');
+                        parent_state => 'status', open => '{loading}', exact => '{accepted}', count_used => 'booked_lines', exact_count => 'lines');
 INSERT INTO batch VALUES (1, 30, 2, 'loading'), (2, 30, 2, 'accepted');
 INSERT INTO batch VALUES (1, 30, 2, 'loading');
 INSERT INTO batch_line VALUES (1, 1, 30);

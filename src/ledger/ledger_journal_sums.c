@@ -46,7 +46,7 @@ idem_journal_sums_sql(const IdemTotalSource *source)
 					psprintf("%s::text", idem_total_column_sql("c", currency)),
 					pending == NIL ? "false" :
 					psprintf("%s IS TRUE",
-							 idem_total_state_sql(source->key.child,
+							 idem_total_state_sql(source->key.child, "c",
 												  source->state, pending)),
 					net, idem_qualified_name_of(source->key.child),
 					idem_total_counted_sql(source), key, net);

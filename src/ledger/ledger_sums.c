@@ -96,7 +96,7 @@ static char *
 row_sql(const IdemTotalSource *source, bool first)
 {
 	List	   *pending = idem_setting_list(source->settings, "pending");
-	char	   *is_pending = idem_total_state_sql(source->key.child,
+	char	   *is_pending = idem_total_state_sql(source->key.child, "c",
 												  source->state, pending);
 
 	return psprintf("%s AS net, %s IS TRUE AS pending, (%s IS TRUE AND NOT %s) AS open",

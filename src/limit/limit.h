@@ -29,6 +29,7 @@ typedef struct IdemLimitSettings
 	IdemStates	released;		/* child states that do not count */
 	IdemStates	facts;			/* child states that count in any case */
 	IdemStates	open;			/* parent states that take children */
+	IdemStates	exact;			/* parent states that need all they declare */
 	int64		count_cap;		/* how many children; 0: any number */
 	Interval   *max_age;		/* of a parent that takes children, or NULL */
 	bool		editable;
@@ -41,7 +42,8 @@ typedef enum IdemLimitColumn
 	IDEM_LIMIT_EXCESS,
 	IDEM_LIMIT_CAP = IDEM_TOTAL_BOUND,
 	IDEM_LIMIT_STATE = IDEM_TOTAL_JUDGED,
-	IDEM_LIMIT_SINCE
+	IDEM_LIMIT_SINCE,
+	IDEM_LIMIT_DECLARED
 } IdemLimitColumn;
 
 /* What the totals of a limit are. */
@@ -52,6 +54,7 @@ typedef enum IdemLimitColumn
 
 /* limit_count.c */
 extern bool idem_limit_next(IdemTotalChange *c, IdemTotals *next);
+extern bool idem_limit_count(IdemTotalChange *c, IdemTotals *next);
 
 /* limit_judge.c */
 extern void idem_limit_judge(IdemTotalChange *c, const IdemTotalNote *note);

@@ -19,12 +19,14 @@ CREATE FUNCTION idem.guard_limit(
         cap_grows boolean DEFAULT false, children text DEFAULT 'kept',
         facts text[] DEFAULT NULL, excess text DEFAULT 'excess',
         count_cap integer DEFAULT NULL, count_used text DEFAULT NULL,
-        max_age interval DEFAULT NULL, age_from text DEFAULT NULL)
+        max_age interval DEFAULT NULL, age_from text DEFAULT NULL,
+        exact text[] DEFAULT NULL, exact_count text DEFAULT NULL,
+        clear_within interval DEFAULT NULL)
     RETURNS void
     AS 'MODULE_PATHNAME', 'idem_guard_limit'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.guard_limit(regclass, text, text, text, text, text[], text, jsonb, text, text[], boolean, text, text[], text, integer, text, interval, text) IS
-    'limits the children of every row a foreign key references. In: child table; its foreign key column, or {a,b}; child column of the amount; parent columns of the cap and of the running total (added if absent); released: the states of the child''s state column that do not count, ''{}'' for none: needed with a state column, left out without one, as all count then; same: {"child column": "parent column"} that must be equal; parent_state in open: which parents take new children; cap_grows: the cap may grow while it is used; children: kept or editable; facts: states of children that record what already happened, {*} all, which are stored above the cap, too, the rest in the parent column excess (added if absent); count_cap with the parent column count_used: how many children; max_age with the parent column age_from: how long a parent takes children. Several child tables may name one running total. The same again is a no-op with a NOTICE, and then stops no writer; another limit on the same foreign key is 42710, which says what differs. Raises 42501, 42P17, 42710, 42703, 42804, 22004, 22023; 23I05, 23I06, 23514 if rows already break the limit; 40001 if a row of the parent that is to be filled changed after the transaction''s snapshot. Locks both tables SHARE ROW EXCLUSIVE, the parent ACCESS EXCLUSIVE when a column is added, else for the last step, ADD CHECK, NOT VALID if the parent has rows';
+COMMENT ON FUNCTION idem.guard_limit(regclass, text, text, text, text, text[], text, jsonb, text, text[], boolean, text, text[], text, integer, text, interval, text, text[], text, interval) IS
+    'limits the children of every row a foreign key references. In: child table; its foreign key column, or {a,b}; child column of the amount; parent columns of the cap and of the running total (added if absent); released: the states of the child''s state column that do not count, ''{}'' for none: needed with a state column, left out without one, as all count then; same: {"child column": "parent column"} that must be equal; parent_state in open: which parents take new children; cap_grows: the cap may grow while it is used; children: kept or editable; facts: states of children that record what already happened, {*} all, which are stored above the cap, too, the rest in the parent column excess (added if absent); count_cap with the parent column count_used: how many children; max_age with the parent column age_from: how long a parent takes children; exact: states of the parent in which the sum of its children is exactly its cap, and their number, counted in count_used, the parent column exact_count; clear_within with age_from: how long a parent may have something remaining (idem.overdue_limits). Several child tables may name one running total. The same again is a no-op with a NOTICE, and then stops no writer; another limit on the same foreign key is 42710, which says what differs. Raises 42501, 42P17, 42710, 42703, 42804, 22004, 22023; 23I05, 23I06, 23514 if rows already break the limit, also for a parent that does not have what exact asks for; 40001 if a row of the parent that is to be filled changed after the transaction''s snapshot. Locks both tables SHARE ROW EXCLUSIVE, the parent ACCESS EXCLUSIVE when a column is added, else for the last step, ADD CHECK, NOT VALID if the parent has rows';
 
 CREATE FUNCTION idem.guard_limit(
         child regclass, fk text[],
@@ -34,11 +36,13 @@ CREATE FUNCTION idem.guard_limit(
         cap_grows boolean DEFAULT false, children text DEFAULT 'kept',
         facts text[] DEFAULT NULL, excess text DEFAULT 'excess',
         count_cap integer DEFAULT NULL, count_used text DEFAULT NULL,
-        max_age interval DEFAULT NULL, age_from text DEFAULT NULL)
+        max_age interval DEFAULT NULL, age_from text DEFAULT NULL,
+        exact text[] DEFAULT NULL, exact_count text DEFAULT NULL,
+        clear_within interval DEFAULT NULL)
     RETURNS void
     AS 'MODULE_PATHNAME', 'idem_guard_limit_columns'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.guard_limit(regclass, text[], text, text, text, text[], text, jsonb, text, text[], boolean, text, text[], text, integer, text, interval, text) IS
+COMMENT ON FUNCTION idem.guard_limit(regclass, text[], text, text, text, text[], text, jsonb, text, text[], boolean, text, text[], text, integer, text, interval, text, text[], text, interval) IS
     'the same, for a foreign key of several columns';
 
 CREATE FUNCTION idem.remaining(child regclass, key text) RETURNS numeric

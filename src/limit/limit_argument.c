@@ -31,9 +31,12 @@ static void
 read_count(FunctionCallInfo fcinfo, IdemLimitDeclaration *d)
 {
 	d->count_used = idem_text_argument(fcinfo, 15);
+	d->exact_count = idem_text_argument(fcinfo, 19);
+	if (d->exact_count != NULL && d->count_used == NULL)
+		idem_total_refuse_pairing(&d->total, "exact_count", "count_used");
 	if (PG_ARGISNULL(14))
 	{
-		if (d->count_used != NULL)
+		if (d->count_used != NULL && d->exact_count == NULL)
 			idem_total_refuse_pairing(&d->total, "count_used", "count_cap");
 		return;
 	}
@@ -43,25 +46,62 @@ read_count(FunctionCallInfo fcinfo, IdemLimitDeclaration *d)
 	require_positive(d->count_cap > 0, "count_cap");
 }
 
+/* An interval that is longer than none; NULL for a NULL. */
+static Interval *
+interval_argument(FunctionCallInfo fcinfo, int n, const char *argument)
+{
+	Interval	zero = {0, 0, 0};
+	Interval   *interval;
+
+	if (PG_ARGISNULL(n))
+		return NULL;
+	interval = PG_GETARG_INTERVAL_P(n);
+	require_positive(DatumGetBool(DirectFunctionCall2(interval_gt,
+													  IntervalPGetDatum(interval),
+													  IntervalPGetDatum(&zero))),
+					 argument);
+	return interval;
+}
+
 static void
 read_age(FunctionCallInfo fcinfo, IdemLimitDeclaration *d)
 {
-	Interval	zero = {0, 0, 0};
-
 	d->age_from = idem_text_argument(fcinfo, 17);
-	if (PG_ARGISNULL(16))
-	{
-		if (d->age_from != NULL)
-			idem_total_refuse_pairing(&d->total, "age_from", "max_age");
-		return;
-	}
-	d->max_age = PG_GETARG_INTERVAL_P(16);
-	if (d->age_from == NULL)
+	d->max_age = interval_argument(fcinfo, 16, "max_age");
+	d->clear_within = interval_argument(fcinfo, 20, "clear_within");
+	if (d->age_from == NULL && d->max_age != NULL)
 		idem_total_refuse_pairing(&d->total, "max_age", "age_from");
-	require_positive(DatumGetBool(DirectFunctionCall2(interval_gt,
-													  IntervalPGetDatum(d->max_age),
-													  IntervalPGetDatum(&zero))),
-					 "max_age");
+	if (d->age_from == NULL && d->clear_within != NULL)
+		idem_total_refuse_pairing(&d->total, "clear_within", "age_from");
+	if (d->age_from != NULL && d->max_age == NULL && d->clear_within == NULL)
+		idem_total_refuse_pairing(&d->total, "age_from",
+								  "max_age\" or \"clear_within");
+}
+
+/* Facts are stored whatever the parent declares. */
+static void
+refuse_facts(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("argument \"exact\" of idem.guard_limit does not go with argument \"facts\""),
+			 errdetail("What has happened is stored, whatever its parent declares.")));
+}
+
+/* Which parents need exactly what they declare. */
+static void
+read_exact(FunctionCallInfo fcinfo, IdemLimitDeclaration *d)
+{
+	d->exact = idem_list_argument(fcinfo, 18, "exact");
+	if (d->exact_count != NULL && d->exact == NIL)
+		idem_total_refuse_pairing(&d->total, "exact_count", "exact");
+	if (d->exact == NIL)
+		return;
+	if (d->parent_state == NULL)
+		idem_total_refuse_pairing(&d->total, "exact", "parent_state");
+	if (d->total.of.facts != NIL)
+		refuse_facts();
+	idem_total_refuse_overlap("exact", d->exact, "open", d->open);
 }
 
 /* Which children count, and how; which parents take them. */
@@ -88,7 +128,8 @@ read_states(FunctionCallInfo fcinfo, IdemLimitDeclaration *d)
 	idem_total_refuse_overlap("facts", of->facts, "released", of->released);
 	if (d->open != NIL && d->parent_state == NULL)
 		idem_total_refuse_pairing(&d->total, "open", "parent_state");
-	if (d->parent_state != NULL && d->open == NIL)
+	read_exact(fcinfo, d);
+	if (d->parent_state != NULL && d->open == NIL && d->exact == NIL)
 		idem_total_refuse_pairing(&d->total, "parent_state", "open");
 }
 

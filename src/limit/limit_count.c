@@ -7,8 +7,13 @@
  * places fit where each of them did), then what is taken, in the order of the
  * rows, which decides for requests beside facts: a request is refused if a
  * fact before it has taken the room, and accepted if the fact comes after it.
+ *
+ * A parent whose state asks for exactly what it declares keeps that
+ * (total_exact.c): its children may change places, not the sum.
  */
 #include "postgres.h"
+
+#include "utils/rel.h"
 
 #include "limit/limit.h"
 
@@ -65,9 +70,12 @@ take_step(IdemAmountType *amount, IdemLimitStep step,
 	return true;
 }
 
-/* What the parent would have after all notes; false if one does not fit. */
+/*
+ * What the parent would have after all notes; false if one, then c->refused,
+ * does not fit.
+ */
 bool
-idem_limit_next(IdemTotalChange *c, IdemTotals *next)
+idem_limit_count(IdemTotalChange *c, IdemTotals *next)
 {
 	IdemLimitSettings *s = IDEM_LIMIT_SETTINGS(c);
 	IdemAmountType *amount = &c->total->amount;
@@ -95,4 +103,52 @@ idem_limit_next(IdemTotalChange *c, IdemTotals *next)
 	}
 	c->refused = NULL;
 	return true;
+}
+
+/* Are there as many children as the parent declares? */
+static bool
+has_number(IdemTotalChange *c, const IdemTotals *totals)
+{
+	AttrNumber	column = c->total->number[IDEM_LIMIT_DECLARED];
+	bool		isnull;
+	Datum		declared;
+
+	if (column == 0)
+		return true;
+	declared = idem_total_value(c, IDEM_LIMIT_DECLARED, &isnull);
+	return !isnull && totals->count ==
+		idem_count_value(TupleDescAttr(RelationGetDescr(c->parent),
+									   column - 1)->atttypid, declared);
+}
+
+/* Has the parent what its state asks for, with these totals? */
+static bool
+is_exact(IdemTotalChange *c, const IdemTotals *totals)
+{
+	IdemLimitSettings *s = IDEM_LIMIT_SETTINGS(c);
+	bool		isnull;
+	Datum		state;
+
+	if (s->exact.n == 0)
+		return true;
+	state = idem_total_value(c, IDEM_LIMIT_STATE, &isnull);
+	return !idem_states_contain(&s->exact, state, isnull) ||
+		(idem_amount_compare(&c->total->amount, IDEM_USED(totals),
+							 idem_total_amount(c, IDEM_LIMIT_CAP)) == 0 &&
+		 has_number(c, totals));
+}
+
+/*
+ * The same; false also if the parent needs exactly what it declares and would
+ * have something else: what the last note leaves is refused.
+ */
+bool
+idem_limit_next(IdemTotalChange *c, IdemTotals *next)
+{
+	if (!idem_limit_count(c, next))
+		return false;
+	if (is_exact(c, next))
+		return true;
+	c->refused = c->notes[c->n - 1];
+	return false;
 }

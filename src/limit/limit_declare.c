@@ -20,30 +20,28 @@
 static List *
 add_count(List *settings, IdemLimitDeclaration *d)
 {
-	if (d->count_cap == 0)
-		return settings;
-	settings = idem_settings_add(settings, "count_cap",
-								 psprintf(INT64_FORMAT, d->count_cap));
+	if (d->count_cap > 0)
+		settings = idem_settings_add(settings, "count_cap",
+									 psprintf(INT64_FORMAT, d->count_cap));
 	return idem_settings_add(settings, "count_used", d->count_used);
 }
 
-/* The age is written so that every intervalstyle reads it alike. */
+/* An age is written so that every intervalstyle reads it alike. */
 static List *
-add_age(List *settings, IdemLimitDeclaration *d)
+add_age(List *settings, const char *name, Interval *interval)
 {
 	int			level;
 	char	   *age;
 
-	if (d->max_age == NULL)
+	if (interval == NULL)
 		return settings;
 	level = NewGUCNestLevel();
 	(void) set_config_option("intervalstyle", "iso_8601", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	age = OidOutputFunctionCall(F_INTERVAL_OUT,
-								IntervalPGetDatum(d->max_age));
+								IntervalPGetDatum(interval));
 	AtEOXact_GUC(true, level);
-	settings = idem_settings_add(settings, "max_age", age);
-	return idem_settings_add(settings, "age_from", d->age_from);
+	return idem_settings_add(settings, name, age);
 }
 
 static List *
@@ -66,7 +64,11 @@ limit_settings(IdemTotalDeclaration *total)
 	settings = idem_settings_add_list(settings, "facts", of->facts);
 	settings = idem_settings_add(settings, "excess", d->excess);
 	settings = add_count(settings, d);
-	settings = add_age(settings, d);
+	settings = add_age(settings, "max_age", d->max_age);
+	settings = add_age(settings, "clear_within", d->clear_within);
+	settings = idem_settings_add(settings, "age_from", d->age_from);
+	settings = idem_settings_add_list(settings, "exact", d->exact);
+	settings = idem_settings_add(settings, "exact_count", d->exact_count);
 	return idem_settings_add(settings, "children",
 							 total->editable ? "editable" : "kept");
 }
@@ -95,6 +97,10 @@ total_settings(IdemTotalDeclaration *total)
 									  idem_total_same_parent(total));
 	settings = idem_settings_add(settings, "parent_state", d->parent_state);
 	settings = idem_settings_add(settings, "age_from", d->age_from);
+	settings = idem_settings_add_list(settings, "exact", d->exact);
+	settings = idem_settings_add(settings, "exact_state",
+								 d->exact == NIL ? NULL : d->parent_state);
+	settings = idem_settings_add(settings, "exact_count", d->exact_count);
 	return idem_settings_add(settings, "cap_grows", cap_grows(total));
 }
 
@@ -125,7 +131,7 @@ add_checks(IdemTotalDeclaration *total)
 							 psprintf("%s >= '0'%s", quote_identifier(d->excess),
 									  psprintf(finite,
 											   quote_identifier(d->excess))));
-	if (d->count_used != NULL && total->of.facts == NIL)
+	if (d->count_used != NULL && total->of.facts == NIL && d->count_cap > 0)
 		idem_total_add_check(total, d->count_used,
 							 psprintf("%s BETWEEN 0 AND " INT64_FORMAT,
 									  quote_identifier(d->count_used),
@@ -136,7 +142,9 @@ add_checks(IdemTotalDeclaration *total)
 									  quote_identifier(d->count_used)));
 }
 
-static const char *const agreed[] = {"cap", "cap_grows", NULL};
+static const char *const agreed[] = {
+	"cap", "cap_grows", "exact", "exact_state", NULL
+};
 
 static const IdemTotalDeclarer limit_declarer = {
 	.kind = "limit",

@@ -17,9 +17,12 @@ typedef struct IdemLimitDeclaration
 	char	   *count_used;		/* or NULL */
 	char	   *parent_state;	/* or NULL */
 	List	   *open;
+	List	   *exact;			/* or NIL */
+	char	   *exact_count;	/* or NULL */
 	bool		cap_grows;
 	int64		count_cap;		/* or 0 */
 	Interval   *max_age;		/* or NULL */
+	Interval   *clear_within;	/* or NULL */
 	char	   *age_from;		/* or NULL */
 } IdemLimitDeclaration;
 
@@ -41,5 +44,6 @@ extern void idem_limit_fill(IdemTotalDeclaration *d);
 
 /* limit_sums.c */
 extern char *idem_limit_sums_sql(List *sources);
+extern char *idem_limit_inexact_sql(const IdemTotalSource *source);
 
 #endif							/* IDEM_LIMIT_DECLARE_H */

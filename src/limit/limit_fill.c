@@ -69,6 +69,33 @@ check_counts(IdemTotalDeclaration *d, int64 count_cap)
 				 errtable(d->child)));
 }
 
+/* The same if a parent does not have what its state asks for. */
+static void
+check_exact(IdemTotalDeclaration *d)
+{
+	const char *cap = idem_total_column_sql("p",
+											IDEM_LIMIT_DECLARATION(d)->cap);
+	char	   *inexact = idem_limit_inexact_sql(&d->of);
+	char	   *found;
+
+	if (inexact == NULL)
+		return;
+	found = idem_total_offenders(psprintf("SELECT pg_catalog.format('%%s %%s: limit %%s, used %%s', %s, %s, COALESCE(t.total, 0)) FROM %s p LEFT JOIN (%s) t ON %s WHERE %s ORDER BY 1",
+										  idem_total_parent_sql(d), cap,
+										  idem_qualified_name(d->parent),
+										  idem_limit_sums_sql(d->sources),
+										  idem_total_join_sql(&d->of.key, "t.k%d"),
+										  inexact));
+	if (found)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_LIMIT_EXCEEDED),
+				 errmsg("rows of table \"%s\" do not have exactly the rows of table \"%s\" that they declare",
+						RelationGetRelationName(d->parent),
+						RelationGetRelationName(d->child)),
+				 errdetail("%s", found),
+				 errtable(d->parent)));
+}
+
 /* Refuse rows that already break the limit. */
 void
 idem_limit_check_rows(IdemTotalDeclaration *d)
@@ -77,6 +104,7 @@ idem_limit_check_rows(IdemTotalDeclaration *d)
 	idem_total_check_same(d);
 	check_sums(d);
 	check_counts(d, IDEM_LIMIT_DECLARATION(d)->count_cap);
+	check_exact(d);
 }
 
 /* used = LEAST(p.cap, t.total)::type, excess = ..., count = t.number */

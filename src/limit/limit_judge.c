@@ -39,14 +39,14 @@ idem_limit_judge(IdemTotalChange *c, const IdemTotalNote *note)
 
 	if (note->step == IDEM_LIMIT_RELEASE)
 		return;
-	if (note->begins && c->total->number[IDEM_LIMIT_STATE])
+	if (note->begins && s->open.n > 0)
 	{
 		Datum		state = idem_total_value(c, IDEM_LIMIT_STATE, &isnull);
 
 		if (!idem_states_contain(&s->open, state, isnull))
 			idem_limit_report_not_open(c);
 	}
-	if (note->begins && c->total->number[IDEM_LIMIT_SINCE] && !is_young(c))
+	if (note->begins && s->max_age != NULL && !is_young(c))
 		idem_limit_report_too_old(c);
 	idem_total_judge_same(c, note);
 }

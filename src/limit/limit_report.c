@@ -67,14 +67,58 @@ report_too_many(IdemTotalChange *c, int64 cap)
 			 idem_total_guard_fields(c->refused->total)));
 }
 
+/* An amount, count or state of the parent, without quotes. */
+static char *
+value_text(IdemTotalChange *c, int column)
+{
+	bool		isnull;
+	Datum		value = idem_total_value(c, column, &isnull);
+	Oid			output;
+	bool		varlena;
+
+	if (isnull)
+		return "null";
+	getTypeOutputInfo(TupleDescAttr(RelationGetDescr(c->parent),
+									c->total->number[column] - 1)->atttypid,
+					  &output, &varlena);
+	return OidOutputFunctionCall(output, value);
+}
+
+/* 23I05: the parent would no longer have exactly what it declares. */
+static void
+report_not_exact(IdemTotalChange *c, const IdemTotals *totals)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_LIMIT_EXCEEDED),
+			 errmsg("%s %s is complete: its rows of %s stay exactly what it declares",
+					parent_name(c), idem_total_key_text(c), child_name(c)),
+			 idem_may_read(c->parent) ?
+			 errdetail("%s",
+					   idem_exact_detail(c->total->column[IDEM_LIMIT_STATE],
+										 value_text(c, IDEM_LIMIT_STATE),
+										 value_text(c, IDEM_LIMIT_CAP),
+										 idem_amount_text(&c->total->amount,
+														  IDEM_USED(totals)),
+										 c->total->number[IDEM_LIMIT_DECLARED] == 0 ?
+										 NULL :
+										 value_text(c, IDEM_LIMIT_DECLARED),
+										 totals->count)) : 0,
+			 idem_total_guard_fields(c->refused->total)));
+}
+
 /* 23I05, with the totals as they were when the child was counted. */
 void
 idem_limit_report_exceeded(IdemTotalChange *c)
 {
 	int64		count_cap = IDEM_LIMIT_SETTINGS(c)->count_cap;
+	const IdemTotalNote *refused = c->refused;
 	IdemTotals	totals;
 
-	(void) idem_limit_next(c, &totals);
+	if (idem_limit_count(c, &totals))
+	{
+		c->refused = refused;
+		report_not_exact(c, &totals);
+	}
 	if (count_cap > 0 && totals.count >= count_cap)
 		report_too_many(c, count_cap);
 	ereport(ERROR,

@@ -87,6 +87,22 @@ check_states(IdemTotalDeclaration *d)
 	if (!idem_total_is_everything(d->of.facts))
 		idem_states_init(&states, d->child, d->of.state, d->of.facts);
 	idem_states_init(&states, d->parent, limit->parent_state, limit->open);
+	idem_states_init(&states, d->parent, limit->parent_state, limit->exact);
+}
+
+/* A column of the parent that says how many children there are to be. */
+static void
+check_declared(IdemTotalDeclaration *d, const char *name)
+{
+	AttrNumber	column;
+
+	if (name == NULL)
+		return;
+	column = idem_stored_column(d->parent, name);
+	if (!idem_count_type_supported(idem_column_base_type(d->parent, column,
+														 NULL)))
+		idem_total_refuse_type(d, d->parent, column,
+							   "Children are counted in integer or bigint.");
 }
 
 /* Check all there is to check of a child and a parent that are open. */
@@ -96,6 +112,7 @@ idem_limit_require(IdemTotalDeclaration *d)
 	check_amount_types(d);
 	check_total_columns(d);
 	check_age_column(d->parent, IDEM_LIMIT_DECLARATION(d)->age_from);
+	check_declared(d, IDEM_LIMIT_DECLARATION(d)->exact_count);
 	idem_total_find_sources(d);
 	check_states(d);
 	idem_total_require_compared(d);

@@ -166,22 +166,56 @@ check_released(const IdemGuard *guard)
 	return finding;
 }
 
+/* One of two findings, or both. */
+static char *
+both(char *one, char *other)
+{
+	if (one == NULL || other == NULL)
+		return one != NULL ? one : other;
+	return psprintf("%s; %s", one, other);
+}
+
 /* Both of them lawful when they were written. */
 static char *
 check_losses(const IdemGuard *guard, Oid rows)
 {
 	char	   *excess = check_excess(guard, rows);
-	char	   *released = check_released(guard);
 
-	if (excess == NULL || released == NULL)
-		return excess != NULL ? excess : released;
-	return psprintf("%s; %s", excess, released);
+	return both(excess, check_released(guard));
+}
+
+/* Parents that need exactly what they declare, and have something else. */
+static char *
+compare_exact(IdemTotalSource *source)
+{
+	char	   *inexact = idem_limit_inexact_sql(source);
+	IdemTotalComparison how = {
+		.differs = "x.inexact",
+		.example = "format('%s: %s of %s', x.key, x.total, x.cap)",
+		.what = "children are not exactly what the row declares, in a state that asks for it"
+	};
+	Relation	parent;
+	char	   *finding;
+
+	if (inexact == NULL)
+		return NULL;
+	parent = relation_open(source->key.parent, AccessShareLock);
+	how.sums = idem_limit_sums_sql(idem_total_sharing(source, parent));
+	how.columns = psprintf("COALESCE(t.total, 0) AS total, p.%s AS cap, (%s) AS inexact",
+						   quote_identifier(idem_setting(source->settings,
+														 "cap")), inexact);
+	finding = idem_total_compare(source, parent, "", &how);
+	relation_close(parent, AccessShareLock);
+	return finding;
 }
 
 static char *
 check_totals(const IdemGuard *guard, Oid rows)
 {
-	return compare_totals(source_of(guard), "");
+	IdemTotalSource *source = source_of(guard);
+	char	   *totals = compare_totals(source, "");
+
+	return both(totals, compare_exact(source));
 }
 
 /* The parents of attached children must have counted them before. */
@@ -198,7 +232,8 @@ check_attached_children(const IdemGuard *guard, Oid rows)
 static bool
 takes_type(const char *setting, Oid type)
 {
-	if (strcmp(setting, "count_used") == 0)
+	if (strcmp(setting, "count_used") == 0 ||
+		strcmp(setting, "exact_count") == 0)
 		return idem_count_type_supported(type);
 	if (strcmp(setting, "amount") == 0 || strcmp(setting, "cap") == 0 ||
 		strcmp(setting, "used") == 0 || strcmp(setting, "excess") == 0)
@@ -225,6 +260,9 @@ static const IdemSetting limit_settings[] = {
 	{"count_used", IDEM_WORD, 0, NULL},
 	{"max_age", IDEM_WORD, 0, NULL},
 	{"age_from", IDEM_WORD, 0, NULL},
+	{"clear_within", IDEM_WORD, 0, NULL},
+	{"exact", IDEM_LIST, 0, NULL},
+	{"exact_count", IDEM_WORD, 0, NULL},
 	{"children", IDEM_CHOICE, IDEM_SETTING_REQUIRED, "kept|editable"},
 	{NULL, IDEM_WORD, 0, NULL}
 };
@@ -244,6 +282,9 @@ static const IdemSetting total_settings[] = {
 	{"same_parent", IDEM_LIST, IDEM_SETTING_COLUMN, NULL},
 	{"parent_state", IDEM_WORD, IDEM_SETTING_COLUMN, NULL},
 	{"age_from", IDEM_WORD, IDEM_SETTING_COLUMN, NULL},
+	{"exact", IDEM_LIST, 0, NULL},
+	{"exact_state", IDEM_WORD, IDEM_SETTING_COLUMN, NULL},
+	{"exact_count", IDEM_WORD, IDEM_SETTING_COLUMN, NULL},
 	{"cap_grows", IDEM_CHOICE, IDEM_SETTING_REQUIRED, "true|false"},
 	{NULL, IDEM_WORD, 0, NULL}
 };

@@ -49,6 +49,7 @@ compile_columns(Relation rel, Trigger *trigger, Relation parent,
 	columns[IDEM_TOTAL_COUNT] = idem_trigger_setting(trigger, "count_used");
 	columns[IDEM_LIMIT_STATE] = idem_trigger_setting(trigger, "parent_state");
 	columns[IDEM_LIMIT_SINCE] = idem_trigger_setting(trigger, "age_from");
+	columns[IDEM_LIMIT_DECLARED] = idem_trigger_setting(trigger, "exact_count");
 	foreach(lc, other)
 		columns[place++] = lfirst(lc);
 	idem_total_compile(rel, trigger, parent, columns, place, child, &s->total);
@@ -70,6 +71,8 @@ compile_states(Relation rel, Trigger *trigger, Relation parent,
 		idem_states_init(&s->facts, rel, state, facts);
 	idem_states_init(&s->open, parent, s->total.column[IDEM_LIMIT_STATE],
 					 idem_trigger_setting_list(trigger, "open"));
+	idem_states_init(&s->exact, parent, s->total.column[IDEM_LIMIT_STATE],
+					 idem_trigger_setting_list(trigger, "exact"));
 }
 
 static void

@@ -15,8 +15,8 @@ fact_sql(const IdemTotalSource *source)
 	if (idem_total_is_everything(source->facts))
 		return "true";
 	return psprintf("%s IS TRUE",
-					idem_total_state_sql(source->key.child, source->state,
-										 source->facts));
+					idem_total_state_sql(source->key.child, "c",
+										 source->state, source->facts));
 }
 
 /* c.amount::numeric AS amount, <is a fact> AS fact, true AS own */
@@ -38,4 +38,31 @@ idem_limit_sums_sql(List *sources)
 	return idem_total_sums_sql(sources,
 							   "pg_catalog.sum(x.amount) AS total, pg_catalog.sum(x.amount) FILTER (WHERE NOT x.fact) AS asked, pg_catalog.count(*) FILTER (WHERE x.own) AS number",
 							   row_sql);
+}
+
+/*
+ * Of a parent p and the sums t of its children: does its state ask for exactly
+ * what it declares, and has it something else?  NULL: no state asks for it.
+ */
+char *
+idem_limit_inexact_sql(const IdemTotalSource *source)
+{
+	List	   *settings = source->settings;
+	List	   *exact = idem_setting_list(settings, "exact");
+	const char *declared = idem_setting(settings, "exact_count");
+	StringInfoData sql;
+
+	if (exact == NIL)
+		return NULL;
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%s IS TRUE AND (COALESCE(t.total, 0) OPERATOR(pg_catalog.<>) %s::pg_catalog.numeric",
+					 idem_total_state_sql(source->key.parent, "p",
+										  idem_setting(settings, "parent_state"),
+										  exact),
+					 idem_total_column_sql("p", idem_setting(settings, "cap")));
+	if (declared != NULL)
+		appendStringInfo(&sql, " OR (COALESCE(t.number, 0) OPERATOR(pg_catalog.=) %s) IS NOT TRUE",
+						 idem_total_column_sql("p", declared));
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
 }

@@ -117,6 +117,7 @@ typedef enum IdemTotalColumn
 	IDEM_TOTAL_COUNT,			/* kept, too */
 	IDEM_TOTAL_JUDGED,			/* what else children are judged by */
 	IDEM_TOTAL_JUDGED_TOO,
+	IDEM_TOTAL_DECLARED,		/* how many children it declares */
 	IDEM_TOTAL_SAME
 } IdemTotalColumn;
 
@@ -399,6 +400,15 @@ extern void idem_total_check_key_types(Relation child,
 									   const IdemTotalKey *key);
 extern char *idem_total_join_sql(const IdemTotalKey *key, const char *other);
 
+/* total_exact.c */
+typedef struct IdemExact IdemExact; /* what a parent declares of its children */
+
+extern IdemExact *idem_exact_compile(Relation parent, Trigger *trigger);
+extern void idem_exact_judge(const IdemGuardCall *call, IdemExact *exact);
+extern char *idem_exact_detail(const char *column, const char *state,
+							   const char *limit, const char *used,
+							   const char *declared, int64 counted);
+
 /* total_search.c */
 extern bool idem_total_search_init(const IdemTotalKey *key,
 								   IdemTotalSearch *search);
@@ -452,8 +462,8 @@ extern void idem_total_set_filling(Oid parent, bool batched);
 extern char *idem_total_equal_sql(const char *left, Oid left_type,
 								  const char *right, Oid right_type);
 extern char *idem_total_counted_sql(const IdemTotalSource *source);
-extern char *idem_total_state_sql(Oid child, const char *state,
-								  List *labels);
+extern char *idem_total_state_sql(Oid relid, const char *table,
+								  const char *state, List *labels);
 extern char *idem_total_sums_sql(List *sources, const char *aggregates,
 								 IdemTotalRowSql row);
 extern IdemTotalSource *idem_total_read_source(List *settings, Oid child);

@@ -66,6 +66,7 @@ typedef struct TotalSettings
 	int			nkeys;
 	AttrNumber	key[INDEX_MAX_KEYS];
 	List	   *fixed;			/* numbers of key and compared columns */
+	IdemExact  *exact;			/* or NULL: no sum is asked for */
 	IdemAmountType amount;
 } TotalSettings;
 
@@ -309,6 +310,7 @@ compile_total(Relation rel, Trigger *trigger, Oid *also)
 	check_total_types(rel, s);
 	compile_total_key(rel, trigger, s);
 	compile_fixed(rel, trigger, s);
+	s->exact = idem_exact_compile(rel, trigger);
 	idem_amount_type_init(&s->amount,
 						  idem_column_base_type(rel, s->value[0], NULL));
 	return s;
@@ -545,12 +547,16 @@ static Datum
 keep_total(FunctionCallInfo fcinfo, const char *function)
 {
 	IdemGuardCall call;
+	TotalSettings *s;
 
 	if (idem_in_apply_worker())
 		return PointerGetDatum(NULL);
 	if (!idem_guard_call(fcinfo, function, &call))
 		return PointerGetDatum(NULL);
-	judge_total(&call, idem_guard_settings(&call, compile_total));
+	s = idem_guard_settings(&call, compile_total);
+	judge_total(&call, s);
+	if (s->exact != NULL && !IDEM_CALL_IS_DELETE(&call))
+		idem_exact_judge(&call, s->exact);
 	return PointerGetDatum(NULL);
 }
 

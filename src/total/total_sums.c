@@ -44,9 +44,13 @@ idem_total_equal_sql(const char *left, Oid left_type,
 	return sql.data;
 }
 
-/* (c.state = 'failed' OR ...), of the child c; "false" for no labels */
+/*
+ * (c.state = 'failed' OR ...), of a table that the statement calls c, or
+ * otherwise; "false" for no labels
+ */
 char *
-idem_total_state_sql(Oid child, const char *state, List *labels)
+idem_total_state_sql(Oid relid, const char *table, const char *state,
+					 List *labels)
 {
 	StringInfoData sql;
 	Oid			type;
@@ -54,16 +58,16 @@ idem_total_state_sql(Oid child, const char *state, List *labels)
 
 	if (labels == NIL || state == NULL)
 		return "false";
-	type = get_atttype(child, get_attnum(child, state));
+	type = get_atttype(relid, get_attnum(relid, state));
 	if (!OidIsValid(type))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of relation \"%s\" does not exist",
-						state, get_rel_name(child))));
+						state, get_rel_name(relid))));
 	initStringInfo(&sql);
 	foreach(lc, labels)
 		appendStringInfo(&sql, "%s%s", sql.len > 0 ? " OR " : "(",
-						 idem_total_equal_sql(psprintf("c.%s", quote_identifier(state)),
+						 idem_total_equal_sql(idem_total_column_sql(table, state),
 											  type,
 											  psprintf("%s::%s",
 													   quote_literal_cstr(lfirst(lc)),
@@ -80,8 +84,8 @@ idem_total_counted_sql(const IdemTotalSource *source)
 	if (source->released == NIL)
 		return "true";
 	return psprintf("%s IS NOT TRUE",
-					idem_total_state_sql(source->key.child, source->state,
-										 source->released));
+					idem_total_state_sql(source->key.child, "c",
+										 source->state, source->released));
 }
 
 /* c.fk AS k1, ... in the order of another key on the same parent columns */

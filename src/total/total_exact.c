@@ -1,0 +1,214 @@
+/*
+ * total_exact.c
+ *		A parent that declares what its children add up to.
+ *
+ * In some of its states a parent has exactly the children that it declares:
+ * their sum is its cap, and their number is a column of it.  Whoever writes
+ * the parent is judged here, by the trigger of the parent, on the row as it is
+ * stored; whoever writes a child by the room of the guard, on the version of
+ * the parent that the child's statement changes.  Both write the row of the
+ * parent, so that of two sessions the second one waits, and judges what the
+ * first one left, or gets 40001.
+ *
+ * Judged is every row that stands in such a state when it is written, not only
+ * one that comes into it: a declared number that changes afterwards is refused.
+ *
+ * Not promised: one statement that stores children and accepts their parent,
+ * by a writable CTE.  The children are counted at its end, behind the parent.
+ *
+ * Shown by sql/limit_exact.sql and test/isolation/specs/limit_exact.spec.
+ */
+#include "postgres.h"
+
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/idem_compat.h"
+#include "base/idem_errors.h"
+#include "base/identity.h"
+#include "base/moved.h"
+#include "total/total.h"
+
+/* What the trigger of a parent keeps of it, from its arguments. */
+struct IdemExact
+{
+	IdemStates	states;			/* in which it is asked for */
+	IdemAmountType amount;
+	AttrNumber	cap;
+	AttrNumber	used;
+	AttrNumber	count;			/* children that count, or 0 */
+	AttrNumber	declared;		/* how many there are to be, or 0 */
+	List	   *key;			/* numbers of the columns of the key */
+};
+
+static AttrNumber
+column_of(Relation parent, Trigger *trigger, const char *setting)
+{
+	const char *name = idem_trigger_setting(trigger, setting);
+
+	return name == NULL ? 0 : idem_column_number(parent, name);
+}
+
+/* What the trigger of a parent says of it; NULL: nothing. */
+IdemExact *
+idem_exact_compile(Relation parent, Trigger *trigger)
+{
+	List	   *states = idem_trigger_setting_list(trigger, "exact");
+	IdemExact  *exact;
+	ListCell   *lc;
+
+	if (states == NIL)
+		return NULL;
+	exact = palloc0(sizeof(IdemExact));
+	idem_states_init(&exact->states, parent,
+					 idem_trigger_setting(trigger, "exact_state"), states);
+	exact->cap = column_of(parent, trigger, "cap");
+	exact->used = column_of(parent, trigger, "used");
+	exact->count = column_of(parent, trigger, "count_used");
+	exact->declared = column_of(parent, trigger, "exact_count");
+	idem_amount_type_init(&exact->amount,
+						  idem_column_base_type(parent, exact->used, NULL));
+	foreach(lc, idem_trigger_setting_list(trigger, "key"))
+		exact->key = lappend_int(exact->key,
+								 idem_column_number(parent, lfirst(lc)));
+	return exact;
+}
+
+static Oid
+type_of(const IdemGuardCall *call, AttrNumber column)
+{
+	return TupleDescAttr(RelationGetDescr(call->rel), column - 1)->atttypid;
+}
+
+static const char *
+name_of(const IdemGuardCall *call, AttrNumber column)
+{
+	return NameStr(TupleDescAttr(RelationGetDescr(call->rel),
+								 column - 1)->attname);
+}
+
+/* A value of the row as it is stored now. */
+static char *
+value_text(const IdemGuardCall *call, AttrNumber column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(call->after, column, &isnull);
+	Oid			output;
+	bool		varlena;
+
+	if (isnull)
+		return "null";
+	getTypeOutputInfo(type_of(call, column), &output, &varlena);
+	return OidOutputFunctionCall(output, value);
+}
+
+/* batch 4711, or batch (7, 4711), or what anybody may know */
+static char *
+row_text(const IdemGuardCall *call, IdemExact *exact)
+{
+	const char *table = get_rel_name(idem_root_relid(call->rel));
+	bool		several = list_length(exact->key) > 1;
+	StringInfoData buf;
+	ListCell   *lc;
+
+	if (!idem_may_read(call->rel))
+		return psprintf("row of table \"%s\"", table);
+	initStringInfo(&buf);
+	foreach(lc, exact->key)
+		appendStringInfo(&buf, "%s%s",
+						 buf.len > 0 ? ", " : several ? "(" : "",
+						 value_text(call, lfirst_int(lc)));
+	return psprintf("%s %s%s", table, buf.data, several ? ")" : "");
+}
+
+/* How many children count; 0 where they are not counted. */
+static int64
+counted(const IdemGuardCall *call, IdemExact *exact)
+{
+	bool		isnull = true;
+	Datum		count = (Datum) 0;
+
+	if (exact->count)
+		count = slot_getattr(call->after, exact->count, &isnull);
+	return isnull ? 0 : idem_count_value(type_of(call, exact->count), count);
+}
+
+/* Are there as many of them as the row declares? */
+static bool
+has_number(const IdemGuardCall *call, IdemExact *exact)
+{
+	bool		isnull;
+	Datum		declared;
+
+	if (exact->declared == 0)
+		return true;
+	declared = slot_getattr(call->after, exact->declared, &isnull);
+	return !isnull && counted(call, exact) ==
+		idem_count_value(type_of(call, exact->declared), declared);
+}
+
+static bool
+has_sum(const IdemGuardCall *call, IdemExact *exact)
+{
+	bool		isnull_cap;
+	bool		isnull_used;
+	Datum		cap = slot_getattr(call->after, exact->cap, &isnull_cap);
+	Datum		used = slot_getattr(call->after, exact->used, &isnull_used);
+
+	return !isnull_cap && !isnull_used &&
+		idem_amount_compare(&exact->amount, cap, used) == 0;
+}
+
+/*
+ * What is told to someone who may read the parent, in which declared is NULL
+ * where it declares no number.
+ */
+char *
+idem_exact_detail(const char *column, const char *state, const char *limit,
+				  const char *used, const char *declared, int64 counted)
+{
+	char	   *sums = psprintf("Its \"%s\" is \"%s\". Limit %s, used %s",
+								column, state, limit, used);
+
+	return declared == NULL ? psprintf("%s.", sums) :
+		psprintf("%s; rows declared %s, counted " INT64_FORMAT ".", sums,
+				 declared, counted);
+}
+
+static char *
+detail_text(const IdemGuardCall *call, IdemExact *exact)
+{
+	return idem_exact_detail(name_of(call, exact->states.column),
+							 value_text(call, exact->states.column),
+							 value_text(call, exact->cap),
+							 value_text(call, exact->used),
+							 exact->declared == 0 ? NULL :
+							 value_text(call, exact->declared),
+							 counted(call, exact));
+}
+
+/*
+ * 23I05 if the row of the parent, as it is stored now, stands in a state in
+ * which it needs other children than it has.
+ */
+void
+idem_exact_judge(const IdemGuardCall *call, IdemExact *exact)
+{
+	bool		isnull;
+	Datum		state = slot_getattr(call->after, exact->states.column,
+									 &isnull);
+
+	if (!idem_states_contain(&exact->states, state, isnull) ||
+		(has_sum(call, exact) && has_number(call, exact)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_LIMIT_EXCEEDED),
+			 errmsg("%s is not complete: its rows of %s are not exactly what it declares",
+					row_text(call, exact),
+					get_rel_name(call->trigger->tgconstrrelid)),
+			 idem_may_read(call->rel) ?
+			 errdetail("%s", detail_text(call, exact)) : 0,
+			 errtablecol(call->rel, exact->states.column),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								call->trigger->tgname)));
+}
