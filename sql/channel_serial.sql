@@ -73,13 +73,24 @@ CALL serial_send('serial seq', 'k2');
 CALL serial_send('serial seq', 'k3');
 SELECT outcome, state FROM idem.lookup('serial seq', 'k3');
 SELECT outcome FROM idem.fence('serial seq', 'k3', 'no serial is left');
--- It goes on where a channel of the same name ended.
+-- It goes on where a channel of the same name ended, or further ahead.
 SELECT DISTINCT outcome FROM unnest('{k1,k2}'::text[]) k, LATERAL idem.complete('serial seq', k, 1, answer => '{"code": "00"}');
 SELECT idem.drop_scope('serial seq', force => 'test');
 SELECT idem.drop_channel('serial seq');
 SELECT idem.create_channel('serial seq', send => 'serial/pay', serial => '{seq:5}', serial_per => 'key', first_serial => 1);
+SELECT idem.create_channel('serial seq', send => 'serial/pay', serial => '{seq:5}', serial_per => 'key', first_serial => 1000);
+SELECT idem.create_channel('serial seq', send => 'serial/pay', serial => '{seq:5}', serial_per => 'key');
 SELECT idem.create_scope('serial seq', 'outside', '{}', channels => '{"serial seq"}');
 CALL serial_send('serial seq', 'k1');
+SELECT outcome FROM idem.complete('serial seq', 'k1', 1, answer => '{"code": "00"}');
+SELECT idem.alter_scope('serial seq', channels => '{"serial hash"}', force => 'test');
+SELECT idem.drop_channel('serial seq');
+BEGIN;
+SELECT idem.create_channel('serial seq', send => 'serial/pay', serial => '{seq:5}', serial_per => 'key', first_serial => 7000);
+ROLLBACK;
+SELECT idem.create_channel('serial seq', send => 'serial/pay', serial => '{seq:5}', serial_per => 'key', first_serial => 5000);
+SELECT idem.alter_scope('serial seq', channels => '{"serial seq"}', force => 'test');
+CALL serial_send('serial seq', 'k2');
 SELECT relname, pg_describe_object('pg_class'::regclass, oid, 0) FROM pg_class WHERE relname = 'serial_serial seq';
 
 -- The day in the zone of the calendar, and from 1 on every day.

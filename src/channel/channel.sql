@@ -52,7 +52,7 @@ COMMENT ON COLUMN idem.channel.serial IS 'form of the number under which the pro
 COMMENT ON COLUMN idem.channel.serial_per IS 'key: all attempts of a key carry one number; attempt: each has one of its own';
 COMMENT ON COLUMN idem.channel.serial_max IS 'how many characters the provider takes; NULL: any number';
 COMMENT ON COLUMN idem.channel.serial_charset IS 'which characters the provider takes, as in [...] of a regular expression; NULL: all';
-COMMENT ON COLUMN idem.channel.first_serial IS 'where {seq:n} began';
+COMMENT ON COLUMN idem.channel.first_serial IS 'where {seq:n} was declared to begin; NULL: at 1, or where an earlier channel of the name ended';
 COMMENT ON COLUMN idem.channel.echo IS 'members of an answer that repeat what was sent: they have to agree';
 COMMENT ON COLUMN idem.channel.amount IS 'the member of request and answer that is the amount';
 COMMENT ON COLUMN idem.channel.absence IS 'who may believe that the provider knows no such transaction: operator, inquiry or statement';

@@ -6,6 +6,9 @@
  * kept; the callback of a relcache invalidation only marks, and the next
  * look-up starts afresh.  What was read before stays readable until the end of
  * the transaction.
+ *
+ * A look-up accepts news first, as one of return codes does: a call that has
+ * waited for its key judges by the channel and by the codes of one moment.
  */
 #include "postgres.h"
 
@@ -23,6 +26,7 @@
 
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/latest.h"
 #include "channel/channel_inner.h"
 
 /* Columns of idem.channel. */
@@ -236,6 +240,7 @@ idem_channel_find(const char *name)
 
 	if (strlen(name) >= NAMEDATALEN)
 		return NULL;
+	idem_accept_news();
 	renew_channels();
 	channel = hash_search(channels, name, HASH_FIND, NULL);
 	return channel != NULL ? channel : load_channel(name);

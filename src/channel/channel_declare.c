@@ -11,7 +11,13 @@
  * declared: a provider with other numbers is another channel.
  *
  * Locks: SHARE ROW EXCLUSIVE on idem.channel, one declaration at a time; calls
- * go on.  What is decided on is read after the lock and as it is then.
+ * go on.  To drop a channel takes the same lock on idem.reservation, as to drop
+ * a scope does: a dispatch that is under way ends first and is seen, and one
+ * that begins waits and learns that the channel is gone.  What is decided on is
+ * read after the lock and as it is then.
+ *
+ * Shown by sql/channel_declare.sql, sql/channel_serial.sql and
+ * test/isolation/specs/channel_declare_race.spec.
  */
 #include "postgres.h"
 
@@ -22,6 +28,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -334,26 +341,69 @@ check_interfaces(const IdemChannel *channel)
 				 errdetail("Only an inquiry or a statement tells that there is no such transaction.")));
 }
 
-/*
- * The sequence of a channel that counts; one of an earlier channel goes on.
- * 42710 where something else has its name, as idem.serial_day of channel "day".
- */
-static void
-make_sequence(Call *call, int first)
+/* Is the sequence there?  42710 where something else has its name, as
+ * idem.serial_day of channel "day". */
+static bool
+sequence_exists(const Call *call, const char *name)
 {
-	char	   *name = idem_channel_sequence(call->name);
+	Oid			relid = get_relname_relid(name,
+										  RelationGetNamespace(call->rel));
 
-	(void) run(call, psprintf("CREATE SEQUENCE IF NOT EXISTS idem.%s AS bigint START %lld NO CYCLE CACHE 1",
-							  quote_identifier(name),
-							  call->nulls[first] == 'n' ? 1LL :
-							  (long long) DatumGetInt64(call->values[first])),
-			   false);
-	if (get_rel_relkind(idem_extension_relation(name)) != RELKIND_SEQUENCE)
+	if (OidIsValid(relid) && get_rel_relkind(relid) != RELKIND_SEQUENCE)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("channel \"%s\" cannot count: \"idem.%s\" is no sequence",
 						call->name, name),
 				 errhint("Choose another name.")));
+	return OidIsValid(relid);
+}
+
+/*
+ * The sequence of an earlier channel of the name goes on, from first if that
+ * is ahead of it; 0: where it is.  22023 for a number that it has passed.
+ */
+static void
+take_up_sequence(Call *call, const char *sequence, int64 first)
+{
+	bool		isnull;
+	int64		next;
+
+	(void) run(call, psprintf("SELECT last_value + is_called::integer FROM %s",
+							  sequence), false);
+	next = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+									   SPI_tuptable->tupdesc, 1, &isnull));
+	if (first != 0 && first < next)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("channel \"%s\" cannot begin with serial " INT64_FORMAT,
+						call->name, first),
+				 errdetail("An earlier channel of this name has counted up to there; the next number is " INT64_FORMAT ".",
+						   next),
+				 errhint("Leave first_serial out, or give that number or a larger one. A number is never given twice.")));
+	if (first > next)
+		(void) run(call, psprintf("ALTER SEQUENCE %s RESTART WITH " INT64_FORMAT,
+								  sequence, first), false);
+	else if (first == 0)
+		ereport(NOTICE,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("channel \"%s\" goes on counting with " INT64_FORMAT ", where an earlier one of this name ended",
+						call->name, next)));
+}
+
+/* The sequence of a channel that counts, from argument first on. */
+static void
+make_sequence(Call *call, int first)
+{
+	char	   *name = idem_channel_sequence(call->name);
+	char	   *sequence = psprintf("idem.%s", quote_identifier(name));
+	int64		begin = call->nulls[first] == 'n' ? 0 :
+		DatumGetInt64(call->values[first]);
+
+	if (sequence_exists(call, name))
+		take_up_sequence(call, sequence, begin);
+	else
+		(void) run(call, psprintf("CREATE SEQUENCE %s AS bigint START " INT64_FORMAT " NO CYCLE CACHE 1",
+								  sequence, Max(begin, 1)), false);
 }
 
 /*
@@ -504,10 +554,14 @@ refuse_needed(Call *call, const char *sql)
 						call->name, result_text(0, 1))));
 }
 
-/* Drop what is declared under a name, unless a query finds a need of it. */
+/*
+ * Drop what is declared under a name, unless a query finds a need of it.  The
+ * second one looks again, where calls that go on could make it find one, when
+ * those that write to a table have ended and no other can begin.
+ */
 static void
 drop(FunctionCallInfo fcinfo, Object object, const char *needed,
-	 const char *needed_too)
+	 const char *needed_too, const char *written)
 {
 	Call		call;
 
@@ -519,6 +573,12 @@ drop(FunctionCallInfo fcinfo, Object object, const char *needed,
 							   object.name), false);
 	refuse_needed(&call, needed);
 	refuse_needed(&call, needed_too);
+	if (written != NULL)
+	{
+		LockRelationOid(idem_extension_relation(written),
+						ShareRowExclusiveLock);
+		refuse_needed(&call, needed_too);
+	}
 	idem_log_change("dropped", object.name, InvalidOid, call.name, NIL, NULL);
 	end_call(&call);
 }
@@ -538,7 +598,8 @@ idem_drop_channel(PG_FUNCTION_ARGS)
 		 " WHERE $1 = ANY (channels) LIMIT 1",
 		 "SELECT format('key \"%s\" went by it, and is not settled', r.key)"
 		 " FROM idem.reservation r JOIN idem.attempt a USING (scope, key)"
-		 " WHERE r.due_at IS NOT NULL AND a.channel = $1 LIMIT 1");
+		 " WHERE r.due_at IS NOT NULL AND a.channel = $1 LIMIT 1",
+		 "reservation");
 	PG_RETURN_VOID();
 }
 
@@ -600,7 +661,7 @@ idem_drop_calendar(PG_FUNCTION_ARGS)
 		 " WHERE calendar = $1 LIMIT 1",
 		 "SELECT format('closures that are still to come: %s', count(*))"
 		 " FROM idem.closure WHERE calendar = $1 AND upper(during) > clock_timestamp()"
-		 " HAVING count(*) > 0");
+		 " HAVING count(*) > 0", NULL);
 	PG_RETURN_VOID();
 }
 

@@ -92,10 +92,10 @@ CREATE FUNCTION idem.create_channel(
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.create_channel(text, text, text, text, text, text, text, integer, text, bigint, text[], text, text, interval, text, integer, interval, text) IS
     'declares a channel: a provider as one contract sees it.
-In: name (1 to 55 bytes); send, inquire, notice, statement: interfaces, each with return codes of its own; serial: form of the number under which the provider knows an attempt, of text and {key}, {hash:n}, {attempt}, {seq:n}, {seq:n per day}, {YYYYMMDD}, {YYMMDD}, {HHMMSS}, the last three also with Z; serial_per, with serial: ''key'' (all attempts carry one number) or ''attempt''; serial_max, serial_charset: how many characters the provider takes, and which, as in [...] of a regular expression; first_serial: where {seq:n} begins.
+In: name (1 to 55 bytes); send, inquire, notice, statement: interfaces, each with return codes of its own; serial: form of the number under which the provider knows an attempt, of text and {key}, {hash:n}, {attempt}, {seq:n}, {seq:n per day}, {YYYYMMDD}, {YYMMDD}, {HHMMSS}, the last three also with Z; serial_per, with serial: ''key'' (all attempts carry one number) or ''attempt''; serial_max, serial_charset: how many characters the provider takes, and which, as in [...] of a regular expression; first_serial: where {seq:n} begins; an earlier channel of the name has counted on, and where it ended this one goes on (a NOTICE names the number), or at first_serial if that is further ahead.
 echo: members of an answer that repeat what was sent and have to agree; amount: the one that is the amount; absence: who may believe that there is no such transaction: ''operator'', ''inquiry'' (two, quiet apart) or ''statement''; quiet: how long after the dispatch that is not believed; partial: what another amount under the right serial is: ''unknown'' or ''record''; presume_days: business days after which no news is success; idempotency_window: how long the provider knows a number again; calendar.
 The same again is a no-op with a NOTICE. Kept in idem.change_log.
-Errors: 22004 null; 22023 what cannot be kept; 42710 another channel of this name.
+Errors: 22004 null; 22023 what cannot be kept, or a first_serial that was passed; 42710 another channel of this name.
 Locks: SHARE ROW EXCLUSIVE on idem.channel: one declaration at a time, calls go on.';
 REVOKE ALL ON FUNCTION idem.create_channel(text, text, text, text, text, text, text, integer, text, bigint, text[], text, text, interval, text, integer, interval, text) FROM PUBLIC;
 
@@ -122,7 +122,7 @@ CREATE FUNCTION idem.drop_channel(name text) RETURNS void
 COMMENT ON FUNCTION idem.drop_channel(text) IS
     'forgets a channel that no scope names and by which nothing is under way. Its sequence stays, so that one of the same name gives no number twice. Kept in idem.change_log.
 Errors: 22004 name null; 42704 unknown channel; 2BP01 a scope names it, or a key that went by it is not settled.
-Locks: SHARE ROW EXCLUSIVE on idem.channel.';
+Locks: SHARE ROW EXCLUSIVE on idem.channel and idem.reservation: it waits for calls under way for effects outside, and those that come wait for it.';
 REVOKE ALL ON FUNCTION idem.drop_channel(text) FROM PUBLIC;
 
 CREATE FUNCTION idem.create_calendar(
