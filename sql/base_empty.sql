@@ -126,7 +126,7 @@ SET ROLE regress_empty_owner;
 TRUNCATE idem.change;
 TRUNCATE idem.scope;
 RESET ROLE;
-SELECT format('ALTER DATABASE %I OWNER TO %I', current_database(), current_user) \gexec
+SELECT format('ALTER DATABASE %I OWNER TO CURRENT_USER', current_database()) \gexec
 -- an application with the right to truncate, and a reason
 GRANT TRUNCATE ON kept TO regress_empty_app;
 SET ROLE regress_empty_app;

@@ -5,6 +5,15 @@
 --
 SET client_min_messages = warning;
 \set VERBOSITY terse
+-- A server that asks for passwords or certificates knows us: not this test's.
+BEGIN;
+SELECT idem.require_approval(true);
+\set refused :ERROR
+ROLLBACK;
+SELECT NOT :'refused' AS authenticated \gset
+\if :authenticated
+\quit
+\endif
 -- Off unless it is turned on, and nobody turns it on who is nobody.
 SELECT count(*) FROM idem.policy;
 SELECT idem.require_approval(true);
