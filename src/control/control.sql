@@ -56,6 +56,10 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('grant_runtime', 'admin'),
     ('grant_monitor', 'admin'),
     ('require_approval', 'admin'),
+    ('overdue_limits', 'operator'),
+    ('overdue_limits', 'admin'),
+    ('lapsed_holds', 'operator'),
+    ('lapsed_holds', 'admin'),
     ('grant_operator', 'extension'),
     ('grant_admin', 'extension'),
     ('check_rows', 'extension'),
@@ -133,6 +137,10 @@ CREATE VIEW idem.rights_to_read (relation, audience) AS VALUES
     ('channel_coverage', 'monitor'),
     ('stat_claims', 'monitor'),
     ('pauses', 'monitor'),
+    ('overdue_limits', 'operator'),
+    ('overdue_limits', 'admin'),
+    ('lapsed_holds', 'operator'),
+    ('lapsed_holds', 'admin'),
     ('guards', 'public'),
     ('currency', 'public');
 COMMENT ON VIEW idem.rights_to_read IS 'which tables and views of idem are for whom to read';

@@ -68,3 +68,22 @@ CREATE FUNCTION idem.apply_balances(accounts regclass) RETURNS bigint
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.apply_balances(regclass) IS
     'adds up the entries of the accounts without bounds, of balances that are declared as batched, and returns how many balances changed. In: the table of the accounts. Owner of that table only (42501); 42704 if none of its balances is batched; locks these accounts FOR NO KEY UPDATE, which their entries do not wait for';
+
+-- Runs as the owner of the extension, who knows which guards were declared;
+-- each table is read as its owner.
+CREATE FUNCTION idem.lapsed_holds()
+    RETURNS TABLE (relation regclass, key text, account text, expires_at timestamptz, amount numeric)
+    AS 'MODULE_PATHNAME', 'idem_lapsed_holds'
+    LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION idem.lapsed_holds() IS
+    'what the view idem.lapsed_holds shows. For operators and admins. A balance that cannot be asked, for want of a foreign key or of a lock within five seconds, is a WARNING (55000). Locks the tables ACCESS SHARE';
+REVOKE ALL ON FUNCTION idem.lapsed_holds() FROM PUBLIC;
+
+CREATE VIEW idem.lapsed_holds AS SELECT * FROM idem.lapsed_holds();
+COMMENT ON VIEW idem.lapsed_holds IS 'holds that are pending, not posted, and past their expires_at: release them, or post them';
+COMMENT ON COLUMN idem.lapsed_holds.relation IS 'table of the entries';
+COMMENT ON COLUMN idem.lapsed_holds.key IS 'primary key of the hold, of several columns with commas between them; NULL to someone who may not read the table';
+COMMENT ON COLUMN idem.lapsed_holds.account IS 'key of the account, as the entry has it; NULL to someone who may not read the table';
+COMMENT ON COLUMN idem.lapsed_holds.expires_at IS 'when it lapsed';
+COMMENT ON COLUMN idem.lapsed_holds.amount IS 'amount of the hold, signed where amounts are; NULL to someone who may not read the table';

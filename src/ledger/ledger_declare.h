@@ -55,6 +55,7 @@ extern char *idem_ledger_net_sql(const IdemTotalSource *source);
 extern char *idem_ledger_sums_sql(List *sources);
 extern char *idem_ledger_balance_sql(const IdemTotalSource *source);
 extern char *idem_ledger_held_sql(const IdemTotalSource *source);
+extern char *idem_ledger_posted_sql(const IdemTotalSource *source);
 extern char *idem_ledger_side_sql(const IdemTotalSource *source, Oid relid,
 								  const char *table, const char *column,
 								  const char *credit, const char *debit);

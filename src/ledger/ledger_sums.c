@@ -72,8 +72,8 @@ idem_ledger_net_sql(const IdemTotalSource *source)
 }
 
 /* Is the hold c posted by another entry? */
-static char *
-posted_sql(const IdemTotalSource *source)
+char *
+idem_ledger_posted_sql(const IdemTotalSource *source)
 {
 	const char *posts = idem_setting(source->settings, "posts");
 	IdemTotalKey key;
@@ -101,7 +101,7 @@ row_sql(const IdemTotalSource *source, bool first)
 
 	return psprintf("%s AS net, %s IS TRUE AS pending, (%s IS TRUE AND NOT %s) AS open",
 					idem_ledger_net_sql(source), is_pending, is_pending,
-					pending == NIL ? "false" : posted_sql(source));
+					pending == NIL ? "false" : idem_ledger_posted_sql(source));
 }
 
 /* (k1, ..., net, held_debit, held_credit) */

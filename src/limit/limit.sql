@@ -56,3 +56,21 @@ CREATE FUNCTION idem.remaining(child regclass, key anyelement) RETURNS numeric
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION idem.remaining(regclass, anyelement) IS
     'the same with the key as a number, a uuid, an enum or a boolean; 42804 for another type';
+
+-- Runs as the owner of the extension, who knows which guards were declared;
+-- each table is read as its owner.
+CREATE FUNCTION idem.overdue_limits()
+    RETURNS TABLE (relation regclass, key text, since timestamptz, remaining numeric)
+    AS 'MODULE_PATHNAME', 'idem_overdue_limits'
+    LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION idem.overdue_limits() IS
+    'what the view idem.overdue_limits shows. For operators and admins. A limit that cannot be asked, for want of its foreign key or of a lock within five seconds, is a WARNING (55000). Locks the tables ACCESS SHARE';
+REVOKE ALL ON FUNCTION idem.overdue_limits() FROM PUBLIC;
+
+CREATE VIEW idem.overdue_limits AS SELECT * FROM idem.overdue_limits();
+COMMENT ON VIEW idem.overdue_limits IS 'parents of which something remains longer than the clear_within of their limit';
+COMMENT ON COLUMN idem.overdue_limits.relation IS 'table of the parent';
+COMMENT ON COLUMN idem.overdue_limits.key IS 'the key that its children reference, of several columns with commas between them; NULL to someone who may not read the table';
+COMMENT ON COLUMN idem.overdue_limits.since IS 'its column age_from: clear_within after it, nothing should remain';
+COMMENT ON COLUMN idem.overdue_limits.remaining IS 'cap minus running total; NULL to someone who may not read the table';

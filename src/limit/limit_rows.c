@@ -100,24 +100,6 @@ check_excess(const IdemGuard *guard, Oid rows)
 	return finding;
 }
 
-/* concat_ws(', ', c.a, c.b): the primary key of a row of a table */
-static char *
-row_key_sql(Relation rel)
-{
-	Bitmapset  *key = idem_row_key_columns(rel);
-	StringInfoData sql;
-	int			i = -1;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "concat_ws(', '");
-	while ((i = bms_next_member(key, i)) >= 0)
-		appendStringInfo(&sql, ", c.%s",
-						 quote_identifier(NameStr(TupleDescAttr(RelationGetDescr(rel),
-																i - 1)->attname)));
-	appendStringInfoChar(&sql, ')');
-	return sql.data;
-}
-
 /* c.used > '0' OR ...: of the limits whose parents are rows c; or NULL */
 static char *
 used_sql(Relation rel)
@@ -155,7 +137,7 @@ check_released(const IdemGuard *guard)
 	if (used != NULL)
 		finding = idem_count_offenders(child,
 									   psprintf("SELECT count(*), min(%s COLLATE \"C\") FROM %s c WHERE NOT (%s) AND (%s)",
-												row_key_sql(child),
+												idem_row_key_sql(child, "c"),
 												idem_qualified_name(child),
 												idem_total_counted_sql(source),
 												used),

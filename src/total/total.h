@@ -484,6 +484,7 @@ typedef struct IdemTotalComparison
 extern char *idem_total_declaration(const IdemGuard *guard);
 extern List *idem_total_sharing(IdemTotalSource *source, Relation parent);
 extern char *idem_total_key_sql(const IdemTotalKey *key);
+extern char *idem_row_key_sql(Relation rel, const char *table);
 extern char *idem_total_compare(const IdemTotalSource *source,
 								Relation parent, const char *among,
 								const IdemTotalComparison *how);
@@ -501,6 +502,14 @@ typedef char *(*IdemTotalExpression) (Relation parent,
 
 extern Datum idem_total_ask(FunctionCallInfo fcinfo, const char *function,
 							IdemTotalExpression expression);
+
+/* total_list.c */
+
+/* The query of what is listed of a guard, and the table, opened, it shows. */
+typedef char *(*IdemTotalListSql) (const IdemGuard *guard, Relation *shown);
+
+extern Datum idem_total_list(FunctionCallInfo fcinfo, const char *kind,
+							 const char *setting, IdemTotalListSql sql);
 
 /* total_direct.c */
 extern IdemDirect *idem_direct_compile(Relation parent, IdemTotal *total);

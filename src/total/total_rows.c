@@ -81,6 +81,23 @@ idem_total_key_sql(const IdemTotalKey *key)
 	return sql.data;
 }
 
+/* concat_ws(', ', c.a, c.b): the primary key of a row of a table */
+char *
+idem_row_key_sql(Relation rel, const char *table)
+{
+	Bitmapset  *key = idem_row_key_columns(rel);
+	StringInfoData sql;
+	int			i = -1;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "concat_ws(', '");
+	while ((i = bms_next_member(key, i)) >= 0)
+		appendStringInfo(&sql, ", %s",
+						 column_of(table, RelationGetRelid(rel), i));
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
 /*
  * The type of a column that holds amounts, which decides what code "sum" and
  * "=" run: 42804 if it is none that a total is kept in.

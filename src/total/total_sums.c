@@ -67,7 +67,7 @@ idem_total_state_sql(Oid relid, const char *table, const char *state,
 	initStringInfo(&sql);
 	foreach(lc, labels)
 		appendStringInfo(&sql, "%s%s", sql.len > 0 ? " OR " : "(",
-						 idem_total_equal_sql(idem_total_column_sql(table, state),
+						 idem_total_equal_sql(psprintf("%s.%s", table, quote_identifier(state)),
 											  type,
 											  psprintf("%s::%s",
 													   quote_literal_cstr(lfirst(lc)),
