@@ -177,6 +177,43 @@ checks_to_drop(Oid parent, const char *trigger)
 }
 
 /*
+ * A total that another guard keeps, too, still has what the rows of this one
+ * added: nobody but its owner can say whether that is to stay.  The doctor and
+ * validate_guard() of the other guard tell it from then on.
+ */
+static void
+warn_of_sharing(Oid parent, const char *trigger)
+{
+	Oid			types[2] = {REGCLASSOID, TEXTOID};
+	Datum		values[2];
+	HeapTuple	row;
+	TupleDesc	desc;
+
+	values[0] = ObjectIdGetDatum(parent);
+	values[1] = CStringGetTextDatum(trigger);
+	(void) idem_run_as_extension("SELECT c.\"column\", o.other::regclass, t.other::regclass"
+								 " FROM idem.guard_triggers t,"
+								 " LATERAL idem.setting_columns(t.function, t.settings) c,"
+								 " idem.guard_triggers o,"
+								 " LATERAL idem.setting_columns(o.function, o.settings) k"
+								 " WHERE t.relation = $1 AND t.name = $2 AND c.is_kept"
+								 " AND o.relation = $1 AND o.name <> $2 AND o.kind = t.kind"
+								 " AND k.is_kept AND k.\"column\" = c.\"column\""
+								 " ORDER BY c.\"column\" COLLATE \"C\", o.name LIMIT 1",
+								 2, types, values, NULL);
+	if (SPI_processed == 0)
+		return;
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("column \"%s\" of table \"%s\" keeps what the rows of %s have added to it, and is kept for those of %s from now on",
+					SPI_getvalue(row, desc, 1), get_rel_name(parent),
+					SPI_getvalue(row, desc, 3), SPI_getvalue(row, desc, 2)),
+			 errhint("Taken off, too, and declared anew, the other guard fills the column from its own rows alone.")));
+}
+
+/*
  * Drop the counterpart of a limit and the CHECKs of columns that nobody keeps
  * any longer, as the owner of the parent, which the caller must be, too.  Who
  * keeps them is asked under the lock: a limit of another child may have been
@@ -193,6 +230,7 @@ drop_total(Oid parent, const char *trigger)
 	LockRelationOid(parent, AccessExclusiveLock);
 	idem_check_owned(parent);
 	checks = checks_to_drop(parent, trigger);
+	warn_of_sharing(parent, trigger);
 	idem_become_declarer_of(parent, &saved);
 	idem_execute_unwatched("DROP TRIGGER %s ON %s", quote_identifier(trigger),
 						   idem_qualified_name_of(parent));

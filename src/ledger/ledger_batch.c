@@ -57,63 +57,87 @@ restrict_sources(List *sources, Relation accounts, const char *unbounded)
 	}
 }
 
+/* A number of the row that was returned. */
+static uint64
+returned(int column)
+{
+	bool		isnull;
+
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+									   SPI_tuptable->tupdesc, column,
+									   &isnull));
+}
+
+/* 23I07: a trigger of the accounts has written something else. */
+static void
+refuse_change(Relation accounts, const char *column)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_FIXED_COLUMN),
+			 errmsg("column \"%s\" of table \"%s\" is kept by a balance and cannot be written",
+					column, RelationGetRelationName(accounts)),
+			 errhint("A trigger of the table changed it."),
+			 errtablecol(accounts, idem_column_number(accounts, column))));
+}
+
 /*
- * Run an UPDATE of a kept column that returns whether the row has something
- * else now, which a trigger of the accounts wrote: 23I07.  How many it changed.
+ * Run a statement that writes a kept column, and returns how many rows are to
+ * have another value, how many were written, and how many of them have
+ * something else again; how many changed.
  */
 static uint64
 write_column(Relation accounts, const char *column, const char *sql)
 {
+	uint64		wanted;
 	uint64		changed;
-	uint64		i;
 
-	idem_total_run_latest(sql, SPI_OK_UPDATE_RETURNING);
-	changed = SPI_processed;
-	for (i = 0; i < changed; i++)
-	{
-		bool		isnull;
-
-		if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i],
-									   SPI_tuptable->tupdesc, 1, &isnull)))
-			ereport(ERROR,
-					(errcode(ERRCODE_IDEM_FIXED_COLUMN),
-					 errmsg("column \"%s\" of table \"%s\" is kept by a balance and cannot be written",
-							column, RelationGetRelationName(accounts)),
-					 errhint("A trigger of the table changed it."),
-					 errtablecol(accounts,
-								 idem_column_number(accounts, column))));
-	}
+	idem_total_write_latest(sql);
+	wanted = returned(1);
+	changed = returned(2);
+	if (returned(3) > 0)
+		refuse_change(accounts, column);
+	if (changed < wanted)
+		idem_total_refuse_filled(accounts, column,
+								 psprintf(UINT64_FORMAT " of " UINT64_FORMAT " rows were written",
+										  changed, wanted));
 	SPI_freetuptable(SPI_tuptable);
 	return changed;
 }
 
-/* Write one kept column of these accounts; how many changed. */
+/*
+ * Write one kept column of these accounts; how many changed.  The rows are
+ * locked, so they are found again by their place.
+ *
+ * WITH w AS MATERIALIZED (SELECT p.tableoid, p.ctid, <value> AS value
+ *		FROM account p LEFT JOIN (sums) t ON ... WHERE <p has another>),
+ *	d AS (UPDATE account p SET column = w.value FROM w WHERE <the same row>
+ *		RETURNING p.column IS DISTINCT FROM w.value AS other)
+ * SELECT (SELECT count(*) FROM w), count(*), count(*) FILTER (WHERE other)
+ *	FROM d
+ */
 static uint64
 apply_column(Relation accounts, const IdemTotalSource *first,
 			 const char *column, const char *value, const char *sums)
 {
 	const char *table = idem_qualified_name(accounts);
-	const char *set = quote_identifier(column);
-	const char *unbounded =
-		idem_total_column_sql("p", idem_setting(first->settings, "unbounded"));
 	const char *name = idem_total_column_sql("p", column);
 	Oid			type = idem_column_base_type(accounts,
 											 idem_column_number(accounts, column),
 											 NULL);
-	uint64		changed;
+	StringInfoData sql;
 
-	changed = write_column(accounts, column,
-						   psprintf("UPDATE %s p SET %s = (%s)::%s FROM (%s) t WHERE %s AND %s AND %s::pg_catalog.numeric <> (%s) RETURNING %s::pg_catalog.numeric IS DISTINCT FROM (%s)",
-									table, set, value,
-									idem_total_type_name(type), sums,
-									idem_total_join_sql(&first->key, "t.k%d"),
-									unbounded, name, value, name, value));
-	return changed +
-		write_column(accounts, column,
-					 psprintf("UPDATE %s p SET %s = '0' WHERE %s AND %s <> '0' AND NOT EXISTS (SELECT FROM (%s) t WHERE %s) RETURNING %s <> '0'",
-							  table, set, unbounded, name, sums,
-							  idem_total_join_sql(&first->key, "t.k%d"),
-							  name));
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "WITH w AS MATERIALIZED (SELECT p.tableoid, p.ctid, (%s) AS value FROM %s p LEFT JOIN (%s) t ON %s WHERE %s AND %s::pg_catalog.numeric <> (%s))",
+					 value, table, sums,
+					 idem_total_join_sql(&first->key, "t.k%d"),
+					 idem_total_column_sql("p", idem_setting(first->settings,
+															 "unbounded")),
+					 name, value);
+	appendStringInfo(&sql, ", d AS (UPDATE %s p SET %s = w.value::%s FROM w WHERE p.ctid = w.ctid AND p.tableoid = w.tableoid RETURNING %s::pg_catalog.numeric IS DISTINCT FROM w.value AS other)",
+					 table, quote_identifier(column),
+					 idem_total_type_name(type), name);
+	appendStringInfoString(&sql, " SELECT (SELECT count(*) FROM w), count(*), count(*) FILTER (WHERE other) FROM d");
+	return write_column(accounts, column, sql.data);
 }
 
 /* Lock these accounts, and write what their entries add up to. */

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -112,6 +113,24 @@ check_words(IdemTotalDeclaration *d)
 		idem_states_init(&states, d->child, d->of.state, d->of.facts);
 }
 
+/*
+ * 42P17 for a partitioned table: its unique indexes contain the columns that it
+ * is partitioned by, so of the key of a hold and of the column that names it
+ * one has no index of its own.
+ */
+static void
+refuse_partitioned(IdemTotalDeclaration *d, const char *posts)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("column \"%s\" of table \"%s\" cannot name a hold",
+					posts, RelationGetRelationName(d->child)),
+			 errdetail("The table is partitioned, and has no unique index on that column alone."),
+			 errhint("Keep holds, and the entries that post them, in a table of their own that names the same balance."),
+			 errtablecol(d->child,
+						 idem_column_number(d->child, posts))));
+}
+
 /* A hold is named by a foreign key, and once. */
 static void
 check_posts(IdemTotalDeclaration *d, const char *posts)
@@ -123,6 +142,9 @@ check_posts(IdemTotalDeclaration *d, const char *posts)
 		return;
 	(void) idem_stored_column(d->child, posts);
 	problem = idem_posts_problem(relid, posts, NULL);
+	if (problem != NULL &&
+		d->child->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		refuse_partitioned(d, posts);
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),

@@ -351,8 +351,13 @@ extern void idem_total_refuse_deferrable_key(Relation rel);
 /* total_fill.c */
 extern char *idem_total_offenders(const char *sql);
 extern void idem_total_run_latest(const char *sql, int expected);
+extern void idem_total_write_latest(const char *sql);
 extern const char *idem_total_column_sql(const char *table, const char *name);
 extern char *idem_total_parent_sql(IdemTotalDeclaration *d);
+extern bool idem_total_may_suppress(Oid parent);
+pg_noreturn extern void idem_total_refuse_filled(Relation parent,
+												 const char *column,
+												 const char *finding);
 extern void idem_total_check_amounts(IdemTotalDeclaration *d, bool is_signed);
 extern void idem_total_check_same(IdemTotalDeclaration *d);
 extern void idem_total_fill(IdemTotalDeclaration *d, List *columns,

@@ -153,6 +153,25 @@ make_child(IdemTotalDeclaration *d)
 	idem_restore_identity(&saved);
 }
 
+/*
+ * 39P01 unless the totals are what they were filled with, where a trigger of
+ * the parent could have seen to something else.
+ */
+static void
+require_filled(IdemTotalDeclaration *d)
+{
+	const IdemGuardKind *kind = idem_kind_named(d->how->kind);
+	IdemGuard	guard = {d->of.key.child, d->name, kind, d->of.settings};
+	char	   *finding;
+
+	if (!idem_total_may_suppress(d->of.key.parent))
+		return;
+	finding = kind->check_rows(&guard, guard.relid);
+	if (finding != NULL)
+		idem_total_refuse_filled(d->parent, d->of.total,
+								 psprintf("it has %s", finding));
+}
+
 /* What takes ACCESS EXCLUSIVE comes last. */
 static void
 finish_parent(IdemTotalDeclaration *d)
@@ -243,6 +262,7 @@ idem_total_declare(Oid child, IdemTotalDeclaration *d)
 	d->of.settings = d->how->settings(d);
 	make_parent(d);
 	make_child(d);
+	require_filled(d);
 	finish_parent(d);
 	idem_log_change("declared", d->how->kind, d->of.key.child, d->name,
 					d->how->logged != NULL ? d->how->logged(d) :

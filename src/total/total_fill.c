@@ -10,7 +10,9 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
@@ -29,12 +31,11 @@
  * not written upon a version that the transaction's own snapshot cannot see,
  * or the transaction would have two versions of one row: 40001.
  */
-void
-idem_total_run_latest(const char *sql, int expected)
+static void
+run_latest(const char *sql, int expected, bool writes)
 {
 	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
-	bool		crosscheck = IsolationUsesXactSnapshot() &&
-		(expected == SPI_OK_UPDATE || expected == SPI_OK_UPDATE_RETURNING);
+	bool		crosscheck = writes && IsolationUsesXactSnapshot();
 	int			code;
 
 	if (plan == NULL)
@@ -47,6 +48,20 @@ idem_total_run_latest(const char *sql, int expected)
 	if (code != expected)
 		elog(ERROR, "SPI_execute_snapshot returned %s: %s",
 			 SPI_result_code_string(code), sql);
+}
+
+/* The same of a query, or an UPDATE, as the code says that SPI is to return. */
+void
+idem_total_run_latest(const char *sql, int expected)
+{
+	run_latest(sql, expected, expected != SPI_OK_SELECT);
+}
+
+/* The same of a query that writes: WITH ... AS (UPDATE ...) SELECT ... */
+void
+idem_total_write_latest(const char *sql)
+{
+	run_latest(sql, SPI_OK_SELECT, true);
 }
 
 /*
@@ -198,6 +213,37 @@ idem_total_check_same(IdemTotalDeclaration *d)
 
 	forboth(a, d->same, b, d->same_parent)
 		check_pair(d, lfirst(a), lfirst(b));
+}
+
+/* Could a trigger of the parent change, or suppress, an UPDATE of totals? */
+bool
+idem_total_may_suppress(Oid parent)
+{
+	bool		may = false;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(parent, AccessShareLock, NULL))
+	{
+		Relation	rel = table_open(lfirst_oid(lc), NoLock);
+
+		may |= rel->trigdesc != NULL && rel->trigdesc->trig_update_before_row;
+		table_close(rel, NoLock);
+	}
+	return may;
+}
+
+/* 39P01: what was filled is not there. */
+void
+idem_total_refuse_filled(Relation parent, const char *column,
+						 const char *finding)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("the running total of table \"%s\" could not be kept",
+					RelationGetRelationName(parent)),
+			 errdetail("A BEFORE trigger of the table changed or suppressed the UPDATE of column \"%s\": %s.",
+					   column, finding),
+			 errtablecol(parent, idem_column_number(parent, column))));
 }
 
 /* used = '0', excess = '0', count = '0'; or whether one of them is not */

@@ -4,7 +4,9 @@
  *
  * The CHECKs of totals are NOT VALID on a parent that had rows when the guard
  * was declared.  Here they are validated, under SHARE UPDATE EXCLUSIVE, while
- * others write; and so are the rows of other guards that can be read later.
+ * others write; the totals are compared with the sums of the children, which
+ * another guard that shared them may have left behind; and so are the rows of
+ * other guards that can be read later.
  */
 #include "postgres.h"
 
@@ -55,8 +57,25 @@ validate_checks(Oid parent, const IdemGuard *guard)
 	}
 }
 
+/* 23514 with what is found in the rows of a guard. */
 static void
-validate_total(const IdemGuard *guard)
+validate_rows(Relation rel, const IdemGuard *guard)
+{
+	char	   *finding;
+
+	idem_guard_require(guard);
+	finding = guard->kind->check_rows(guard, guard->relid);
+	if (finding != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("table \"%s\" does not follow guard \"%s\"",
+						RelationGetRelationName(rel), guard->name),
+				 errdetail("It has %s.", finding),
+				 errtableconstraint(rel, guard->name)));
+}
+
+static void
+validate_total(Relation rel, const IdemGuard *guard)
 {
 	IdemTotalKey key;
 	Relation	parent;
@@ -71,24 +90,7 @@ validate_total(const IdemGuard *guard)
 	table_close(parent, NoLock);
 	validate_checks(key.parent, guard);
 	idem_restore_identity(&saved);
-}
-
-/* 23514 with what is found in the rows of a guard of another kind. */
-static void
-validate_rows(Relation rel, const IdemGuard *guard)
-{
-	char	   *finding;
-
-	idem_check_owned(guard->relid);
-	idem_guard_require(guard);
-	finding = guard->kind->check_rows(guard, guard->relid);
-	if (finding != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("table \"%s\" does not follow guard \"%s\"",
-						RelationGetRelationName(rel), guard->name),
-				 errdetail("It has %s.", finding),
-				 errtableconstraint(rel, guard->name)));
+	validate_rows(rel, guard);
 }
 
 static bool
@@ -122,9 +124,12 @@ idem_validate_guard(PG_FUNCTION_ARGS)
 		if (name != NULL && strcmp(name, guard->name) != 0)
 			continue;
 		if (has_total(guard))
-			validate_total(guard);
+			validate_total(rel, guard);
 		else if (guard->kind->validates)
+		{
+			idem_check_owned(guard->relid);
 			validate_rows(rel, guard);
+		}
 		else
 			continue;
 		found++;
