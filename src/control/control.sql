@@ -63,6 +63,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('grant_operator', 'extension'),
     ('grant_admin', 'extension'),
     ('check_rows', 'extension'),
+    ('findings', 'extension'),
     ('guard_declaration', 'extension'),
     ('largest_value', 'extension'),
     ('known_key_time', 'extension'),

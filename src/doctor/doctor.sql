@@ -73,16 +73,17 @@ WITH RECURSIVE tree (relation, kind, member) AS (
 SELECT * FROM tree;
 COMMENT ON VIEW idem.guard_tables IS 'every table that holds rows a declared guard has to see';
 
--- The columns that a guard names, of the table that bears the trigger; is_kept:
--- idem writes it, under a CHECK of its name.  Whoever may create a trigger
--- writes its arguments: those that are no settings of a guard name nothing.
+-- The columns that a declared guard names, of the table that bears the trigger;
+-- is_kept: idem writes it, under a CHECK of its name.  Whoever may create a
+-- trigger writes its arguments: those that are no settings of a guard name
+-- nothing.
 CREATE VIEW idem.guard_columns AS
-WITH parts AS MATERIALIZED (SELECT * FROM idem.guard_parts)
-SELECT g.relation, g.kind, g.name, g.part, g.bearer, c.setting, c."column", c.is_kept, g.declared
+WITH parts AS MATERIALIZED (SELECT * FROM idem.guard_parts WHERE declared)
+SELECT g.relation, g.kind, g.name, g.part, g.bearer, c.setting, c."column", c.is_kept
 FROM parts g,
      LATERAL idem.setting_columns(g.function, g.arguments) c
 WHERE g.problem IS NULL;
-COMMENT ON VIEW idem.guard_columns IS 'the columns each guard names';
+COMMENT ON VIEW idem.guard_columns IS 'the columns each declared guard names';
 
 -- The one definition of intact: doctor_intact.c.  The event triggers ask it of
 -- the tables that a command touched.
@@ -208,7 +209,7 @@ SELECT DISTINCT 'notice' AS severity, pg_catalog.format('trigger %I on %s', t.tg
        pg_catalog.format('writes column %I, which %s guard %I keeps: it is judged as if the statement had written it',
                          c."column", c.kind, c.name) AS finding,
        pg_catalog.format('take it out of function %s', t.tgfoid::regprocedure) AS remedy
-FROM (SELECT DISTINCT bearer, kind, name, "column" FROM idem.guard_columns WHERE declared) c
+FROM (SELECT DISTINCT bearer, kind, name, "column" FROM idem.guard_columns) c
 JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.bearer AND NOT t.tgisinternal AND t.tgenabled <> 'D'
      AND t.tgtype & 3 = 3 -- BEFORE, FOR EACH ROW
      AND t.tgtype & 20 <> 0 -- INSERT or UPDATE

@@ -2,56 +2,57 @@
 -- doctor: roles that could weaken guards
 -- ---------------------------------------------------------------------------
 
--- Who logs in with a right: a role that may call what is for this audience and
--- for no other, and its members.
-CREATE VIEW idem.login_rights AS
-SELECT DISTINCT i.audience, r.oid AS role, r.rolname AS name, r.rolsuper AS is_superuser
-FROM pg_catalog.pg_proc p
-JOIN (SELECT function, pg_catalog.min(audience) AS audience FROM idem.rights
-      GROUP BY function HAVING pg_catalog.count(*) = 1) i
-     ON i.function = p.proname AND i.audience IN ('runtime', 'operator', 'admin')
-CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) a
-JOIN pg_catalog.pg_roles g ON g.oid = a.grantee AND g.oid <> p.proowner
-JOIN pg_catalog.pg_roles r ON r.oid = g.oid
-     OR NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, g.oid, 'USAGE')
-     -- a superuser has every role: what is meant is a role it was made a member of
-     OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.roleid = g.oid AND m.member = r.oid)
-WHERE p.pronamespace = 'idem'::regnamespace AND a.privilege_type = 'EXECUTE'
-      AND r.rolcanlogin;
-COMMENT ON VIEW idem.login_rights IS 'who logs in with which right of idem';
-REVOKE ALL ON TABLE idem.login_rights FROM PUBLIC;
-
--- Applications
-CREATE VIEW idem.runtime_roles AS
-SELECT l.role, l.name, l.is_superuser FROM idem.login_rights l WHERE l.audience = 'runtime';
-COMMENT ON VIEW idem.runtime_roles IS 'who logs in and may call the run-time functions';
-
+-- logins: who logs in with which right, that is a role that may call what is for
+-- this audience and for no other, and its members.  Each of the three is planned
+-- once: otherwise the planner would plan all of its joins in each part, which
+-- took most of the time of idem.doctor().
 CREATE VIEW idem.role_problems AS
+WITH logins AS MATERIALIZED (
+         SELECT DISTINCT i.audience, r.oid AS role, r.rolname AS name, r.rolsuper AS is_superuser
+         FROM pg_catalog.pg_proc p
+         JOIN (SELECT function, pg_catalog.min(audience) AS audience FROM idem.rights
+               GROUP BY function HAVING pg_catalog.count(*) = 1) i
+              ON i.function = p.proname AND i.audience IN ('runtime', 'operator', 'admin')
+         CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) a
+         JOIN pg_catalog.pg_roles g ON g.oid = a.grantee AND g.oid <> p.proowner
+         JOIN pg_catalog.pg_roles r ON r.oid = g.oid
+              OR NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, g.oid, 'USAGE')
+              -- a superuser has every role: what is meant is a role it was made a member of
+              OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.roleid = g.oid AND m.member = r.oid)
+         WHERE p.pronamespace = 'idem'::regnamespace AND a.privilege_type = 'EXECUTE'
+               AND r.rolcanlogin
+     ),
+     applications AS MATERIALIZED (
+         SELECT l.role, l.name, l.is_superuser FROM logins l WHERE l.audience = 'runtime'
+     ),
+     guarded AS MATERIALIZED (
+         SELECT t.relation, t.kind, t.member, c.relowner, c.relacl
+         FROM idem.guard_tables t JOIN pg_catalog.pg_class c ON c.oid = t.member
+     )
 SELECT DISTINCT 'warning' AS severity, pg_catalog.format('role %I', r.name) AS object,
        pg_catalog.format('is an application and owns %s %s: it can take the guard off', m.kind, m.relation) AS finding,
        pg_catalog.format('ALTER TABLE %s OWNER TO a role that no application has', m.member) AS remedy
-FROM idem.runtime_roles r
-CROSS JOIN idem.guard_tables m
-JOIN pg_catalog.pg_class c ON c.oid = m.member
-WHERE NOT r.is_superuser AND pg_catalog.pg_has_role(r.role, c.relowner, 'USAGE')
+FROM applications r
+CROSS JOIN guarded m
+WHERE NOT r.is_superuser AND pg_catalog.pg_has_role(r.role, m.relowner, 'USAGE')
 UNION ALL
 SELECT 'warning', pg_catalog.format('role %I', r.name),
        'is an application and a superuser: nothing holds it', pg_catalog.format('ALTER ROLE %I NOSUPERUSER', r.name)
-FROM idem.runtime_roles r
+FROM applications r
 WHERE r.is_superuser
 UNION ALL
 SELECT 'warning', pg_catalog.format('role %I', r.name),
        'is an application and an operator: it can overrule the guard that watches it',
        pg_catalog.format('REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA idem FROM %I, or whatever membership it has one of the rights by, then grant it one of them', r.name)
-FROM idem.runtime_roles r
-JOIN idem.login_rights o ON o.role = r.role AND o.audience = 'operator'
+FROM applications r
+JOIN logins o ON o.role = r.role AND o.audience = 'operator'
 WHERE NOT r.is_superuser
 UNION ALL
 -- one that waits for ever, or sleeps in a transaction, keeps the rows of others
 SELECT 'warning', pg_catalog.format('role %I', r.name),
        pg_catalog.format('is an application and has no %s: %s', s.name, s.risk),
        pg_catalog.format('ALTER ROLE %I SET %s = %L', r.name, s.name, s.example)
-FROM idem.runtime_roles r,
+FROM applications r,
      (VALUES ('lock_timeout', 'it waits for a row as long as another holds it', '5s'),
              ('statement_timeout', 'a statement may run for ever', '30s'),
              ('idle_in_transaction_session_timeout', 'a session that hangs keeps its rows and keys', '60s')) s (name, risk, example)
@@ -67,10 +68,9 @@ SELECT DISTINCT 'warning', pg_catalog.format('table %s', m.member),
                          CASE a.grantee WHEN 0 THEN 'everybody' ELSE 'role ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END),
        pg_catalog.format('REVOKE TRIGGER ON %s FROM %s', m.member,
                          CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END)
-FROM idem.guard_tables m
-JOIN pg_catalog.pg_class c ON c.oid = m.member,
-     LATERAL pg_catalog.aclexplode(c.relacl) a
-WHERE a.privilege_type = 'TRIGGER' AND a.grantee <> c.relowner
+FROM guarded m,
+     LATERAL pg_catalog.aclexplode(m.relacl) a
+WHERE a.privilege_type = 'TRIGGER' AND a.grantee <> m.relowner
 UNION ALL
 -- settings that only a superuser sets, unless it was granted
 SELECT 'warning', pg_catalog.format('role %I', pg_catalog.pg_get_userbyid(a.grantee)),
