@@ -169,6 +169,21 @@ SELECT outcome, state FROM idem.resolve('channel pay', 'absent', via => 'bankB/q
 SELECT outcome, state FROM idem.resolve('channel pay', 'absent', via => 'bankB/query', answer => '{"code": "NONE", "asked": {"serial": "absent-1"}}',
     asked_at => clock_timestamp() - interval '5 min');
 SELECT action, outcome, codes FROM channel_evidence WHERE key = 'absent';
+-- Not where an answer under the same serial waits for a person; one under another serial says nothing of it.
+CALL channel_sent('doubt', 'bankB');
+SELECT outcome, state, mismatch FROM idem.resolve('channel pay', 'doubt', via => 'bankB/query', answer => '{"code": "OK", "serial": "doubt-1", "payee": "q"}');
+SELECT outcome, state FROM idem.resolve('channel pay', 'doubt', via => 'bankB/query', answer => '{"code": "NONE", "asked": {"serial": "doubt-1"}}',
+    asked_at => clock_timestamp() - interval '30 min');
+SELECT outcome, state, detail FROM idem.resolve('channel pay', 'doubt', via => 'bankB/query', answer => '{"code": "NONE", "asked": {"serial": "doubt-1"}}',
+    asked_at => clock_timestamp() - interval '15 min');
+SELECT * FROM channel_open WHERE key = 'doubt';
+SELECT outcome, state FROM idem.resolve('channel pay', 'doubt', via => 'bankB/query', answer => '{"code": "NONE", "asked": {"serial": "doubt-1"}}', force => 'asked by phone');
+CALL channel_sent('nodoubt', 'bankB');
+SELECT outcome, state, mismatch FROM idem.resolve('channel pay', 'nodoubt', via => 'bankB/query', answer => '{"code": "OK", "serial": "doubt-1", "payee": "q"}');
+SELECT outcome, state FROM idem.resolve('channel pay', 'nodoubt', via => 'bankB/query', answer => '{"code": "NONE", "asked": {"serial": "nodoubt-1"}}',
+    asked_at => clock_timestamp() - interval '30 min');
+SELECT outcome, state FROM idem.resolve('channel pay', 'nodoubt', via => 'bankB/query', answer => '{"code": "NONE", "asked": {"serial": "nodoubt-1"}}',
+    asked_at => clock_timestamp() - interval '15 min');
 -- The next attempt has a serial of its own.
 SELECT outcome, attempt, serial FROM idem.reserve('channel pay', 'absent', '{"payee": "p", "amount": 88}');
 CALL idem.dispatch('channel pay', 'absent', 2, channel => 'bankB') \gset

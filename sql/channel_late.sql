@@ -104,6 +104,17 @@ SELECT outcome FROM idem.correct('late pay', 'nobody', 'failed', 'x', '1');
 SELECT outcome FROM idem.correct('late pay', 'wrong', 'released', 'x', '1');
 SELECT outcome FROM idem.correct('late pay', 'wrong', 'failed', ' ', '1');
 SELECT outcome FROM idem.correct('late pay', 'wrong', 'failed', 'x', NULL);
+-- What was fenced and succeeded after all has to be reversed, and a person hears of it.
+SELECT outcome FROM idem.fence('late pay', 'fenced', 'cancelled');
+SELECT outcome, settled, state, marks FROM idem.correct('late pay', 'fenced', 'succeeded', 'on the statement of today', '{"line": 18}');
+SELECT state, why FROM idem.open_claims WHERE key = 'fenced';
+SELECT outcome, reentrant FROM idem.correct('late pay', 'fenced', 'succeeded', 'the same again', '{"line": 18}');
+SELECT state, why FROM idem.open_claims WHERE key = 'fenced';
+SELECT outcome, settled FROM idem.resolve('late pay', 'fenced', 'succeeded', '{"reversal": 7}', force => 'reversed by hand');
+SELECT state, why FROM idem.open_claims WHERE key = 'fenced';
+SELECT outcome FROM idem.fence('late pay', 'fenced2', 'cancelled');
+SELECT outcome, state FROM idem.correct('late pay', 'fenced2', 'failed', 'the bank has refused it', '{"line": 19}');
+SELECT state, why FROM idem.open_claims WHERE key = 'fenced2';
 CREATE ROLE regress_idem_late;
 SELECT idem.grant_runtime('regress_idem_late');
 SET ROLE regress_idem_late;

@@ -91,6 +91,9 @@ ROLLBACK;
 SELECT idem.create_channel('serial seq', send => 'serial/pay', serial => '{seq:5}', serial_per => 'key', first_serial => 5000);
 SELECT idem.alter_scope('serial seq', channels => '{"serial seq"}', force => 'test');
 CALL serial_send('serial seq', 'k2');
+-- The next attempt of a key carries its number again.
+SELECT outcome FROM idem.resolve('serial seq', 'k2', 'released', '1', force => 'test');
+CALL serial_send('serial seq', 'k2');
 SELECT relname, pg_describe_object('pg_class'::regclass, oid, 0) FROM pg_class WHERE relname = 'serial_serial seq';
 
 -- The day in the zone of the calendar, and from 1 on every day.
@@ -104,6 +107,15 @@ SELECT count(*), count(*) FILTER (WHERE a.serial = to_char(a.dispatched_at AT TI
 -- tomorrow
 UPDATE idem.serial_day SET day = day - 1 WHERE channel = 'serial day';
 CALL serial_send('serial day', 'k3');
+SELECT right(a.serial, 4) AS serial FROM idem.attempt a JOIN idem.scope s ON s.id = a.scope WHERE s.name = 'serial day' ORDER BY a.key;
+-- It goes on, too, and in the same way only.
+SELECT DISTINCT outcome FROM unnest('{k1,k2,k3}'::text[]) k, LATERAL idem.complete('serial day', k, 1, answer => '{"code": "00"}');
+SELECT idem.alter_scope('serial day', channels => '{"serial hash"}', force => 'test');
+SELECT idem.drop_channel('serial day');
+SELECT idem.create_channel('serial day', send => 'serial/pay', serial => '{YYYYMMDD}{seq:4}', serial_per => 'attempt', calendar => 'serial');
+SELECT idem.create_channel('serial day', send => 'serial/pay', serial => '{YYYYMMDD}{seq:4 per day}', serial_per => 'key', calendar => 'serial');
+SELECT idem.alter_scope('serial day', channels => '{"serial day"}', force => 'test');
+CALL serial_send('serial day', 'k4');
 SELECT right(a.serial, 4) AS serial FROM idem.attempt a JOIN idem.scope s ON s.id = a.scope WHERE s.name = 'serial day' ORDER BY a.key;
 SELECT idem.create_channel('serial time', send => 'serial/pay', serial => '{YYMMDDZ}{HHMMSSZ}{seq:6}', serial_per => 'attempt');
 SELECT idem.create_scope('serial time', 'outside', '{}', channels => '{"serial time"}');

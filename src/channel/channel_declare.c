@@ -341,8 +341,10 @@ check_interfaces(const IdemChannel *channel)
 				 errdetail("Only an inquiry or a statement tells that there is no such transaction.")));
 }
 
-/* Is the sequence there?  42710 where something else has its name, as
- * idem.serial_day of channel "day". */
+/*
+ * Is the sequence there?  42710 where something else has its name, as
+ * idem.serial_day of channel "day".
+ */
 static bool
 sequence_exists(const Call *call, const char *name)
 {
@@ -359,6 +361,25 @@ sequence_exists(const Call *call, const char *name)
 }
 
 /*
+ * 22023 where an earlier channel of the name has counted in another way, by
+ * which a number of today could be given again.
+ */
+static void
+check_same_count(Call *call, const char *sequence)
+{
+	if (run(call, psprintf("SELECT FROM %s s, idem.channel c WHERE s.is_called AND c.name = $1"
+						   " AND (c.serial LIKE '%% per day}%%') <>"
+						   " EXISTS (SELECT FROM idem.serial_day d WHERE d.channel = c.name)",
+						   sequence), false) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("channel \"%s\" cannot go on counting where an earlier one of this name ended",
+						call->name),
+				 errdetail("One of them counts from 1 on every day, and the other does not: a number could be given twice."),
+				 errhint("Choose another name.")));
+}
+
+/*
  * The sequence of an earlier channel of the name goes on, from first if that
  * is ahead of it; 0: where it is.  22023 for a number that it has passed.
  */
@@ -368,6 +389,7 @@ take_up_sequence(Call *call, const char *sequence, int64 first)
 	bool		isnull;
 	int64		next;
 
+	check_same_count(call, sequence);
 	(void) run(call, psprintf("SELECT last_value + is_called::integer FROM %s",
 							  sequence), false);
 	next = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
@@ -386,7 +408,7 @@ take_up_sequence(Call *call, const char *sequence, int64 first)
 	else if (first == 0)
 		ereport(NOTICE,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("channel \"%s\" goes on counting with " INT64_FORMAT ", where an earlier one of this name ended",
+				 errmsg("channel \"%s\" goes on counting where an earlier one of this name ended: its sequence gives " INT64_FORMAT " next",
 						call->name, next)));
 }
 

@@ -75,6 +75,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('opens_at', 'extension'),
     ('channel_flaw', 'extension'),
     ('calendar_flaw', 'extension'),
+    ('reconsider_key', 'extension'),
     ('schema_words', 'extension'),
     ('define_machine', 'owner'),
     ('define_return_codes', 'owner'),

@@ -184,6 +184,7 @@ extern void idem_send_judge_notice(IdemCall *call, IdemNews *news);
 extern IdemAbsence idem_send_absence(IdemCall *call);
 extern int64 idem_send_quiet(IdemCall *call);
 extern bool idem_send_was_absent(IdemCall *call, const IdemNews *news);
+extern bool idem_send_is_doubted(IdemCall *call);
 extern const char *idem_send_said(const IdemNews *news);
 extern void idem_send_keep_evidence(const IdemCall *call, const char *action,
 									const IdemNews *news,

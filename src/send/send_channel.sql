@@ -107,19 +107,25 @@ COMMENT ON COLUMN idem.channel_coverage.seen IS 'how many answers with such a co
 COMMENT ON COLUMN idem.channel_coverage.last_seen IS 'when the last one came';
 REVOKE ALL ON TABLE idem.channel_coverage FROM PUBLIC;
 
--- Of the keys that are unknown: what was said of each last, by the tables of
--- now.  To release is not among it: that has to be asked anew.
-CREATE FUNCTION idem.reconsider(scope text, dry_run boolean DEFAULT true)
-    RETURNS TABLE (key text, attempt integer, interface text, code text, at timestamptz, meaning text, outcome text)
+-- What was said last of one key that is unknown, by the tables of now.  To
+-- release is not among it: that has to be asked anew.  Of a key that is to be
+-- settled the row is locked first, by a statement of its own: the next one has
+-- a newer snapshot, and sees what was said while this one waited.
+CREATE FUNCTION idem.reconsider_key(scope text, key text, settle boolean)
+    RETURNS TABLE (attempt integer, interface text, code text, at timestamptz, meaning text, outcome text)
     LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
-    SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
-        SELECT l.key, l.attempt, l.via, array_to_string(l.codes, '/'), l.at, m.meaning,
-               CASE WHEN NOT dry_run
-                    THEN (SELECT r.outcome FROM idem.resolve(reconsider.scope, l.key, via => l.via, answer => l.response,
-                                                             attempt => l.attempt, asked_at => l.asked_at) r) END
+        SELECT FROM idem.reservation r
+        WHERE settle AND r.scope = (SELECT s.id FROM idem.scope s WHERE s.name = reconsider_key.scope)
+              AND r.key = reconsider_key.key AND r.due_at IS NOT NULL
+        FOR NO KEY UPDATE OF r;
+        SELECT l.attempt, l.via, array_to_string(l.codes, '/'), l.at, m.meaning,
+               CASE WHEN settle
+                    THEN (SELECT a.outcome FROM idem.resolve(reconsider_key.scope, l.key, via => l.via, answer => l.response,
+                                                             attempt => l.attempt, asked_at => l.asked_at) a) END
         FROM idem.scope s
-        JOIN idem.reservation r ON r.scope = s.id AND r.due_at IS NOT NULL AND r.state = 'u'
+        JOIN idem.reservation r ON r.scope = s.id AND r.key = reconsider_key.key AND r.due_at IS NOT NULL AND r.state = 'u'
         CROSS JOIN LATERAL (SELECT e.key, e.attempt, e.via, e.codes, e.at, e.response, e.asked_at
                             FROM idem.evidence e
                             WHERE e.scope = r.scope AND e.key = r.key AND e.scope_created_at = s.created_at
@@ -127,14 +133,31 @@ CREATE FUNCTION idem.reconsider(scope text, dry_run boolean DEFAULT true)
                             ORDER BY e.n DESC LIMIT 1) l
         CROSS JOIN LATERAL (SELECT CASE WHEN l.via IN (SELECT t.name FROM idem.return_code_table t) AND l.codes IS NOT NULL
                                         THEN (idem.meaning_of(l.via, l.codes)).meaning ELSE 'unknown' END) m (meaning)
-        WHERE s.name = reconsider.scope AND m.meaning IN ('succeeded', 'failed', 'returned')
-        ORDER BY l.key;
+        WHERE s.name = reconsider_key.scope AND m.meaning IN ('succeeded', 'failed', 'returned');
+    END;
+COMMENT ON FUNCTION idem.reconsider_key(text, text, boolean) IS
+    'idem.reconsider of one key: a row if what was last said would settle it.
+Locks: if it is to be settled, the row of idem.reservation, for which it waits.';
+REVOKE ALL ON FUNCTION idem.reconsider_key(text, text, boolean) FROM PUBLIC;
+
+CREATE FUNCTION idem.reconsider(scope text, dry_run boolean DEFAULT true)
+    RETURNS TABLE (key text, attempt integer, interface text, code text, at timestamptz, meaning text, outcome text)
+    LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    BEGIN ATOMIC
+        SELECT r.key, k.attempt, k.interface, k.code, k.at, k.meaning, k.outcome
+        FROM (SELECT u.key
+              FROM idem.reservation u
+              WHERE u.scope = (SELECT s.id FROM idem.scope s WHERE s.name = reconsider.scope)
+                    AND u.due_at IS NOT NULL AND u.state = 'u'
+              ORDER BY u.key OFFSET 0) r
+        CROSS JOIN LATERAL idem.reconsider_key(reconsider.scope, r.key, NOT dry_run) k;
     END;
 COMMENT ON FUNCTION idem.reconsider(text, boolean) IS
     'judges what was last said of every unknown key of a scope by the return codes of now, after codes were added to a table. Never releases a key. For operators.
 In: dry_run: only show. False: settle them, as idem.resolve with the same answer.
 Out: a row for each key that the last answer would settle: its meaning now, and the outcome of settling.
-Locks: as idem.resolve, unless dry_run.';
+Locks: unless dry_run as idem.resolve, and the rows of unknown keys, in the order of the keys, for which it waits.';
 REVOKE ALL ON FUNCTION idem.reconsider(text, boolean) FROM PUBLIC;
 
 -- The doctor's: what a channel in use lacks.

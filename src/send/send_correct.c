@@ -9,9 +9,12 @@
  * corrected state from then on.  The answer that was believed stays as the
  * response: it is what the provider said.
  *
+ * What succeeded after all although it was fenced has to be reversed: whoever
+ * fenced it was told that it never ran.  A person hears of that.
+ *
  * A key that is not final is resolved, not corrected.
  *
- * Shown by sql/channel_late.sql.
+ * Shown by sql/channel_late.sql and test/isolation/specs/send_correct.spec.
  */
 #include "postgres.h"
 
@@ -47,6 +50,8 @@ correct(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
 	IdemReservation *row = &call->row;
 	bool		same = row->state == news->state;
+	bool		reverse = !same && row->fenced_at != 0 &&
+		news->state == IDEM_STATE_SUCCEEDED;
 
 	if (!same)
 	{
@@ -54,12 +59,13 @@ correct(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 		row->finished_at = call->now;
 		row->corrected_at = call->now;
 		row->has_settled_amount = false;
-		row->concern = IDEM_CONCERN_NONE;
-		row->due_at = 0;
+		row->concern = reverse ? IDEM_CONCERN_REVERSE : IDEM_CONCERN_NONE;
+		row->step = 0;
+		row->due_at = reverse ? call->now : 0;
 		idem_send_write(call);
 	}
 	idem_send_describe(call, answer);
-	answer->outcome = answer->state;
+	answer->outcome = reverse ? "reverse_needed" : answer->state;
 	answer->reentrant = same;
 	if (!same)
 		idem_send_keep_evidence(call, "correct", news, answer->outcome);

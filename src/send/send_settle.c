@@ -233,7 +233,11 @@ finish(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 	answer->outcome = reverse ? "reverse_needed" : idem_send_said(news);
 }
 
-/* Nobody knows whether it arrived: inquire, along the ladder. */
+/*
+ * Nobody knows whether it arrived: inquire, along the ladder.  An answer that
+ * is kept makes a new version of the row even so, or a transaction with an
+ * older snapshot would take the one before it for the last that was said.
+ */
 static void
 stay_unknown(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
@@ -244,6 +248,8 @@ stay_unknown(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 		idem_send_watch(call, call->now);
 		idem_send_write(call);
 	}
+	else if (news->judged && news->response != NULL)
+		idem_send_update(call);
 	idem_send_describe(call, answer);
 	if (news->detail != NULL)
 		answer->detail = news->detail;
@@ -539,12 +545,14 @@ ask_again(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 /*
  * There is no such transaction, the provider says.  Whether that frees the
  * key is the channel's to say: never by itself, by two inquiries that are a
- * quiet interval apart, or by a statement that lacks it.
+ * quiet interval apart, or by a statement that lacks it.  Where an answer under
+ * the same serial disagreed, as in the amount, a person decides.
  */
 static const char *
 resolve_absent(IdemCall *call, IdemNews *news, IdemAnswer *answer)
 {
 	IdemAbsence absence = idem_send_absence(call);
+	bool		doubted = news->force == NULL && idem_send_is_doubted(call);
 	bool		enough = absence == IDEM_ABSENCE_STATEMENT ?
 		news->which == IDEM_INTERFACE_STATEMENT :
 		absence == IDEM_ABSENCE_INQUIRY && idem_send_was_absent(call, news);
@@ -557,9 +565,9 @@ resolve_absent(IdemCall *call, IdemNews *news, IdemAnswer *answer)
 	}
 	if (is_quiet(call, news, answer))
 		return NULL;
-	if (enough)
+	if (enough && !doubted)
 		settle(call, news, answer);
-	else if (absence == IDEM_ABSENCE_OPERATOR)
+	else if (doubted || absence == IDEM_ABSENCE_OPERATOR)
 		ask_operator(call, answer);
 	else if (absence == IDEM_ABSENCE_INQUIRY)
 		ask_again(call, news, answer);

@@ -335,7 +335,7 @@ idem_send_quiet(IdemCall *call)
 /*
  * Was it said before, of the same attempt, that there is no such transaction:
  * asked after the quiet interval, and another one before this time; and has
- * nothing else been said since?
+ * nothing else been said since, or asked after it?
  */
 bool
 idem_send_was_absent(IdemCall *call, const IdemNews *news)
@@ -345,7 +345,8 @@ idem_send_was_absent(IdemCall *call, const IdemNews *news)
 		" AND scope_created_at = $3 AND attempt = $4 AND action = 'absent'"
 		" AND asked_at BETWEEN $5 AND $6 AND NOT EXISTS"
 		" (SELECT FROM idem.evidence b WHERE b.scope = a.scope AND b.key = a.key"
-		" AND b.n > a.n AND b.attempt = a.attempt AND b.action <> 'absent')"
+		" AND (b.n > a.n OR b.asked_at >= a.asked_at)"
+		" AND b.attempt = a.attempt AND b.action <> 'absent')"
 		" LIMIT 1";
 	Oid			types[6] = {INT4OID, TEXTOID, TIMESTAMPTZOID, INT4OID,
 	TIMESTAMPTZOID, TIMESTAMPTZOID};
@@ -363,6 +364,36 @@ idem_send_was_absent(IdemCall *call, const IdemNews *news)
 	values[5] = TimestampTzGetDatum(news->asked_at - quiet);
 	SPI_connect();
 	found = idem_run_as_owner(rel, sql, 6, types, values, NULL) > 0;
+	SPI_finish();
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/*
+ * Does an answer wait for a person that may be about the last attempt after
+ * all: one that disagreed, and not in the serial?
+ */
+bool
+idem_send_is_doubted(IdemCall *call)
+{
+	static const char *const sql =
+		"SELECT FROM idem.late_result WHERE scope = $1 AND key = $2"
+		" AND scope_created_at = $3 AND attempt = $4"
+		" AND NOT coalesce('serial' = ANY (mismatch), false) LIMIT 1";
+	Oid			types[4] = {INT4OID, TEXTOID, TIMESTAMPTZOID, INT4OID};
+	Datum		values[4];
+	Relation	rel;
+	bool		found;
+
+	if (call->row.concern == IDEM_CONCERN_NONE)
+		return false;
+	rel = table_open(idem_extension_relation("late_result"), AccessShareLock);
+	values[0] = Int32GetDatum(call->key.scope->id);
+	values[1] = PointerGetDatum(call->key.text);
+	values[2] = TimestampTzGetDatum(call->key.scope->created_at);
+	values[3] = Int32GetDatum(call->row.attempt);
+	SPI_connect();
+	found = idem_run_as_owner(rel, sql, 4, types, values, NULL) > 0;
 	SPI_finish();
 	table_close(rel, AccessShareLock);
 	return found;
