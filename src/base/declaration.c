@@ -29,6 +29,7 @@
 #include "base/idem_compat.h"
 #include "base/kind.h"
 #include "base/latest.h"
+#include "base/offer.h"
 
 /* {"key": "value", ...}, of a map */
 static char *
@@ -176,28 +177,9 @@ idem_guard_declaration_text(PG_FUNCTION_ARGS)
 static char *
 all_declarations_sql(void)
 {
-	StringInfoData sql;
-	uint64		i;
-
-	if (idem_execute_latest("SELECT c.oid::pg_catalog.regclass::pg_catalog.text"
-							" FROM pg_catalog.pg_class c"
-							" JOIN pg_catalog.pg_depend d ON d.objid = c.oid AND d.deptype = 'e'"
-							" AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-							" AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
-							" JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'idem'"
-							" WHERE c.relkind = 'v' AND c.relname ~ '_declarations$'"
-							" ORDER BY c.relname",
-							0, NULL, NULL, NULL, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read pg_class");
-	initStringInfo(&sql);
-	for (i = 0; i < SPI_processed; i++)
-		appendStringInfo(&sql, "%sSELECT rank, name, statement FROM %s",
-						 i > 0 ? " UNION ALL " : "",
-						 SPI_getvalue(SPI_tuptable->vals[i],
-									  SPI_tuptable->tupdesc, 1));
 	return psprintf("SELECT statement FROM (%s) d"
 					" ORDER BY rank, name COLLATE \"C\", statement COLLATE \"C\"",
-					sql.data);
+					idem_offered_sql("declarations", "rank, name, statement"));
 }
 
 /*

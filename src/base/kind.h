@@ -140,6 +140,7 @@ extern char *idem_check_name(const char *kind, const char *column);
 /* rows.c */
 extern char *idem_count_offenders(Relation shown, const char *sql,
 								  Datum strings, const char *what);
+extern void idem_rethrow_without_values(MemoryContext context);
 extern char *idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard,
 						   Oid rows, int wait_ms);
 extern bool idem_rows_unseen(const char *finding);

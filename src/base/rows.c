@@ -60,8 +60,8 @@ run_query(const char *sql, Datum strings)
  * value that could not be computed can show the value, and a query of ours
  * reads rows that its caller may not: such a message stays in the log.
  */
-static void
-rethrow_without_values(MemoryContext context)
+void
+idem_rethrow_without_values(MemoryContext context)
 {
 	ErrorData  *error;
 
@@ -103,7 +103,7 @@ idem_count_offenders(Relation shown, const char *sql, Datum strings,
 	}
 	PG_CATCH();
 	{
-		rethrow_without_values(context);
+		idem_rethrow_without_values(context);
 	}
 	PG_END_TRY();
 	idem_restore_identity(&saved);

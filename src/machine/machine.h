@@ -12,6 +12,9 @@
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 #include "utils/array.h"
+#include "utils/jsonb.h"
+#include "utils/snapshot.h"
+#include "utils/timestamp.h"
 
 /* A machine made ready: whether an edge exists is the test of one bit. */
 typedef struct IdemMachine
@@ -127,6 +130,8 @@ typedef struct IdemGuarded
 {
 	Oid			relid;
 	char	   *column;
+	char	   *trigger;		/* that guards it */
+	List	   *settings;		/* the arguments of that, each name=value */
 } IdemGuarded;
 
 /* machine_cache.c */
@@ -183,6 +188,12 @@ extern List *idem_saved_names(Relation rel, AttrNumber state);
 extern Bitmapset *idem_saved_columns(Relation rel, AttrNumber state,
 									 List *names);
 
+/* machine_within.c */
+extern List *idem_within_argument(Jsonb *within, List **times);
+extern int64 idem_within_usecs(const char *str);
+extern void idem_within_check(const IdemMachine *machine, List *states,
+							  bool history);
+
 /* machine_log.c */
 extern void idem_log_transition(Oid relid, const char *column,
 								const char *key, CommandId command,
@@ -190,6 +201,10 @@ extern void idem_log_transition(Oid relid, const char *column,
 								const char *event, const char *actor);
 extern bool idem_log_has_entered(Oid relid, const char *column,
 								 const char *key, const char *state);
+extern void idem_log_hold(void);
+extern bool idem_log_since(Oid relid, const char *column, const char *key,
+						   const char *state, Snapshot snapshot,
+						   TimestampTz *since);
 extern char *idem_log_maker(Oid relid, const char *column, const char *key);
 extern void idem_log_put_history(ReturnSetInfo *rsinfo, Oid relid,
 								 const char *column, const char *key);
@@ -202,7 +217,8 @@ extern IdemAnnouncement *idem_announce(IdemAnnouncement *announcement);
 /* machine_refuse.c */
 extern bool idem_state_is_final(const IdemStatesGuard *guard, int state);
 extern bool idem_state_is_entry(const IdemStatesGuard *guard, int state);
-extern bool idem_can_follow(const IdemStatesGuard *guard, int from, int to);
+extern bool idem_can_follow(const IdemMachine *machine, int from, int to);
+extern ArrayType *idem_next_states(const IdemMachine *machine, int from);
 extern void idem_states_refuse_entry(const IdemGuardCall *call,
 									 const IdemStatesGuard *guard);
 extern void idem_states_refuse_transition(const IdemGuardCall *call,

@@ -135,12 +135,13 @@ CREATE FUNCTION idem.guard_states(relation regclass, state_column name,
                                   repeat text DEFAULT 'refuse',
                                   delete text DEFAULT 'never',
                                   history boolean DEFAULT true,
-                                  actor text DEFAULT NULL)
+                                  actor text DEFAULT NULL,
+                                  within jsonb DEFAULT NULL)
     RETURNS void
     AS 'MODULE_PATHNAME', 'idem_guard_states'
     LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.guard_states(regclass, name, text, text, text, boolean, text) IS
-    'from now on the column changes only as the state machine says. repeat: what to do with an UPDATE that names the column and leaves it: refuse it unless it saves the row, which names every column there is at the declaration, at least two, the key, identity and generated columns and those that guards keep aside; strict: refuse it; ignore it; delete: never, final or any. history: keep each transition; actor: setting of the application that says who acts. Needs ownership of table and machine (42501) and a primary key, without the state unless the table is partitioned by it (42P17); raises 42710 if the column is guarded in another way, 42704 without the machine, 23514 if rows stand in undeclared states. The same again is a no-op with a NOTICE, and then locks nothing. Locks the table against writers until commit';
+COMMENT ON FUNCTION idem.guard_states(regclass, name, text, text, text, boolean, text, jsonb) IS
+    'from now on the column changes only as the state machine says. repeat: what to do with an UPDATE that names the column and leaves it: refuse it unless it saves the row, which names every column there is at the declaration, at least two, the key, identity and generated columns and those that guards keep aside; strict: refuse it; ignore it; delete: never, final or any. history: keep each transition; actor: setting of the application that says who acts; within: {"state": "2 h"}, how long a row may stand in a state before idem.stuck lists it; refuses nothing, and needs history. Needs ownership of table and machine (42501) and a primary key, without the state unless the table is partitioned by it (42P17); raises 42710 if the column is guarded in another way, 42704 without the machine or a state of within, 22023 for an argument of another form or a state of within that is final, 22007 for a time that is none, 23514 if rows stand in undeclared states. The same again is a no-op with a NOTICE, and then locks nothing. Locks the table against writers until commit';
 
 -- ---------------------------------------------------------------------------
 -- machine: for consumers of messages

@@ -27,6 +27,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
@@ -46,6 +47,8 @@ typedef struct StatesArguments
 	char	   *delete;
 	bool		history;
 	char	   *actor;			/* a setting, or NULL */
+	List	   *within;			/* states, and how long a row may stand in */
+	List	   *times;			/* each of them */
 } StatesArguments;
 
 /* The OID of the trigger function of guard_states */
@@ -71,8 +74,8 @@ settings_of(HeapTuple tuple, TupleDesc desc)
 }
 
 /*
- * Every column that a machine guards, from the triggers themselves; partitions
- * are covered by the table at their top.
+ * Every column that a machine guards, or with NULL any machine, from the
+ * triggers themselves; partitions are covered by the table at their top.
  */
 List *
 idem_machine_guarded(const char *name)
@@ -95,11 +98,13 @@ idem_machine_guarded(const char *name)
 		IdemGuarded *guarded;
 
 		if (OidIsValid(trigger->tgparentid) || machine == NULL ||
-			column == NULL || strcmp(machine, name) != 0)
+			column == NULL || (name != NULL && strcmp(machine, name) != 0))
 			continue;
 		guarded = palloc0(sizeof(IdemGuarded));
 		guarded->relid = trigger->tgrelid;
 		guarded->column = unconstify(char *, column);
+		guarded->trigger = pstrdup(NameStr(trigger->tgname));
+		guarded->settings = settings;
 		list = lappend(list, guarded);
 	}
 	systable_endscan(scan);
@@ -345,6 +350,9 @@ read_arguments(FunctionCallInfo fcinfo, StatesArguments *args)
 	idem_require_argument(fcinfo, 5, "history");
 	args->history = PG_GETARG_BOOL(5);
 	args->actor = PG_ARGISNULL(6) ? NULL : idem_required_text(fcinfo, 6, "actor");
+	args->within = args->times = NIL;
+	if (!PG_ARGISNULL(7))
+		args->within = idem_within_argument(PG_GETARG_JSONB_P(7), &args->times);
 	check_actor(args->actor);
 	check_choice("repeat", args->repeat, repeats);
 	check_choice("delete", args->delete, deletes);
@@ -361,6 +369,7 @@ settings_list(Relation rel, const StatesArguments *args)
 	list = idem_settings_add(list, "delete", args->delete);
 	list = idem_settings_add(list, "history", args->history ? "true" : "false");
 	list = idem_settings_add(list, "actor", args->actor);
+	list = idem_settings_add_map(list, "within", args->within, args->times);
 	return idem_settings_add_list(list, "saved",
 								  idem_saved_names(rel,
 												   idem_column_number(rel,
@@ -417,7 +426,7 @@ create_guard(Relation rel, const StatesArguments *args,
 
 /*
  * guard_states(relation, state_column, machine, repeat, delete, history,
- *				actor)
+ *				actor, within)
  */
 PG_FUNCTION_INFO_V1(idem_guard_states);
 Datum
@@ -436,6 +445,7 @@ idem_guard_states(PG_FUNCTION_ARGS)
 	check_key(rel, args.column);
 	machine = open_machine(args.machine);
 	idem_machine_check_history(machine, args.history);
+	idem_within_check(machine, args.within, args.history);
 	SPI_connect();
 	create_guard(rel, &args, machine);
 	SPI_finish();

@@ -29,7 +29,29 @@ SELECT 'warning', pg_catalog.format('state machine %I', r.name),
 FROM readable r, LATERAL idem.machine_table(r.name) e
 WHERE e.role IS NOT NULL
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles p WHERE p.rolname = e.role)
-GROUP BY r.name, e.role;
+GROUP BY r.name, e.role
+UNION ALL
+-- programs look every minute for rows that stand too long
+SELECT 'notice', pg_catalog.format('table %s', t.tgrelid::regclass),
+       pg_catalog.format('no index finds the rows in the states of "within": each look at idem.stuck reads %s rows', c.reltuples::bigint),
+       pg_catalog.format('CREATE INDEX CONCURRENTLY ON %s (%I) WHERE %2$I IN (%s)', t.tgrelid::regclass, w."column",
+                         (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(u.word), ', ' ORDER BY u.n)
+                          FROM pg_catalog.unnest(w.within::text[]) WITH ORDINALITY u (word, n) WHERE u.n % 2 = 1))
+FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace AND p.proname = 'keep_states'
+JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid AND c.reltuples >= 100000,
+     LATERAL (SELECT idem.trigger_settings(t.tgargs)) a (settings),
+     LATERAL (SELECT CASE WHEN idem.settings_problem('keep_states', a.settings) IS NULL THEN idem.setting(a.settings, 'within') END,
+                     idem.setting(a.settings, 'column')) w (within, "column")
+WHERE t.tgparentid = 0 AND w.within IS NOT NULL
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute b
+                      JOIN pg_catalog.pg_index i ON i.indrelid = b.attrelid AND i.indisvalid
+                      WHERE b.attrelid = t.tgrelid AND b.attname = w."column"
+                            AND (i.indkey[0] = b.attnum
+                                 OR i.indpred IS NOT NULL
+                                    AND EXISTS (SELECT FROM pg_catalog.pg_depend d
+                                                WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                                                      AND d.refobjid = b.attrelid AND d.refobjsubid = b.attnum)));
 COMMENT ON VIEW idem.machine_problems IS 'what is wrong with state machines in force, as findings of idem.doctor()';
 COMMENT ON COLUMN idem.machine_problems.severity IS 'error or warning';
 COMMENT ON COLUMN idem.machine_problems.object IS 'the machine';

@@ -39,6 +39,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -435,6 +436,63 @@ idem_log_maker(Oid relid, const char *column, const char *key)
 	}
 	close_log(&log, AccessShareLock);
 	return maker;
+}
+
+/* Nobody writes the log anew until the transaction ends. */
+void
+idem_log_hold(void)
+{
+	LockRelationOid(idem_extension_relation("transition_log"),
+					AccessShareLock);
+}
+
+/* Has the row of the log this state on that side? */
+static bool
+has_state(TransitionLog *log, HeapTuple tuple, int number, const char *state)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, number,
+									 RelationGetDescr(log->table), &isnull);
+
+	return !isnull && strcmp(TextDatumGetCString(value), state) == 0;
+}
+
+/*
+ * When did the row enter the state that it stands in, by a snapshot?  False:
+ * it has no history.  A loop from the state to itself does not begin it anew.
+ * Where the last transition led elsewhere, the row was changed past the guard,
+ * and has not been in its state for longer than since then.
+ */
+bool
+idem_log_since(Oid relid, const char *column, const char *key,
+			   const char *state, Snapshot snapshot, TimestampTz *since)
+{
+	TransitionLog log;
+	ScanKeyData keys[LOG_ROW_KEYS];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	open_log(&log, AccessShareLock);
+	row_keys(keys, relid, column, key);
+	scan = systable_beginscan_ordered(log.table, log.index, snapshot,
+									  LOG_ROW_KEYS, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan,
+															 BackwardScanDirection)))
+	{
+		bool		here = has_state(&log, tuple, Anum_log_to_state, state);
+
+		if (found && !here)
+			break;
+		*since = DatumGetTimestampTz(log_attribute(log.table, tuple,
+												   Anum_log_at));
+		found = true;
+		if (!here || !has_state(&log, tuple, Anum_log_from_state, state))
+			break;
+	}
+	systable_endscan_ordered(scan);
+	close_log(&log, AccessShareLock);
+	return found;
 }
 
 /* What history() shows of a row of the log, in its order */

@@ -55,13 +55,28 @@ value_text(const IdemGuardCall *call, const IdemStatesGuard *guard,
 
 /* Can a plain UPDATE lead from one state to another? */
 bool
-idem_can_follow(const IdemStatesGuard *guard, int from, int to)
+idem_can_follow(const IdemMachine *machine, int from, int to)
 {
-	const IdemMachine *machine = guard->machine;
-
 	return from != to &&
 		(IDEM_MACHINE_BIT(machine, open, from, to) ||
 		 IDEM_MACHINE_BIT(machine, restricted, from, to));
+}
+
+/* The names of the states after one, which may be none of the machine. */
+ArrayType *
+idem_next_states(const IdemMachine *machine, int from)
+{
+	const IdemDiagram *diagram = &machine->diagram;
+	Datum	   *names = palloc(sizeof(Datum) * (idem_state_count(diagram) + 1));
+	int			n = 0;
+	int			i;
+
+	for (i = 0; from >= 0 && i < idem_state_count(diagram); i++)
+	{
+		if (idem_can_follow(machine, from, i))
+			names[n++] = CStringGetTextDatum(diagram->states[i].name);
+	}
+	return construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
 /* The states after one (or the entries, from -1): "a", "b" and 3 more */
@@ -76,7 +91,7 @@ following_states(const IdemStatesGuard *guard, int from, int *count)
 	*count = 0;
 	for (i = 0; i < idem_state_count(diagram); i++)
 	{
-		if (from >= 0 ? !idem_can_follow(guard, from, i) :
+		if (from >= 0 ? !idem_can_follow(guard->machine, from, i) :
 			!idem_state_is_entry(guard, i))
 			continue;
 		if ((*count)++ < STATES_SHOWN)

@@ -160,6 +160,7 @@ static const IdemSetting states_settings[] = {
 	{"delete", IDEM_CHOICE, IDEM_SETTING_REQUIRED, "never|final|any"},
 	{"history", IDEM_CHOICE, IDEM_SETTING_REQUIRED, "true|false"},
 	{"actor", IDEM_WORD, 0, NULL},
+	{"within", IDEM_MAP, 0, NULL},
 	{"saved", IDEM_LIST, IDEM_SETTING_FOUND, NULL},
 	{NULL, IDEM_WORD, 0, NULL}
 };

@@ -569,21 +569,6 @@ decide(Transition *t)
 
 /* ---------- answering ---------- */
 
-static Datum
-next_states(const Transition *t)
-{
-	const IdemDiagram *diagram = &t->guard->machine->diagram;
-	Datum	   *names = palloc(sizeof(Datum) * (idem_state_count(diagram) + 1));
-	int			n = 0;
-	int			i;
-
-	for (i = 0; t->from >= 0 && i < idem_state_count(diagram); i++)
-		if (idem_can_follow(t->guard, t->from, i))
-			names[n++] = CStringGetTextDatum(diagram->states[i].name);
-	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false,
-										   TYPALIGN_INT));
-}
-
 /* The row type of the answer, looked up once for a query that calls often. */
 static TupleDesc
 answer_type(FunctionCallInfo fcinfo)
@@ -614,7 +599,8 @@ answer(FunctionCallInfo fcinfo, const Transition *t, const char *outcome)
 	if (!nulls[1])
 		values[1] = CStringGetTextDatum(t->state);
 	if (!nulls[2])
-		values[2] = next_states(t);
+		values[2] = PointerGetDatum(idem_next_states(t->guard->machine,
+													 t->from));
 	return heap_form_tuple(answer_type(fcinfo), values, nulls);
 }
 
