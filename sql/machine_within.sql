@@ -38,7 +38,7 @@ SELECT idem.guard_states('payment', 'status', 'within', within => '{"paying": "0
 \echo :LAST_ERROR_SQLSTATE
 SELECT idem.guard_states('payment', 'status', 'within', within => '{"paying": "-1 h"}');
 SELECT idem.guard_states('payment', 'status', 'within', within => '{"paying": "1 day -25 hours"}');
-SELECT idem.guard_states('payment', 'status', 'within', within => '{"paying": "1 month"}');
+SELECT idem.guard_states('payment', 'status', 'within', within => '{"paying": "1 month 1 day"}');
 SELECT idem.guard_states('payment', 'status', 'within', within => '{"paying": "36501 days"}');
 SELECT idem.guard_states('payment', 'status', 'within', within => '{"paying": "infinity"}');
 SELECT idem.guard_states('payment', 'status', 'within', within => '{"payed": "2 h"}');
@@ -106,7 +106,10 @@ RESET idem.allow_unguarded;
 SELECT s.since = l.at AS last FROM idem.stuck s JOIN idem.transition_log l ON l.relation = s.relation AND l.key = s.key
     WHERE s.relation = 'payment'::regclass AND s.key = '5';
 -- A version in which the state is final: rows are not meant to leave it.
+UPDATE idem.transition_log SET at = at - interval '3 hours' WHERE relation = 'payment'::regclass AND key = '2';
+SELECT state, clock_timestamp() - since > interval '3 hours' AS long FROM idem.stuck WHERE relation = 'payment'::regclass AND key = '2';
 SELECT effect, change FROM idem.define_machine('within', replace(replace(idem.machine_diagram('within'), 'sure --> failed', E'sure --> [*]'), 'paying --> [*]', ''), loosen => 'to see', tighten => 'to see');
+SELECT state FROM idem.stuck WHERE relation = 'payment'::regclass AND key = '2';
 
 -- ------------------------------------------------------------ how many
 SELECT relation, state_column, state, rows, oldest IS NOT NULL AS oldest, overdue, unread FROM idem.state_counts()
@@ -167,6 +170,24 @@ CREATE POLICY nothing ON payment USING (spy(status) AND false);
 GRANT SELECT ON shown TO PUBLIC;
 SET ROLE regress_within_operator;
 SELECT * FROM payment;
+SELECT key, state FROM idem.stuck WHERE relation = 'within.payment'::regclass ORDER BY key;
+RESET ROLE;
+GRANT SELECT ON payment TO regress_within_operator;
+SET ROLE regress_within_operator;
+SELECT key, state FROM idem.stuck WHERE relation = 'within.payment'::regclass;
+RESET ROLE;
+ALTER TABLE payment DISABLE ROW LEVEL SECURITY;
+-- What an owner can have run by a look runs as the owner: what is constant is computed when a plan is made.
+SET ROLE regress_within_owner;
+CREATE FUNCTION trap(text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN IF current_user <> 'regress_within_owner' THEN RAISE EXCEPTION 'runs as %', current_user USING ERRCODE = '42P17'; END IF; RETURN true; END $$;
+CREATE INDEX ON payment (id) WHERE trap('');
+RESET ROLE;
+\c -
+SET search_path = within;
+SET client_min_messages = warning;
+\set VERBOSITY terse
+SET ROLE regress_within_operator;
 SELECT key, state FROM idem.stuck WHERE relation = 'within.payment'::regclass ORDER BY key;
 SELECT * FROM idem.stuck_states();
 SELECT * FROM idem.states_stuck;

@@ -26,12 +26,12 @@ CREATE VIEW idem.stuck AS
 SELECT s.what, s.relation, s.key, s.state, s.since, s.due, s.next_states, s.unread
 FROM idem.stuck_rows() s;
 COMMENT ON VIEW idem.stuck IS 'rows that should have gone on by now, the longest overdue first; the latest there are, at each isolation level';
-COMMENT ON COLUMN idem.stuck.what IS 'by which rule: states (within of idem.guard_states), or what another rule calls it';
+COMMENT ON COLUMN idem.stuck.what IS 'by which rule: states (within of idem.guard_states), limit (clear_within of idem.guard_limit: not cleared), hold (a hold of idem.guard_balance that has lapsed)';
 COMMENT ON COLUMN idem.stuck.relation IS 'the guarded table';
-COMMENT ON COLUMN idem.stuck.key IS 'primary key of the row, as idem.history takes it';
-COMMENT ON COLUMN idem.stuck.state IS 'the state it stands in';
-COMMENT ON COLUMN idem.stuck.since IS 'since when; where no history tells, since the guard was declared; NULL: not known';
-COMMENT ON COLUMN idem.stuck.due IS 'when it should have gone on';
-COMMENT ON COLUMN idem.stuck.next_states IS 'which states may follow; NULL: not a matter of states';
+COMMENT ON COLUMN idem.stuck.key IS 'primary key of the row, of states as idem.history takes it; NULL to someone who may not read the table';
+COMMENT ON COLUMN idem.stuck.state IS 'the state it stands in; not cleared of a limit, held of a hold';
+COMMENT ON COLUMN idem.stuck.since IS 'since when; of states, where no history tells, since the guard was declared; NULL: not known, or not asked';
+COMMENT ON COLUMN idem.stuck.due IS 'when it should have gone on; NULL: not said';
+COMMENT ON COLUMN idem.stuck.next_states IS 'which states may follow; NULL of limits and holds';
 COMMENT ON COLUMN idem.stuck.unread IS 'why the rows of this table could not be looked at; NULL: they were';
 REVOKE ALL ON TABLE idem.stuck FROM PUBLIC;

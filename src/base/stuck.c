@@ -54,7 +54,7 @@ idem_stuck_rows(PG_FUNCTION_ARGS)
 	PushActiveSnapshot(GetLatestSnapshot());
 	put_all((ReturnSetInfo *) fcinfo->resultinfo,
 			psprintf("SELECT * FROM (%s) s"
-					 " ORDER BY unread IS NULL, due, what COLLATE \"C\","
+					 " ORDER BY unread IS NULL, coalesce(due, since), what COLLATE \"C\","
 					 " relation::text COLLATE \"C\", key COLLATE \"C\"",
 					 idem_offered_sql("stuck", "relation, key, state, since,"
 									  " due, next_states, unread")));

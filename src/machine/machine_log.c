@@ -480,14 +480,11 @@ idem_log_since(Oid relid, const char *column, const char *key,
 	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan,
 															 BackwardScanDirection)))
 	{
-		bool		here = has_state(&log, tuple, Anum_log_to_state, state);
-
-		if (found && !here)
-			break;
 		*since = DatumGetTimestampTz(log_attribute(log.table, tuple,
 												   Anum_log_at));
 		found = true;
-		if (!here || !has_state(&log, tuple, Anum_log_from_state, state))
+		if (!has_state(&log, tuple, Anum_log_to_state, state) ||
+			!has_state(&log, tuple, Anum_log_from_state, state))
 			break;
 	}
 	systable_endscan_ordered(scan);

@@ -46,6 +46,7 @@ put_overdue(IdemWatch *watch, int state, const char *key)
 		nulls[3] = nulls[4] = false;
 	}
 	values[0] = ObjectIdGetDatum(watch->guard.relid);
+	nulls[1] = !watch->may_read;
 	values[1] = CStringGetTextDatum(key);
 	values[2] = CStringGetTextDatum(watch->machine->diagram.states[state].name);
 	values[5] = PointerGetDatum(idem_next_states(watch->machine, state));

@@ -144,6 +144,7 @@ idem_watch_begin(IdemWatch *watch, Relation rel)
 	watch->root = idem_root_relid(rel);
 	watch->number = idem_column_number(rel, watch->column);
 	watch->within = read_within(watch);
+	watch->may_read = idem_may_read(rel);
 	watch->now = GetCurrentTimestamp();
 }
 
@@ -305,7 +306,7 @@ idem_watch_rows(IdemWatch *watch, Relation rel, List *states, IdemWatchRow row)
 	MemoryContext context = CurrentMemoryContext;
 	IdemRowKey *key = idem_machine_key_of(rel, watch->number);
 	char	   *condition = in_states(rel, watch->machine, watch->number,
-									   states);
+									  states);
 	IdemIdentity saved;
 
 	if (condition == NULL)

@@ -19,6 +19,7 @@ typedef struct IdemWatch
 	AttrNumber	number;			/* of the column */
 	int64	   *within;			/* microseconds, of each state; 0: no such
 								 * time */
+	bool		may_read;		/* the caller may see which row it is */
 	TimestampTz now;
 	bool		asked;			/* declared has been looked up */
 	TimestampTz declared;		/* when the guard was declared; 0: nobody
