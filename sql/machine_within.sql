@@ -106,6 +106,7 @@ RESET idem.allow_unguarded;
 SELECT s.since = l.at AS last FROM idem.stuck s JOIN idem.transition_log l ON l.relation = s.relation AND l.key = s.key
     WHERE s.relation = 'payment'::regclass AND s.key = '5';
 -- A version in which the state is final: rows are not meant to leave it.
+BEGIN;
 UPDATE idem.transition_log SET at = at - interval '3 hours' WHERE relation = 'payment'::regclass AND key = '2';
 SELECT state, clock_timestamp() - since > interval '3 hours' AS long FROM idem.stuck WHERE relation = 'payment'::regclass AND key = '2';
 SELECT effect, change FROM idem.define_machine('within', replace(replace(idem.machine_diagram('within'), 'sure --> failed', E'sure --> [*]'), 'paying --> [*]', ''), loosen => 'to see', tighten => 'to see');
@@ -114,6 +115,7 @@ SELECT state FROM idem.stuck WHERE relation = 'payment'::regclass AND key = '2';
 -- ------------------------------------------------------------ how many
 SELECT relation, state_column, state, rows, oldest IS NOT NULL AS oldest, overdue, unread FROM idem.state_counts()
     WHERE relation = 'payment'::regclass ORDER BY state;
+ROLLBACK;
 
 -- ------------------------------------------------------------ kinds of tables
 SELECT FROM idem.define_machine('within_label', $$
