@@ -8,6 +8,10 @@
 # channels, calendars and codes: a key that was done is replayed with its
 # serial, an answer means there what it meant here, and new serials go on after
 # the old ones, those of the day too.
+#
+# Last, declarations that are prepared: nobody obeys them before they are
+# committed, a channel that is being dropped is waited for, and no number is
+# given twice. What an answer does cannot be prepared.
 
 use strict;
 use warnings;
@@ -22,6 +26,7 @@ $node->append_conf('postgresql.conf', <<'CONF');
 wal_writer_delay = 10s
 autovacuum = off
 synchronous_commit = off
+max_prepared_transactions = 5
 CONF
 $node->start;
 
@@ -100,6 +105,40 @@ my $last = ask(q{SELECT serial FROM idem.lookup('key', 'k2')});
 cmp_ok($take->('k3', 'copy'), 'gt', $last, 'and those of a key');
 is(ask(q{SELECT outcome, state FROM idem.complete('attempt', 'a2', 1, answer => '{"code": "51"}')}, 'copy'), 'failed|failed', 'codes mean the same');
 is(ask(q{SELECT idem.business_date('n', '2090-01-01 12:00')}, 'copy'), ask(q{SELECT idem.business_date('n', '2090-01-01 12:00')}), 'days are the same');
+
+# Prepared transactions
+my $fails = sub {
+	my ($sql) = @_;
+	my ($ret, $out, $err) = $node->psql('postgres', "\\set VERBOSITY sqlstate\n$sql");
+	return $err =~ /ERROR:\s+(\w+)/ ? $1 : 'done';
+};
+my $answer = sub {
+	my ($key) = @_;
+	return ask(qq{SELECT c.outcome FROM idem.lookup('key', '$key') l, idem.complete('key', '$key', 1, answer => jsonb_build_object('code', '00', 'serial', l.serial)) c});
+};
+$take->($_) foreach ('p1', 'p2', 'p3');
+ask(q{BEGIN; SELECT idem.define_return_codes('n/pay', E'| code | meaning |\n| --- | --- |\n| 00 | succeeded |\n| 51 | unknown |'); PREPARE TRANSACTION 'codes'});
+is(ask(q{SELECT meaning FROM idem.meaning_of('n/pay', '{51}')}), 'failed', 'prepared codes are not in force');
+ask(q{BEGIN; SELECT idem.alter_channel('key', echo => '{serial,amount}'); PREPARE TRANSACTION 'echo'});
+is($answer->('p1'), 'succeeded', 'nor is a prepared change of a channel');
+ask(q{COMMIT PREPARED 'codes'});
+ask(q{COMMIT PREPARED 'echo'});
+is(ask(q{SELECT meaning FROM idem.meaning_of('n/pay', '{51}')}), 'unknown', 'they are when they are committed');
+is($answer->('p2'), 'unknown', 'and so is that');
+is($fails->(q{BEGIN; SELECT idem.complete('key', 'p3', 1, answer => '{"code": "51"}'); PREPARE TRANSACTION 'answer'}), '0A000', 'an answer cannot be prepared');
+is($fails->(q{BEGIN; SELECT idem.complete('key', 'p2', 1, answer => '{"code": "51"}'); PREPARE TRANSACTION 'answer'}), '0A000', 'nor one that says no more');
+is($fails->(q{BEGIN; SELECT idem.correct('key', 'p1', 'failed', 'test', '1'); PREPARE TRANSACTION 'answer'}), '0A000', 'nor a correction');
+is(ask(q{SELECT string_agg(state, ' ' ORDER BY key) FROM idem.reservation WHERE key IN ('p1', 'p2', 'p3')}), 's u d', 'and nothing is left of them');
+ask(q{SELECT idem.create_channel('spare', send => 'n/pay', serial => 'S{seq:6}', serial_per => 'key')});
+ask(q{SELECT idem.create_scope('spare', 'outside', '{}', channels => '{spare}')});
+ask(q{SELECT idem.reserve('spare', 'd1'), idem.reserve('spare', 'd2')});
+ask(q{CALL idem.dispatch('spare', 'd1', 1)});
+ask(q{SELECT idem.complete('spare', 'd1', 1, answer => '{"code": "00"}')});
+ask(q{BEGIN; SELECT idem.alter_scope('spare', channels => '{key}', force => 'test'); SELECT idem.drop_channel('spare'); PREPARE TRANSACTION 'drop'});
+is($fails->(q{SET lock_timeout = '100ms'; CALL idem.dispatch('spare', 'd2', 1)}), '55P03', 'a channel that is being dropped is waited for');
+ask(q{ROLLBACK PREPARED 'drop'});
+ask(q{CALL idem.dispatch('spare', 'd2', 1)});
+is(ask(q{SELECT channel, serial FROM idem.lookup('spare', 'd2')}), 'spare|S000002', 'its numbers go on');
 
 $node->stop;
 done_testing();
