@@ -346,22 +346,37 @@ idem_create_early_trigger(Oid relid, const char *trigger, const char *events,
 }
 
 /*
- * The same, bound to another table: the server keeps that table's OID beside
- * the trigger (FROM, tgconstrrelid), so the tie survives renames and dumps,
- * and the trigger goes when the other table goes.  Needs TRIGGER on both.
+ * The same as a constraint: one that is bound to another table, or none, and
+ * that may wait until the transaction commits.
+ *
+ * Bound: the server keeps that table's OID beside the trigger (FROM,
+ * tgconstrrelid), so the tie survives renames and dumps, and the trigger goes
+ * when the other table goes.  Needs TRIGGER on both.
  */
+void
+idem_create_constraint_trigger(Oid relid, Oid other, bool deferred,
+							   const char *trigger, const char *events,
+							   const char *function, List *settings)
+{
+	const char *table = idem_qualified_name_of(relid);
+	const char *name = quote_identifier(trigger);
+
+	idem_execute("CREATE CONSTRAINT TRIGGER %s AFTER %s ON %s%s%s %s FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
+				 name, events, table, OidIsValid(other) ? " FROM " : "",
+				 OidIsValid(other) ? idem_qualified_name_of(other) : "",
+				 deferred ? "DEFERRABLE INITIALLY DEFERRED" : "NOT DEFERRABLE",
+				 function, trigger_arguments(function, settings));
+	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
+}
+
+/* The same, bound to another table, of a guard that judges at once. */
 void
 idem_create_bound_trigger(Oid relid, Oid other, const char *trigger,
 						  const char *events, const char *function,
 						  List *settings)
 {
-	const char *table = idem_qualified_name_of(relid);
-	const char *name = quote_identifier(trigger);
-
-	idem_execute("CREATE CONSTRAINT TRIGGER %s AFTER %s ON %s FROM %s NOT DEFERRABLE FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
-				 name, events, table, idem_qualified_name_of(other), function,
-				 trigger_arguments(function, settings));
-	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
+	idem_create_constraint_trigger(relid, other, false, trigger, events,
+								   function, settings);
 }
 
 /* Does the trigger fire once a statement, for the guard of that name? */

@@ -33,6 +33,12 @@ extern void idem_create_row_trigger(Oid relid, const char *trigger,
 extern void idem_create_early_trigger(Oid relid, const char *trigger,
 									  const char *events, const char *function,
 									  List *settings);
+extern void idem_create_constraint_trigger(Oid relid, Oid other,
+										   bool deferred,
+										   const char *trigger,
+										   const char *events,
+										   const char *function,
+										   List *settings);
 extern void idem_create_bound_trigger(Oid relid, Oid other,
 									  const char *trigger, const char *events,
 									  const char *function, List *settings);

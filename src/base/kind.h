@@ -83,6 +83,8 @@ typedef struct IdemGuardKind
 								 * of these; 0 ends them */
 	IdemRowsCheck check_rows;	/* all rows of the guard; or NULL */
 	bool		validates;		/* idem.validate_guard() reads them so, too */
+	bool		defers;			/* with deferred=true its triggers fire when
+								 * the transaction commits */
 	const char *remedy;			/* for what check_rows finds */
 	IdemRowsCheck check_open;	/* rows that follow their rule and that need
 								 * somebody to act; or NULL */

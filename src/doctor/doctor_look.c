@@ -185,6 +185,28 @@ function_of(IdemLook *look, Oid oid)
 
 /* ---------- triggers ---------- */
 
+/*
+ * Does it wait for the end of the transaction if its arguments say so, and only
+ * then?  A trigger that SET CONSTRAINTS could put off would judge too late.
+ */
+static bool
+fires_in_time(HeapTuple tuple, TupleDesc desc, const IdemSeenFunction *function)
+{
+	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+	const char *deferred = NULL;
+	bool		isnull;
+	Datum		args;
+
+	if (function->kind == NULL || !function->kind->defers)
+		return !trigger->tgdeferrable;
+	args = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc, &isnull);
+	if (!isnull)
+		deferred = idem_setting(idem_settings_of_args(DatumGetByteaPP(args)),
+								"deferred");
+	return trigger->tgdeferrable == (deferred != NULL) &&
+		trigger->tginitdeferred == (deferred != NULL);
+}
+
 /* Does it fire as idem declares it: time, events, no condition, no columns? */
 static bool
 as_declared(HeapTuple tuple, TupleDesc desc, const IdemSeenFunction *function)
@@ -196,7 +218,7 @@ as_declared(HeapTuple tuple, TupleDesc desc, const IdemSeenFunction *function)
 	if (function->kind == NULL)
 		once[0] = idem_statement_type(function->name);
 
-	if (trigger->tgdeferrable || trigger->tgattr.dim1 > 0 ||
+	if (!fires_in_time(tuple, desc, function) || trigger->tgattr.dim1 > 0 ||
 		!heap_attisnull(tuple, Anum_pg_trigger_tgqual, desc))
 		return false;
 	while (*type != 0 && *type != trigger->tgtype)
