@@ -28,6 +28,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
+#include "catalog/index.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
@@ -364,6 +365,18 @@ table_dropped(Oid relid)
 	}
 }
 
+/* What was dropped is an index: a guard may find its rows by it. */
+static bool
+index_dropped(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+
+	if (relkind != RELKIND_INDEX && relkind != RELKIND_PARTITIONED_INDEX)
+		return false;
+	shape_changed(IndexGetRelation(relid, false));
+	return true;
+}
+
 /* A column was dropped: of a composite, values under a guard lose a part. */
 static void
 column_dropped(Oid relid, AttrNumber attnum)
@@ -518,7 +531,8 @@ see_dropped(Oid class, Oid object, int column, int flags, Oid idem)
 		case RelationRelationId:
 			if (column > 0)
 				column_dropped(object, column);
-			else if ((flags & PERFORM_DELETION_INTERNAL) == 0)
+			else if ((flags & PERFORM_DELETION_INTERNAL) == 0 &&
+					 !index_dropped(object))
 			{
 				table_dropped(object);
 				if (get_rel_namespace(object) == idem)
