@@ -493,6 +493,7 @@ extern char *idem_row_key_sql(Relation rel, const char *table);
 extern char *idem_total_compare(const IdemTotalSource *source,
 								Relation parent, const char *among,
 								const IdemTotalComparison *how);
+extern char *idem_total_stored_in_sql(Oid rows);
 extern char *idem_total_attached_sql(const IdemTotalSource *source,
 									 const IdemGuard *guard, Oid rows);
 extern char *idem_total_check_detached(const IdemGuard *guard, Oid rows);

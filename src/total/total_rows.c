@@ -168,8 +168,8 @@ count_children(const IdemGuard *guard, Oid rows, const char *condition)
 }
 
 /* c.tableoid = ANY ('{...}'): the rows of a table and of its partitions */
-static char *
-stored_in_sql(Oid rows)
+char *
+idem_total_stored_in_sql(Oid rows)
 {
 	StringInfoData sql;
 	ListCell   *lc;
@@ -198,7 +198,7 @@ idem_total_attached_sql(const IdemTotalSource *source, const IdemGuard *guard,
 	return psprintf("JOIN (SELECT DISTINCT %s FROM %s c WHERE %s) r ON %s",
 					child_keys_sql(&source->key),
 					idem_qualified_name_of(guard->relid),
-					stored_in_sql(rows),
+					idem_total_stored_in_sql(rows),
 					idem_total_join_sql(&source->key, "r.k%d"));
 }
 
