@@ -60,10 +60,14 @@ SELECT idem.guard_claimed('"Pay ment"', key => '{message}', scope => 'declaratio
 SELECT idem.guard_claimed('payout', key => '{key}', scope => 'declarations out', state => 'status', claimed => '{"paid":"{succeeded}","it''s":"{reserved,dispatched}"}');
 SELECT idem.guard_keys('request', '{key}', request => 'body', fields => '{*}', response => 'answer');
 SELECT idem.guard_claimed('effect', key => '{key}', keys => 'request');
-CREATE TABLE account (id bigint PRIMARY KEY, lower money_micro NOT NULL);
+CREATE TABLE account (id bigint PRIMARY KEY, lower money_micro NOT NULL, status text NOT NULL DEFAULT 'open');
 CREATE TABLE entry (id bigint PRIMARY KEY, account bigint NOT NULL REFERENCES account, refund bigint NOT NULL REFERENCES refund, amount money_micro NOT NULL, status text NOT NULL);
 SELECT idem.guard_balance('entry', 'account', amount => 'amount', balance => 'balance', floor => 'lower', state => 'status', pending => '{held}', released => '{gone}');
 SELECT idem.guard_journal('entry', 'refund', amount => 'amount', state => 'status', released => '{}', pending => '{held}', closed => false);
+CREATE INDEX ON entry (refund);
+CREATE INDEX ON entry (account);
+SELECT idem.guard_parent_state('entry', 'refund', state => 'status', parent_state => 'status', allowed => '{"posted":"{asked,\"at last\"}","*":"{*}"}', facts => '{late}');
+SELECT idem.guard_parent_state('entry', 'account', parent_state => 'status', allowed => '{"*":"{open}"}', judge => 'entry', deferred => true);
 CREATE VIEW script AS SELECT row_number() OVER () AS n, d FROM idem.declarations() d WHERE d ~ 'declarations';
 SELECT d FROM script ORDER BY n;
 -- The same again changes nothing: each of them is passed over, and the script

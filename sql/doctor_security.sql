@@ -131,12 +131,15 @@ SELECT f, hang(format('%s ON mine FOR EACH ROW EXECUTE FUNCTION idem.%s', e, f))
     'keep_limit()', 'keep_limit(''idem=1'', ''fk={a}'')', 'keep_limit(''idem=1'', ''fk={a}'', ''amount=a'', ''cap=a'', ''used=a'')',
     'keep_limit(''idem=1'', ''fk={no_such}'', ''amount=no_such'', ''cap='', ''used='', ''children='')',
     'keep_total()', 'keep_total(''idem=1'', ''used=a'')', 'keep_total(''idem=1'', ''fk={a}'', ''key={a}'', ''cap=a'', ''used=a'', ''amount=a'', ''cap_grows=x'')',
+    'keep_pair()', 'keep_pair(''idem=1'', ''fk={a}'', ''parent_state=b'', ''allowed={x,"{y}"}'', ''judge=row'')',
+    'keep_pair(''idem=1'', ''fk={}'', ''parent_state='', ''allowed={x}'', ''judge=x'')',
+    'keep_pair_parent()', 'keep_pair_parent(''idem=1'', ''fk={a}'', ''key={a}'', ''parent_state=b'', ''allowed={x,"{y}"}'', ''judge=row'')',
     'refuse_truncate()', 'invalidate_definitions()']) f
     ORDER BY e COLLATE "C", f COLLATE "C";
 SELECT hang('AFTER INSERT ON mine FOR EACH STATEMENT EXECUTE FUNCTION idem.' || f || '()')
-    FROM unnest('{keep_fixed,keep_rows,keep_states,keep_limit,keep_total,refuse_truncate}'::text[]) f;
+    FROM unnest('{keep_fixed,keep_rows,keep_states,keep_limit,keep_total,keep_pair,keep_pair_parent,refuse_truncate}'::text[]) f;
 SELECT hang('INSTEAD OF INSERT ON mine_view FOR EACH ROW EXECUTE FUNCTION idem.' || f || '()')
-    FROM unnest('{keep_fixed,keep_rows,keep_states,keep_limit,keep_total,refuse_truncate}'::text[]) f;
+    FROM unnest('{keep_fixed,keep_rows,keep_states,keep_limit,keep_total,keep_pair,keep_pair_parent,refuse_truncate}'::text[]) f;
 SELECT hang(format('AFTER UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_fixed(%L)', 'columns={' || repeat('x', 100000) || '}')) ~ '^(42|22|39|54)';
 -- The doctor looks at such a table without harm, and says that it is no guard.
 CREATE TRIGGER t AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION idem.keep_limit('idem=1', 'fk={"', 'used={');

@@ -55,6 +55,10 @@ INSERT INTO errors.known VALUES ('msg-1', '{"amount":1}');
 CREATE TABLE errors.line (payment_id integer NOT NULL REFERENCES errors.payment, amount money_micro NOT NULL);
 SELECT idem.guard_journal('errors.line', 'payment_id', amount => 'amount');
 
+CREATE TABLE errors.shipment (id integer PRIMARY KEY, payment_id integer NOT NULL REFERENCES errors.payment, status text);
+CREATE INDEX ON errors.shipment (payment_id);
+SELECT idem.guard_parent_state('errors.shipment', 'payment_id', state => 'status', parent_state => 'status', allowed => '{"sent":"{succeeded}"}');
+
 INSERT INTO errors.payment VALUES (1, 100.00, 'EUR', 'created'), (2, 100.00, 'EUR', 'created'), (3, 100.00, 'EUR', 'created');
 UPDATE errors.payment SET status = 'succeeded' WHERE id = 2;
 UPDATE errors.payment SET status = 'failed' WHERE id = 3;
@@ -90,7 +94,8 @@ FROM (VALUES
     (25, 'unclaimed_effect', $$INSERT INTO errors.debit VALUES ('msg-1')$$),
     (26, 'request_mismatch', $$INSERT INTO errors.known VALUES ('msg-1', '{"amount":2}') ON CONFLICT DO NOTHING$$),
     (27, 'paused', $$INSERT INTO errors.payment VALUES (9, 100.00, 'EUR', 'created')$$),
-    (28, 'unbalanced_journal', $$INSERT INTO errors.line VALUES (1, '1')$$)
+    (28, 'unbalanced_journal', $$INSERT INTO errors.line VALUES (1, '1')$$),
+    (29, 'states_disagree', $$INSERT INTO errors.shipment VALUES (1, 1, 'sent')$$)
 ) c (n, condition, statement), LATERAL errors.of(c.statement) e
 ORDER BY c.n;
 \pset null ''

@@ -16,6 +16,7 @@
 #include "ledger/ledger_rows.h"
 #include "limit/limit_rows.h"
 #include "machine/machine_rows.h"
+#include "pair/pair_rows.h"
 #include "total/total.h"
 
 PG_MODULE_MAGIC;
@@ -36,6 +37,7 @@ _PG_init(void)
 	idem_limit_check_init();
 	idem_limit_pause_init();
 	idem_ledger_rows_init();
+	idem_pair_rows_init();
 	idem_fixed_rows_init();
 	idem_bound_keys_rows_init();
 	idem_bound_rows_init();

@@ -36,6 +36,9 @@
 /* ledger */
 #define ERRCODE_IDEM_UNBALANCED_JOURNAL			MAKE_SQLSTATE('2','3','I','0','B')
 
+/* pair */
+#define ERRCODE_IDEM_STATES_DISAGREE			MAKE_SQLSTATE('2','3','I','0','C')
+
 /* base: a scope, channel, state or limit that is paused */
 #define ERRCODE_IDEM_PAUSED						MAKE_SQLSTATE('5','5','I','0','3')
 

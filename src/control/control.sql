@@ -87,6 +87,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('guard_limit', 'owner'),
     ('guard_balance', 'owner'),
     ('guard_journal', 'owner'),
+    ('guard_parent_state', 'owner'),
     ('apply_balances', 'owner'),
     ('validate_guard', 'owner'),
     ('guard_fixed', 'owner'),

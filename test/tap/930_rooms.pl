@@ -14,7 +14,7 @@ my $top = abs_path(dirname(abs_path($0)) . '/../..');
 
 # What a folder may include besides itself and base/.
 my %keys = map { $_ => 1 } qw(claim send channel bound);
-my %totals = map { $_ => 1 } qw(limit ledger);
+my %totals = map { $_ => 1 } qw(limit ledger pair);
 
 sub may_include
 {
