@@ -7,8 +7,9 @@
 # looked the message up, found nothing, and inserted.  This is done again with
 # real records and real concurrency, first the old way, then with idem.  After
 # that payments get late, repeated and contradicting notices, banks answer
-# payouts in codes and not always about the payout, and sales meet their
-# cancellations.  A table at the end says what each way let through.
+# payouts in codes and not always about the payout, one account pays everybody,
+# and sales meet their cancellations.  A table at the end says what each way let
+# through.
 #
 # Needs a Debian 12 machine and root, or a user with sudo.  Installs what is
 # missing (compiler, make, PostgreSQL and its headers), builds, and works in a
@@ -71,6 +72,12 @@ main()
 	pay old
 	pay guarded
 	script payout_result
+	step "A hot account: everybody is paid out of it, then a batch in one statement"
+	race wallet old
+	batch old
+	race wallet guarded
+	batch guarded
+	script wallet_result
 	step "Cancellations: in time order, against what was bought"
 	settle old
 	settle guarded
@@ -98,7 +105,7 @@ prepare()
 	sql demo -c "CREATE EXTENSION idem"
 	script queue
 	load
-	for part in debit payment payout refund; do
+	for part in debit payment payout wallet refund; do
 		script "$part" -v consumers="$consumers"
 	done
 	sql demo -c "\\copy shop.expected FROM '$tmp/expected.csv' (FORMAT csv, HEADER)"
@@ -139,6 +146,13 @@ settle()
 {
 	call "CALL shop.settle('$1')"
 	follow refund "$1"
+}
+
+# A batch of payouts in one statement.
+batch()
+{
+	sql demo -c "CALL shop.pay_batch('$1')"
+	sql demo -At -c "SELECT '    ' || shop.progress('batch', '$1')"
 }
 
 # All payouts, by one session.

@@ -50,6 +50,8 @@ subtest 'to the end' => sub {
 		'payments shipped more than once',
 		'payouts paid twice', 'payouts paid, and told failed',
 		'payouts not paid, and told succeeded',
+		'paid out of the hot account beyond its balance',
+		"paid out of the batch's account beyond its balance",
 		'purchases with more given back than bought')
 	{
 		cmp_ok($old{$what} // 0, '>', 0, "the old way: $what");
