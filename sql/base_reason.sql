@@ -4,6 +4,7 @@
 
 SELECT idem.create_scope('reason in', 'inside', '{a}');
 SELECT idem.create_scope('reason out', 'outside', '{}');
+SELECT idem.create_scope('reason twice', 'inside', '{}', duplicate_fields => '{a}', duplicate_window => '1 h');
 SELECT outcome FROM idem.reserve('reason out', 'k');
 CREATE TABLE base_reason (id int PRIMARY KEY, a int NOT NULL);
 SELECT idem.guard_fixed('base_reason', '{a}');
@@ -21,6 +22,10 @@ INSERT INTO reason_call VALUES
     ('resolve', 'force', $$SELECT idem.resolve('reason out', 'k', 'failed', '{"a":1}', force => %L)$$),
     ('correct', 'reason', $$SELECT idem.correct('reason out', 'k', 'failed', %L, '{"a":1}')$$),
     ('approve', 'reason', $$SELECT idem.approve('drop_guard', 'table base_reason', repeat('0', 64), %L)$$),
+    ('claim', 'confirmed', $$SELECT idem.claim('reason twice', 'k', '{"a":1}', %L)$$),
+    ('claim_many', 'confirmed', $$SELECT idem.claim_many('reason twice', '{k}', ARRAY['{"a":1}']::jsonb[], %L)$$),
+    ('reserve', 'confirmed', $$SELECT idem.reserve('reason out', 'k', confirmed => %L)$$),
+    ('confirm_suspects', 'reason', $$SELECT idem.confirm_suspects('{}', %L)$$),
     ('fence', 'reason', $$SELECT idem.fence('reason out', 'k', %L)$$),
     ('drop_guard', 'reason', $$SELECT idem.drop_guard('base_reason', 'fixed', reason => %L)$$),
     ('define_machine', 'loosen', $$SELECT idem.define_machine('reason_m', E'stateDiagram-v2\n[*] --> b\nb --> [*]', loosen => %L)$$),
@@ -35,7 +40,7 @@ INSERT INTO reason_call VALUES
 
 -- none is missing, none is called in vain: no rows
 (SELECT p.proname, a.name FROM pg_proc p, unnest(p.proargnames[:p.pronargs]) a (name)
- WHERE p.pronamespace = 'idem'::regnamespace AND a.name IN ('reason', 'force', 'loosen', 'tighten')
+ WHERE p.pronamespace = 'idem'::regnamespace AND a.name IN ('reason', 'force', 'loosen', 'tighten', 'confirmed')
  EXCEPT SELECT function, argument FROM reason_call);
 (SELECT function, argument FROM reason_call
  EXCEPT SELECT p.proname, a.name FROM pg_proc p, unnest(p.proargnames) a (name)
@@ -64,7 +69,7 @@ SELECT pg_temp.answer($$SELECT set_config('idem.allow_unguarded', %L, false)$$, 
 SHOW idem.allow_unguarded;
 
 SELECT outcome FROM idem.fence('reason out', 'k', 'the end of the test');
-SELECT idem.drop_scope('reason in', 'the end of the test'), idem.drop_scope('reason out', 'the end of the test');
+SELECT idem.drop_scope('reason in', 'the end of the test'), idem.drop_scope('reason out', 'the end of the test'), idem.drop_scope('reason twice');
 SELECT idem.drop_channel('reason ch'), idem.drop_calendar('reason cal');
 SELECT idem.drop_guard('base_reason', 'fixed', reason => 'the end of the test');
 DROP TABLE base_reason;

@@ -24,7 +24,7 @@ SELECT k.kind, s AS setting FROM idem.guard_kinds() k, unnest(k.settings) s
 -- of a database for tests.  A new table is on one of both sides.
 SELECT c.oid::regclass AS forgotten FROM pg_extension e, unnest(e.extconfig) t JOIN pg_class c ON c.oid = t
     WHERE e.extname = 'idem'
-          AND c.relname NOT IN ('change', 'anchor', 'reservation', 'attempt', 'late_result', 'evidence', 'transition_log',
+          AND c.relname NOT IN ('change', 'anchor', 'reservation', 'attempt', 'sighting', 'suspect', 'late_result', 'evidence', 'transition_log',
                                 'serial_day', 'pause', 'approval',
                                 'policy')
           AND NOT EXISTS (SELECT FROM pg_depend d

@@ -31,7 +31,7 @@ SELECT * FROM log;
 -- Every table that is updated or deleted from has a replica identity.
 SELECT c.relname FROM pg_class c
     WHERE c.relnamespace = 'idem'::regnamespace AND c.relkind = 'r'
-          AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary);
+          AND c.relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary);
 -- The guard is still known by who declared it.
 SELECT relation, kind, intact, declared_by = session_user AS by_us FROM idem.guards
     WHERE relation = 'trade'::regclass ORDER BY kind;

@@ -8,7 +8,7 @@
  *
  * Outcomes are rows, not errors, because an error would end the caller's
  * transaction: granted, replayed, in_progress, mismatch, duplicate, expired,
- * paused.
+ * suspect, paused.
  * Nobody waits for a rival that has not ended: in_progress is answered at once.
  *
  * READ COMMITTED answers from what is committed now.  REPEATABLE READ and
@@ -139,7 +139,7 @@ typedef enum Taken
 {
 	TAKEN,						/* it is ours */
 	TAKEN_HELD,					/* somebody has it */
-	TAKEN_PAUSED,				/* it could be ours */
+	TAKEN_REFUSED,				/* it could be ours: the answer says why not */
 	TAKEN_EXPIRED				/* too old to know whether somebody had it */
 } Taken;
 
@@ -150,7 +150,7 @@ typedef enum Taken
  */
 static Taken
 take_key(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
-		 IdemAnswer *answer, IdemFound *found)
+		 const char *confirmed, IdemAnswer *answer, IdemFound *found)
 {
 	bytea	   *fingerprint = NULL;
 
@@ -163,8 +163,9 @@ take_key(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 			return TAKEN_EXPIRED;
 		if (fingerprint == NULL)
 			fingerprint = idem_key_fingerprint(key->scope, request, NULL);
-		if (idem_key_paused(key->scope, answer))
-			return TAKEN_PAUSED;
+		if (idem_key_refused(anchor, key, request, fingerprint, confirmed,
+							 answer))
+			return TAKEN_REFUSED;
 		answer->first_seen = GetCurrentTimestamp();
 		if (idem_key_insert_anchor(anchor, key, fingerprint,
 								   answer->first_seen, IDEM_STATE_CLAIMED))
@@ -173,16 +174,19 @@ take_key(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 	}
 }
 
-/* Claim one key of an open table: what the call is answered. */
+/*
+ * Claim one key of an open table: what the call is answered.  confirmed: why
+ * it is no duplicate of another key, or NULL.
+ */
 void
 idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
-			   IdemAnswer *answer)
+			   const char *confirmed, IdemAnswer *answer)
 {
 	IdemFound	found;
 
 	memset(answer, 0, sizeof(*answer));
 	answer->never_reentrant = true;
-	switch (take_key(anchor, key, request, answer, &found))
+	switch (take_key(anchor, key, request, confirmed, answer, &found))
 	{
 		case TAKEN:
 			answer->outcome = "granted";
@@ -192,7 +196,7 @@ idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 			if (key->scope->required)
 				idem_claim_require_completion(key);
 			break;
-		case TAKEN_PAUSED:
+		case TAKEN_REFUSED:
 			break;
 		case TAKEN_HELD:
 			idem_key_check_visible(anchor, key, &found);
@@ -205,7 +209,7 @@ idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 }
 
 /*
- * claim(scope, key, request) -> claim_result
+ * claim(scope, key, request, confirmed) -> claim_result
  */
 PG_FUNCTION_INFO_V1(idem_claim);
 Datum
@@ -218,7 +222,8 @@ idem_claim(PG_FUNCTION_ARGS)
 	begin_inside_call(fcinfo, "idem.claim()", &key, &anchor);
 	idem_key_check_here(key.scope);
 	idem_claim_one(&anchor, &key, PG_ARGISNULL(2) ? NULL :
-				   PG_GETARG_JSONB_P(2), &answer);
+				   PG_GETARG_JSONB_P(2),
+				   idem_key_confirmed(fcinfo, 3, key.scope), &answer);
 	idem_key_close(&anchor);
 	return return_claim(fcinfo, &key, &answer);
 }

@@ -14,7 +14,7 @@
 /* claim.c */
 extern void idem_claim_check_scope(const IdemScope *scope);
 extern void idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
-						   IdemAnswer *answer);
+						   const char *confirmed, IdemAnswer *answer);
 
 /* claim_required.c */
 extern void idem_claim_require_completion(const IdemKey *key);

@@ -119,14 +119,14 @@ wanted_cmp(const WantedRef *a, const WantedRef *b)
  */
 static MinimalTuple
 claim_wanted(IdemAnchor *anchor, TupleDesc desc, Wanted *wanted,
-			 const Wanted *first, MemoryContext result)
+			 const Wanted *first, const char *confirmed, MemoryContext result)
 {
 	Datum		values[CLAIM_RESULT_COLUMNS];
 	bool		nulls[CLAIM_RESULT_COLUMNS];
 	IdemAnswer	answer;
 
 	idem_claim_one(anchor, &wanted->key, wanted->no_request ? NULL :
-				   DatumGetJsonbP(wanted->request), &answer);
+				   DatumGetJsonbP(wanted->request), confirmed, &answer);
 	if (first != NULL && strcmp(answer.outcome, "duplicate") == 0)
 		answer.detail = psprintf("same key as number %d of this call",
 								 first->position + 1);
@@ -156,7 +156,8 @@ same_key(const Wanted *a, const Wanted *b)
 
 /* Claim all of them; the answers are in the order of positions. */
 static MinimalTuple *
-claim_all(IdemAnchor *anchor, TupleDesc desc, Wanted *wanted, int count)
+claim_all(IdemAnchor *anchor, TupleDesc desc, Wanted *wanted, int count,
+		  const char *confirmed)
 {
 	MemoryContext result = CurrentMemoryContext;
 	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext,
@@ -176,7 +177,8 @@ claim_all(IdemAnchor *anchor, TupleDesc desc, Wanted *wanted, int count)
 			first = sorted[i - 1];
 		MemoryContextSwitchTo(each);
 		answers[sorted[i]->position] = claim_wanted(anchor, desc, sorted[i],
-													first, result);
+													first, confirmed,
+													result);
 		MemoryContextReset(each);
 	}
 	MemoryContextDelete(each);
@@ -200,7 +202,7 @@ return_answers(ReturnSetInfo *rsinfo, MinimalTuple *answers, int count)
 }
 
 /*
- * claim_many(scope, keys, requests) -> setof claim_result
+ * claim_many(scope, keys, requests, confirmed) -> setof claim_result
  */
 PG_FUNCTION_INFO_V1(idem_claim_many);
 Datum
@@ -225,7 +227,8 @@ idem_claim_many(PG_FUNCTION_ARGS)
 	idem_claim_check_scope(scope);
 	idem_key_check_here(scope);
 	wanted = read_wanted(fcinfo, scope, &count);
-	answers = claim_all(&anchor, rsinfo->setDesc, wanted, count);
+	answers = claim_all(&anchor, rsinfo->setDesc, wanted, count,
+						idem_key_confirmed(fcinfo, 3, scope));
 	idem_key_close(&anchor);
 	return_answers(rsinfo, answers, count);
 	PG_RETURN_NULL();

@@ -33,6 +33,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('resolve', 'operator'),
     ('fence', 'operator'),
     ('lookup', 'operator'),
+    ('confirm_suspects', 'operator'),
     ('presume', 'runtime'),
     ('correct', 'operator'),
     ('reconsider', 'operator'),
@@ -109,6 +110,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('meaning_of', 'public'),
     ('key', 'public'),
     ('key_time', 'public'),
+    ('key_digest', 'public'),
     ('minor_units', 'public'),
     ('guard_kinds', 'public'),
     ('trigger_settings', 'public'),
@@ -134,6 +136,10 @@ CREATE VIEW idem.rights_to_read (relation, audience) AS VALUES
     ('approval', 'operator'),
     ('stuck', 'operator'),
     ('stuck', 'admin'),
+    ('suspects', 'operator'),
+    ('suspects', 'admin'),
+    ('stat_suspects', 'admin'),
+    ('stat_suspects', 'monitor'),
     ('open_claims', 'admin'),
     ('change_log', 'admin'),
     ('pauses', 'admin'),
@@ -174,7 +180,7 @@ CREATE FUNCTION idem.grant_operator(role regrole) RETURNS void
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION idem.grant_operator(regrole) IS
-    'lets a role overrule: resolve with force, and keys that wait for a person; pause and resume; read what is open, late results and evidence. For people, never for an application: idem.doctor() names a login that has both rights. Kept in idem.change_log. For the owner of the extension.
+    'lets a role overrule: resolve with force, and keys that wait for a person; confirm suspected duplicates; pause and resume; read what is open, late results and evidence. For people, never for an application: idem.doctor() names a login that has both rights. Kept in idem.change_log. For the owner of the extension.
 Errors: 22004 role null; 42704 unknown role.';
 REVOKE ALL ON FUNCTION idem.grant_operator(regrole) FROM PUBLIC;
 
@@ -192,6 +198,6 @@ CREATE FUNCTION idem.grant_monitor(role regrole) RETURNS void
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION idem.grant_monitor(regrole) IS
-    'lets a role read counts and ages (idem.stat_claims, idem.pauses), never a key, a request or a response; kept in idem.change_log. For admins.
+    'lets a role read counts and ages (idem.stat_claims, idem.stat_suspects, idem.pauses), never a key, a request or a response; kept in idem.change_log. For admins.
 Errors: 22004 role null; 42704 unknown role.';
 REVOKE ALL ON FUNCTION idem.grant_monitor(regrole) FROM PUBLIC;

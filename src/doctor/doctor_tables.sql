@@ -20,8 +20,8 @@ CREATE VIEW idem.own_tables (name, columns, constraints) AS VALUES
     ('runtime_role',
      '{role,scopes}', '{runtime_role_pkey,runtime_role_scopes_check}'),
     ('scope',
-     '{id,name,effect,fields,completion,charset,lease,quiet,ladder,keep,key_time,parts,horizon,created_at,created_by,flush,standbys,channels,keep_answers,repeat_within}',
-     '{scope_pkey,scope_id_check,scope_name_key,scope_effect_check,scope_completion_check,scope_charset_check,scope_keep_answers_check}'),
+     '{id,name,effect,fields,completion,charset,lease,quiet,ladder,keep,key_time,parts,horizon,created_at,created_by,flush,standbys,channels,keep_answers,repeat_within,duplicate_fields,duplicate_window,on_duplicate,confirm_by}',
+     '{scope_pkey,scope_id_check,scope_name_key,scope_effect_check,scope_completion_check,scope_charset_check,scope_keep_answers_check,scope_duplicate_window_check,scope_on_duplicate_check,scope_confirm_by_check}'),
     ('anchor',
      '{digest,first_seen,scope,state,key,fingerprint,response}', '{anchor_pkey}'),
     ('reservation',
@@ -29,6 +29,10 @@ CREATE VIEW idem.own_tables (name, columns, constraints) AS VALUES
      '{reservation_pkey}'),
     ('attempt',
      '{scope,key,attempt,token,dispatched_at,channel,serial,business_date,other_date}', '{attempt_pkey}'),
+    ('sighting',
+     '{digest,first_seen,scope,key}', '{}'),
+    ('suspect',
+     '{scope,key,id,members,first_seen,held}', '{}'),
     ('late_result',
      '{scope,key,n,scope_created_at,at,role,token,attempt,outcome,response,evidence,asked_at,via,codes,mismatch,state,newest}',
      '{late_result_pkey}'),
@@ -65,6 +69,10 @@ CREATE TRIGGER reservation_truncate BEFORE TRUNCATE ON idem.reservation
     FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
 CREATE TRIGGER attempt_truncate BEFORE TRUNCATE ON idem.attempt
     FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+CREATE TRIGGER sighting_truncate BEFORE TRUNCATE ON idem.sighting
+    FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+CREATE TRIGGER suspect_truncate BEFORE TRUNCATE ON idem.suspect
+    FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
 CREATE TRIGGER late_result_truncate BEFORE TRUNCATE ON idem.late_result
     FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
 CREATE TRIGGER evidence_truncate BEFORE TRUNCATE ON idem.evidence
@@ -83,6 +91,8 @@ ALTER TABLE idem.change ENABLE ALWAYS TRIGGER change_truncate;
 ALTER TABLE idem.anchor ENABLE ALWAYS TRIGGER anchor_truncate;
 ALTER TABLE idem.reservation ENABLE ALWAYS TRIGGER reservation_truncate;
 ALTER TABLE idem.attempt ENABLE ALWAYS TRIGGER attempt_truncate;
+ALTER TABLE idem.sighting ENABLE ALWAYS TRIGGER sighting_truncate;
+ALTER TABLE idem.suspect ENABLE ALWAYS TRIGGER suspect_truncate;
 ALTER TABLE idem.late_result ENABLE ALWAYS TRIGGER late_result_truncate;
 ALTER TABLE idem.evidence ENABLE ALWAYS TRIGGER evidence_truncate;
 ALTER TABLE idem.transition_log ENABLE ALWAYS TRIGGER transition_log_truncate;
@@ -92,6 +102,8 @@ COMMENT ON TRIGGER change_truncate ON idem.change IS 'never';
 COMMENT ON TRIGGER anchor_truncate ON idem.anchor IS 'only for a reason, which is kept';
 COMMENT ON TRIGGER reservation_truncate ON idem.reservation IS 'only for a reason, which is kept';
 COMMENT ON TRIGGER attempt_truncate ON idem.attempt IS 'only for a reason, which is kept';
+COMMENT ON TRIGGER sighting_truncate ON idem.sighting IS 'only for a reason, which is kept';
+COMMENT ON TRIGGER suspect_truncate ON idem.suspect IS 'only for a reason, which is kept';
 COMMENT ON TRIGGER late_result_truncate ON idem.late_result IS 'only for a reason, which is kept';
 COMMENT ON TRIGGER evidence_truncate ON idem.evidence IS 'only for a reason, which is kept';
 COMMENT ON TRIGGER transition_log_truncate ON idem.transition_log IS 'only for a reason, which is kept';
@@ -99,7 +111,7 @@ COMMENT ON TRIGGER change_delete ON idem.change IS 'tells of rows that were dele
 COMMENT ON TRIGGER change_update ON idem.change IS 'tells of rows that were written over';
 COMMENT ON TRIGGER transition_log_delete ON idem.transition_log IS 'tells of rows that were deleted';
 COMMENT ON TRIGGER transition_log_update ON idem.transition_log IS 'tells of rows that were written over';
-GRANT TRUNCATE ON idem.anchor, idem.reservation, idem.attempt, idem.late_result, idem.evidence, idem.transition_log
+GRANT TRUNCATE ON idem.anchor, idem.reservation, idem.attempt, idem.sighting, idem.suspect, idem.late_result, idem.evidence, idem.transition_log
     TO pg_database_owner;
 
 -- idem writes its tables without the executor, so what only the executor does

@@ -292,8 +292,8 @@ idem_key_init(const IdemScope *scope, text *str, IdemKey *key)
 {
 	key->scope = scope;
 	key->text = str;
-
 	key->time = 0;
+	key->sighted = false;
 	check_size(scope, str);
 	idem_key_digest(scope->id, str, &key->digest);
 }

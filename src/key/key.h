@@ -75,6 +75,12 @@ typedef struct IdemScope
 	char	  **channels;
 	bool		keeps_fields;	/* of answers, nothing else */
 	int64		repeat_within;	/* microseconds; 0: always */
+	struct IdemScope *compared; /* the form of what requests are compared in,
+								 * NULL: in nothing */
+	bool		compares_fields;	/* in the fields themselves */
+	int64		duplicate_window;	/* microseconds */
+	bool		holds;			/* duplicates are held, not reported */
+	bool		caller_confirms;
 } IdemScope;
 
 /* Columns of idem.anchor, and the states an anchor can be in. */
@@ -93,6 +99,13 @@ typedef struct IdemScope
 #define IDEM_STATE_ADOPTED			'a' /* done before idem knew of it */
 #define IDEM_STATE_FENCED			'n' /* never ran and never will */
 
+/* Columns of idem.sighting */
+#define Anum_sighting_digest		1
+#define Anum_sighting_first_seen	2
+#define Anum_sighting_scope			3
+#define Anum_sighting_key			4
+#define Natts_sighting				4
+
 /* One key, as a call names it. */
 typedef struct IdemKey
 {
@@ -101,6 +114,7 @@ typedef struct IdemKey
 	pg_uuid_t	digest;
 	TimestampTz time;			/* its own, in a scope with key_time; if
 								 * judged */
+	bool		sighted;		/* by this call, in a scope that compares */
 } IdemKey;
 
 /*
@@ -128,17 +142,19 @@ typedef struct IdemProbe
 	TupleTableSlot *slot;
 } IdemProbe;
 
-/* A table of anchors, open: idem.anchor or idem.reservation. */
+/* A table that is open: idem.anchor, idem.reservation or idem.sighting. */
 typedef struct IdemAnchor
 {
 	Relation	table;
 	LOCKMODE	lockmode;		/* of the table and what belongs to it */
-	Relation	arbiter;		/* the valid unique index */
+	Relation	arbiter;		/* the valid unique index; of sightings, the
+								 * index of the digest */
 	List	   *indexes;		/* ours, copies being built included, from the
 								 * first row written on */
 	List	   *others;			/* those that somebody else made */
 	int			natts;			/* how many columns are ours: the first ones */
 	IdemProbe	probe;			/* what one probe leaves for the next */
+	struct IdemAnchor *sightings;	/* beside anchors, NULL: not open */
 } IdemAnchor;
 
 typedef enum IdemHeld
@@ -339,6 +355,29 @@ extern bool idem_key_paused(const IdemScope *scope, IdemAnswer *answer);
 /* key_horizon.c */
 extern bool idem_key_judge(IdemKey *key);
 
+/* key_suspect.c */
+extern const char *idem_key_confirmed(FunctionCallInfo fcinfo, int n,
+									  const IdemScope *scope);
+extern bool idem_key_refuse_suspect(IdemAnchor *anchor, IdemKey *key,
+									Jsonb *request, bytea *fingerprint,
+									const char *confirmed, IdemAnswer *answer);
+extern bool idem_key_is_held(const IdemKey *key, TimestampTz *since);
+
+/*
+ * A key is about to be granted or reserved: may it be?  If not, answer says
+ * why.  The fingerprint is that of the request; NULL: it was made of another
+ * one, or not at all.
+ */
+static inline bool
+idem_key_refused(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
+				 bytea *fingerprint, const char *confirmed, IdemAnswer *answer)
+{
+	if (likely(key->scope->compared == NULL))
+		return idem_key_paused(key->scope, answer);
+	return idem_key_refuse_suspect(anchor, key, request, fingerprint,
+								   confirmed, answer);
+}
+
 /* key_taken.c */
 extern void idem_key_note_taken(const pg_uuid_t *digest);
 extern void idem_key_note_granted(const pg_uuid_t *digest);
@@ -392,6 +431,11 @@ extern Datum idem_key_send_row(const IdemKey *key, IdemAnswer *answer);
 /* key_log.c */
 extern void idem_key_keep_evidence(const IdemKey *key,
 								   const IdemEvidence *evidence);
+extern void idem_key_keep_confirmation(const IdemKey *key,
+									   const pg_uuid_t *members,
+									   const char *reason);
+extern bool idem_key_was_confirmed(const IdemKey *key,
+								   const pg_uuid_t *members);
 extern void idem_key_keep_late_result(const IdemKey *key,
 									  const IdemLateResult *late);
 extern void idem_key_log_begin(IdemKeyLogRow *row, const char *name, int natts,
@@ -399,6 +443,7 @@ extern void idem_key_log_begin(IdemKeyLogRow *row, const char *name, int natts,
 extern void idem_key_log_put(IdemKeyLogRow *row, int attnum, Datum value);
 extern void idem_key_log_put_pointer(IdemKeyLogRow *row, int attnum,
 									 const void *value);
+extern void idem_key_log_add(IdemKeyLogRow *row);
 extern void idem_key_log_insert(IdemKeyLogRow *row);
 extern Relation idem_key_log_open(const char *name, int natts,
 								  LOCKMODE lockmode);

@@ -30,7 +30,14 @@ CREATE TABLE idem.scope (
     channels    text[] COLLATE "C" NOT NULL,
     keep_answers text COLLATE "C" NOT NULL
                 CONSTRAINT scope_keep_answers_check CHECK (keep_answers IN ('whole', 'fields')),
-    repeat_within interval
+    repeat_within interval,
+    duplicate_fields text[] COLLATE "C" NOT NULL,
+    duplicate_window interval
+                CONSTRAINT scope_duplicate_window_check CHECK (duplicate_fields = '{}' OR duplicate_window IS NOT NULL),
+    on_duplicate text COLLATE "C" NOT NULL
+                CONSTRAINT scope_on_duplicate_check CHECK (on_duplicate IN ('report', 'hold')),
+    confirm_by  text COLLATE "C" NOT NULL
+                CONSTRAINT scope_confirm_by_check CHECK (confirm_by IN ('operator', 'caller'))
 );
 COMMENT ON TABLE idem.scope IS 'declared scopes: each is a space of idempotency keys of its own';
 COMMENT ON COLUMN idem.scope.id IS 'first 31 bits of SHA-256 of the name, big endian: the same on every server; part of the digest of every key of the scope';
@@ -53,6 +60,10 @@ COMMENT ON COLUMN idem.scope.standbys IS 'how many synchronous standbys must be 
 COMMENT ON COLUMN idem.scope.channels IS 'channels by which its effects go; {}: whatever the caller says became of them is believed';
 COMMENT ON COLUMN idem.scope.keep_answers IS 'whole: answers are kept as they came; fields: only code, echo and declared fields';
 COMMENT ON COLUMN idem.scope.repeat_within IS 'how long after a key a repeat of it may come: a later one is another request that has the same key; NULL: always';
+COMMENT ON COLUMN idem.scope.duplicate_fields IS 'members of the request in which two keys must not agree by accident; {}: requests are not compared; {*} is all';
+COMMENT ON COLUMN idem.scope.duplicate_window IS 'for how long after a key another one with the same members is suspected';
+COMMENT ON COLUMN idem.scope.on_duplicate IS 'report: a suspected key is granted as ever, and listed in idem.suspects; hold: it is not granted until it is confirmed';
+COMMENT ON COLUMN idem.scope.confirm_by IS 'who may confirm a suspected key in the call itself: operator or caller';
 REVOKE ALL ON TABLE idem.scope FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('idem.scope', '');
 
@@ -106,7 +117,7 @@ CREATE TYPE idem.claim_result AS (
 );
 COMMENT ON TYPE idem.claim_result IS
     'what a call for a key of an effect inside answers; granted: do the effect now; settled: the message may be acknowledged';
-COMMENT ON COLUMN idem.claim_result.outcome IS 'granted, replayed, in_progress, mismatch, duplicate, expired, reused, fenced or paused; of complete: succeeded';
+COMMENT ON COLUMN idem.claim_result.outcome IS 'granted, replayed, in_progress, mismatch, duplicate, expired, reused, fenced, suspect or paused; of complete: succeeded';
 COMMENT ON COLUMN idem.claim_result.granted IS 'true: do the effect now, once; else do not do it';
 COMMENT ON COLUMN idem.claim_result.settled IS 'true: the key is done for good, the message may be acknowledged';
 COMMENT ON COLUMN idem.claim_result.reentrant IS 'of complete: true if the same response was given before; NULL of a claim, which is never answered as the same call';
@@ -145,7 +156,7 @@ CREATE TYPE idem.send_result AS (
 );
 COMMENT ON TYPE idem.send_result IS
     'what a call for a key of an effect outside answers: the columns of idem.claim_result and those of sending';
-COMMENT ON COLUMN idem.send_result.outcome IS 'granted, reserved, replayed, in_progress, unknown, mismatch, duplicate, expired, reused, fenced, paused, closed, stale_attempt, late or reverse_needed; and what a call made of the key: succeeded, failed, returned, released, dispatched, or unseen';
+COMMENT ON COLUMN idem.send_result.outcome IS 'granted, reserved, replayed, in_progress, unknown, mismatch, duplicate, expired, reused, fenced, suspect, paused, closed, stale_attempt, late or reverse_needed; and what a call made of the key: succeeded, failed, returned, released, dispatched, or unseen';
 COMMENT ON COLUMN idem.send_result.granted IS 'as in idem.claim_result';
 COMMENT ON COLUMN idem.send_result.settled IS 'as in idem.claim_result';
 COMMENT ON COLUMN idem.send_result.reentrant IS 'true: this very call was made before, and is answered again';
@@ -177,21 +188,24 @@ CREATE FUNCTION idem.create_scope(
     keep interval DEFAULT NULL, key_time text DEFAULT NULL,
     charset text DEFAULT 'ascii', parts integer DEFAULT NULL,
     flush boolean DEFAULT true, standbys integer DEFAULT 0,
-    channels text[] DEFAULT '{}', keep_answers text DEFAULT 'whole', repeat_within interval DEFAULT NULL
+    channels text[] DEFAULT '{}', keep_answers text DEFAULT 'whole', repeat_within interval DEFAULT NULL,
+    duplicate_fields text[] DEFAULT '{}', duplicate_window interval DEFAULT NULL,
+    on_duplicate text DEFAULT 'report', confirm_by text DEFAULT 'operator'
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'idem_create_scope'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer, boolean, integer, text[], text, interval) IS
+COMMENT ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer, boolean, integer, text[], text, interval, text[], interval, text, text) IS
     'declares a scope of idempotency keys.
 In: name (1 to 63 bytes); effect ''inside'' (rows of this database) or ''outside'' (a call to another system); fields of the request that must agree on a repeat (''{}'' none, ''{*}'' all); completion ''optional'', or, inside, ''required'': no commit with a claim that was not completed; charset of keys ''ascii'' or ''any''.
 For effects outside: lease: how long a reservation is held; quiet: how long after the dispatch a resolve to failed or released is refused; ladder: how long idem.due waits before each inquiry. A day has 24 hours in them, and months are refused.
 keep: how long bodies (request, response) are kept after a claim is final; idem.retire drops older ones. key_time: where a key carries its own time (''uuidv7'', ''YYYYMMDD'', ''YYYY-MM-DD'': in front of the key, or of its first part), so that idem.retire may forget old keys; a key without one is 22I01. parts: keys are made by idem.key of so many parts.
 flush: the commit of a claim is on disk, and with the standbys of synchronous_standby_names, whatever synchronous_commit says; false, of effects inside only: a claim is as durable as its session asks for. standbys, of effects outside only: reserve and dispatch are refused (55000) while fewer synchronous standbys are required.
 channels, of effects outside only: by which they go; what became of an effect is then told by the code of the provider''s answer. keep_answers: ''whole'', or ''fields'': of answers only code, echo and declared fields are kept. repeat_within: a key that is final and older is answered reused, not replayed: its numbers have begun again.
+duplicate_fields: members in which a new key is compared with those first seen within duplicate_window (days of 24 hours, no months) that are open or succeeded; on_duplicate ''report'': one that agrees is granted and listed in idem.suspects; ''hold'': it is answered suspect until it is confirmed, by an operator, or with confirm_by ''caller'' by any caller.
 Errors: 22004 null; 22023 invalid argument; 42701 field named twice; 42704 unknown channel; 42710 a scope of this name that was declared otherwise, which DETAIL says.
 The same again is a no-op with a NOTICE.
 Locks: SHARE ROW EXCLUSIVE on idem.scope: one declaration at a time, claims go on.';
-REVOKE ALL ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer, boolean, integer, text[], text, interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer, boolean, integer, text[], text, interval, text[], interval, text, text) FROM PUBLIC;
 
 CREATE FUNCTION idem.key(VARIADIC parts text[]) RETURNS text
     AS 'MODULE_PATHNAME', 'idem_key'

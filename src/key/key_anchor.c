@@ -109,8 +109,9 @@ deform_row(IdemAnchor *anchor, HeapTuple tuple, Datum *values, bool *nulls)
  * A row with our columns as given; the others as in before, or null where
  * there is none.
  */
-static HeapTuple
-form_row(IdemAnchor *anchor, HeapTuple before, Datum *values, bool *nulls)
+HeapTuple
+idem_key_form_row(IdemAnchor *anchor, HeapTuple before,
+				  Datum *values, bool *nulls)
 {
 	TupleDesc	desc = RelationGetDescr(anchor->table);
 	Datum	   *all_values;
@@ -193,8 +194,8 @@ who_holds(TupleTableSlot *slot, Snapshot dirty, const IdemKey *key,
  * The next row of a probe into its slot.  The index keeps notes on dead rows
  * from one scan to the next, which must not go with the caller's memory.
  */
-static bool
-next_row(IdemProbe *probe)
+bool
+idem_key_next_row(IdemProbe *probe)
 {
 	MemoryContext old = MemoryContextSwitchTo(probe->context);
 	bool		more = index_getnext_slot(probe->scan, ForwardScanDirection,
@@ -216,7 +217,7 @@ probe_once(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 
 	scan_key(probe->scan, key);
 	found->held = IDEM_HELD_NOT;
-	while (next_row(probe))
+	while (idem_key_next_row(probe))
 	{
 		IdemHeld	held;
 
@@ -423,9 +424,9 @@ insert_index_entries(IdemAnchor *anchor, TupleTableSlot *slot,
  * Add the row in slot to the indexes of others: of any access method, of
  * expressions, or of some of the rows only; never unique.
  */
-static void
-insert_other_entries(IdemAnchor *anchor, TupleTableSlot *slot,
-					 bool only_summarizing)
+void
+idem_key_insert_other_entries(IdemAnchor *anchor, TupleTableSlot *slot,
+							  bool only_summarizing)
 {
 	EState	   *estate;
 	ListCell   *lc;
@@ -474,7 +475,8 @@ idem_key_insert(IdemAnchor *anchor, const IdemKey *key,
 	bool		unique;
 
 	idem_key_open_indexes(anchor);
-	ExecStoreHeapTuple(form_row(anchor, NULL, values, nulls), slot, true);
+	ExecStoreHeapTuple(idem_key_form_row(anchor, NULL, values, nulls), slot,
+					   true);
 	token = SpeculativeInsertionLockAcquire(xid);
 	table_tuple_insert_speculative(anchor->table, slot,
 								   GetCurrentCommandId(true), 0, NULL, token);
@@ -485,7 +487,7 @@ idem_key_insert(IdemAnchor *anchor, const IdemKey *key,
 		unique = !idem_key_expired(key);
 	if (unique)
 	{
-		insert_other_entries(anchor, slot, false);
+		idem_key_insert_other_entries(anchor, slot, false);
 		idem_key_note_taken(&key->digest);
 	}
 	table_tuple_complete_speculative(anchor->table, slot, token, unique);
@@ -530,8 +532,8 @@ idem_key_update(IdemAnchor *anchor, const IdemFound *found,
 	TU_UpdateIndexes update_indexes;
 	TM_Result	result;
 
-	ExecStoreHeapTuple(form_row(anchor, found->tuple, values, nulls), slot,
-					   true);
+	ExecStoreHeapTuple(idem_key_form_row(anchor, found->tuple, values, nulls),
+					   slot, true);
 	/* the row may have been written by the same command, and has to be older */
 	CommandCounterIncrement();
 	result = table_tuple_update(anchor->table, &found->tuple->t_self, slot,
@@ -545,7 +547,7 @@ idem_key_update(IdemAnchor *anchor, const IdemFound *found,
 		(void) insert_index_entries(anchor, slot, values, nulls,
 									UNIQUE_CHECK_YES, true);
 	if (update_indexes != TU_None)
-		insert_other_entries(anchor, slot,
-							 !idem_updates_all_indexes(update_indexes));
+		idem_key_insert_other_entries(anchor, slot,
+									  !idem_updates_all_indexes(update_indexes));
 	ExecDropSingleTupleTableSlot(slot);
 }

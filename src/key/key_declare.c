@@ -60,11 +60,15 @@ enum
 	CHANNELS,
 	KEEP_ANSWERS,
 	REPEAT_WITHIN,
+	DUPLICATE_FIELDS,
+	DUPLICATE_WINDOW,
+	ON_DUPLICATE,
+	CONFIRM_BY,
 	SETTINGS
 };
 
 #define SETTING_NAMES \
-	"effect, fields, completion, lease, quiet, ladder, keep, key_time, charset, parts, flush, standbys, channels, keep_answers, repeat_within"
+	"effect, fields, completion, lease, quiet, ladder, keep, key_time, charset, parts, flush, standbys, channels, keep_answers, repeat_within, duplicate_fields, duplicate_window, on_duplicate, confirm_by"
 
 static const struct
 {
@@ -89,10 +93,14 @@ static const struct
 	[STANDBYS] = {"standbys", INT4OID, false, 10},
 	[CHANNELS] = {"channels", TEXTARRAYOID, false, 11},
 	[KEEP_ANSWERS] = {"keep_answers", TEXTOID, false, 12},
-	[REPEAT_WITHIN] = {"repeat_within", INTERVALOID, true, 13}
+	[REPEAT_WITHIN] = {"repeat_within", INTERVALOID, true, 13},
+	[DUPLICATE_FIELDS] = {"duplicate_fields", TEXTARRAYOID, false, 14},
+	[DUPLICATE_WINDOW] = {"duplicate_window", INTERVALOID, true, 15},
+	[ON_DUPLICATE] = {"on_duplicate", TEXTOID, false, 16},
+	[CONFIRM_BY] = {"confirm_by", TEXTOID, false, 17}
 };
 
-#define ALTER_ARG_FORCE		14
+#define ALTER_ARG_FORCE		18
 
 typedef struct Declaration
 {
@@ -259,6 +267,32 @@ check_channels(const Declaration *decl)
 				 errmsg("channels are for scopes with effect 'outside'")));
 }
 
+/* What is compared, for how long after, and what is done then. */
+static void
+check_duplicates(const Declaration *decl)
+{
+	List	   *fields = idem_array_list("duplicate_fields",
+										 DatumGetArrayTypeP(decl->values[DUPLICATE_FIELDS]));
+
+	idem_key_check_fields(fields);
+	check_word(decl, ON_DUPLICATE, "report", "hold");
+	check_word(decl, CONFIRM_BY, "operator", "caller");
+	if (!decl->nulls[DUPLICATE_WINDOW])
+		(void) idem_key_duration("duplicate_window",
+								 DatumGetIntervalP(decl->values[DUPLICATE_WINDOW]),
+								 false);
+	else if (fields != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("duplicate_fields need a duplicate_window"),
+				 errhint("Within it another key with the same members is suspected to be a duplicate.")));
+	if (fields == NIL && setting_is(decl, ON_DUPLICATE, "hold"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("on_duplicate 'hold' needs duplicate_fields"),
+				 errdetail("Without them nothing is suspected to be a duplicate.")));
+}
+
 /* 22004 for a setting that must be there. */
 static void
 check_nulls(const Declaration *decl)
@@ -313,6 +347,7 @@ check_declaration(const Declaration *decl)
 		(void) idem_key_duration("repeat_within",
 								 DatumGetIntervalP(decl->values[REPEAT_WITHIN]),
 								 false);
+	check_duplicates(decl);
 }
 
 /* ----------
@@ -333,14 +368,19 @@ static const char logged_sql[] =
 " CASE effect WHEN 'outside' THEN 'standbys=' || standbys::text END,"
 " CASE WHEN channels <> '{}' THEN 'channels=' || channels::text END,"
 " CASE keep_answers WHEN 'fields' THEN 'keep_answers=fields' END,"
-" 'repeat_within=' || repeat_within::text],"
+" 'repeat_within=' || repeat_within::text,"
+" CASE WHEN duplicate_fields <> '{}' THEN 'duplicate_fields=' || duplicate_fields::text END,"
+" CASE WHEN duplicate_fields <> '{}' THEN 'duplicate_window=' || duplicate_window::text END,"
+" CASE WHEN duplicate_fields <> '{}' THEN 'on_duplicate=' || on_duplicate END,"
+" CASE WHEN duplicate_fields <> '{}' THEN 'confirm_by=' || confirm_by END],"
 " NULL) FROM idem.scope WHERE id = $1";
 
 /*
- * What the settings $1 to $15 change in scope $16, in the order of settings;
+ * What the settings $1 to $19 change in scope $20, in the order of settings;
  * and, where that makes the scope looser, how.  Leases and ladders do neither.
  * A longer quiet or keep is stricter, and to keep for good, which nothing can
- * become again, is strictest.
+ * become again, is strictest.  Other duplicate_fields are looser whichever they
+ * are: no key from before is compared in them.
  */
 static const char changes_sql[] =
 "SELECT v.name || '=' || v.now, CASE WHEN v.looser"
@@ -358,13 +398,17 @@ static const char changes_sql[] =
 " (10, 'standbys', s.standbys::text, $12::text, $12 < s.standbys),"
 " (11, 'channels', s.channels::text, $13::text, s.channels <> '{}' AND ($13 = '{}' OR NOT s.channels @> $13 COLLATE \"C\")),"
 " (12, 'keep_answers', s.keep_answers, $14, $14 = 'whole'),"
-" (13, 'repeat_within', s.repeat_within::text, $15::text, $15 > s.repeat_within)"
+" (13, 'repeat_within', s.repeat_within::text, $15::text, $15 > s.repeat_within),"
+" (14, 'duplicate_fields', s.duplicate_fields::text, $16::text, s.duplicate_fields <> '{}' AND NOT (s.duplicate_fields @> $16 COLLATE \"C\" AND $16 @> s.duplicate_fields COLLATE \"C\")),"
+" (15, 'duplicate_window', s.duplicate_window::text, $17::text, $17 < s.duplicate_window),"
+" (16, 'on_duplicate', s.on_duplicate, $18, $18 = 'report'),"
+" (17, 'confirm_by', s.confirm_by, $19, $19 = 'caller' AND s.duplicate_fields <> '{}')"
 ") v (n, name, was, now, looser)"
-" WHERE s.id = $16 AND v.was IS DISTINCT FROM v.now COLLATE \"C\""
+" WHERE s.id = $20 AND v.was IS DISTINCT FROM v.now COLLATE \"C\""
 " ORDER BY v.n";
 
 /*
- * Run a statement with the settings as $1 to $15, and one value more as $16:
+ * Run a statement with the settings as $1 to $19, and one value more as $20:
  * the scope's name or its id.  Returns how many rows there were.
  */
 static uint64
@@ -531,7 +575,7 @@ declare_scope(Relation rel, const char *name, const Declaration *decl)
 	static const char *const sql =
 		"INSERT INTO idem.scope (" SETTING_NAMES ", name, id, created_by)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-		" $15, $16, %d, %s)";
+		" $15, $16, $17, $18, $19, $20, %d, %s)";
 	int32		id = new_scope_id(name);
 
 	lock_channels(rel, decl);
@@ -545,7 +589,8 @@ declare_scope(Relation rel, const char *name, const Declaration *decl)
 /*
  * create_scope(name, effect, fields, completion, lease, quiet, ladder, keep,
  * key_time, charset, parts, flush, standbys, channels, keep_answers,
- * repeat_within) -> void
+ * repeat_within, duplicate_fields, duplicate_window, on_duplicate, confirm_by)
+ * -> void
  */
 PG_FUNCTION_INFO_V1(idem_create_scope);
 Datum
@@ -658,7 +703,8 @@ changes_of(Relation rel, int32 scope, const char *name,
 
 /*
  * alter_scope(name, fields, completion, lease, quiet, ladder, keep, charset,
- * parts, flush, standbys, channels, keep_answers, repeat_within, force) -> void
+ * parts, flush, standbys, channels, keep_answers, repeat_within,
+ * duplicate_fields, duplicate_window, on_duplicate, confirm_by, force) -> void
  */
 PG_FUNCTION_INFO_V1(idem_alter_scope);
 Datum
@@ -666,8 +712,8 @@ idem_alter_scope(PG_FUNCTION_ARGS)
 {
 	static const char *const sql =
 		"UPDATE idem.scope SET (" SETTING_NAMES ")"
-		" = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
-		" WHERE id = $16";
+		" = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
+		" $15, $16, $17, $18, $19) WHERE id = $20";
 	char	   *name = idem_required_text(fcinfo, 0, "name");
 	char	   *force = idem_reason(fcinfo, ALTER_ARG_FORCE, "force");
 	Relation	rel;

@@ -122,6 +122,10 @@ delete_keys(Relation anchor, Relation reservation, const char *name,
 									scope);
 	(void) idem_key_run_with_scope(reservation,
 								   "DELETE FROM idem.attempt WHERE scope = $1", scope);
+	(void) idem_key_run_with_scope(anchor,
+								   "DELETE FROM idem.sighting WHERE scope = $1", scope);
+	(void) idem_key_run_with_scope(anchor,
+								   "DELETE FROM idem.suspect WHERE scope = $1", scope);
 	if (keys > 0 && force == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),

@@ -296,11 +296,14 @@ insert_adopted(IdemEffects *effects, const IdemKey *key, Jsonb *request,
 {
 	bytea	   *fingerprint = idem_key_fingerprint(effects->scope, request,
 												   NULL);
-
-	return effects->scope->outside ?
+	bool		inserted = effects->scope->outside ?
 		insert_adopted_reservation(&effects->table, key, fingerprint, at) :
 		idem_key_insert_anchor(&effects->table, key, fingerprint, at,
 							   IDEM_STATE_ADOPTED);
+
+	if (inserted && effects->scope->compared != NULL)
+		idem_key_sighting_adopt(&effects->table, key, request, at);
+	return inserted;
 }
 
 /*

@@ -15,9 +15,11 @@
  *		key_taken.c			which keys this transaction has taken
  *		key_table.c			the table of a scope's keys, opened
  *		key_anchor.c		its rows: probe, insert, lock, change
+ *		key_sighting.c		which keys came with which members
  *		key_effect.c		what a guard on a table of effects asks
  *		key_answer.c		what a call is answered
  *		key_log.c			what is only ever added for a key
+ *		key_suspect.c		suspected duplicates
  *		key_declare.c		declaring and altering scopes
  *		key_drop.c			dropping them
  *		key_retire.c		dropping bodies, forgetting keys
@@ -60,6 +62,8 @@ extern Oid	idem_key_scope_relid(void);
 extern Oid	idem_key_anchor_relid(void);
 extern Oid	idem_key_reservation_relid(void);
 extern Oid	idem_key_runtime_role_relid(void);
+extern Oid	idem_key_sighting_relid(void);
+extern Oid	idem_key_suspect_relid(void);
 extern Oid	idem_key_claim_result_type(void);
 extern Oid	idem_key_send_result_type(void);
 
@@ -90,9 +94,53 @@ extern bool idem_key_taken_here(const pg_uuid_t *digest);
 
 /* key_table.c */
 extern void idem_key_open_indexes(IdemAnchor *anchor);
+extern IdemAnchor *idem_key_open_sightings(IdemAnchor *anchor);
 
 /* key_anchor.c */
 extern void idem_key_check_version(IdemAnchor *anchor, const IdemKey *key,
 								   IdemFound *found);
+extern HeapTuple idem_key_form_row(IdemAnchor *anchor, HeapTuple before,
+								   Datum *values, bool *nulls);
+extern void idem_key_insert_other_entries(IdemAnchor *anchor,
+										  TupleTableSlot *slot,
+										  bool only_summarizing);
+extern bool idem_key_next_row(IdemProbe *probe);
+
+/* key_sighting.c */
+
+/* What speaks against a key: another one that has the same members. */
+typedef enum IdemOther
+{
+	IDEM_OTHER_NONE,
+	IDEM_OTHER_RIVAL,			/* of a transaction that has not ended */
+	IDEM_OTHER_KNOWN			/* open or succeeded */
+} IdemOther;
+
+/* A key, and the members it came with. */
+typedef struct IdemSighting
+{
+	const IdemKey *key;
+	pg_uuid_t	members;
+	TimestampTz seen;			/* when it came */
+	TimestampTz since;			/* others from then on speak against it */
+	text	   *other;			/* which one does; NULL: none */
+	TransactionId rival;		/* of IDEM_OTHER_RIVAL */
+	TupleTableSlot *slot;		/* its row, while it may be taken back */
+	uint32		token;			/* the same */
+} IdemSighting;
+
+extern void idem_key_sighting_init(const IdemKey *key, Jsonb *request,
+								   bytea *fingerprint, IdemSighting *sighting);
+extern void idem_key_sighting_write(IdemAnchor *anchor,
+									const IdemSighting *sighting);
+extern bool idem_key_sighting_any(IdemAnchor *anchor, IdemSighting *sighting);
+extern void idem_key_sighting_begin(IdemAnchor *anchor,
+									IdemSighting *sighting);
+extern void idem_key_sighting_end(IdemAnchor *anchor, IdemSighting *sighting,
+								  bool stays);
+extern void idem_key_sighting_adopt(IdemAnchor *anchor, const IdemKey *key,
+									Jsonb *request, TimestampTz at);
+extern IdemOther idem_key_sighting_judge(IdemAnchor *anchor,
+										 IdemSighting *sighting);
 
 #endif							/* IDEM_KEY_INNER_H */

@@ -17,7 +17,8 @@
  * owner of the table: what a database administrator has added to the table,
  * such as an index, is served.
  *
- * What is kept here is what somebody was told, so the commit is flushed.
+ * What is kept here is what somebody was told, so the commit is flushed; but a
+ * confirmation is as durable as the claim that it is said of.
  *
  * Locks: ROW EXCLUSIVE on the log; the key in it, for evidence and late
  * results, until the transaction ends.  Two calls for one key take turns.
@@ -37,6 +38,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -151,9 +153,12 @@ put_number(IdemKeyLogRow *row, int attnum, int32 value)
 		idem_key_log_put(row, attnum, Int32GetDatum(value));
 }
 
-/* Insert the row as the executor would, as the owner of the log. */
+/*
+ * Insert the row as the executor would, as the owner of the log.  It need not
+ * be flushed: it says something of what commits with it.
+ */
 void
-idem_key_log_insert(IdemKeyLogRow *row)
+idem_key_log_add(IdemKeyLogRow *row)
 {
 	EState	   *estate = CreateExecutorState();
 	ResultRelInfo *info = makeNode(ResultRelInfo);
@@ -174,6 +179,13 @@ idem_key_log_insert(IdemKeyLogRow *row)
 	ExecDropSingleTupleTableSlot(slot);
 	FreeExecutorState(estate);
 	table_close(row->log, NoLock);
+}
+
+/* The same of what somebody was told. */
+void
+idem_key_log_insert(IdemKeyLogRow *row)
+{
+	idem_key_log_add(row);
 	idem_flush();
 }
 
@@ -191,6 +203,19 @@ open_index(Relation log)
 	return index_open(log->rd_pkindex, AccessShareLock);
 }
 
+/* The rows of a key, those with this number if so many are used. */
+static void
+init_scan_keys(ScanKeyData *keys, const IdemKey *key, int32 number)
+{
+	ScanKeyInit(&keys[0], Anum_key_log_scope, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(key->scope->id));
+	ScanKeyEntryInitialize(&keys[1], 0, Anum_key_log_key,
+						   BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID,
+						   F_TEXTEQ, PointerGetDatum(key->text));
+	ScanKeyInit(&keys[2], Anum_key_log_number, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(number));
+}
+
 /*
  * The row of a key with this number, or with the last one for number 0; a
  * copy, or NULL.
@@ -203,13 +228,7 @@ idem_key_log_find(Relation log, const IdemKey *key, int32 number)
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&keys[0], Anum_key_log_scope, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(key->scope->id));
-	ScanKeyEntryInitialize(&keys[1], 0, Anum_key_log_key,
-						   BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID,
-						   F_TEXTEQ, PointerGetDatum(key->text));
-	ScanKeyInit(&keys[2], Anum_key_log_number, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(number));
+	init_scan_keys(keys, key, number);
 	scan = systable_beginscan_ordered(log, index, SnapshotSelf,
 									  number == 0 ? LOG_KEYS - 1 : LOG_KEYS,
 									  keys);
@@ -219,6 +238,66 @@ idem_key_log_find(Relation log, const IdemKey *key, int32 number)
 	systable_endscan_ordered(scan);
 	index_close(index, AccessShareLock);
 	return tuple;
+}
+
+/* The word of a row of idem.evidence that a key is no duplicate */
+#define CONFIRMED "confirm"
+
+/* The evidence of a confirmation: of which members it is said. */
+static char *
+members_text(const pg_uuid_t *members)
+{
+	return psprintf("{\"members\": \"%s\"}",
+					DatumGetCString(DirectFunctionCall1(uuid_out,
+														UUIDPGetDatum(members))));
+}
+
+static bool
+is_confirmation(Relation log, HeapTuple tuple, const IdemKey *key,
+				const pg_uuid_t *members)
+{
+	TupleDesc	desc = RelationGetDescr(log);
+	bool		isnull;
+	Datum		evidence;
+	Datum		made = heap_getattr(tuple, Anum_log_scope_created_at, desc,
+									&isnull);
+	Datum		action = heap_getattr(tuple, Anum_evidence_action, desc,
+									  &isnull);
+
+	if (DatumGetTimestampTz(made) != key->scope->created_at ||
+		strcmp(TextDatumGetCString(action), CONFIRMED) != 0)
+		return false;
+	evidence = heap_getattr(tuple, Anum_evidence_evidence, desc, &isnull);
+	return !isnull &&
+		strcmp(DatumGetCString(DirectFunctionCall1(jsonb_out, evidence)),
+			   members_text(members)) == 0;
+}
+
+/*
+ * Has somebody said that the key, with these members, is no duplicate of
+ * another one?  In this transaction, or in one that is committed now.
+ */
+bool
+idem_key_was_confirmed(const IdemKey *key, const pg_uuid_t *members)
+{
+	Relation	log = idem_key_log_open("evidence", Natts_evidence,
+										AccessShareLock);
+	Relation	index = open_index(log);
+	ScanKeyData keys[LOG_KEYS];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		confirmed = false;
+
+	init_scan_keys(keys, key, 0);
+	scan = systable_beginscan_ordered(log, index, SnapshotSelf, LOG_KEYS - 1,
+									  keys);
+	while (!confirmed && HeapTupleIsValid(tuple =
+										  systable_getnext_ordered(scan, ForwardScanDirection)))
+		confirmed = is_confirmation(log, tuple, key, members);
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(log, AccessShareLock);
+	return confirmed;
 }
 
 /*
@@ -265,6 +344,27 @@ begin_numbered_row(IdemKeyLogRow *row, const char *name, int natts,
 	idem_key_log_put(row, Anum_log_at,
 					 TimestampTzGetDatum(GetCurrentTimestamp()));
 	idem_key_log_put(row, Anum_log_role, NameGetDatum(role));
+}
+
+/*
+ * Keep in idem.evidence who said that a key, with these members, is no
+ * duplicate, and why.  It need not be flushed, if what it is said of commits
+ * with it.
+ */
+void
+idem_key_keep_confirmation(const IdemKey *key, const pg_uuid_t *members,
+						   const char *reason)
+{
+	IdemKeyLogRow row;
+
+	begin_numbered_row(&row, "evidence", Natts_evidence, key);
+	put_string(&row, Anum_evidence_action, CONFIRMED);
+	put_string(&row, Anum_evidence_outcome, "confirmed");
+	idem_key_log_put(&row, Anum_evidence_evidence,
+					 DirectFunctionCall1(jsonb_in,
+										 CStringGetDatum(members_text(members))));
+	put_string(&row, Anum_evidence_reason, reason);
+	idem_key_log_add(&row);
 }
 
 /* Keep who said what of a key, and why, in idem.evidence. */

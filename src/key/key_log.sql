@@ -66,19 +66,19 @@ CREATE TABLE idem.evidence (
     settled_amount numeric,
     CONSTRAINT evidence_pkey PRIMARY KEY (scope, key, n)
 );
-COMMENT ON TABLE idem.evidence IS 'why a key was resolved or fenced, and by whom, append-only';
+COMMENT ON TABLE idem.evidence IS 'why a key was resolved, fenced or confirmed, and by whom, append-only';
 COMMENT ON COLUMN idem.evidence.scope IS 'id of the scope';
 COMMENT ON COLUMN idem.evidence.key IS 'the key';
 COMMENT ON COLUMN idem.evidence.n IS 'order of arrival among those of the key, from 1';
 COMMENT ON COLUMN idem.evidence.scope_created_at IS 'created_at of the scope: of an earlier scope of the name, if it is not that of idem.scope';
 COMMENT ON COLUMN idem.evidence.at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.evidence.role IS 'session user who did it';
-COMMENT ON COLUMN idem.evidence.action IS 'resolve or fence';
+COMMENT ON COLUMN idem.evidence.action IS 'resolve, complete, correct, presume or fence; confirm: a suspected duplicate is a payment of its own';
 COMMENT ON COLUMN idem.evidence.outcome IS 'what the call was answered';
 COMMENT ON COLUMN idem.evidence.attempt IS 'attempt it is about; NULL of a fence';
 COMMENT ON COLUMN idem.evidence.evidence IS 'the evidence given';
 COMMENT ON COLUMN idem.evidence.response IS 'the provider''s answer given';
-COMMENT ON COLUMN idem.evidence.reason IS 'the reason given, of a fence or of force';
+COMMENT ON COLUMN idem.evidence.reason IS 'the reason given, of a fence, of a confirmation or of force';
 COMMENT ON COLUMN idem.evidence.asked_at IS 'when the provider was asked, as the caller said, else when the evidence came; NULL of a fence';
 COMMENT ON COLUMN idem.evidence.via IS 'interface of the provider that was asked; NULL: not said';
 COMMENT ON COLUMN idem.evidence.codes IS 'return code of the provider, a layer an element; NULL: none';

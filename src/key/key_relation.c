@@ -19,6 +19,8 @@ static Oid	anchor_relid = InvalidOid;
 static Oid	reservation_relid = InvalidOid;
 static Oid	scope_relid = InvalidOid;
 static Oid	runtime_role_relid = InvalidOid;
+static Oid	sighting_relid = InvalidOid;
+static Oid	suspect_relid = InvalidOid;
 static Oid	claim_result_type = InvalidOid;
 static Oid	send_result_type = InvalidOid;
 
@@ -26,7 +28,8 @@ static void
 forget_relations(Datum arg, Oid relid)
 {
 	if (!OidIsValid(relid) || relid == scope_relid || relid == anchor_relid ||
-		relid == reservation_relid || relid == runtime_role_relid)
+		relid == reservation_relid || relid == runtime_role_relid ||
+		relid == sighting_relid || relid == suspect_relid)
 		anchor_relid = InvalidOid;
 }
 
@@ -44,6 +47,8 @@ find_relations(void)
 	scope_relid = idem_extension_relation("scope");
 	runtime_role_relid = idem_extension_relation("runtime_role");
 	reservation_relid = idem_extension_relation("reservation");
+	sighting_relid = idem_extension_relation("sighting");
+	suspect_relid = idem_extension_relation("suspect");
 	claim_result_type = get_rel_type_id(idem_extension_relation("claim_result"));
 	send_result_type = get_rel_type_id(idem_extension_relation("send_result"));
 	anchor_relid = idem_extension_relation("anchor");
@@ -79,6 +84,22 @@ idem_key_reservation_relid(void)
 {
 	find_relations();
 	return reservation_relid;
+}
+
+/* The OID of idem.sighting */
+Oid
+idem_key_sighting_relid(void)
+{
+	find_relations();
+	return sighting_relid;
+}
+
+/* The OID of idem.suspect */
+Oid
+idem_key_suspect_relid(void)
+{
+	find_relations();
+	return suspect_relid;
 }
 
 /* idem.claim_result */

@@ -15,6 +15,11 @@
  * A key that was claimed before the scope asked for this form of keys, so that
  * no time can be read from it now, is kept.
  *
+ * Sightings (key_sighting.c): of keys first seen longer ago than the
+ * duplicate_window of the scope.  While a key is held as a duplicate, however
+ * long ago it came, everything it was compared with stays, keys included: or
+ * it would be granted when that is forgotten.
+ *
  * Both in batches: whatever is left is for the next call.  No index leads to
  * what is old, so a call reads the table until it has found its batch.
  *
@@ -48,6 +53,7 @@ enum
 	KEPT_UNTIL,					/* what is final since then is kept */
 	KEY_TIME,
 	PARTS,
+	SEEN_UNTIL,					/* what was seen since then is compared */
 	BEFORE,
 	PARAMETERS
 };
@@ -64,7 +70,9 @@ typedef struct Retirement
  * Days and months of keep are those of UTC, whatever the session's time zone.
  */
 static const char keep_sql[] =
-"SELECT (clock_timestamp() AT TIME ZONE 'UTC' - keep) AT TIME ZONE 'UTC', key_time, parts"
+"SELECT (clock_timestamp() AT TIME ZONE 'UTC' - keep) AT TIME ZONE 'UTC', key_time, parts,"
+" CASE WHEN duplicate_fields <> '{}' THEN clock_timestamp()"
+" - make_interval(secs => date_part('epoch', duplicate_window)) END"
 " FROM idem.scope WHERE id = $1";
 
 /* FOR UPDATE SKIP LOCKED: a claim that somebody works on is left for later. */
@@ -79,30 +87,50 @@ static const char drop_outside_sql[] =
 " AND NOT dropped AND num_nonnulls(request, response) > 0"
 " AND finished_at < $3 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
+/* Keys that somebody has to compare with one that is held. */
+#define COMPARED_KEYS \
+	"(SELECT s.key FROM idem.suspect h JOIN idem.sighting s ON s.digest = h.members WHERE h.scope = $1 AND h.held)"
+
 static const char remove_inside_sql[] =
 "DELETE FROM idem.anchor WHERE ctid = ANY (ARRAY("
 "SELECT ctid FROM idem.anchor WHERE scope = $1 AND state IN ('c', 's', 'd', 'a')"
-" AND ($3 IS NULL OR first_seen < $3)"
-" AND idem.known_key_time(key, $4, $5) < $6 LIMIT $2 FOR UPDATE SKIP LOCKED))";
+" AND ($3 IS NULL OR first_seen < $3) AND ($6 IS NULL OR first_seen < $6)"
+" AND key NOT IN " COMPARED_KEYS
+" AND idem.known_key_time(key, $4, $5) < $7 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 /* A row a reservation that is gone; their attempts go with them. */
 static const char remove_outside_sql[] =
 "WITH gone AS (DELETE FROM idem.reservation WHERE ctid = ANY (ARRAY("
 "SELECT ctid FROM idem.reservation WHERE scope = $1 AND due_at IS NULL AND state IN ('s', 'f', 'a')"
-" AND ($3 IS NULL OR finished_at < $3)"
-" AND idem.known_key_time(key, $4, $5) < $6 LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING key),"
+" AND ($3 IS NULL OR finished_at < $3) AND ($6 IS NULL OR first_seen < $6)"
+" AND key NOT IN " COMPARED_KEYS
+" AND idem.known_key_time(key, $4, $5) < $7 LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING key),"
 " attempts AS (DELETE FROM idem.attempt a USING gone WHERE a.scope = $1 AND a.key = gone.key)"
 " SELECT FROM gone";
 
 static const char horizon_sql[] =
-"UPDATE idem.scope SET horizon = $6 WHERE id = $1 AND (horizon IS NULL OR horizon < $6)";
+"UPDATE idem.scope SET horizon = $7 WHERE id = $1 AND (horizon IS NULL OR horizon < $7)";
+
+/* Before the sightings: one that was held and is known keeps none any more. */
+static const char forget_suspects_sql[] =
+"DELETE FROM idem.suspect WHERE ctid = ANY (ARRAY("
+"SELECT h.ctid FROM idem.suspect h WHERE h.scope = $1 AND h.first_seen < $6"
+" AND (NOT h.held OR EXISTS (SELECT FROM idem.anchor a WHERE a.digest = h.id)"
+" OR EXISTS (SELECT FROM idem.reservation r WHERE r.digest = h.id AND r.state <> 'l'))"
+" LIMIT $2 FOR UPDATE SKIP LOCKED))";
+
+static const char forget_sightings_sql[] =
+"DELETE FROM idem.sighting WHERE ctid = ANY (ARRAY("
+"SELECT s.ctid FROM idem.sighting s WHERE s.scope = $1 AND s.first_seen < $6"
+" AND s.digest NOT IN (SELECT h.members FROM idem.suspect h WHERE h.scope = $1 AND h.held)"
+" LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 /* Run one of the statements as the owner of a table; how many rows. */
 static uint64
 run(Retirement *retirement, Relation owner, const char *sql)
 {
 	static Oid	types[PARAMETERS] = {INT4OID, INT8OID, TIMESTAMPTZOID,
-	TEXTOID, INT4OID, TIMESTAMPTZOID};
+	TEXTOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
 
 	return idem_run_as_owner(owner, sql, PARAMETERS, types, retirement->values,
 							 retirement->nulls);
@@ -121,7 +149,7 @@ set(Retirement *retirement, int n, Datum value)
 	retirement->nulls[n] = ' ';
 }
 
-/* What the scope says: its keep as a time, key_time and parts. */
+/* What the scope says: keep and window as times, key_time and parts. */
 static void
 read_rules(Retirement *retirement, Relation rel)
 {
@@ -131,7 +159,7 @@ read_rules(Retirement *retirement, Relation rel)
 	if (run(retirement, rel, keep_sql) != 1)
 		elog(ERROR, "could not read idem.scope");
 	desc = SPI_tuptable->tupdesc;
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 	{
 		bool		isnull;
 
@@ -146,6 +174,21 @@ read_rules(Retirement *retirement, Relation rel)
 		set(retirement, PARTS, Int32GetDatum(0));
 }
 
+/* 22023 for a time from which keys are still compared with new ones. */
+static void
+check_window(const Retirement *retirement, TimestampTz before)
+{
+	TimestampTz seen = DatumGetTimestampTz(retirement->values[SEEN_UNTIL]);
+
+	if (has(retirement, SEEN_UNTIL) && before > seen)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("keys of scope \"%s\" cannot be forgotten within its duplicate_window",
+						retirement->scope->name),
+				 errdetail("New keys are compared with those that came since %s.",
+						   timestamptz_to_str(seen))));
+}
+
 /* 22023 for a scope or a time for which nothing can be retired. */
 static void
 check_rules(const Retirement *retirement)
@@ -154,7 +197,8 @@ check_rules(const Retirement *retirement)
 	TimestampTz before = DatumGetTimestampTz(retirement->values[BEFORE]);
 	TimestampTz kept = DatumGetTimestampTz(retirement->values[KEPT_UNTIL]);
 
-	if (!has(retirement, KEPT_UNTIL) && !has(retirement, KEY_TIME))
+	if (!has(retirement, KEPT_UNTIL) && !has(retirement, KEY_TIME) &&
+		!has(retirement, SEEN_UNTIL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("scope \"%s\" keeps keys and bodies for good", name),
@@ -178,6 +222,7 @@ check_rules(const Retirement *retirement)
 						name),
 				 errdetail("It keeps what was answered since %s.",
 						   timestamptz_to_str(kept))));
+	check_window(retirement, before);
 }
 
 /* Move the horizon, never back, then remove what lies before it. */
@@ -212,6 +257,21 @@ result_row(FunctionCallInfo fcinfo, uint64 dropped, uint64 removed,
 											 nulls));
 }
 
+/* What was retired, if anything, goes into the log. */
+static void
+log_retired(const Retirement *retirement, uint64 dropped, uint64 removed,
+			uint64 sightings)
+{
+	List	   *facts = list_make2(psprintf("dropped=" UINT64_FORMAT, dropped),
+								   psprintf("removed=" UINT64_FORMAT, removed));
+
+	if (sightings > 0)
+		facts = lappend(facts, psprintf("sightings=" UINT64_FORMAT, sightings));
+	if (dropped > 0 || removed > 0 || sightings > 0)
+		idem_log_change("retired", "scope", InvalidOid, retirement->scope->name,
+						facts, NULL);
+}
+
 /*
  * retire(scope, before, batch) -> (dropped, removed, horizon)
  */
@@ -223,6 +283,7 @@ idem_retire(PG_FUNCTION_ARGS)
 	Retirement	retirement;
 	uint64		dropped = 0;
 	uint64		removed = 0;
+	uint64		sightings = 0;
 	TimestampTz horizon;
 
 	PreventCommandIfReadOnly("idem.retire()");
@@ -253,12 +314,13 @@ idem_retire(PG_FUNCTION_ARGS)
 					  drop_outside_sql : drop_inside_sql);
 	if (has(&retirement, BEFORE))
 		removed = remove_keys(&retirement, rel);
+	if (has(&retirement, SEEN_UNTIL))
+	{
+		(void) run(&retirement, rel, forget_suspects_sql);
+		sightings = run(&retirement, rel, forget_sightings_sql);
+	}
 	horizon = idem_key_scope_horizon(retirement.scope, NULL);
-	if (dropped > 0 || removed > 0)
-		idem_log_change("retired", "scope", InvalidOid, retirement.scope->name,
-						list_make2(psprintf("dropped=" UINT64_FORMAT, dropped),
-								   psprintf("removed=" UINT64_FORMAT, removed)),
-						NULL);
+	log_retired(&retirement, dropped, removed, sightings);
 	SPI_finish();
 	table_close(retirement.table, NoLock);
 	table_close(rel, NoLock);

@@ -50,6 +50,10 @@
 #define Anum_scope_channels		18
 #define Anum_scope_keep_answers	19
 #define Anum_scope_repeat_within	20
+#define Anum_scope_duplicate_fields	21
+#define Anum_scope_duplicate_window	22
+#define Anum_scope_on_duplicate		23
+#define Anum_scope_confirm_by		24
 
 /* InvalidOid: nothing is remembered. */
 static Oid	scope_relid = InvalidOid;
@@ -221,6 +225,50 @@ read_answers(IdemScope *scope, Relation rel, HeapTuple tuple)
 												 false);
 }
 
+/* Are two lists of members the same? */
+static bool
+same_members(const IdemScope *a, const IdemScope *b)
+{
+	int			i;
+
+	if (a->all_members != b->all_members || a->nmembers != b->nmembers)
+		return false;
+	for (i = 0; i < a->nmembers; i++)
+	{
+		if (idem_key_member_cmp(&a->members[i], &b->members[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* In what requests of other keys are compared, if they are. */
+static void
+read_duplicates(IdemScope *scope, Relation rel, HeapTuple tuple)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	ArrayType  *fields;
+	bool		isnull;
+
+	fields = DatumGetArrayTypePCopy(heap_getattr(tuple,
+												 Anum_scope_duplicate_fields,
+												 desc, &isnull));
+	if (ARR_NDIM(fields) == 0)
+		return;
+	scope->compared = palloc0(sizeof(IdemScope));
+	strlcpy(scope->compared->name, scope->name, NAMEDATALEN);
+	read_fields(scope->compared, fields);
+	scope->compares_fields = same_members(scope, scope->compared);
+	scope->duplicate_window =
+		idem_key_duration("duplicate_window",
+						  DatumGetIntervalP(heap_getattr(tuple,
+														 Anum_scope_duplicate_window,
+														 desc, &isnull)),
+						  false);
+	scope->holds = column_is(tuple, Anum_scope_on_duplicate, rel, "hold");
+	scope->caller_confirms = column_is(tuple, Anum_scope_confirm_by, rel,
+									   "caller");
+}
+
 /* A row of idem.scope as the session keeps it, in scopes_context. */
 static IdemScope *
 read_scope(Relation rel, HeapTuple tuple, const char *name)
@@ -255,6 +303,7 @@ read_scope(Relation rel, HeapTuple tuple, const char *name)
 	read_durations(&scope, rel, tuple);
 	idem_key_read_roles(&scope);
 	read_answers(&scope, rel, tuple);
+	read_duplicates(&scope, rel, tuple);
 	MemoryContextSwitchTo(old);
 
 	entry = hash_search(scopes, name, HASH_ENTER, NULL);

@@ -9,18 +9,20 @@ CREATE FUNCTION idem.alter_scope(
     keep interval DEFAULT NULL, charset text DEFAULT NULL, parts integer DEFAULT NULL,
     flush boolean DEFAULT NULL, standbys integer DEFAULT NULL,
     channels text[] DEFAULT NULL, keep_answers text DEFAULT NULL, repeat_within interval DEFAULT NULL,
+    duplicate_fields text[] DEFAULT NULL, duplicate_window interval DEFAULT NULL,
+    on_duplicate text DEFAULT NULL, confirm_by text DEFAULT NULL,
     force text DEFAULT NULL
 ) RETURNS void
     AS 'MODULE_PATHNAME', 'idem_alter_scope'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.alter_scope(text, text[], text, interval, interval, interval[], interval, text, integer, boolean, integer, text[], text, interval, text) IS
+COMMENT ON FUNCTION idem.alter_scope(text, text[], text, interval, interval, interval[], interval, text, integer, boolean, integer, text[], text, interval, text[], interval, text, text, text) IS
     'changes what a scope was declared with; what is NULL stays. Effect and key_time stay always.
-Looser (42P17 without force, which is the reason): fewer fields, completion optional, a shorter quiet or keep, charset any, other parts, flush false, fewer standbys, no channels where there were some, another channel, keep_answers whole, a longer repeat_within. Stricter or neither: the rest. fields become {*} never.
-Known keys are served as before, whatever their form: what is asked of keys and requests (charset, parts, fields) is for new ones. They keep the fingerprint of the fields they were claimed under: a repeat has to agree in the fields declared both then and now.
+Looser (42P17 without force, which is the reason): fewer fields, completion optional, a shorter quiet or keep, charset any, other parts, flush false, fewer standbys, no channels where there were some, another channel, keep_answers whole, a longer repeat_within, other duplicate_fields, a shorter duplicate_window, on_duplicate report, confirm_by caller. Stricter or neither: the rest. fields become {*} never.
+Known keys are served as before, whatever their form: what is asked of keys and requests (charset, parts, fields) is for new ones. They keep the fingerprint of the fields they were claimed under: a repeat has to agree in the fields declared both then and now. A new key is compared with those that came since duplicate_fields are what they are.
 Every session obeys from its next statement on. Kept in idem.change_log.
 Errors: 22004 name null; 22023 invalid argument, or force blank or longer than 1,000 characters; 42701 field named twice; 42704 unknown scope; 42P17 looser.
 Locks: SHARE ROW EXCLUSIVE on idem.scope; claims go on.';
-REVOKE ALL ON FUNCTION idem.alter_scope(text, text[], text, interval, interval, interval[], interval, text, integer, boolean, integer, text[], text, interval, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION idem.alter_scope(text, text[], text, interval, interval, interval[], interval, text, integer, boolean, integer, text[], text, interval, text[], interval, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION idem.drop_scope(name text, force text DEFAULT NULL) RETURNS void
     AS 'MODULE_PATHNAME', 'idem_drop_scope'
@@ -45,10 +47,10 @@ CREATE FUNCTION idem.retire(scope text, before timestamptz DEFAULT NULL, batch i
     AS 'MODULE_PATHNAME', 'idem_retire'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.retire(text, timestamptz, integer) IS
-    'drops request and response of claims that have been final for the keep of the scope; a repeat is then answered with response_dropped. With before, in a scope with key_time, also: moves the horizon to before, never back, and removes final claims whose key''s own time lies before it; from then on such a key is expired if it is not known.
-Never removed: what is reserved, dispatched, unknown, released, fenced, has a late result or needs a reversal; keys from which no time can be read, claimed before the scope asked for keys of this form.
+    'drops request and response of claims that have been final for the keep of the scope; a repeat is then answered with response_dropped. With before, in a scope with key_time, also: moves the horizon to before, never back, and removes final claims whose key''s own time lies before it; from then on such a key is expired if it is not known. In a scope with duplicate_fields, also: forgets which members were seen longer ago than duplicate_window.
+Never removed: what is reserved, dispatched, unknown, released, fenced, has a late result or needs a reversal; what a key that waits to be confirmed was compared with; keys from which no time can be read, claimed before the scope asked for keys of this form.
 Out: bodies dropped and keys removed, at most batch of each (call again until both are 0), and the horizon.
-Errors: 22004 scope or batch null; 22023 batch below 1, before in the future, within keep or without key_time, a scope that keeps everything; 42704 unknown scope; 25006 on a standby or in a read-only transaction.
+Errors: 22004 scope or batch null; 22023 batch below 1, before in the future, within keep or duplicate_window or without key_time, a scope that keeps everything; 42704 unknown scope; 25006 on a standby or in a read-only transaction.
 Locks: SHARE ROW EXCLUSIVE on idem.scope; ROW EXCLUSIVE on idem.anchor or idem.reservation; the rows. Claims go on.';
 REVOKE ALL ON FUNCTION idem.retire(text, timestamptz, integer) FROM PUBLIC;
 
@@ -63,7 +65,10 @@ SELECT 60 AS rank, s.name,
            'flush => ' || s.flush::text, 'standbys => ' || s.standbys,
            'channels => ' || pg_catalog.quote_literal(nullif(s.channels, '{}')),
            'keep_answers => ' || pg_catalog.quote_literal(s.keep_answers),
-           'repeat_within => ' || pg_catalog.quote_literal(s.repeat_within)) || ');' AS statement
+           'repeat_within => ' || pg_catalog.quote_literal(s.repeat_within),
+           CASE WHEN s.duplicate_fields <> '{}'
+                THEN pg_catalog.format('duplicate_fields => %L, on_duplicate => %L, confirm_by => %L', s.duplicate_fields, s.on_duplicate, s.confirm_by) END,
+           'duplicate_window => ' || pg_catalog.quote_literal(s.duplicate_window)) || ');' AS statement
 FROM idem.scope s;
 COMMENT ON VIEW idem.scope_declarations IS 'scopes, as idem.declarations() writes them';
 COMMENT ON COLUMN idem.scope_declarations.rank IS 'what has to be there first has the lower one';

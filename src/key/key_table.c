@@ -62,6 +62,18 @@ is_due_index(Relation index)
 		index->rd_index->indkey.values[1] == Anum_reservation_due_at;
 }
 
+/* The index of digests: sightings only.  Not unique. */
+static bool
+is_sighting_index(Relation index)
+{
+	return index->rd_rel->relam == BTREE_AM_OID &&
+		!index->rd_index->indisunique &&
+		index->rd_index->indnatts == 2 &&
+		index->rd_index->indkey.values[0] == Anum_sighting_digest &&
+		index->rd_index->indkey.values[1] == Anum_sighting_first_seen &&
+		heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
+}
+
 static void
 refuse_table(Relation table, const char *what)
 {
@@ -117,7 +129,8 @@ typedef struct Judged
 	Oid			arbiter;
 } Judged;
 
-static Judged judged[2];		/* idem.anchor, idem.reservation */
+static Judged judged[3];		/* idem.anchor, idem.reservation,
+								 * idem.sighting */
 static uint64 news = 0;			/* counts what was told of tables */
 
 static void
@@ -142,11 +155,19 @@ check_other_index(Relation table, Relation index)
 		refuse_table(table, "another unique index");
 }
 
+/* Is an index the one that is looked up in, or its copy during REINDEX? */
+static bool
+is_arbiter(const IdemAnchor *anchor, Relation index)
+{
+	return anchor->natts == Natts_sighting ? is_sighting_index(index) :
+		is_digest_index(index);
+}
+
 /* Is an index ours, or its copy during REINDEX? */
 static bool
 is_ours(const IdemAnchor *anchor, Relation index)
 {
-	return is_digest_index(index) ||
+	return is_arbiter(anchor, index) ||
 		(anchor->natts == Natts_reservation && is_due_index(index));
 }
 
@@ -176,13 +197,14 @@ judge_table(IdemAnchor *anchor, Judged *known)
 
 		if (!is_ours(anchor, index))
 			check_other_index(anchor->table, index);
-		else if (index->rd_index->indisvalid && is_digest_index(index))
+		else if (index->rd_index->indisvalid && is_arbiter(anchor, index))
 			known->arbiter = RelationGetRelid(index);
 		index_close(index, AccessShareLock);
 	}
 	list_free(oids);
 	if (!OidIsValid(known->arbiter))
-		refuse_table(anchor->table, "no valid unique index");
+		refuse_table(anchor->table, anchor->natts == Natts_sighting ?
+					 "no valid index of digests" : "no valid unique index");
 	known->relid = news != before ? InvalidOid :
 		RelationGetRelid(anchor->table);
 }
@@ -194,7 +216,8 @@ judge_table(IdemAnchor *anchor, Judged *known)
 static void
 open_table(IdemAnchor *anchor, Oid relid, int natts, LOCKMODE lockmode)
 {
-	Judged	   *known = &judged[natts == Natts_reservation];
+	Judged	   *known = natts == Natts_sighting ? &judged[2] :
+		&judged[natts == Natts_reservation];
 
 	anchor->table = table_open(relid, lockmode);
 	anchor->lockmode = lockmode;
@@ -203,6 +226,7 @@ open_table(IdemAnchor *anchor, Oid relid, int natts, LOCKMODE lockmode)
 	anchor->natts = natts;
 	anchor->probe.context = CurrentMemoryContext;
 	anchor->probe.scan = NULL;
+	anchor->sightings = NULL;
 	if (known->relid != relid)
 		judge_table(anchor, known);
 	anchor->arbiter = index_open(known->arbiter, lockmode);
@@ -253,6 +277,25 @@ open_reservations(IdemAnchor *anchor, LOCKMODE lockmode)
 			   lockmode);
 }
 
+/*
+ * The table of sightings beside a table of anchors that is open to be written,
+ * opened when it is asked for first, and closed with it.
+ */
+IdemAnchor *
+idem_key_open_sightings(IdemAnchor *anchor)
+{
+	MemoryContext old;
+
+	if (anchor->sightings != NULL)
+		return anchor->sightings;
+	old = MemoryContextSwitchTo(anchor->probe.context);
+	anchor->sightings = palloc(sizeof(IdemAnchor));
+	open_table(anchor->sightings, idem_key_sighting_relid(), Natts_sighting,
+			   RowExclusiveLock);
+	MemoryContextSwitchTo(old);
+	return anchor->sightings;
+}
+
 /* Locks stay until the end of the transaction. */
 void
 idem_key_close(IdemAnchor *anchor)
@@ -272,6 +315,8 @@ idem_key_close(IdemAnchor *anchor)
 	}
 	foreach(lc, anchor->others)
 		index_close((Relation) lfirst(lc), NoLock);
+	if (anchor->sightings != NULL)
+		idem_key_close(anchor->sightings);
 	index_close(anchor->arbiter, NoLock);
 	list_free(anchor->indexes);
 	list_free(anchor->others);

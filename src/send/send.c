@@ -129,6 +129,16 @@ idem_send_check_standbys(const IdemScope *scope)
 						 scope->standbys)));
 }
 
+/* The answer for a key whose row is locked, and that is not given out. */
+static void
+describe_refused(IdemCall *call, const IdemAnswer *refused, IdemAnswer *answer)
+{
+	idem_send_describe(call, answer);
+	answer->outcome = refused->outcome;
+	answer->retry_at = refused->retry_at;
+	answer->detail = refused->detail;
+}
+
 /*
  * Is the scope of a key whose row is locked paused?  Then that is the answer.
  * As of now: the lock may have been waited for.
@@ -141,10 +151,25 @@ idem_send_paused(IdemCall *call, IdemAnswer *answer)
 	idem_accept_news();
 	if (likely(!idem_key_paused(call->key.scope, &paused)))
 		return false;
-	idem_send_describe(call, answer);
-	answer->outcome = paused.outcome;
-	answer->retry_at = paused.retry_at;
-	answer->detail = paused.detail;
+	describe_refused(call, &paused, answer);
+	return true;
+}
+
+/*
+ * Is a key that is free, and whose row is locked, suspected to be a duplicate
+ * of another one, or its scope paused?  Then that is the answer.
+ */
+bool
+idem_send_suspected(IdemCall *call, Jsonb *request, const char *confirmed,
+					IdemAnswer *answer)
+{
+	IdemAnswer	refused = {0};
+
+	idem_accept_news();
+	if (!idem_key_refused(&call->table, &call->key, request, NULL, confirmed,
+						  &refused))
+		return false;
+	describe_refused(call, &refused, answer);
 	return true;
 }
 

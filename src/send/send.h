@@ -142,6 +142,8 @@ extern void idem_send_begin_batch(FunctionCallInfo fcinfo, IdemCall *call,
 								  int32 *batch);
 extern void idem_send_check_standbys(const IdemScope *scope);
 extern bool idem_send_paused(IdemCall *call, IdemAnswer *answer);
+extern bool idem_send_suspected(IdemCall *call, Jsonb *request,
+								const char *confirmed, IdemAnswer *answer);
 extern bool idem_send_lock(IdemCall *call, bool wait);
 extern bool idem_send_has_row(const IdemCall *call);
 extern int64 idem_send_token(FunctionCallInfo fcinfo, IdemCall *call,

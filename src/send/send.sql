@@ -143,18 +143,18 @@ COMMENT ON COLUMN idem.due_result.step IS 'how often it has been handed out, thi
 COMMENT ON COLUMN idem.due_result.why IS 'inquire, abandoned reservation, late result, reverse needed, stale attempt or manual';
 
 CREATE FUNCTION idem.reserve(scope text, key text, request jsonb DEFAULT NULL,
-                             nonce text DEFAULT NULL, lease interval DEFAULT NULL)
+                             nonce text DEFAULT NULL, lease interval DEFAULT NULL, confirmed text DEFAULT NULL)
     RETURNS idem.send_result
     AS 'MODULE_PATHNAME', 'idem_reserve'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION idem.reserve(text, text, jsonb, text, interval) IS
+COMMENT ON FUNCTION idem.reserve(text, text, jsonb, text, interval, text) IS
     'takes a key for an effect outside, for a lease; nothing may be sent before idem.dispatch. Call it as SELECT * FROM idem.reserve(...).
-In: request with the members the scope declares; nonce: what the caller calls this very call, so that it gets its token again; lease: NULL is the scope''s.
-Out: outcome reserved with a token (first; next attempt after a release; an expired reservation taken over; reentrant: the same nonce again), replayed, in_progress, unknown, mismatch, fenced, expired, reused (the key was used longer ago than the scope''s repeat_within), duplicate (reserved before in this transaction), paused (it would be reserved, but for idem.pause). granted is always false.
+In: request with the members the scope declares; nonce: what the caller calls this very call, so that it gets its token again; lease: NULL is the scope''s; confirmed: as of idem.claim.
+Out: outcome reserved with a token (first; next attempt after a release; an expired reservation taken over; reentrant: the same nonce again), replayed, in_progress, unknown, mismatch, fenced, expired, reused (the key was used longer ago than the scope''s repeat_within), duplicate (reserved before in this transaction), suspect (another key has the same duplicate_fields, and on_duplicate is hold; also of a key that was released, when it is reserved again), paused (it would be reserved, but for idem.pause). granted is always false.
 The commit is flushed whatever synchronous_commit says; PREPARE TRANSACTION is refused (0A000).
-Errors: 22004 scope null; 42704 unknown scope; 42501 a scope in which the role uses no keys; 55I02 scope for effects inside; 22I01 a key that is null, empty or longer than 255 bytes, or is not there and does not have the form that the scope asks for; 22023 request lacks a declared field or holds a number of more than 1,000 digits, invalid nonce or lease; 55000 fewer synchronous standbys than the scope asks for; 0A000 on a Citus cluster of several nodes; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key changed after the snapshot.
-Locks: ROW EXCLUSIVE on idem.reservation; the row, if it is taken over or taken again. Never waits for a rival.';
-REVOKE ALL ON FUNCTION idem.reserve(text, text, jsonb, text, interval) FROM PUBLIC;
+Errors: 22004 scope null; 42704 unknown scope; 42501 a scope in which the role uses no keys; 55I02 scope for effects inside; 22I01 a key that is null, empty or longer than 255 bytes, or is not there and does not have the form that the scope asks for; 22023 request lacks a declared field or holds a number of more than 1,000 digits, invalid nonce, lease or confirmed; 42501 confirmed by a caller who may not, or the approval of another person is missing; 55000 fewer synchronous standbys than the scope asks for; 0A000 on a Citus cluster of several nodes; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key changed, or under hold another one with the same members was committed, after the snapshot.
+Locks: ROW EXCLUSIVE on idem.reservation, with duplicate_fields also on idem.sighting and idem.suspect; the row, if it is taken over or taken again. Never waits for a rival.';
+REVOKE ALL ON FUNCTION idem.reserve(text, text, jsonb, text, interval, text) FROM PUBLIC;
 
 -- The answer is idem.send_result without what the caller gave (key, token), as
 -- columns of its own, so that CALL returns an ordinary row.
@@ -283,7 +283,7 @@ CREATE FUNCTION idem.lookup(scope text, key text)
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.lookup(text, text) IS
     'reads what is known of a key and changes nothing.
-Out: outcome unseen, replayed (done: the response), in_progress (held by another transaction that has not ended, or under a lease), duplicate (claimed in this transaction), fenced; of effects outside also unknown, released; granted is always false.
+Out: outcome unseen, replayed (done: the response), in_progress (held by another transaction that has not ended, or under a lease), duplicate (claimed in this transaction), fenced, suspect (it was held as a duplicate of another key, and nobody has confirmed it); of effects outside also unknown, released; granted is always false.
 Errors: 22004 scope null; 42704 unknown scope; 22I01 a key that is null, empty or longer than 255 bytes, or is not there and does not have the form that the scope asks for; 25006 on a standby, whose answer could be old; 40001 as claim.
-Locks: ACCESS SHARE on idem.anchor, or on idem.reservation and idem.attempt.';
+Locks: ACCESS SHARE on idem.anchor, or on idem.reservation and idem.attempt; of a key that is not there, in a scope that holds duplicates, on idem.suspect and idem.evidence.';
 REVOKE ALL ON FUNCTION idem.lookup(text, text) FROM PUBLIC;

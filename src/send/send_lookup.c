@@ -8,7 +8,9 @@
  * Refused on a standby, whose answer could be old.  Under REPEATABLE READ and
  * SERIALIZABLE a key that was committed since the snapshot is 40001.
  *
- * Locks: ACCESS SHARE on the table of keys and on idem.attempt.
+ * Locks: ACCESS SHARE on the table of keys and on idem.attempt; for a key that
+ * is not there, in a scope that holds duplicates, on idem.suspect and
+ * idem.evidence.
  */
 #include "postgres.h"
 
@@ -42,7 +44,8 @@ idem_lookup(PG_FUNCTION_ARGS)
 		if (idem_key_judge(&call.key))
 			idem_key_answer_expired(&call.key, &answer);
 		else
-			answer.outcome = "unseen";
+			answer.outcome = idem_key_is_held(&call.key, &answer.first_seen) ?
+				"suspect" : "unseen";
 	}
 	else if (call.key.scope->outside)
 	{

@@ -83,7 +83,7 @@ take(IdemCall *call, text *nonce, int64 lease)
  */
 static bool
 reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
-			IdemAnswer *answer)
+			const char *confirmed, IdemAnswer *answer)
 {
 	bytea	   *fingerprint = NULL;
 	text	   *serial = NULL;
@@ -100,7 +100,8 @@ reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 			fingerprint = idem_key_fingerprint(call->key.scope, request, NULL);
 			serial = idem_send_key_serial(call);
 		}
-		if (idem_key_paused(call->key.scope, answer))
+		if (idem_key_refused(&call->table, &call->key, request, fingerprint,
+							 confirmed, answer))
 			return true;
 		call->now = GetCurrentTimestamp();
 		memset(&call->row, 0, sizeof(IdemReservation));
@@ -135,9 +136,36 @@ is_free(const IdemCall *call, const text *nonce)
 		(row->found.held != IDEM_HELD_OWN || is_nonce(row, nonce));
 }
 
+/* The first request of the key, or NULL: it may have been dropped. */
+static Jsonb *
+first_request(const IdemFound *found)
+{
+	return found->nulls[Anum_reservation_request - 1] ? NULL :
+		DatumGetJsonbP(found->values[Anum_reservation_request - 1]);
+}
+
+/*
+ * May a free key not be given out now?  One that was released did not count
+ * against others meanwhile, so it is compared with them as a new one is; by
+ * its first request, and not if that lacks what is compared.
+ */
+static bool
+is_refused(IdemCall *call, const char *confirmed, IdemAnswer *answer)
+{
+	const IdemScope *compared = call->key.scope->compared;
+	Jsonb	   *first = compared == NULL ? NULL :
+		first_request(&call->row.found);
+
+	if (call->row.state == IDEM_STATE_RELEASED && first != NULL &&
+		idem_key_has_fields(compared, first))
+		return idem_send_suspected(call, first, confirmed, answer);
+	return idem_send_paused(call, answer);
+}
+
 /* Take a key that is free, unless somebody else has just done so. */
 static bool
-reserve_again(IdemCall *call, text *nonce, int64 lease, IdemAnswer *answer)
+reserve_again(IdemCall *call, text *nonce, int64 lease, const char *confirmed,
+			  IdemAnswer *answer)
 {
 	bool		mine;
 
@@ -150,9 +178,9 @@ reserve_again(IdemCall *call, text *nonce, int64 lease, IdemAnswer *answer)
 	}
 	if (!is_free(call, nonce))
 		return false;
-	if (idem_send_paused(call, answer))
-		return true;
 	idem_send_check_standbys(call->key.scope);
+	if (is_refused(call, confirmed, answer))
+		return true;
 	mine =
 		call->row.state == IDEM_STATE_RESERVED && is_nonce(&call->row, nonce);
 	take(call, nonce, lease);
@@ -209,7 +237,7 @@ mismatch(const IdemScope *scope, const IdemReservation *row, Jsonb *request)
  */
 static void
 reserve_known(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
-			  IdemAnswer *answer)
+			  const char *confirmed, IdemAnswer *answer)
 {
 	Datum		first_seen;
 
@@ -232,14 +260,14 @@ reserve_known(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 		return;
 	}
 	if (call->row.found.held != IDEM_HELD_RIVAL && is_free(call, nonce) &&
-		reserve_again(call, nonce, lease, answer))
+		reserve_again(call, nonce, lease, confirmed, answer))
 		return;
 	answer_held(call, nonce, answer);
 	idem_key_answer_reused(&call->key, answer);
 }
 
 /*
- * reserve(scope, key, request, nonce, lease) -> send_result
+ * reserve(scope, key, request, nonce, lease, confirmed) -> send_result
  */
 PG_FUNCTION_INFO_V1(idem_reserve);
 Datum
@@ -249,14 +277,16 @@ idem_reserve(PG_FUNCTION_ARGS)
 	IdemCall	call;
 	Jsonb	   *request = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
 	text	   *nonce = nonce_argument(fcinfo, 3);
+	const char *confirmed;
 	int64		lease;
 
 	idem_send_begin_write(fcinfo, "idem.reserve()", &call);
 	idem_key_check_here(call.key.scope);
 	lease = PG_ARGISNULL(4) ? call.key.scope->lease :
 		idem_key_duration("lease", PG_GETARG_INTERVAL_P(4), false);
-	if (!reserve_new(&call, request, nonce, lease, &answer))
-		reserve_known(&call, request, nonce, lease, &answer);
+	confirmed = idem_key_confirmed(fcinfo, 5, call.key.scope);
+	if (!reserve_new(&call, request, nonce, lease, confirmed, &answer))
+		reserve_known(&call, request, nonce, lease, confirmed, &answer);
 	idem_key_close(&call.table);
 	PG_RETURN_DATUM(idem_key_send_row(&call.key, &answer));
 }
