@@ -32,7 +32,7 @@
 #define IDEM_WANTS_SYSTEM_USER
 #include "base/approval.h"
 #include "base/idem_compat.h"
-#include "base/latest.h"
+#include "base/ask.h"
 
 /*
  * Whom the server has authenticated in this session, whatever the method;
@@ -85,8 +85,8 @@ digest_of(const char *action, const char *object, List *facts)
 static bool
 is_required(void)
 {
-	return idem_run_as_extension("SELECT FROM idem.policy WHERE name = 'approval'",
-								 0, NULL, NULL, NULL) > 0;
+	return idem_ask(NULL, "SELECT FROM idem.policy WHERE name = 'approval'",
+					"") > 0;
 }
 
 /*
@@ -105,14 +105,8 @@ use_approval(const char *action, const char *object, const char *digest,
 		" AND (a.person <> $4 OR a.emergency IS NOT NULL)"
 		" ORDER BY a.emergency IS NOT NULL, a.at LIMIT 1)"
 		" AND used_at IS NULL";
-	Oid			types[4] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		values[4];
 
-	values[0] = CStringGetTextDatum(action);
-	values[1] = CStringGetTextDatum(object);
-	values[2] = CStringGetTextDatum(digest);
-	values[3] = CStringGetTextDatum(person);
-	return idem_run_as_extension(sql, 4, types, values, NULL) > 0;
+	return idem_ask(NULL, sql, "tttt", action, object, digest, person) > 0;
 }
 
 /*

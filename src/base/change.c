@@ -32,7 +32,6 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
@@ -44,9 +43,9 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "base/ask.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
-#include "base/latest.h"
 
 #define Anum_change_n				1
 #define Anum_change_action			4
@@ -62,18 +61,14 @@ typedef struct LoggedGuard
 	char	   *kind;
 	char	   *name;			/* of its trigger */
 	char	   *table;			/* on which it stands */
-	Datum		settings;		/* text[], as it was declared last, or 0 */
+	ArrayType  *settings;		/* text[], as it was declared last */
 } LoggedGuard;
 
-/* Open the log to write, and act as its owner, whoever the caller is. */
+/* The log, open to be written until the transaction ends. */
 static Relation
-open_log(IdemIdentity *saved)
+open_log(void)
 {
-	Relation	log = table_openrv(makeRangeVar("idem", "change", -1),
-								   RowExclusiveLock);
-
-	idem_become_declarer(log, saved);
-	return log;
+	return table_openrv(makeRangeVar("idem", "change", -1), RowExclusiveLock);
 }
 
 /*
@@ -87,51 +82,12 @@ lock_schema(Oid schema, LOCKMODE lockmode)
 		LockDatabaseObject(NamespaceRelationId, schema, 0, lockmode);
 }
 
-static void
-close_log(Relation log, IdemIdentity *saved)
-{
-	idem_restore_identity(saved);
-	table_close(log, NoLock);
-}
-
-/* Run a query of the log as it is now. */
-static void
-select_now(const char *sql, int nargs, Oid *types, Datum *values,
-		   const char *nulls)
-{
-	if (idem_execute_latest(sql, nargs, types, values, nulls,
-							0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read idem.change");
-}
-
 /* The order of the next entry: the clock, but after the newest entry. */
 static int64
-next_number(void)
+next_number(Relation log)
 {
-	int64		now = GetCurrentTimestamp();
-	int64		newest;
-	bool		isnull;
-
-	select_now("SELECT pg_catalog.max(n) FROM idem.change", 0, NULL, NULL,
-			   NULL);
-	newest = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
-										 SPI_tuptable->tupdesc, 1, &isnull));
-	return isnull ? now : Max(now, newest + 1);
-}
-
-static void
-put_name(const char *name, Datum *value, char *null)
-{
-	*value =
-		name ? DirectFunctionCall1(namein, CStringGetDatum(name)) : (Datum) 0;
-	*null = name ? ' ' : 'n';
-}
-
-static void
-put_text(const char *str, Datum *value, char *null)
-{
-	*value = str ? CStringGetTextDatum(str) : (Datum) 0;
-	*null = str ? ' ' : 'n';
+	(void) idem_ask(log, "SELECT pg_catalog.max(n) FROM idem.change", "");
+	return Max(GetCurrentTimestamp(), DatumGetInt64(idem_found(0, 1)) + 1);
 }
 
 /*
@@ -139,46 +95,36 @@ put_text(const char *str, Datum *value, char *null)
  * it.  table NULL: on all tables of the schema; kind and name NULL: all.
  */
 static List *
-logged_guards(const char *schema, const char *table, const char *kind,
-			  const char *name)
+logged_guards(Relation log, const char *schema, const char *table,
+			  const char *kind, const char *name)
 {
-	Oid			types[4] = {NAMEOID, NAMEOID, TEXTOID, TEXTOID};
-	Datum		values[4];
-	char		nulls[4];
 	List	   *guards = NIL;
+	uint64		rows;
 	uint64		i;
 
-	put_name(schema, &values[0], &nulls[0]);
-	put_name(table, &values[1], &nulls[1]);
-	put_text(kind, &values[2], &nulls[2]);
-	put_text(name, &values[3], &nulls[3]);
-	select_now("SELECT DISTINCT l.guard, l.kind, l.name, l.table_name,"
-			   " (SELECT d.arguments FROM idem.change d"
-			   " WHERE d.guard = l.guard AND d.action = 'declared'"
-			   " ORDER BY d.n DESC LIMIT 1)"
-			   " FROM idem.change l"
-			   " WHERE l.table_schema = $1 AND ($2 IS NULL OR l.table_name = $2)"
-			   " AND ($3 IS NULL OR l.kind = $3) AND ($4 IS NULL OR l.name = $4)"
-			   " AND l.guard IS NOT NULL AND l.action <> 'dropped'"
-			   " AND NOT EXISTS (SELECT FROM idem.change o"
-			   " WHERE o.guard = l.guard AND o.n > l.n)"
-			   " ORDER BY l.table_name, l.kind, l.name, l.guard",
-			   4, types, values, nulls);
-	for (i = 0; i < SPI_processed; i++)
+	rows = idem_ask(log, "SELECT DISTINCT l.guard, l.kind, l.name, l.table_name,"
+					" (SELECT d.arguments FROM idem.change d"
+					" WHERE d.guard = l.guard AND d.action = 'declared'"
+					" ORDER BY d.n DESC LIMIT 1)"
+					" FROM idem.change l"
+					" WHERE l.table_schema = $1 AND ($2 IS NULL OR l.table_name = $2)"
+					" AND ($3 IS NULL OR l.kind = $3) AND ($4 IS NULL OR l.name = $4)"
+					" AND l.guard IS NOT NULL AND l.action <> 'dropped'"
+					" AND NOT EXISTS (SELECT FROM idem.change o"
+					" WHERE o.guard = l.guard AND o.n > l.n)"
+					" ORDER BY l.table_name, l.kind, l.name, l.guard",
+					"nntt", schema, table, kind, name);
+	for (i = 0; i < rows; i++)
 	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
 		LoggedGuard *guard = palloc(sizeof(LoggedGuard));
-		bool		isnull;
-		Datum		settings;
+		Datum		settings = idem_found(i, 5);
 
-		guard->guard = datumCopy(SPI_getbinval(row, desc, 1, &isnull), false,
-								 UUID_LEN);
-		guard->kind = SPI_getvalue(row, desc, 2);
-		guard->name = SPI_getvalue(row, desc, 3);
-		guard->table = SPI_getvalue(row, desc, 4);
-		settings = SPI_getbinval(row, desc, 5, &isnull);
-		guard->settings = isnull ? (Datum) 0 : datumCopy(settings, false, -1);
+		guard->guard = datumCopy(idem_found(i, 1), false, UUID_LEN);
+		guard->kind = idem_found_text(i, 2);
+		guard->name = idem_found_text(i, 3);
+		guard->table = idem_found_text(i, 4);
+		guard->settings = settings ?
+			DatumGetArrayTypePCopy(settings) : idem_list_array(NIL);
 		guards = lappend(guards, guard);
 	}
 	return guards;
@@ -186,36 +132,21 @@ logged_guards(const char *schema, const char *table, const char *kind,
 
 /*
  * Append one entry.  guard NULL: the first one of a guard, or of what is not
- * on a table; arguments is a text[].
+ * on a table.
  */
 static void
-write_entry(const char *action, const char *kind, const LoggedGuard *guard,
-			const char *schema, const char *table, const char *name,
-			Datum arguments, const char *reason)
+write_entry(Relation log, const char *action, const char *kind,
+			const LoggedGuard *guard, const char *schema, const char *table,
+			const char *name, ArrayType *arguments, const char *reason)
 {
-	Oid			types[9] = {INT8OID, TEXTOID, TEXTOID, UUIDOID, NAMEOID,
-	NAMEOID, TEXTOID, TEXTARRAYOID, TEXTOID};
-	Datum		values[9];
-	char		nulls[9] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
-
-	values[0] = Int64GetDatum(next_number());
-	values[1] = CStringGetTextDatum(action);
-	values[2] = CStringGetTextDatum(kind);
-	values[3] = guard ? guard->guard : (Datum) 0;
-	nulls[3] = guard ? ' ' : 'n';
-	put_name(schema, &values[4], &nulls[4]);
-	put_name(table, &values[5], &nulls[5]);
-	values[6] = CStringGetTextDatum(name);
-	values[7] = arguments;
-	put_text(reason, &values[8], &nulls[8]);
-	if (SPI_execute_with_args("INSERT INTO idem.change"
-							  " (n, action, kind, guard, table_schema, table_name, name, arguments, reason)"
-							  " VALUES ($1, $2, $3,"
-							  " CASE WHEN $6 IS NOT NULL THEN coalesce($4, pg_catalog.gen_random_uuid()) END,"
-							  " $5, $6, $7, $8, $9)",
-							  9, types, values, nulls, false,
-							  0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write idem.change");
+	(void) idem_ask(log, "INSERT INTO idem.change"
+					" (n, action, kind, guard, table_schema, table_name, name, arguments, reason)"
+					" VALUES ($1, $2, $3,"
+					" CASE WHEN $6 IS NOT NULL THEN coalesce($4, pg_catalog.gen_random_uuid()) END,"
+					" $5, $6, $7, $8, $9)",
+					"ittunntat", next_number(log), action, kind,
+					guard ? guard->guard : (Datum) 0, schema, table, name,
+					arguments, reason);
 }
 
 /*
@@ -223,19 +154,20 @@ write_entry(const char *action, const char *kind, const LoggedGuard *guard,
  * the log knows several, as after a dump was restored over declarations.
  */
 static void
-write_change(const char *action, const char *kind, const char *schema,
-			 const char *table, const char *name, List *arguments,
-			 const char *reason)
+write_change(Relation log, const char *action, const char *kind,
+			 const char *schema, const char *table, const char *name,
+			 List *arguments, const char *reason)
 {
-	Datum		array = PointerGetDatum(idem_list_array(arguments));
+	ArrayType  *array = idem_list_array(arguments);
 	List	   *guards = table == NULL ? NIL :
-		logged_guards(schema, table, kind, name);
+		logged_guards(log, schema, table, kind, name);
 	ListCell   *lc;
 
 	if (guards == NIL)
-		write_entry(action, kind, NULL, schema, table, name, array, reason);
+		write_entry(log, action, kind, NULL, schema, table, name, array,
+					reason);
 	foreach(lc, guards)
-		write_entry(action, kind, lfirst(lc), schema, table, name, array,
+		write_entry(log, action, kind, lfirst(lc), schema, table, name, array,
 					reason);
 }
 
@@ -248,16 +180,15 @@ idem_log_change(const char *action, const char *kind, Oid relid,
 				const char *name, List *arguments, const char *reason)
 {
 	bool		named = OidIsValid(relid);
-	IdemIdentity saved;
-	Relation	log = open_log(&saved);
+	Relation	log = open_log();
 
 	if (named)
 		lock_schema(get_rel_namespace(relid), RowExclusiveLock);
-	write_change(action, kind,
+	write_change(log, action, kind,
 				 named ? get_namespace_name(get_rel_namespace(relid)) : NULL,
 				 named ? get_rel_name(relid) : NULL,
 				 name, arguments, reason);
-	close_log(log, &saved);
+	table_close(log, NoLock);
 }
 
 /* The same for a table by its name, which need not exist any longer. */
@@ -266,23 +197,22 @@ idem_log_change_of(const char *action, const char *kind, const char *schema,
 				   const char *table, const char *name, List *arguments,
 				   const char *reason)
 {
-	IdemIdentity saved;
-	Relation	log = open_log(&saved);
+	Relation	log = open_log();
 
 	if (schema != NULL)
 		lock_schema(get_namespace_oid(schema, true), RowExclusiveLock);
-	write_change(action, kind, schema, table, name, arguments, reason);
-	close_log(log, &saved);
+	write_change(log, action, kind, schema, table, name, arguments, reason);
+	table_close(log, NoLock);
 }
 
 static void
-write_renamed(const LoggedGuard *guard, const char *schema, const char *table,
-			  const char *from)
+write_renamed(Relation log, const LoggedGuard *guard, const char *schema,
+			  const char *table, const char *from)
 {
 	List	   *arguments = list_make1(psprintf("from=%s", from));
 
-	write_entry("renamed", guard->kind, guard, schema, table, guard->name,
-				PointerGetDatum(idem_list_array(arguments)), NULL);
+	write_entry(log, "renamed", guard->kind, guard, schema, table, guard->name,
+				idem_list_array(arguments), NULL);
 }
 
 /*
@@ -292,8 +222,7 @@ write_renamed(const LoggedGuard *guard, const char *schema, const char *table,
 void
 idem_log_renamed(Oid relid, Oid schema_before, const char *name_before)
 {
-	IdemIdentity saved;
-	Relation	log = open_log(&saved);
+	Relation	log = open_log();
 	char	   *before;
 	char	   *schema;
 	ListCell   *lc;
@@ -304,11 +233,11 @@ idem_log_renamed(Oid relid, Oid schema_before, const char *name_before)
 	schema = get_namespace_name(get_rel_namespace(relid));
 	if (before != NULL && schema != NULL)
 	{
-		foreach(lc, logged_guards(before, name_before, NULL, NULL))
-			write_renamed(lfirst(lc), schema, get_rel_name(relid),
+		foreach(lc, logged_guards(log, before, name_before, NULL, NULL))
+			write_renamed(log, lfirst(lc), schema, get_rel_name(relid),
 						  quote_qualified_identifier(before, name_before));
 	}
-	close_log(log, &saved);
+	table_close(log, NoLock);
 }
 
 /*
@@ -318,22 +247,21 @@ void
 idem_log_schema_renamed(Oid schema, const char *name_before)
 {
 	char	   *name = get_namespace_name(schema);
-	IdemIdentity saved;
 	Relation	log;
 	ListCell   *lc;
 
 	if (name == NULL || strcmp(name, name_before) == 0)
 		return;
-	log = open_log(&saved);
+	log = open_log();
 	lock_schema(schema, ShareRowExclusiveLock);
-	foreach(lc, logged_guards(name_before, NULL, NULL, NULL))
+	foreach(lc, logged_guards(log, name_before, NULL, NULL, NULL))
 	{
 		LoggedGuard *guard = lfirst(lc);
 
-		write_renamed(guard, name, guard->table,
+		write_renamed(log, guard, name, guard->table,
 					  quote_qualified_identifier(name_before, guard->table));
 	}
-	close_log(log, &saved);
+	table_close(log, NoLock);
 }
 
 /*
@@ -345,8 +273,7 @@ void
 idem_log_table_dropped(Oid schema, const char *schema_name, const char *table,
 					   const char *reason)
 {
-	IdemIdentity saved;
-	Relation	log = open_log(&saved);
+	Relation	log = open_log();
 	char	   *name;
 	ListCell   *lc;
 
@@ -354,17 +281,16 @@ idem_log_table_dropped(Oid schema, const char *schema_name, const char *table,
 	name = get_namespace_name(schema);
 	if (name == NULL)
 		name = pstrdup(schema_name);
-	foreach(lc, logged_guards(name, table, NULL, NULL))
+	foreach(lc, logged_guards(log, name, table, NULL, NULL))
 	{
 		LoggedGuard *guard = lfirst(lc);
 
-		write_entry("dropped", guard->kind, guard, name, table, guard->name,
-					guard->settings ? guard->settings :
-					PointerGetDatum(idem_list_array(NIL)),
+		write_entry(log, "dropped", guard->kind, guard, name, table,
+					guard->name, guard->settings,
 					reason ? psprintf("the table was dropped: %s", reason) :
 					"the table was dropped");
 	}
-	close_log(log, &saved);
+	table_close(log, NoLock);
 }
 
 /*
@@ -407,13 +333,12 @@ idem_log_knows(const char *schema, const char *table)
 char *
 idem_log_number(Oid relid, const char *kind, const char *name)
 {
-	IdemIdentity saved;
-	Relation	log = open_log(&saved);
+	Relation	log = open_log();
 	List	   *guards =
-		logged_guards(get_namespace_name(get_rel_namespace(relid)),
+		logged_guards(log, get_namespace_name(get_rel_namespace(relid)),
 					  get_rel_name(relid), kind, name);
 
-	close_log(log, &saved);
+	table_close(log, NoLock);
 	if (guards == NIL)
 		return NULL;
 	return DatumGetCString(DirectFunctionCall1(uuid_out,

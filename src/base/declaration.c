@@ -135,12 +135,9 @@ idem_guard_declaration(const IdemGuard *guard, List *settings)
 static IdemGuard *
 find_guard(Oid relid, const char *name)
 {
-	Relation	rel = relation_open(relid, AccessShareLock);
-	List	   *triggers = idem_guard_triggers(rel);
 	ListCell   *lc;
 
-	relation_close(rel, NoLock);
-	foreach(lc, triggers)
+	foreach(lc, idem_guard_triggers_of(relid))
 	{
 		IdemGuardTrigger *trigger = lfirst(lc);
 

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
 #include "utils/lsyscache.h"
@@ -186,21 +187,6 @@ kinds_borne(Relation rel, List **functions)
 	return borne;
 }
 
-/* Does an open table bear a trigger of a guard? */
-bool
-idem_bears_guard(Relation rel)
-{
-	List	   *functions;
-	ListCell   *lc;
-
-	foreach(lc, kinds_borne(rel, &functions))
-	{
-		if (lfirst(lc) != NULL)
-			return true;
-	}
-	return false;
-}
-
 /* The guard of a trigger, with its settings, in the current memory context. */
 static IdemGuard *
 copy_guard(Oid relid, const Trigger *trigger, const IdemGuardKind *kind)
@@ -248,6 +234,20 @@ idem_guard_triggers(Relation rel)
 			triggers = lappend(triggers, found);
 		}
 	}
+	return triggers;
+}
+
+/* The same of a table that is not open; NIL if it is gone, else locked. */
+List *
+idem_guard_triggers_of(Oid relid)
+{
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	List	   *triggers;
+
+	if (rel == NULL)
+		return NIL;
+	triggers = idem_guard_triggers(rel);
+	relation_close(rel, NoLock);
 	return triggers;
 }
 

@@ -129,8 +129,8 @@ extern bool idem_is_our_function(Oid function);
 /* declaration.c */
 extern char *idem_guard_declaration(const IdemGuard *guard, List *settings);
 
-extern bool idem_bears_guard(Relation rel);
 extern List *idem_guard_triggers(Relation rel);
+extern List *idem_guard_triggers_of(Oid relid);
 extern IdemGuard *idem_guard_of_trigger(Oid relid, const Trigger *trigger);
 extern void idem_guard_require(const IdemGuard *guard);
 extern bool idem_guard_keeps_rows(const IdemGuard *guard);

@@ -10,12 +10,8 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "utils/builtins.h"
-
+#include "base/ask.h"
 #include "base/kind.h"
-#include "base/latest.h"
 
 /*
  * A guard that has a setting of this value: "claimed guard idem_claimed_message
@@ -25,20 +21,14 @@
 char *
 idem_guard_naming(Relation shown, const char *setting, const char *value)
 {
-	Oid			types[2] = {TEXTOID, TEXTOID};
-	Datum		values[2];
-
-	values[0] = CStringGetTextDatum(setting);
-	values[1] = CStringGetTextDatum(value);
-	if (idem_run_as_owner(shown,
-						  "SELECT format('%s guard %I on %s', k.kind, t.tgname, t.tgrelid::regclass)"
-						  " FROM pg_trigger t"
-						  " JOIN pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace"
-						  " JOIN idem.guard_kinds() k ON k.function = p.proname AND k.part = 'row'"
-						  " WHERE t.tgparentid = 0"
-						  " AND idem.setting(idem.trigger_settings(t.tgargs), $1) = $2"
-						  " ORDER BY 1 LIMIT 1",
-						  2, types, values, NULL) == 0)
+	if (idem_ask(shown, "SELECT format('%s guard %I on %s', k.kind, t.tgname, t.tgrelid::regclass)"
+				 " FROM pg_trigger t"
+				 " JOIN pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace"
+				 " JOIN idem.guard_kinds() k ON k.function = p.proname AND k.part = 'row'"
+				 " WHERE t.tgparentid = 0"
+				 " AND idem.setting(idem.trigger_settings(t.tgargs), $1) = $2"
+				 " ORDER BY 1 LIMIT 1",
+				 "tt", setting, value) == 0)
 		return NULL;
-	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	return idem_found_text(0, 1);
 }

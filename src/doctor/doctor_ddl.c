@@ -94,8 +94,6 @@ static void
 check_detach_concurrently(const RangeVar *table, const RangeVar *name)
 {
 	Oid			partition = partition_to_detach(table, name);
-	Relation	rel;
-	Oid			top;
 	ListCell   *lc;
 
 	if (!OidIsValid(partition))
@@ -106,16 +104,14 @@ check_detach_concurrently(const RangeVar *table, const RangeVar *name)
 		return;
 	PushActiveSnapshot(GetLatestSnapshot());
 	SPI_connect();
-	rel = relation_open(partition, NoLock);
-	top = idem_root_relid(rel);
-	foreach(lc, idem_guard_triggers(rel))
+	foreach(lc, idem_guard_triggers_of(partition))
 	{
 		IdemGuardTrigger *trigger = lfirst(lc);
 
 		if (trigger->is_clone)
-			idem_judge_detached(top, trigger->kind, trigger->guard, partition);
+			idem_judge_detached(idem_root_of(partition), trigger->kind,
+								trigger->guard, partition);
 	}
-	relation_close(rel, NoLock);
 	SPI_finish();
 	PopActiveSnapshot();
 }

@@ -22,7 +22,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -32,10 +31,10 @@
 #include "utils/rel.h"
 
 #include "base/approval.h"
+#include "base/ask.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
-#include "base/latest.h"
 #include "base/reason.h"
 #include "doctor/doctor.h"
 
@@ -75,30 +74,18 @@ check_kind(const char *kind)
 }
 
 /* The guards of one kind on a table; with a name, only that one. */
-static void
+static uint64
 select_guards(Oid relid, const char *kind, const char *name)
 {
-	Oid			types[3] = {REGCLASSOID, TEXTOID, TEXTOID};
-	Datum		values[3];
-	char		nulls[3] = {' ', ' ', ' '};
-
-	values[0] = ObjectIdGetDatum(relid);
-	values[1] = CStringGetTextDatum(kind);
-	values[2] = name ? CStringGetTextDatum(name) : (Datum) 0;
-	nulls[2] = name ? ' ' : 'n';
-	(void) idem_run_as_extension("SELECT name, settings, false FROM idem.guards"
-								 " WHERE relation = $1 AND kind = $2"
-								 " AND ($3 IS NULL OR name = $3)"
-								 " UNION ALL"
-								 " SELECT name, settings, true FROM idem.guards_missing"
-								 " WHERE relation = $1 AND kind = $2"
-								 " AND ($3 IS NULL OR name = $3)"
-								 " UNION ALL"
-								 " SELECT name, settings, true FROM idem.guards_lost"
-								 " WHERE relation = $1 AND kind = $2"
-								 " AND ($3 IS NULL OR name = $3)"
-								 " ORDER BY 3, 1",
-								 3, types, values, nulls);
+	return idem_ask(NULL, "SELECT g.name, g.settings, g.gone FROM"
+					" (SELECT relation, kind, name, settings, false AS gone FROM idem.guards"
+					" UNION ALL"
+					" SELECT relation, kind, name, settings, true FROM idem.guards_missing"
+					" UNION ALL"
+					" SELECT relation, kind, name, settings, true FROM idem.guards_lost) g"
+					" WHERE g.relation = $1 AND g.kind = $2"
+					" AND ($3 IS NULL OR g.name = $3) ORDER BY 3, 1",
+					"rtt", relid, kind, name);
 }
 
 static void
@@ -121,27 +108,19 @@ static FoundGuard
 find_guard(Oid relid, const char *kind, const char *name)
 {
 	FoundGuard	guard = {relid, kind, NULL, NULL, NIL, false};
-	Datum		settings;
-	bool		isnull;
+	uint64		n = select_guards(relid, kind, name);
 
-	select_guards(relid, kind, name);
-	if (SPI_processed == 0)
+	if (n == 0)
 		refuse_missing(relid, kind, name);
-	if (SPI_processed > 1)
+	if (n > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_AMBIGUOUS_FUNCTION),
 				 errmsg("table \"%s\" has several guards of kind \"%s\"",
 						get_rel_name(relid), kind),
-				 errhint("Say which: name => '%s'.",
-						 SPI_getvalue(SPI_tuptable->vals[0],
-									  SPI_tuptable->tupdesc, 1))));
-	guard.missing = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
-											   SPI_tuptable->tupdesc, 3,
-											   &isnull));
-	guard.name = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	settings = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2,
-							 &isnull);
-	guard.array = DatumGetArrayTypePCopy(settings);
+				 errhint("Say which: name => '%s'.", idem_found_text(0, 1))));
+	guard.missing = DatumGetBool(idem_found(0, 3));
+	guard.name = idem_found_text(0, 1);
+	guard.array = DatumGetArrayTypePCopy(idem_found(0, 2));
 	guard.settings = idem_settings_of_array(guard.array);
 	return guard;
 }
@@ -153,27 +132,17 @@ find_guard(Oid relid, const char *kind, const char *name)
 static List *
 checks_to_drop(Oid parent, const char *trigger)
 {
-	Oid			types[2] = {REGCLASSOID, TEXTOID};
-	Datum		values[2];
-	List	   *checks = NIL;
-	uint64		i;
-
-	values[0] = ObjectIdGetDatum(parent);
-	values[1] = CStringGetTextDatum(trigger);
-	(void) idem_run_as_extension("SELECT idem.made_name('idem', t.kind, c.\"column\")"
-								 " FROM idem.guard_triggers t,"
-								 " LATERAL idem.setting_columns(t.function, t.settings) c"
-								 " WHERE t.relation = $1 AND t.name = $2 AND c.is_kept"
-								 " AND NOT EXISTS (SELECT FROM idem.guard_triggers o,"
-								 " LATERAL idem.setting_columns(o.function, o.settings) k"
-								 " WHERE o.relation = $1 AND o.name <> $2"
-								 " AND o.kind = t.kind AND k.is_kept"
-								 " AND k.\"column\" = c.\"column\")",
-								 2, types, values, NULL);
-	for (i = 0; i < SPI_processed; i++)
-		checks = lappend(checks, SPI_getvalue(SPI_tuptable->vals[i],
-											  SPI_tuptable->tupdesc, 1));
-	return checks;
+	(void) idem_ask(NULL, "SELECT idem.made_name('idem', t.kind, c.\"column\")"
+					" FROM idem.guard_triggers t,"
+					" LATERAL idem.setting_columns(t.function, t.settings) c"
+					" WHERE t.relation = $1 AND t.name = $2 AND c.is_kept"
+					" AND NOT EXISTS (SELECT FROM idem.guard_triggers o,"
+					" LATERAL idem.setting_columns(o.function, o.settings) k"
+					" WHERE o.relation = $1 AND o.name <> $2"
+					" AND o.kind = t.kind AND k.is_kept"
+					" AND k.\"column\" = c.\"column\")",
+					"rt", parent, trigger);
+	return idem_found_texts();
 }
 
 /*
@@ -184,32 +153,22 @@ checks_to_drop(Oid parent, const char *trigger)
 static void
 warn_of_sharing(Oid parent, const char *trigger)
 {
-	Oid			types[2] = {REGCLASSOID, TEXTOID};
-	Datum		values[2];
-	HeapTuple	row;
-	TupleDesc	desc;
-
-	values[0] = ObjectIdGetDatum(parent);
-	values[1] = CStringGetTextDatum(trigger);
-	(void) idem_run_as_extension("SELECT c.\"column\", o.other::regclass, t.other::regclass"
-								 " FROM idem.guard_triggers t,"
-								 " LATERAL idem.setting_columns(t.function, t.settings) c,"
-								 " idem.guard_triggers o,"
-								 " LATERAL idem.setting_columns(o.function, o.settings) k"
-								 " WHERE t.relation = $1 AND t.name = $2 AND c.is_kept"
-								 " AND o.relation = $1 AND o.name <> $2 AND o.kind = t.kind"
-								 " AND k.is_kept AND k.\"column\" = c.\"column\""
-								 " ORDER BY c.\"column\" COLLATE \"C\", o.name LIMIT 1",
-								 2, types, values, NULL);
-	if (SPI_processed == 0)
+	if (idem_ask(NULL, "SELECT c.\"column\", o.other::regclass, t.other::regclass"
+				 " FROM idem.guard_triggers t,"
+				 " LATERAL idem.setting_columns(t.function, t.settings) c,"
+				 " idem.guard_triggers o,"
+				 " LATERAL idem.setting_columns(o.function, o.settings) k"
+				 " WHERE t.relation = $1 AND t.name = $2 AND c.is_kept"
+				 " AND o.relation = $1 AND o.name <> $2 AND o.kind = t.kind"
+				 " AND k.is_kept AND k.\"column\" = c.\"column\""
+				 " ORDER BY c.\"column\" COLLATE \"C\", o.name LIMIT 1",
+				 "rt", parent, trigger) == 0)
 		return;
-	row = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("column \"%s\" of table \"%s\" keeps what the rows of %s have added to it, and is kept for those of %s from now on",
-					SPI_getvalue(row, desc, 1), get_rel_name(parent),
-					SPI_getvalue(row, desc, 3), SPI_getvalue(row, desc, 2)),
+					idem_found_text(0, 1), get_rel_name(parent),
+					idem_found_text(0, 3), idem_found_text(0, 2)),
 			 errhint("Taken off, too, and declared anew, the other guard fills the column from its own rows alone.")));
 }
 
@@ -250,29 +209,14 @@ drop_total(Oid parent, const char *trigger)
 static void
 drop_counterpart(const FoundGuard *guard)
 {
-	Oid			types[3] = {REGCLASSOID, TEXTOID, TEXTARRAYOID};
-	Datum		values[3];
-	Oid			parent;
-	char	   *trigger;
-	bool		isnull;
-
-	values[0] = ObjectIdGetDatum(guard->relid);
-	values[1] = CStringGetTextDatum(guard->kind);
-	values[2] = PointerGetDatum(guard->array);
-	(void) idem_run_as_extension("SELECT t.relation, t.name"
-								 " FROM idem.guard_triggers t"
-								 " JOIN idem.guard_kinds() k ON k.kind = t.kind AND k.part = 'row'"
-								 " WHERE t.part = 'total' AND NOT t.is_clone"
-								 " AND t.other = $1 AND t.kind = $2"
-								 " AND t.identity = idem.guard_identity(k.function, $3)",
-								 3, types, values, NULL);
-	if (SPI_processed == 0)
-		return;
-	parent = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0],
-											SPI_tuptable->tupdesc, 1,
-											&isnull));
-	trigger = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
-	drop_total(parent, trigger);
+	if (idem_ask(NULL, "SELECT t.relation, t.name"
+				 " FROM idem.guard_triggers t"
+				 " JOIN idem.guard_kinds() k ON k.kind = t.kind AND k.part = 'row'"
+				 " WHERE t.part = 'total' AND NOT t.is_clone"
+				 " AND t.other = $1 AND t.kind = $2"
+				 " AND t.identity = idem.guard_identity(k.function, $3)",
+				 "rta", guard->relid, guard->kind, guard->array) > 0)
+		drop_total(idem_found_oid(0, 1), idem_found_text(0, 2));
 }
 
 /* Take a guard off its table, which is locked, and write it down. */
@@ -289,28 +233,18 @@ take_off(const FoundGuard *guard, const char *reason)
 static void
 refuse_named(const FoundGuard *guard, const char *setting)
 {
-	Oid			types[2] = {TEXTOID, TEXTOID};
-	Datum		values[2];
-	HeapTuple	row;
-	TupleDesc	desc;
-
-	values[0] = CStringGetTextDatum(setting);
-	values[1] = CStringGetTextDatum(idem_qualified_name_of(guard->relid));
-	(void) idem_run_as_extension("SELECT relation, kind, name FROM idem.guard_parts"
-								 " WHERE part = 'row' AND declared"
-								 " AND idem.setting(settings, $1) = $2"
-								 " ORDER BY relation::text COLLATE \"C\" LIMIT 1",
-								 2, types, values, NULL);
-	if (SPI_processed == 0)
+	if (idem_ask(NULL, "SELECT relation, kind, name FROM idem.guard_parts"
+				 " WHERE part = 'row' AND declared"
+				 " AND idem.setting(settings, $1) = $2"
+				 " ORDER BY relation::text COLLATE \"C\" LIMIT 1",
+				 "tt", setting, idem_qualified_name_of(guard->relid)) == 0)
 		return;
-	row = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
 	ereport(ERROR,
 			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 			 errmsg("guard \"%s\" of table \"%s\" is needed by %s guard \"%s\" of table %s",
 					guard->name, get_rel_name(guard->relid),
-					SPI_getvalue(row, desc, 2), SPI_getvalue(row, desc, 3),
-					SPI_getvalue(row, desc, 1)),
+					idem_found_text(0, 2), idem_found_text(0, 3),
+					idem_found_text(0, 1)),
 			 errhint("Take that one off first, with idem.drop_guard.")));
 }
 
@@ -320,8 +254,7 @@ drop_together(Oid relid, const char *kind, const char *reason)
 {
 	FoundGuard	guard;
 
-	select_guards(relid, kind, NULL);
-	if (SPI_processed == 0)
+	if (select_guards(relid, kind, NULL) == 0)
 		return;
 	guard = find_guard(relid, kind, NULL);
 	take_off(&guard, reason);

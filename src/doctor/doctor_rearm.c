@@ -24,7 +24,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -38,9 +37,9 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "base/ask.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
-#include "base/latest.h"
 #include "doctor/doctor.h"
 
 /* How long all locks together may keep a call for all tables waiting. */
@@ -62,24 +61,18 @@ typedef struct Remedy
 static uint64
 select_remedies(Oid relid)
 {
-	Oid			types[1] = {REGCLASSOID};
-	Datum		values[1];
-	char		nulls[1];
-
-	values[0] = ObjectIdGetDatum(relid);
-	nulls[0] = OidIsValid(relid) ? ' ' : 'n';
-	return idem_run_as_extension("SELECT relation, kind, name, member, remedy, NULL::text[], NOT declared FROM idem.guard_problems"
-								 " WHERE (remedy LIKE 'ALTER TABLE % ENABLE ALWAYS TRIGGER %'"
-								 " OR remedy LIKE 'CREATE TRIGGER %')"
-								 " AND ($1 IS NULL OR relation = $1)"
-								 " UNION "
-								 "SELECT relation, kind, name, NULL, NULL, NULL, false FROM idem.guards_weakened"
-								 " WHERE $1 IS NULL OR relation = $1"
-								 " UNION "
-								 "SELECT relation, kind, name, NULL, NULL, settings, true FROM idem.guards_undeclared"
-								 " WHERE $1 IS NULL OR relation = $1"
-								 " ORDER BY 1, 2, 3, 4, 5",
-								 1, types, values, nulls);
+	return idem_ask(NULL, "SELECT relation, kind, name, member, remedy, NULL::text[], NOT declared FROM idem.guard_problems"
+					" WHERE (remedy LIKE 'ALTER TABLE % ENABLE ALWAYS TRIGGER %'"
+					" OR remedy LIKE 'CREATE TRIGGER %')"
+					" AND ($1 IS NULL OR relation = $1)"
+					" UNION "
+					"SELECT relation, kind, name, NULL, NULL, NULL, false FROM idem.guards_weakened"
+					" WHERE $1 IS NULL OR relation = $1"
+					" UNION "
+					"SELECT relation, kind, name, NULL, NULL, settings, true FROM idem.guards_undeclared"
+					" WHERE $1 IS NULL OR relation = $1"
+					" ORDER BY 1, 2, 3, 4, 5",
+					"r", relid);
 }
 
 /*
@@ -119,23 +112,19 @@ put_statement(ReturnSetInfo *rsinfo, const char *statement)
 }
 
 static Remedy *
-read_remedy(HeapTuple row, TupleDesc desc)
+read_remedy(uint64 row)
 {
 	Remedy	   *remedy = palloc0(sizeof(Remedy));
-	Datum		value;
-	bool		isnull;
+	Datum		settings = idem_found(row, 6);
 
-	value = SPI_getbinval(row, desc, 1, &isnull);
-	remedy->relid = isnull ? InvalidOid : DatumGetObjectId(value);
-	remedy->kind = SPI_getvalue(row, desc, 2);
-	remedy->name = SPI_getvalue(row, desc, 3);
-	value = SPI_getbinval(row, desc, 4, &isnull);
-	remedy->member = isnull ? InvalidOid : DatumGetObjectId(value);
-	remedy->statement = SPI_getvalue(row, desc, 5);
-	value = SPI_getbinval(row, desc, 6, &isnull);
-	if (!isnull)
-		remedy->settings = idem_settings_of_array(DatumGetArrayTypeP(value));
-	remedy->undeclared = DatumGetBool(SPI_getbinval(row, desc, 7, &isnull));
+	remedy->relid = idem_found_oid(row, 1);
+	remedy->kind = idem_found_text(row, 2);
+	remedy->name = idem_found_text(row, 3);
+	remedy->member = idem_found_oid(row, 4);
+	remedy->statement = idem_found_text(row, 5);
+	if (settings != (Datum) 0)
+		remedy->settings = idem_settings_of_array(DatumGetArrayTypeP(settings));
+	remedy->undeclared = DatumGetBool(idem_found(row, 7));
 	return remedy;
 }
 
@@ -313,7 +302,8 @@ idem_rearm(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid			relid = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	TimestampTz deadline;
-	SPITupleTable *table;
+	List	   *remedies = NIL;
+	ListCell   *lc;
 	uint64		n;
 	uint64		i;
 
@@ -323,11 +313,12 @@ idem_rearm(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	SPI_connect();
 	n = select_remedies(relid);
-	table = SPI_tuptable;
-	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOCK_WAIT_MS);
 	for (i = 0; i < n; i++)
+		remedies = lappend(remedies, read_remedy(i));
+	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOCK_WAIT_MS);
+	foreach(lc, remedies)
 	{
-		Remedy	   *remedy = read_remedy(table->vals[i], table->tupdesc);
+		Remedy	   *remedy = lfirst(lc);
 
 		if (OidIsValid(relid))
 			rearm_named(rsinfo, remedy);

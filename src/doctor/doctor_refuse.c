@@ -147,22 +147,17 @@ idem_refuse_state(Oid relid, const char *kind, const char *name,
 static char *
 guard_of_counterpart(Oid relid, const IdemGuard *counterpart)
 {
-	Relation	rel = try_relation_open(relid, AccessShareLock);
-	char	   *name = NULL;
 	ListCell   *lc;
 
-	if (rel == NULL)
-		return NULL;
-	foreach(lc, idem_guard_triggers(rel))
+	foreach(lc, idem_guard_triggers_of(relid))
 	{
 		IdemGuardTrigger *trigger = lfirst(lc);
 
-		if (name == NULL && trigger->kind->decides &&
+		if (trigger->kind->decides &&
 			idem_same_guard(counterpart, trigger->guard))
-			name = trigger->guard->name;
+			return trigger->guard->name;
 	}
-	relation_close(rel, NoLock);
-	return name;
+	return NULL;
 }
 
 /*

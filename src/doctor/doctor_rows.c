@@ -30,6 +30,7 @@
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
+#include "base/ask.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
@@ -111,22 +112,27 @@ ask_guard(ReturnSetInfo *rsinfo, const IdemGuardKind *kind,
 			kind->open_remedy, wait_ms, &said);
 }
 
-static IdemGuard *
-read_guard(SPITupleTable *table, uint64 i)
+/* The guards that were declared, IdemGuard * */
+static List *
+declared_guards(void)
 {
-	IdemGuard  *guard = palloc(sizeof(IdemGuard));
-	HeapTuple	row = table->vals[i];
-	bool		isnull;
+	uint64		n = idem_ask(NULL, "SELECT relation, kind, name, settings FROM idem.guard_parts"
+							 " WHERE part = 'row' AND declared", "");
+	List	   *guards = NIL;
+	uint64		i;
 
-	guard->relid = DatumGetObjectId(SPI_getbinval(row, table->tupdesc, 1,
-												  &isnull));
-	guard->name = SPI_getvalue(row, table->tupdesc, 3);
-	guard->kind = idem_kind_named(SPI_getvalue(row, table->tupdesc, 2));
-	guard->settings =
-		idem_settings_of_array(DatumGetArrayTypeP(SPI_getbinval(row,
-																table->tupdesc,
-																4, &isnull)));
-	return guard;
+	for (i = 0; i < n; i++)
+	{
+		IdemGuard  *guard = palloc(sizeof(IdemGuard));
+
+		guard->relid = idem_found_oid(i, 1);
+		guard->kind = idem_kind_named(idem_found_text(i, 2));
+		guard->name = idem_found_text(i, 3);
+		guard->settings =
+			idem_settings_of_array(DatumGetArrayTypeP(idem_found(i, 4)));
+		guards = lappend(guards, guard);
+	}
+	return guards;
 }
 
 /*
@@ -140,25 +146,15 @@ idem_check_rows(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	int			wait_ms = LOCK_WAIT_MS;
-	SPITupleTable *guards;
-	uint64		n;
-	uint64		i;
+	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
-	PushActiveSnapshot(GetLatestSnapshot());
-	if (SPI_execute("SELECT relation, kind, name, settings FROM idem.guard_parts WHERE part = 'row' AND declared",
-					true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read idem.guard_parts");
-	PopActiveSnapshot();
-	guards = SPI_tuptable;
-	n = SPI_processed;
-	for (i = 0; i < n; i++)
+	foreach(lc, declared_guards())
 	{
-		IdemGuard  *guard = read_guard(guards, i);
-		const IdemGuardKind *kind = guard->kind;
+		IdemGuard  *guard = lfirst(lc);
 
-		if (!ask_guard(rsinfo, kind, guard, wait_ms))
+		if (!ask_guard(rsinfo, guard->kind, guard, wait_ms))
 			wait_ms = NO_LOCK_WAIT_MS;
 	}
 	SPI_finish();

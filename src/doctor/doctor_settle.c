@@ -167,12 +167,11 @@ settle_trigger(IdemNote *note)
 static void
 settle_partition(IdemNote *note, Oid parent)
 {
-	Relation	rel = relation_open(note->relid, AccessShareLock);
 	Oid			top = idem_root_of(parent);
 	List	   *truncates = NIL;
 	ListCell   *lc;
 
-	foreach(lc, idem_guard_triggers(rel))
+	foreach(lc, idem_guard_triggers_of(note->relid))
 	{
 		IdemGuardTrigger *trigger = lfirst(lc);
 		const IdemGuardKind *kind = trigger->kind;
@@ -185,7 +184,6 @@ settle_partition(IdemNote *note, Oid parent)
 			idem_statement_trigger(parent, guard->name) != NULL)
 			truncates = lappend(truncates, guard->name);
 	}
-	relation_close(rel, NoLock);
 	foreach(lc, truncates)
 		as_owner(note->relid, idem_create_statement_triggers, lfirst(lc));
 }
@@ -194,12 +192,9 @@ settle_partition(IdemNote *note, Oid parent)
 static void
 settle_detached(Oid partition, Oid top)
 {
-	Relation	rel = relation_open(top, AccessShareLock);
-	List	   *triggers = idem_guard_triggers(rel);
 	ListCell   *lc;
 
-	relation_close(rel, NoLock);
-	foreach(lc, triggers)
+	foreach(lc, idem_guard_triggers_of(top))
 	{
 		IdemGuardTrigger *trigger = lfirst(lc);
 

@@ -22,7 +22,6 @@
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -32,9 +31,9 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/ask.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
-#include "base/latest.h"
 #include "doctor/doctor.h"
 
 /* Is this a table that the extension made? */
@@ -74,42 +73,11 @@ owned_table(const RangeVar *name)
 /* ---------- problems, before and after ---------- */
 
 /* What is wrong now. */
-static void
+static uint64
 select_problems(void)
 {
-	(void) idem_run_as_extension("SELECT object, problem, instead, relation"
-								 " FROM idem.table_problems ORDER BY 1, 2",
-								 0, NULL, NULL, NULL);
-}
-
-static char *
-problem_text(HeapTuple row, TupleDesc desc)
-{
-	return psprintf("%s %s", SPI_getvalue(row, desc, 1),
-					SPI_getvalue(row, desc, 2));
-}
-
-/* What is wrong before a command, so that it can be told from what it does. */
-static List *
-problems_before(void)
-{
-	List	   *problems = NIL;
-	MemoryContext caller = CurrentMemoryContext;
-	uint64		i;
-
-	SPI_connect();
-	select_problems();
-	for (i = 0; i < SPI_processed; i++)
-	{
-		char	   *str = problem_text(SPI_tuptable->vals[i],
-									   SPI_tuptable->tupdesc);
-		MemoryContext old = MemoryContextSwitchTo(caller);
-
-		problems = lappend(problems, pstrdup(str));
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
-	return problems;
+	return idem_ask(NULL, "SELECT object || ' ' || problem, object, problem, instead, relation"
+					" FROM idem.table_problems ORDER BY 2, 3", "");
 }
 
 static bool
@@ -150,21 +118,14 @@ refuse_own_table(Oid relid, const char *object, const char *problem,
 void
 idem_settle_own_table(const List *before)
 {
+	uint64		n = select_problems();
 	uint64		i;
 
-	select_problems();
-	for (i = 0; i < SPI_processed; i++)
+	for (i = 0; i < n; i++)
 	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-		Datum		relid = SPI_getbinval(row, desc, 4, &isnull);
-
-		if (!is_among(before, problem_text(row, desc)))
-			refuse_own_table(isnull ? InvalidOid : DatumGetObjectId(relid),
-							 SPI_getvalue(row, desc, 1),
-							 SPI_getvalue(row, desc, 2),
-							 SPI_getvalue(row, desc, 3));
+		if (!is_among(before, idem_found_text(i, 1)))
+			refuse_own_table(idem_found_oid(i, 5), idem_found_text(i, 2),
+							 idem_found_text(i, 3), idem_found_text(i, 4));
 	}
 }
 
@@ -221,20 +182,10 @@ changes_column(const AlterTableCmd *cmd)
 static bool
 is_own_column(Oid relid, const char *column)
 {
-	Oid			types[2] = {OIDOID, NAMEOID};
-	Datum		values[2];
-	bool		result;
-
-	values[0] = ObjectIdGetDatum(relid);
-	values[1] = DirectFunctionCall1(namein, CStringGetDatum(column));
-	SPI_connect();
-	(void) idem_run_as_extension("SELECT FROM idem.own_tables o"
-								 " JOIN pg_catalog.pg_class c ON c.relname = o.name"
-								 " WHERE c.oid = $1 AND $2 = ANY (o.columns)",
-								 2, types, values, NULL);
-	result = SPI_processed > 0;
-	SPI_finish();
-	return result;
+	return idem_ask(NULL, "SELECT FROM idem.own_tables o"
+					" JOIN pg_catalog.pg_class c ON c.relname = o.name"
+					" WHERE c.oid = $1 AND $2 = ANY (o.columns)",
+					"rn", relid, column) > 0;
 }
 
 static void
@@ -291,12 +242,17 @@ idem_tables_at_start(Node *parsetree)
 		relid = IndexGetRelation(relid, false);
 	if (!idem_is_own_table(relid))
 		return;
+	SPI_connect();
 	if (IsA(parsetree, AlterTableStmt))
 		check_columns(relid, (AlterTableStmt *) parsetree);
 	if (!IsA(parsetree, IndexStmt))
-		idem_note_own_table(relid, problems_before());
+	{
+		(void) select_problems();
+		idem_note_own_table(relid, idem_found_texts());
+	}
 	else if (((IndexStmt *) parsetree)->unique)
 		refuse_own_table(relid, psprintf("table idem.%s", get_rel_name(relid)),
 						 "has another unique index",
 						 "An index that is not unique is kept; idem itself decides which keys there are once.");
+	SPI_finish();
 }

@@ -80,13 +80,11 @@ static void
 check_typed_column(const TypedColumn *column, bool kept, const char *what)
 {
 	char	   *name = get_attname(column->relid, column->attnum, true);
-	Relation	rel = name != NULL && idem_has_triggers(column->relid) ?
-		try_relation_open(column->relid, AccessShareLock) : NULL;
 	ListCell   *lc;
 
-	if (rel == NULL)
+	if (name == NULL || !idem_has_triggers(column->relid))
 		return;
-	foreach(lc, idem_guard_triggers(rel))
+	foreach(lc, idem_guard_triggers_of(column->relid))
 	{
 		IdemGuardTrigger *trigger = lfirst(lc);
 
@@ -97,7 +95,6 @@ check_typed_column(const TypedColumn *column, bool kept, const char *what)
 			idem_refuse_trigger(column->relid, trigger->kind, trigger->guard,
 								trigger->bound, what);
 	}
-	relation_close(rel, NoLock);
 }
 
 /*

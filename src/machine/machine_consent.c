@@ -29,7 +29,7 @@
 #include "utils/rel.h"
 
 #include "base/declare.h"
-#include "base/latest.h"
+#include "base/ask.h"
 #include "machine/machine.h"
 
 /* Does the table belong to a member of the role? */
@@ -50,20 +50,16 @@ is_table_of_member(Oid relid, Oid role)
 static bool
 is_declared(Oid relid, const char *column, const char *machine)
 {
-	Oid			types[3] = {OIDOID, TEXTOID, TEXTOID};
-	Datum		values[3];
 	Relation	log = table_openrv(makeRangeVar("idem", "change_log", -1),
 								   AccessShareLock);
 	uint64		count;
 
-	values[0] = ObjectIdGetDatum(relid);
-	values[1] = CStringGetTextDatum(psprintf("column=%s", column));
-	values[2] = CStringGetTextDatum(psprintf("machine=%s", machine));
 	SPI_connect();
-	count = idem_run_as_owner(log, "SELECT FROM idem.change_log l"
-							  " WHERE l.relation = $1 AND l.kind = 'states' AND l.action = 'declared'"
-							  " AND l.arguments @> ARRAY[$2, $3] LIMIT 1",
-							  3, types, values, NULL);
+	count = idem_ask(log, "SELECT FROM idem.change_log l"
+					 " WHERE l.relation = $1 AND l.kind = 'states' AND l.action = 'declared'"
+					 " AND l.arguments @> ARRAY[$2, $3] LIMIT 1",
+					 "rtt", relid, psprintf("column=%s", column),
+					 psprintf("machine=%s", machine));
 	SPI_finish();
 	table_close(log, AccessShareLock);
 	return count > 0;

@@ -28,7 +28,7 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
-#include "base/latest.h"
+#include "base/ask.h"
 #include "base/reason.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -164,26 +164,20 @@ check_live_rows(const char *name, const IdemDiagram *diagram,
 {
 	Relation	rel = table_open(guarded->relid, AccessShareLock);
 	const char *column = quote_identifier(guarded->column);
-	Oid			types[1] = {TEXTARRAYOID};
-	Datum		values[1];
 	char	   *sql;
 	uint64		count;
 	uint64		i;
 
-	values[0] = PointerGetDatum(concerned_names(diagram, concerned));
 	sql = psprintf("SELECT t.%s::pg_catalog.text, pg_catalog.count(*) FROM %s t"
 				   " WHERE t.%s::pg_catalog.text COLLATE pg_catalog.\"C\""
 				   " OPERATOR(pg_catalog.=) ANY ($1)"
 				   " GROUP BY 1 ORDER BY 2 DESC, 1",
 				   column, idem_qualified_name(rel), column);
-	count = idem_run_as_owner(rel, sql, 1, types, values, NULL);
+	count = idem_ask(rel, sql, "a", concerned_names(diagram, concerned));
 	for (i = 0; i < count; i++)
 	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		char	   *state = SPI_getvalue(row, desc, 1);
-		bool		isnull;
-		int64		rows = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
+		char	   *state = idem_found_text(i, 1);
+		int64		rows = DatumGetInt64(idem_found(i, 2));
 		int			index = idem_names_find(&diagram->state_names, state,
 											strlen(state));
 
