@@ -4,9 +4,9 @@
 # Instructions of the backend for one INSERT, whatever else the machine does:
 # with 1, 10 and 1000 refunds before it, beside the other ways.  Transactions a
 # second of eight clients on one payment and on 100,000.  A COPY of a million
-# refunds.
+# refunds.  5,000 and 20,000 refunds of one payment in one statement.
 #
-#	IDEM_BENCH_SECONDS	of each run with clients (10)
+#	IDEM_BENCH_SECONDS	of each run with clients (10); 0: none, and no COPY
 #	IDEM_BENCH_COPY		rows of the COPY (1000000)
 
 limit_script()
@@ -94,11 +94,34 @@ limit_copies()
 	bench_record "$limit_what" "ms of CPU" "PL/pgSQL running total" "$copied_idem" "$copied_total"
 }
 
-limit_clients hot 1 1.2 "refunds of one payment, 8 clients"
-limit_clients spread 100000 1.1 "refunds of 100,000 payments, 8 clients"
-limit_copies
+# The instructions for each of so many refunds of one payment: limit_many WAY N
+limit_many()
+{
+	printf 'INSERT INTO bench.refund_%s_hot (payment_id, amount) SELECT 1, 1 FROM generate_series(1, %s);\n' \
+		"$1" "$2" >"$tmp/tmp/limit_many_$1_$2.pgbench"
+	limit_short=$(bench_counted_run "$tmp/tmp/limit_many_$1_$2.pgbench" 1)
+	limit_long=$(bench_counted_run "$tmp/tmp/limit_many_$1_$2.pgbench" 3)
+	echo $(((limit_long - limit_short) / 2 / $2))
+}
+
+limit_statement()
+{
+	limit_few=$(limit_many idem 5000)
+	limit_each=$(limit_many idem 20000)
+	bench_record "each of 20,000 refunds of one payment in one statement" instructions "each of 5,000" \
+		"$limit_each" "$limit_few" 1.1
+	bench_record "each of 20,000 refunds of one payment in one statement" instructions "foreign key only" \
+		"$limit_each" "$(limit_many fk 20000)"
+}
+
+if [ "${IDEM_BENCH_SECONDS:-10}" != 0 ]; then
+	limit_clients hot 1 1.2 "refunds of one payment, 8 clients"
+	limit_clients spread 100000 1.1 "refunds of 100,000 payments, 8 clients"
+	limit_copies
+fi
 if bench_counted "fsync = off" "synchronous_commit = off" "jit = off" "autovacuum = off" \
 	"max_parallel_workers_per_gather = 0"; then
 	limit_instructions
+	limit_statement
 	bench_uncounted
 fi

@@ -5,8 +5,8 @@
 #	                  [--installed]
 #
 # Every round eight sessions claim keys for effects inside and outside, move
-# payments, refund, and try what guards forbid, at random, at each isolation
-# level, with savepoints and rollbacks; each writes to a file what it was told,
+# payments, refund, book journals between purses, hold, post and give back, and
+# try what guards forbid, at random, at each isolation level, with savepoints and rollbacks; each writes to a file what it was told,
 # and there an effect outside is a line.  In the middle comes a fault:
 #
 #	crash      SIGKILL of the whole server
@@ -25,8 +25,10 @@
 # in turn, or always KIND.  Then every key that was tried is tried again, and
 # an oracle that calls nothing of idem compares the tables with the files
 # (faults/oracle.sql): no effect twice, none lost that was acknowledged, none
-# of what was rolled back; totals equal sums and stay below the cap; no row
-# past a final state; and every answer is one that its isolation level allows.
+# of what was rolled back; totals equal sums and stay below the cap; purses are
+# the sums of their entries and above their floor, what is held is what is
+# pending, journals and all purses add up to zero; no row past a final state; and
+# every answer is one that its isolation level allows.
 # What idem said to be settled, to have been sent or to be fenced is held
 # against the tables whatever synchronous_commit says, also after a promotion,
 # and so is the commit of a claim, unless its scope is made with flush => false.

@@ -43,6 +43,34 @@ UNION ALL
 SELECT 'refund in another currency', r.id::text
     FROM public.refund r JOIN public.payment p ON p.id = r.payment_id WHERE r.currency <> p.currency
 UNION ALL
+SELECT 'purse is not the sum of its entries', p.id || ': ' || p.balance || ', sum ' || COALESCE(e.sum, 0)
+    FROM public.purse p
+    LEFT JOIN (SELECT purse, sum(CASE direction WHEN 'C' THEN amount ELSE - amount END) FROM public.entry WHERE status = 'posted' GROUP BY purse) e ON e.purse = p.id
+    WHERE p.balance <> COALESCE(e.sum, 0)
+UNION ALL
+SELECT 'held is not what is pending', p.id || ': ' || p.held || ', pending ' || COALESCE(h.sum, 0)
+    FROM public.purse p
+    LEFT JOIN (SELECT purse, sum(amount) FROM public.entry h WHERE status = 'pending' AND direction = 'D'
+               AND NOT EXISTS (SELECT FROM public.entry o WHERE o.hold_id = h.id) GROUP BY purse) h ON h.purse = p.id
+    WHERE p.held <> COALESCE(h.sum, 0)
+UNION ALL
+SELECT 'purse below its floor', id || ': ' || balance || ', held ' || held
+    FROM public.purse WHERE balance - held < floor AND NOT house
+UNION ALL
+SELECT 'journal out of balance', journal_id || ' ' || status || ': ' || sum(CASE direction WHEN 'C' THEN amount ELSE - amount END)
+    FROM public.entry WHERE status <> 'void' GROUP BY journal_id, status HAVING sum(CASE direction WHEN 'C' THEN amount ELSE - amount END) <> 0
+UNION ALL
+SELECT 'purses do not add up to zero', sum(balance)::text FROM public.purse HAVING sum(balance) <> 0
+UNION ALL
+SELECT 'hold posted twice', hold_id::text FROM public.entry WHERE hold_id IS NOT NULL GROUP BY hold_id HAVING count(*) > 1
+UNION ALL
+SELECT 'hold posted that is ' || h.status, h.id::text
+    FROM public.entry o JOIN public.entry h ON h.id = o.hold_id WHERE h.status <> 'pending'
+UNION ALL
+SELECT 'more posted than held', h.id || ': ' || o.amount || ' of ' || h.amount
+    FROM public.entry o JOIN public.entry h ON h.id = o.hold_id
+    WHERE o.amount > h.amount OR (o.purse, o.direction) <> (h.purse, h.direction)
+UNION ALL
 SELECT 'moved past a final state', payment::text FROM public.moved WHERE before IN ('succeeded', 'failed')
 UNION ALL
 SELECT 'moved along no edge', payment::text || ': ' || COALESCE(before, '') || ' -> ' || after
@@ -124,6 +152,19 @@ UNION ALL
 SELECT 'refund of what was rolled back', r.tag
     FROM public.refund r JOIN public.said t ON t.what = 'try' AND t.w3 = r.tag
     WHERE t.ended = 'ROLLBACK' OR t.undone
+UNION ALL
+SELECT 'acknowledged booking is lost', s.tag
+    FROM oracle.answer s
+    WHERE s.what = 'book' AND NOT s.undone AND s.ended = 'COMMIT' AND s.durable
+        AND NOT EXISTS (SELECT FROM public.entry e JOIN public.journal j ON j.id = e.journal_id WHERE j.tag = s.tag AND j.id::text = s.w1)
+UNION ALL
+SELECT 'booking of what was rolled back', j.tag
+    FROM public.journal j JOIN public.said t ON t.what = 'try' AND t.w3 = j.tag
+    WHERE t.ended = 'ROLLBACK' OR t.undone
+UNION ALL
+SELECT 'a hold that was given back still holds', s.w1
+    FROM oracle.answer s JOIN public.entry e ON e.id::text = s.w1
+    WHERE s.what = 'void' AND NOT s.undone AND s.ended = 'COMMIT' AND s.durable AND e.status <> 'void'
 UNION ALL
 SELECT 'acknowledged move is lost', s.w1 || ' -> ' || s.w2
     FROM oracle.answer s
@@ -292,6 +333,9 @@ UNION ALL
 SELECT 'a snapshot shows a wrong total', w1 || ': ' || w4 || ' of ' || w3 || ', sum ' || w5
     FROM public.said WHERE what = 'see' AND (w4::numeric <> w5::numeric OR w4::numeric > w3::numeric)
 UNION ALL
+SELECT 'a snapshot shows a wrong balance', w1 || ': ' || w2 || ' of ' || w4 || ', held ' || w3 || ' of ' || w5
+    FROM public.said WHERE what = 'purse' AND (w2 <> w4 OR w3 <> w5 OR w1 <> '0' AND w2::bigint < w3::bigint)
+UNION ALL
 -- every level: a final state that somebody saw committed is what all see later
 SELECT 'a final state was left', a.w1 || ': ' || a.w2 || ', then ' || b.w2
     FROM public.said a JOIN public.said b ON b.what = 'see' AND b.w1 = a.w1 AND b.began > a.w6::timestamptz
@@ -351,11 +395,14 @@ SELECT 'SQLSTATE ' || w1, min(round || '.' || worker || '.' || tx || ': ' || COA
     WHERE what = 'code' AND w1 NOT IN ('00000', '23I01', '23I02', '23I03', '23I04', '23I05', '23I06', '23I07', '23I08',
         '23503', '40001', '40P01', '25P02', '3B001', '57P01', '57P02', '57014', '53100', '08006', '55P03')
         -- a scope that is gone, or has the other effect, at this moment; what
-        -- must not be prepared; a dispatch that the standby has not confirmed
+        -- must not be prepared; a dispatch that the standby has not confirmed; a
+        -- hold that somebody else has posted or given back; a journal that was
+        -- made out of balance
         AND NOT EXISTS (SELECT FROM public.said t
             WHERE (t.round, t.worker, t.tx, t.seq) = (s.round, s.worker, s.tx, s.seq - 1) AND t.what = 'try'
                 AND (t.w1 = 'mayfly' AND s.w1 IN ('42704', '55I02')
-                    OR t.w1 = 'prepare' AND s.w1 = '0A000' OR t.w1 = 'dispatch' AND s.w1 = '40003'))
+                    OR t.w1 = 'prepare' AND s.w1 = '0A000' OR t.w1 = 'dispatch' AND s.w1 = '40003'
+                    OR t.w1 = 'post' AND s.w1 IN ('23505', '23I09') OR t.w1 = 'check' AND s.w1 = '23I0B'))
         -- a race of the server, with any foreign key: a rival that is being
         -- rolled back is no conflict any more, and still a member of the lock
         AND NOT (w1 = 'XX000' AND w2 LIKE 'new multixact has more than one updating member%')

@@ -67,7 +67,7 @@ $0 == "COMMIT" || $0 == "ROLLBACK" || $0 == "COMMIT PREPARED" {
 	next
 }
 
-/^(try|code|claim|move|refund|release|see|reserve|sent|unsent|complete|resolve|look|fence|wrote|prepared|mayfly|dated|retire)\|/ {
+/^(try|code|claim|move|refund|release|see|reserve|sent|unsent|complete|resolve|look|fence|wrote|book|void|purse|prepared|mayfly|dated|retire)\|/ {
 	undone[++rows] = 0
 	gsub(/[\\\t]/, " ")
 	line = $1

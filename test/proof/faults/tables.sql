@@ -1,9 +1,9 @@
 -- tables.sql - what the workers of faults.sh work on
 --
 -- An effect is a row of a table without any unique index, an account is
--- debited with it, and every move of a payment is noted by a trigger of the
--- user's own, amounts are plain numbers: so the oracle needs nothing of idem to
--- see what happened.
+-- debited with it, every move of a payment is noted by a trigger of the user's
+-- own, and purses have their entries, in journals; amounts are plain numbers: so
+-- the oracle needs nothing of idem to see what happened.
 
 CREATE EXTENSION idem;
 SELECT idem.create_scope('work', effect => 'inside', fields => '{amount}');
@@ -66,6 +66,62 @@ END $$;
 CREATE TRIGGER zz_note_move AFTER INSERT OR UPDATE ON payment
     FOR EACH ROW EXECUTE FUNCTION note_move();
 ALTER TABLE payment ENABLE ALWAYS TRIGGER zz_note_move;
+
+-- Purses and their entries: what is booked is in a journal, with both sides of
+-- it; a hold is pending until it is posted by entries that name it, or void.
+-- Purse 0 is the house's and has no floor.
+CREATE TABLE purse (id int PRIMARY KEY, house boolean NOT NULL DEFAULT false, floor bigint NOT NULL DEFAULT 0);
+CREATE TABLE journal (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tag text NOT NULL);
+CREATE TABLE entry (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    journal_id  bigint NOT NULL REFERENCES journal,
+    purse       int NOT NULL REFERENCES purse,
+    direction   text NOT NULL,
+    amount      bigint NOT NULL,
+    status      text NOT NULL,
+    hold_id     bigint UNIQUE REFERENCES entry
+);
+CREATE INDEX ON journal (tag);
+CREATE INDEX ON entry (journal_id);
+CREATE INDEX ON entry (purse);
+INSERT INTO purse SELECT i, i = 0 FROM generate_series(0, 8) i;
+SELECT idem.guard_balance('entry', 'purse', amount => 'amount', balance => 'balance', direction => 'direction', debit => 'D', credit => 'C',
+                          normal => 'credit', floor => 'floor', unbounded => 'house', state => 'status', pending => '{pending}', released => '{void}', posts => 'hold_id');
+SELECT idem.guard_journal('entry', 'journal_id', amount => 'amount', direction => 'direction', debit => 'D', credit => 'C',
+                          state => 'status', pending => '{pending}', released => '{void}');
+
+-- From one purse to another, at once or held; off: the sides differ.
+CREATE FUNCTION book(a int, b int, n int, phase text, off int, tag text) RETURNS text LANGUAGE sql AS $$
+    WITH j AS (INSERT INTO journal (tag) VALUES (tag) RETURNING id),
+        e AS (INSERT INTO entry (journal_id, purse, direction, amount, status)
+            SELECT id, p, d, m, phase FROM j, (VALUES (a, 'D', n), (b, 'C', n + off)) v (p, d, m) RETURNING journal_id)
+    SELECT concat_ws('|', 'book', min(journal_id), tag, phase) FROM e
+$$;
+DO $$ BEGIN PERFORM book(0, i, 500, 'posted', 0, 'funds') FROM generate_series(1, 8) i; END $$;
+
+-- A journal that is pending and not posted, as this session sees it.
+CREATE FUNCTION any_hold() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT h.journal_id FROM entry h WHERE h.status = 'pending' AND NOT EXISTS (SELECT FROM entry p WHERE p.hold_id = h.id)
+    ORDER BY h.journal_id DESC OFFSET floor(random() * 5) LIMIT 1
+$$;
+
+-- Both sides of a hold are posted, all of it or a part.
+CREATE FUNCTION post_hold(hold bigint, part int, tag text) RETURNS text LANGUAGE sql AS $$
+    WITH j AS (INSERT INTO journal (tag) SELECT tag WHERE hold IS NOT NULL RETURNING id),
+        e AS (INSERT INTO entry (journal_id, purse, direction, amount, status, hold_id)
+            SELECT j.id, h.purse, h.direction, 1 + h.amount * part / 100, 'posted', h.id FROM j, entry h
+            WHERE h.journal_id = hold AND h.status = 'pending' ORDER BY h.id RETURNING journal_id)
+    SELECT concat_ws('|', 'book', min(journal_id), tag, 'posting') FROM e HAVING count(*) > 0
+$$;
+
+-- What a snapshot shows of a purse: balance, held, and the sums of its entries.
+CREATE FUNCTION see_purse(p int) RETURNS SETOF text LANGUAGE sql VOLATILE AS $$
+    SELECT concat_ws('|', 'purse', id, balance, held,
+        (SELECT COALESCE(sum(CASE direction WHEN 'C' THEN amount ELSE - amount END), 0) FROM entry e WHERE e.purse = p AND status = 'posted'),
+        (SELECT COALESCE(sum(amount), 0) FROM entry h WHERE h.purse = p AND direction = 'D' AND status = 'pending'
+            AND NOT EXISTS (SELECT FROM entry o WHERE o.hold_id = h.id)))
+    FROM purse WHERE id = p
+$$;
 
 -- A scope that is dropped and declared anew all the time ("mayfly"): what was
 -- granted in which of its lives.  Whoever holds a key of it holds off the drop,

@@ -90,7 +90,32 @@ function forbidden(	p)
 		"|UPDATE payment SET refunded = 0 WHERE id = " p \
 		"|DELETE FROM payment WHERE id = " p \
 		"|DELETE FROM refund WHERE payment_id = " p \
-		"|UPDATE refund SET amount = amount - 1 WHERE payment_id = " p))
+		"|UPDATE refund SET amount = amount - 1 WHERE payment_id = " p \
+		"|UPDATE purse SET balance = balance + 1 WHERE id = " pick(9) \
+		"|UPDATE purse SET held = 0 WHERE id = " pick(9) \
+		"|UPDATE entry SET amount = amount + 1 WHERE purse = " pick(9) \
+		"|UPDATE entry SET status = 'posted' WHERE status = 'pending' AND purse = " pick(9) \
+		"|DELETE FROM entry WHERE purse = " pick(9)))
+}
+
+# From one purse to another, posted or held; one in twenty-five is out of
+# balance, which is said at once or when it is to be committed.
+function book(	a, off)
+{
+	a = pick(9)
+	off = pick(25) == 0
+	try("book", a, "SELECT book(" a ", " (a + 1 + pick(8)) % 9 ", " (1 + pick(200)) ", '" one_of("posted|pending") "', " off ", TAG)")
+	if (off && pick(2))
+		try("check", a, "SELECT FROM idem.check_journals()")
+}
+
+# A hold is posted, in part, in full or beyond, or given back.
+function settle()
+{
+	if (pick(2))
+		try("post", "hold", "SELECT post_hold(any_hold(), " one_of("50|90|99|120") ", TAG)")
+	else
+		try("void", "hold", "UPDATE entry SET status = 'void' WHERE journal_id = any_hold() AND status = 'pending' RETURNING concat_ws('|', 'void', id)")
 }
 
 # What is known of a key, which changes nothing.
@@ -223,8 +248,14 @@ function outside(k)
 
 function any(	dice)
 {
-	dice = pick(20)
-	if (dice < 7)
+	dice = pick(25)
+	if (dice >= 24)
+		try("purse", p = pick(9), "SELECT see_purse(" p ")")
+	else if (dice >= 22)
+		settle()
+	else if (dice >= 20)
+		book()
+	else if (dice < 7)
 		claim(key())
 	else if (dice < 11)
 		move()
