@@ -140,6 +140,12 @@ SELECT count(*) FROM idem.presume('late ach');
 SELECT outcome, settled, marks FROM idem.reserve('late ach', 'a1', '{"amount": 88}');
 SELECT outcome, settled, state, marks FROM idem.resolve('late ach', 'a1', via => 'late/return', answer => '{"code": "R01", "serial": "a1", "amount": 88}');
 SELECT outcome, state FROM idem.lookup('late ach', 'a3');
+-- Of what was fenced meanwhile a person hears.
+CALL late_sent('late ach', 'a4');
+SELECT outcome FROM idem.fence('late ach', 'a4', 'cancelled');
+UPDATE idem.attempt SET business_date = business_date - 3 WHERE key = 'a4';
+SELECT key, outcome, settled, state, marks FROM idem.presume('late ach');
+SELECT state, why FROM idem.open_claims WHERE key = 'a4';
 SELECT count(*) FROM idem.presume('late pay');
 
 -- What is reserved while nothing can be sent waits where it is on the ladder.

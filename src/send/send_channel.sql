@@ -21,7 +21,7 @@ CREATE FUNCTION idem.presume(scope text, batch integer DEFAULT 100)
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.presume(text, integer) IS
     'takes for success what a channel with presume_days has been silent about for that many of its business days. The keys are succeeded and marked as presumed; a return still comes. To be called as often as idem.due is.
-Out: at most batch rows, one for each key that was presumed.
+Out: at most batch rows, one for each key that was presumed; outcome succeeded, or reverse_needed if a fence came meanwhile.
 Errors: as idem.due.
 Locks: ROW EXCLUSIVE on idem.reservation; the rows, for which it does not wait.';
 REVOKE ALL ON FUNCTION idem.presume(text, integer) FROM PUBLIC;

@@ -94,7 +94,8 @@ put_row(ReturnSetInfo *result, IdemCall *call, text *key, int32 attempt)
 	if (!presume(call, attempt))
 		return;
 	idem_send_describe(call, &answer);
-	answer.outcome = answer.state;
+	answer.outcome = call->row.concern == IDEM_CONCERN_REVERSE ?
+		"reverse_needed" : answer.state;
 	idem_key_send_values(&call->key, &answer, values, nulls);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
