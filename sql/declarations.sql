@@ -26,7 +26,7 @@ SELECT c.oid::regclass AS forgotten FROM pg_extension e, unnest(e.extconfig) t J
     WHERE e.extname = 'idem'
           AND c.relname NOT IN ('change', 'anchor', 'reservation', 'attempt', 'sighting', 'suspect', 'late_result', 'evidence', 'transition_log',
                                 'serial_day', 'pause', 'approval',
-                                'policy')
+                                'policy', 'site')
           AND NOT EXISTS (SELECT FROM pg_depend d
                           JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
                           JOIN pg_class v ON v.oid = r.ev_class AND v.relname ~ '_declarations$'

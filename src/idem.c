@@ -8,6 +8,7 @@
 
 #include "base/empty.h"
 #include "base/moved.h"
+#include "base/site.h"
 #include "bound/bound_rows.h"
 #include "channel/channel.h"
 #include "doctor/doctor.h"
@@ -28,6 +29,7 @@ _PG_init(void)
 {
 	idem_moved_init();
 	idem_empty_init();
+	idem_site_init();
 	idem_key_pause_init();
 	idem_channel_pause_init();
 	idem_machine_rows_init();

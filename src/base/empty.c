@@ -37,6 +37,7 @@
 #include "base/kind.h"
 #include "base/moved.h"
 #include "base/reason.h"
+#include "base/site.h"
 
 static char *truncate_reason = NULL;
 
@@ -69,26 +70,24 @@ idem_empty_init(void)
 							   idem_check_reason, NULL, NULL);
 }
 
-/* Is this a database that has a place of its own, where real money moves? */
-static bool
-has_site(void)
-{
-	return false;				/* databases have none yet */
-}
-
 /*
  * Why the rows of a table may go at once, or NULL.  own: it is one of idem's,
- * without which payments that were made would be made again.
+ * without which payments that were made would be made again.  A database that
+ * has a place of its own is none for tests: real money moves there.
  */
 static const char *
 reason_to_empty(bool own)
 {
-	if (truncate_reason == NULL || truncate_reason[0] == '\0' ||
-		(own && has_site()))
+	bool		real;
+
+	if (truncate_reason == NULL || truncate_reason[0] == '\0')
+		return NULL;
+	real = idem_has_site();
+	if (own && real)
 		return NULL;
 	if (superuser() ||
-		(!has_site() && object_ownercheck(DatabaseRelationId, MyDatabaseId,
-										  GetUserId())))
+		(!real && object_ownercheck(DatabaseRelationId, MyDatabaseId,
+									GetUserId())))
 		return truncate_reason;
 	return NULL;
 }

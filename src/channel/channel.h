@@ -119,6 +119,8 @@ extern text *idem_channel_serial(const IdemChannel *channel,
 								 const IdemKey *key, int32 attempt,
 								 TimestampTz now);
 extern bool idem_channel_counts(const IdemChannel *channel);
+extern void idem_channel_leave_out(const IdemChannel *channel, int64 numbers,
+								   TimestampTz now);
 extern bool idem_channel_serial_fits(const IdemChannel *channel, text *serial);
 extern bool idem_channel_same_form(const IdemChannel *a, const IdemChannel *b);
 

@@ -615,6 +615,30 @@ next_number(const Making *making, const Piece *piece)
 	return number;
 }
 
+/*
+ * Leave out as many numbers of a channel that counts, for good: they may have
+ * been given out where nothing is known of it here.  Those of today go on
+ * behind them, too.
+ */
+void
+idem_channel_leave_out(const IdemChannel *channel, int64 numbers,
+					   TimestampTz now)
+{
+	static const char *const sql =
+		"SELECT setval(format('idem.%I', $1)::regclass, $2)";
+	Making		making = {.channel = channel,.now = now};
+	char	   *name = idem_channel_sequence(channel->name);
+	int64		number;
+	Datum		value;
+
+	number = nextval_internal(idem_extension_relation(name), false);
+	if (sequence_piece(channel->serial)->per_day)
+		(void) base_of_day(&making, number);
+	SPI_connect();
+	(void) ask(sql, name, INT8OID, Int64GetDatum(number + numbers), &value);
+	SPI_finish();
+}
+
 static void
 append_sequence(Making *making, const Piece *piece)
 {

@@ -7,7 +7,7 @@ CREATE FUNCTION idem.require_approval(required boolean) RETURNS void
     AS 'MODULE_PATHNAME', 'idem_require_approval'
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION idem.require_approval(boolean) IS
-    'true: from the commit on, what loosens or overrules needs the approval of another person: loosen of definitions, alter_scope, alter_channel and drop_scope with force, drop_guard, correct, confirm_suspects, confirmed by an operator, resume, and require_approval(false). Off in a new database. Kept in idem.change_log. For admins.
+    'true: from the commit on, what loosens or overrules needs the approval of another person: loosen of definitions, alter_scope, alter_channel and drop_scope with force, drop_guard, correct, confirm_suspects, confirmed by an operator, resume, adopt_site, set_site where one is set, and require_approval(false). Off in a new database. Kept in idem.change_log. For admins.
 Errors: 22004 required null; 42501 the server has not authenticated the session, or an approval is missing; 25006 on a standby or in a read-only transaction.
 Locks: ROW EXCLUSIVE on idem.policy.';
 REVOKE ALL ON FUNCTION idem.require_approval(boolean) FROM PUBLIC;

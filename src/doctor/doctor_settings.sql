@@ -27,12 +27,15 @@ FROM (VALUES ('fsync', 'a crash of the machine can take back what was committed'
              ('synchronous_commit', 'a crash can take back what was told to the client')) s (name, risk)
 WHERE pg_catalog.current_setting(s.name, true) = 'off'
 UNION ALL
-SELECT r.severity, pg_catalog.format('setting %s of %s', s.name, s.holder),
+SELECT CASE WHEN r.severity = 'notice' AND EXISTS (SELECT FROM idem.site) THEN 'warning' ELSE r.severity END,
+       pg_catalog.format('setting %s of %s', s.name, s.holder),
        pg_catalog.format(r.finding, s.value), pg_catalog.format('ALTER %s RESET %s', s.altered, s.name) || r.unless
 FROM idem.standing_settings s
 JOIN (VALUES ('synchronous_commit', 'warning', 'is off: a crash can take back what was told to the client', ''),
              ('idem.allow_unguarded', 'warning', 'is set for good: DDL can weaken guards (%s)', ''),
-             -- as it has to be in a database for tests, so it is no more than a notice
+             ('idem.site', 'error', 'hides the setting of the server from its sessions: nothing is sent from them (%s)', ''),
+             -- as it has to be in a database for tests, so it is no more than a
+             -- notice where no site is set
              ('idem.drop_reason', 'notice', 'is set for good: owners can drop tables with guarded rows and are not asked why (%s)',
               ', unless the database is one for tests'),
              ('idem.truncate_reason', 'notice', 'is set for good: the owner of the database can empty guarded tables and is not asked why (%s)',

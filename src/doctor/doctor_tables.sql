@@ -12,6 +12,9 @@ CREATE VIEW idem.own_tables (name, columns, constraints) AS VALUES
      '{currency_pkey,currency_code_check,currency_numeric_code_check,currency_minor_units_check}'),
     ('pause',
      '{kind,name,state,at,role,reason}', '{pause_pkey,pause_kind_check}'),
+    ('site',
+     '{one,name,on_move,set_at,role,system_identifier,timeline,database,backup,stamped_at,held_until}',
+     '{site_pkey,site_one_check,site_on_move_check}'),
     ('policy',
      '{name,since,role}', '{policy_pkey,policy_name_check}'),
     ('approval',
@@ -79,6 +82,10 @@ CREATE TRIGGER evidence_truncate BEFORE TRUNCATE ON idem.evidence
     FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
 CREATE TRIGGER transition_log_truncate BEFORE TRUNCATE ON idem.transition_log
     FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
+CREATE TRIGGER site_truncate BEFORE TRUNCATE ON idem.site
+    FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1', 'for_good=true');
+CREATE TRIGGER site_delete AFTER DELETE ON idem.site
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
 CREATE TRIGGER change_delete AFTER DELETE ON idem.change
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION idem.keep_own_rows('idem=1');
 CREATE TRIGGER change_update AFTER UPDATE ON idem.change
@@ -96,6 +103,7 @@ ALTER TABLE idem.suspect ENABLE ALWAYS TRIGGER suspect_truncate;
 ALTER TABLE idem.late_result ENABLE ALWAYS TRIGGER late_result_truncate;
 ALTER TABLE idem.evidence ENABLE ALWAYS TRIGGER evidence_truncate;
 ALTER TABLE idem.transition_log ENABLE ALWAYS TRIGGER transition_log_truncate;
+ALTER TABLE idem.site ENABLE ALWAYS TRIGGER site_truncate, ENABLE ALWAYS TRIGGER site_delete;
 ALTER TABLE idem.change ENABLE ALWAYS TRIGGER change_delete, ENABLE ALWAYS TRIGGER change_update;
 ALTER TABLE idem.transition_log ENABLE ALWAYS TRIGGER transition_log_delete, ENABLE ALWAYS TRIGGER transition_log_update;
 COMMENT ON TRIGGER change_truncate ON idem.change IS 'never';
@@ -107,6 +115,8 @@ COMMENT ON TRIGGER suspect_truncate ON idem.suspect IS 'only for a reason, which
 COMMENT ON TRIGGER late_result_truncate ON idem.late_result IS 'only for a reason, which is kept';
 COMMENT ON TRIGGER evidence_truncate ON idem.evidence IS 'only for a reason, which is kept';
 COMMENT ON TRIGGER transition_log_truncate ON idem.transition_log IS 'only for a reason, which is kept';
+COMMENT ON TRIGGER site_truncate ON idem.site IS 'never';
+COMMENT ON TRIGGER site_delete ON idem.site IS 'tells of a site that was deleted';
 COMMENT ON TRIGGER change_delete ON idem.change IS 'tells of rows that were deleted';
 COMMENT ON TRIGGER change_update ON idem.change IS 'tells of rows that were written over';
 COMMENT ON TRIGGER transition_log_delete ON idem.transition_log IS 'tells of rows that were deleted';

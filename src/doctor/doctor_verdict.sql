@@ -100,11 +100,12 @@ SELECT 'warning' AS severity, pg_catalog.format('scope %I', scope) AS object,
               CASE why WHEN 'manual' THEN CASE pg_catalog.count(*) WHEN 1 THEN 'claim is' ELSE 'claims are' END || ' unknown past the ladder'
                        WHEN 'late result' THEN CASE pg_catalog.count(*) WHEN 1 THEN 'claim has' ELSE 'claims have' END || ' a late result'
                        WHEN 'stale attempt' THEN CASE pg_catalog.count(*) WHEN 1 THEN 'claim has' ELSE 'claims have' END || ' an attempt that the provider may pay twice'
+                       WHEN 'lost attempt' THEN CASE pg_catalog.count(*) WHEN 1 THEN 'claim has' ELSE 'claims have' END || ' an attempt that may be lost'
                        ELSE CASE pg_catalog.count(*) WHEN 1 THEN 'claim needs' ELSE 'claims need' END || ' a reversal' END,
               'a person has to look') AS finding,
        pg_catalog.format('SELECT * FROM idem.open_claims WHERE scope = %L AND why = %L; idem.resolve settles them', scope, why) AS remedy
 FROM idem.open_claims
-WHERE why IN ('manual', 'late result', 'reverse needed', 'stale attempt')
+WHERE why IN ('manual', 'late result', 'reverse needed', 'stale attempt', 'lost attempt')
 GROUP BY scope, why;
 COMMENT ON VIEW idem.outcome_problems IS 'claims that wait for a person, as findings of idem.doctor()';
 

@@ -156,7 +156,7 @@ CREATE TYPE idem.send_result AS (
 );
 COMMENT ON TYPE idem.send_result IS
     'what a call for a key of an effect outside answers: the columns of idem.claim_result and those of sending';
-COMMENT ON COLUMN idem.send_result.outcome IS 'granted, reserved, replayed, in_progress, unknown, mismatch, duplicate, expired, reused, fenced, suspect, paused, closed, stale_attempt, late or reverse_needed; and what a call made of the key: succeeded, failed, returned, released, dispatched, or unseen';
+COMMENT ON COLUMN idem.send_result.outcome IS 'granted, reserved, replayed, in_progress, unknown, mismatch, duplicate, expired, reused, fenced, suspect, paused, misplaced, closed, stale_attempt, late or reverse_needed; and what a call made of the key: succeeded, failed, returned, released, dispatched, or unseen';
 COMMENT ON COLUMN idem.send_result.granted IS 'as in idem.claim_result';
 COMMENT ON COLUMN idem.send_result.settled IS 'as in idem.claim_result';
 COMMENT ON COLUMN idem.send_result.reentrant IS 'true: this very call was made before, and is answered again';

@@ -56,7 +56,7 @@ COMMENT ON COLUMN idem.reservation.dispatched_at IS 'when the effect may have be
 COMMENT ON COLUMN idem.reservation.finished_at IS 'when the final state was reached';
 COMMENT ON COLUMN idem.reservation.due_at IS 'when somebody has to look at it; NULL: nobody has to any more';
 COMMENT ON COLUMN idem.reservation.fenced_at IS 'first fence, also one that came too late to block';
-COMMENT ON COLUMN idem.reservation.concern IS 'a person has to look: l: a late result; s: one that says it succeeded; r: a reversal is needed; a: the provider may not know the serial of the next attempt again';
+COMMENT ON COLUMN idem.reservation.concern IS 'a person has to look: l: a late result; s: one that says it succeeded; r: a reversal is needed; a: the provider may not know the serial of the next attempt again; m: an attempt may be lost';
 COMMENT ON COLUMN idem.reservation.dropped IS 'request and response were dropped after the retention of the scope';
 COMMENT ON COLUMN idem.reservation.serial IS 'the number that idem.reserve made, which every attempt of the key carries; NULL: idem.dispatch makes it, see idem.attempt, or none is made';
 COMMENT ON COLUMN idem.reservation.settled_amount IS 'what was paid, where the provider''s answer names another amount than the request';

@@ -217,6 +217,9 @@ idem_send_token(FunctionCallInfo fcinfo, IdemCall *call, const char *verb)
 		return token;
 	if (PG_ARGISNULL(2))
 		return 0;
+	/* one that was given out in what is lost is one that was overtaken */
+	if (token > call->row.token && call->row.concern == IDEM_CONCERN_MOVED)
+		return token;
 	if (token < 1 || token > call->row.token)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_STALE_TOKEN),

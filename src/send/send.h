@@ -6,6 +6,7 @@
  *		send_attempt.c		the attempts that were dispatched
  *		send_channel.c		by which channel an attempt goes, and under which
  *							number
+ *		send_site.c			the place from which effects may leave
  *		send_reserve.c		reserve: a key is mine for a lease
  *		send_dispatch.c		what the holder of a token does next
  *		send_word.c			what a provider's answer says of a key
@@ -51,6 +52,7 @@
 #define IDEM_CONCERN_RAN			's' /* one that says it succeeded */
 #define IDEM_CONCERN_REVERSE		'r' /* succeeded, and was fenced */
 #define IDEM_CONCERN_STALE			'a' /* the next attempt may be paid twice */
+#define IDEM_CONCERN_MOVED			'm' /* an attempt may be lost: send_site.c */
 
 /* A row of idem.reservation; times of 0 are NULL. */
 typedef struct IdemReservation
@@ -177,6 +179,10 @@ extern const IdemChannel *idem_send_channel(const IdemCall *call,
 extern bool idem_send_nothing_goes(const IdemScope *scope, TimestampTz now);
 extern bool idem_send_may_go(IdemCall *call, const IdemChannel *channel,
 							 IdemAttempt *attempt, IdemAnswer *answer);
+
+/* send_site.c */
+extern bool idem_send_misplaced_new(IdemAnswer *answer);
+extern bool idem_send_misplaced(IdemCall *call, IdemAnswer *answer);
 
 /* send_word.c */
 extern bool idem_send_is_judged(IdemCall *call);

@@ -12,7 +12,7 @@ CREATE VIEW idem.open_claims AS
            r.token, r.attempt, r.request, r.first_seen, r.lease_until, r.dispatched_at, r.due_at, r.step,
            CASE WHEN r.state IN ('d', 'u') AND r.step < pg_catalog.cardinality(s.ladder) THEN 'inquire'
                 WHEN r.concern IN ('l', 's') THEN 'late result' WHEN r.concern = 'r' THEN 'reverse needed'
-                WHEN r.concern = 'a' THEN 'stale attempt'
+                WHEN r.concern = 'a' THEN 'stale attempt' WHEN r.concern = 'm' THEN 'lost attempt'
                 WHEN r.step >= pg_catalog.cardinality(s.ladder) THEN 'manual'
                 ELSE 'abandoned reservation' END AS why,
            a.channel, coalesce(a.serial, r.serial) AS serial, a.business_date, a.other_date
@@ -140,7 +140,7 @@ COMMENT ON COLUMN idem.due_result.settled_amount IS 'as in idem.send_result';
 COMMENT ON COLUMN idem.due_result.marks IS 'as in idem.send_result';
 COMMENT ON COLUMN idem.due_result.request IS 'the first request: what to ask the provider about';
 COMMENT ON COLUMN idem.due_result.step IS 'how often it has been handed out, this time included';
-COMMENT ON COLUMN idem.due_result.why IS 'inquire, abandoned reservation, late result, reverse needed, stale attempt or manual';
+COMMENT ON COLUMN idem.due_result.why IS 'inquire, abandoned reservation, late result, reverse needed, stale attempt, lost attempt or manual';
 
 CREATE FUNCTION idem.reserve(scope text, key text, request jsonb DEFAULT NULL,
                              nonce text DEFAULT NULL, lease interval DEFAULT NULL, confirmed text DEFAULT NULL)
@@ -150,7 +150,7 @@ CREATE FUNCTION idem.reserve(scope text, key text, request jsonb DEFAULT NULL,
 COMMENT ON FUNCTION idem.reserve(text, text, jsonb, text, interval, text) IS
     'takes a key for an effect outside, for a lease; nothing may be sent before idem.dispatch. Call it as SELECT * FROM idem.reserve(...).
 In: request with the members the scope declares; nonce: what the caller calls this very call, so that it gets its token again; lease: NULL is the scope''s; confirmed: as of idem.claim.
-Out: outcome reserved with a token (first; next attempt after a release; an expired reservation taken over; reentrant: the same nonce again), replayed, in_progress, unknown, mismatch, fenced, expired, reused (the key was used longer ago than the scope''s repeat_within), duplicate (reserved before in this transaction), suspect (another key has the same duplicate_fields, and on_duplicate is hold; also of a key that was released, when it is reserved again), paused (it would be reserved, but for idem.pause). granted is always false.
+Out: outcome reserved with a token (first; next attempt after a release; an expired reservation taken over; reentrant: the same nonce again), replayed, in_progress, unknown, mismatch, fenced, expired, reused (the key was used longer ago than the scope''s repeat_within), duplicate (reserved before in this transaction), suspect (another key has the same duplicate_fields, and on_duplicate is hold; also of a key that was released, when it is reserved again), paused (it would be reserved, but for idem.pause), misplaced (but for the place: idem.set_site; with retry_at: a new key while those are held). granted is always false.
 serial: that of every attempt of the key, if all channels of the scope would make the same of it; idem.dispatch makes the others, and all that count ({seq:n}).
 The commit is flushed whatever synchronous_commit says; PREPARE TRANSACTION is refused (0A000).
 Errors: 22004 scope null; 42704 unknown scope; 42501 a scope in which the role uses no keys; 55I02 scope for effects inside; 22I01 a key that is null, empty or longer than 255 bytes, or is not there and does not have the form that the scope asks for, or of which a channel takes no serial; 22023 request lacks a declared field or holds a number of more than 1,000 digits, invalid nonce, lease or confirmed; 42501 confirmed by a caller who may not, or the approval of another person is missing; 55000 fewer synchronous standbys than the scope asks for; 0A000 on a Citus cluster of several nodes; 25006 on a standby or in a read-only transaction; 40001 under REPEATABLE READ or SERIALIZABLE if the key changed, or under hold another one with the same members was committed, after the snapshot.
@@ -176,7 +176,7 @@ CREATE PROCEDURE idem.dispatch(
     LANGUAGE C;
 COMMENT ON PROCEDURE idem.dispatch(text, text, bigint, text, boolean, boolean, boolean, text, jsonb, boolean, text[], timestamptz, text, integer, text, text, date, date, timestamptz, timestamptz, timestamptz, timestamptz, numeric, text[]) IS
     'marks a reserved key as sent, commits, and only then answers: CALL idem.dispatch(scope, key, token), and channel => ... where the scope names several.
-Out: a row, the columns of idem.send_result without key and token. granted true, outcome granted: the first dispatch of the newest token; send now, once. granted false: do not send; outcome in_progress or unknown (sent before), replayed, fenced, late, paused (idem.pause: the key stays reserved).
+Out: a row, the columns of idem.send_result without key and token. granted true, outcome granted: the first dispatch of the newest token; send now, once. granted false: do not send; outcome in_progress or unknown (sent before), replayed, fenced, late, paused (idem.pause: the key stays reserved), misplaced (idem.set_site: not from here; the key stays reserved).
 closed: the channel is closed until retry_at, and stale_attempt: the provider may not know the serial again; the key stays reserved.
 serial: the number under which the provider knows the attempt, made before the commit and kept with it.
 Errors: 25001 in a transaction block or function; 40003 the standbys that are required have not confirmed it: do not send, the key stays dispatched; 55I01 token never issued; 55I02 key never reserved; 22004 no channel, where the scope names several; 22023 a channel that is not the scope''s, or a request without a member that it echoes; 22I01 a key of which the channel takes no serial; 2200H no number left for {seq:n}; others as reserve.

@@ -26,6 +26,7 @@
 #include "base/idem_compat.h"
 #include "base/latest.h"
 #include "base/pause.h"
+#include "base/site.h"
 #include "send/send.h"
 
 /*
@@ -225,15 +226,16 @@ is_stale(IdemCall *call, const IdemChannel *channel, text *serial)
 }
 
 /*
- * Could no attempt of a scope go now: is it paused, or every channel of it
- * closed or paused?
+ * Could no attempt of a scope go now: is this the wrong place to send from, or
+ * the scope paused, or every channel of it closed or paused?
  */
 bool
 idem_send_nothing_goes(const IdemScope *scope, TimestampTz now)
 {
 	int			i;
 
-	if (idem_paused("scope", scope->name, "", InvalidOid) != NULL)
+	if (idem_site_away() != NULL ||
+		idem_paused("scope", scope->name, "", InvalidOid) != NULL)
 		return true;
 	for (i = 0; i < scope->nchannels; i++)
 	{

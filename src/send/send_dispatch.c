@@ -29,6 +29,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
+#include "base/site.h"
 #include "send/send.h"
 
 /* Columns of idem.send_result that the caller of dispatch gives, not gets. */
@@ -97,7 +98,7 @@ dispatch(IdemCall *call, int64 token, const IdemChannel *channel,
 		answer_unchanged(call, token, answer);
 		return;
 	}
-	if (idem_send_paused(call, answer))
+	if (idem_send_misplaced(call, answer) || idem_send_paused(call, answer))
 	{
 		answer->token = token;
 		return;
@@ -114,6 +115,7 @@ dispatch(IdemCall *call, int64 token, const IdemChannel *channel,
 	idem_send_watch(call, row->lease_until);
 	idem_send_write(call);
 	idem_send_keep_attempt(call, &attempt);
+	idem_site_follow();
 	idem_send_describe(call, answer);
 	answer->granted = true;
 	answer->outcome = "granted";

@@ -9,7 +9,8 @@
  * "manual", and the last rung repeats: nothing falls off.
  *
  * A key that is reserved while its scope is paused, or every channel of it
- * closed or paused, waits where it is, since nobody could do anything about it.
+ * closed or paused, or in the wrong place to send from, waits where it is,
+ * since nobody could do anything about it.
  *
  * Two sessions are not handed the same row, and neither waits (SKIP LOCKED).
  * To be handed a row is never a leave to send.  What is handed out is not
@@ -84,6 +85,8 @@ why_due(const IdemScope *scope, const IdemReservation *row)
 			return "reverse needed";
 		case IDEM_CONCERN_STALE:
 			return "stale attempt";
+		case IDEM_CONCERN_MOVED:
+			return "lost attempt";
 		default:
 			break;
 	}

@@ -76,7 +76,8 @@ fence_unsent(IdemCall *call)
 	row->finished_at = call->now;
 	row->lease_until = 0;
 	row->nonce = NULL;
-	if (row->concern == IDEM_CONCERN_STALE)
+	if (row->concern == IDEM_CONCERN_STALE ||
+		row->concern == IDEM_CONCERN_MOVED)
 		row->concern = IDEM_CONCERN_NONE;
 	if (row->concern == IDEM_CONCERN_NONE)
 		row->due_at = 0;

@@ -100,7 +100,8 @@ reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease,
 			fingerprint = idem_key_fingerprint(call->key.scope, request, NULL);
 			serial = idem_send_key_serial(call);
 		}
-		if (idem_key_refused(&call->table, &call->key, request, fingerprint,
+		if (idem_send_misplaced_new(answer) ||
+			idem_key_refused(&call->table, &call->key, request, fingerprint,
 							 confirmed, answer))
 			return true;
 		call->now = GetCurrentTimestamp();
@@ -179,7 +180,8 @@ reserve_again(IdemCall *call, text *nonce, int64 lease, const char *confirmed,
 	if (!is_free(call, nonce))
 		return false;
 	idem_send_check_standbys(call->key.scope);
-	if (is_refused(call, confirmed, answer))
+	if (idem_send_misplaced(call, answer) ||
+		is_refused(call, confirmed, answer))
 		return true;
 	mine =
 		call->row.state == IDEM_STATE_RESERVED && is_nonce(&call->row, nonce);

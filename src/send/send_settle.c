@@ -30,6 +30,9 @@
 #include "base/identity.h"
 #include "send/send.h"
 
+/* More tokens than a key was given in what is lost of it */
+#define LOST_TOKENS		1000
+
 /* Keep a word that changes nothing in idem.late_result. */
 static void
 keep_late_result(const IdemCall *call, const IdemNews *news)
@@ -74,12 +77,13 @@ raise_concern(IdemCall *call, char concern)
 
 /*
  * A person has looked, and says why that is all.  An attempt that was not to
- * be sent is of no concern any more once the key is settled.
+ * be sent, or may be lost, is of no concern any more once the key is settled.
  */
 static void
 close_concern(IdemCall *call, const IdemNews *news)
 {
-	if (news->force != NULL || call->row.concern == IDEM_CONCERN_STALE)
+	if (news->force != NULL || call->row.concern == IDEM_CONCERN_STALE ||
+		call->row.concern == IDEM_CONCERN_MOVED)
 		call->row.concern = IDEM_CONCERN_NONE;
 }
 
@@ -469,10 +473,16 @@ set_free(IdemCall *call, IdemAnswer *answer)
 	idem_send_describe(call, answer);
 }
 
-/* Believe the news. */
+/*
+ * Believe the news.  A key that is free again goes on behind the tokens that
+ * were given out in what is lost: their holders are overtaken.
+ */
 static void
 settle(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
+	if (call->row.concern == IDEM_CONCERN_MOVED &&
+		news->state == IDEM_STATE_RELEASED && call->row.fenced_at == 0)
+		call->row.token += LOST_TOKENS;
 	close_concern(call, news);
 	if (news->state == IDEM_STATE_RELEASED)
 		set_free(call, answer);
@@ -579,7 +589,9 @@ resolve_absent(IdemCall *call, IdemNews *news, IdemAnswer *answer)
 /*
  * Is the key one for a person, and the caller none?  An answer that is judged
  * to be about this very request may settle it even so: what has to be looked
- * at stays, unless an effect is known to have run that should not have.
+ * at stays, unless an effect is known to have run that should not have.  Where
+ * an attempt may be lost, an end is an end; only that nothing arrived may be
+ * true of one and not of the other.
  */
 static bool
 waits_for_person(const IdemCall *call, const IdemNews *news)
@@ -587,7 +599,9 @@ waits_for_person(const IdemCall *call, const IdemNews *news)
 	char		concern = call->row.concern;
 
 	return concern != IDEM_CONCERN_NONE &&
-		!(news->judged && concern == IDEM_CONCERN_LATE) && !idem_is_operator();
+		!(news->judged && concern == IDEM_CONCERN_LATE) &&
+		!(concern == IDEM_CONCERN_MOVED &&
+		  news->state != IDEM_STATE_RELEASED) && !idem_is_operator();
 }
 
 /* A word of a key that is waited for. */

@@ -76,6 +76,13 @@ my @findings = (
 	[ 'doctor/doctor_verdict.sql', 'a reversal', 'doctor_findings' ],
 	[ 'doctor/doctor_verdict.sql', 'an attempt that the provider may pay twice', 'channel_serial' ],
 	[ 'doctor/doctor_verdict.sql', 'a person has to look', 'doctor_findings' ],
+	[ 'doctor/doctor_verdict.sql', 'an attempt that may be lost', 'site' ],
+	# the place of the database
+	[ 'send/send_site.sql', 'nothing is sent from here: %s', 'site', 'nothing is sent from here: ' ],
+	[ 'send/send_site.sql', 'has scopes for effects outside and no site', 'site' ],
+	[ 'send/send_site.sql', 'is to follow to a new timeline, and does not', '620_site' ],
+	[ 'send/send_site.sql', 'keys that are seen for the first time are held until %s', '625_site_moved', 'keys that are seen for the first time are held until' ],
+	[ 'doctor/doctor_settings.sql', 'hides the setting of the server from its sessions', '620_site', 'error setting idem.site of role' ],
 	[ 'doctor/doctor_settings.sql', 'setting %s', '510_doctor', 'setting $setting' ],
 	[ 'doctor/doctor_settings.sql', q{('fsync'}, '510_doctor', 'fsync => ' ],
 	[ 'doctor/doctor_settings.sql', q{('full_page_writes'}, '510_doctor', 'full_page_writes => ' ],
@@ -124,7 +131,7 @@ foreach my $finding (@findings)
 # What is neither finding nor remedy: names of objects, and words of other views.
 my %other = map { $_ => 1 } (
 	'%s trigger %I on %s', '%s guard %I on %s', 'limit guard %I on %s', 'event trigger %I', 'trigger %I on %s',
-	'prepared transaction %L', 'scope %I', 'extension idem', 'late result', 'reverse needed', 'stale attempt', '10 minutes',
+	'prepared transaction %L', 'scope %I', 'extension idem', 'late result', 'reverse needed', 'stale attempt', 'lost attempt', '10 minutes',
 	'claim is', 'claims are', 'claim has', 'claims have', 'claim needs', 'claims need',
 	'a crash of the machine can take back what was committed', 'a crash of the machine can leave torn pages',
 	'DDL can weaken guards', 'a crash can take back what was told to the client',
