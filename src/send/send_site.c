@@ -87,12 +87,13 @@ idem_send_misplaced_new(IdemAnswer *answer)
 	return true;
 }
 
-/* The same for a key whose row is locked. */
+/* The same for a key whose row is locked, which may have been waited for. */
 bool
 idem_send_misplaced(IdemCall *call, IdemAnswer *answer)
 {
 	IdemAnswer	away = {0};
 
+	idem_accept_news();
 	if (likely(!is_away(&away)))
 		return false;
 	idem_send_describe(call, answer);
@@ -209,7 +210,8 @@ put_backup(const IdemStamp *stamp, Datum *value, char *null)
 static void
 write_site(Relation rel, const IdemSite *before, const Wanted *w)
 {
-	Oid			types[6] = {TEXTOID, TEXTOID, INT8OID, INT8OID, OIDOID, TEXTOID};
+	Oid			types[6] = {TEXTOID, TEXTOID, INT8OID, INT8OID, OIDOID,
+	TEXTOID};
 	Datum		values[6];
 	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
 	IdemStamp	now;
