@@ -36,6 +36,9 @@ INSERT INTO reason_call VALUES
     ('add_closure', 'reason', $$SELECT idem.add_closure('reason cal', '[2050-10-01,2050-10-08)', %L)$$),
     ('drop_closure', 'reason', $$SELECT idem.drop_closure('reason cal', '[2050-10-01,2050-10-08)', %L)$$),
     ('pause', 'reason', $$SELECT idem.pause('scope', 'reason in', reason => %L)$$),
+    ('alter_reconciliation', 'reason', $$SELECT idem.alter_reconciliation('reason rule', %L, tolerance => 1)$$),
+    ('settle_difference', 'reason', $$SELECT idem.settle_difference('00000000-0000-0000-0000-000000000000', 'explained', %L)$$),
+    ('drop_reconciliation', 'reason', $$SELECT idem.drop_reconciliation('reason rule', %L)$$),
     ('resume', 'reason', $$SELECT idem.resume('scope', 'reason in', reason => %L)$$);
 
 -- none is missing, none is called in vain: no rows

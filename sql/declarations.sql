@@ -26,7 +26,7 @@ SELECT c.oid::regclass AS forgotten FROM pg_extension e, unnest(e.extconfig) t J
     WHERE e.extname = 'idem'
           AND c.relname NOT IN ('change', 'anchor', 'reservation', 'attempt', 'sighting', 'suspect', 'late_result', 'evidence', 'transition_log',
                                 'serial_day', 'pause', 'approval',
-                                'policy', 'site')
+                                'policy', 'site', 'reconciled', 'reconciled_sum', 'difference', 'difference_log')
           AND NOT EXISTS (SELECT FROM pg_depend d
                           JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
                           JOIN pg_class v ON v.oid = r.ev_class AND v.relname ~ '_declarations$'
@@ -44,7 +44,7 @@ $$);
 SELECT idem.create_scope('declarations in', effect => 'inside', fields => '{user,"a b"}');
 SELECT idem.create_scope('declarations out', effect => 'outside', fields => '{*}', lease => '2 min', ladder => '{1s,1h}', keep => '90 days');
 CREATE TABLE "Pay ment" (id bigint PRIMARY KEY, amount money_micro NOT NULL, currency text NOT NULL, "the state" text NOT NULL, message text NOT NULL, note text);
-CREATE TABLE refund (id bigint PRIMARY KEY, payment bigint NOT NULL REFERENCES "Pay ment", amount money_micro NOT NULL, currency text NOT NULL, status text);
+CREATE TABLE refund (id bigint PRIMARY KEY, payment bigint NOT NULL REFERENCES "Pay ment", amount money_micro NOT NULL, currency text NOT NULL, status text, booked date);
 CREATE TABLE chargeback (LIKE refund INCLUDING ALL, FOREIGN KEY (payment) REFERENCES "Pay ment");
 CREATE TABLE payout (id bigint PRIMARY KEY, key text NOT NULL, status text NOT NULL);
 CREATE TABLE log (id bigint);
@@ -68,6 +68,7 @@ CREATE INDEX ON entry (refund);
 CREATE INDEX ON entry (account);
 SELECT idem.guard_parent_state('entry', 'refund', state => 'status', parent_state => 'status', allowed => '{"posted":"{asked,\"at last\"}","*":"{*}"}', facts => '{late}');
 SELECT idem.guard_parent_state('entry', 'account', parent_state => 'status', allowed => '{"*":"{open}"}', judge => 'entry', deferred => true);
+SELECT idem.create_reconciliation('declarations rule', 'refund', 'chargeback', '{id}', agree => '{currency}', day => 'booked', tolerance => 0.01, grace => '1 day', group_by => 'both');
 CREATE VIEW script AS SELECT row_number() OVER () AS n, d FROM idem.declarations() d WHERE d ~ 'declarations';
 SELECT d FROM script ORDER BY n;
 -- The same again changes nothing: each of them is passed over, and the script
@@ -110,5 +111,6 @@ RESET ROLE;
 DROP SCHEMA declarations CASCADE;
 SELECT idem.drop_scope(s) FROM unnest('{declarations in,declarations out}'::text[]) s;
 DELETE FROM idem.machine WHERE name = 'declarations_pay';
+SELECT idem.drop_reconciliation('declarations rule', 'the test is over');
 DROP OWNED BY regress_declarations;
 DROP ROLE regress_declarations;

@@ -26,7 +26,7 @@ CREATE VIEW idem.stuck AS
 SELECT s.what, s.relation, s.key, s.state, s.since, s.due, s.next_states, s.unread
 FROM idem.stuck_rows() s;
 COMMENT ON VIEW idem.stuck IS 'rows that should have gone on by now, the longest overdue first; the latest there are, at each isolation level';
-COMMENT ON COLUMN idem.stuck.what IS 'by which rule: states (within of idem.guard_states), limit (clear_within of idem.guard_limit: not cleared), hold (a hold of idem.guard_balance that has lapsed)';
+COMMENT ON COLUMN idem.stuck.what IS 'by which rule: states (within of idem.guard_states), limit (clear_within of idem.guard_limit: not cleared), hold (a hold of idem.guard_balance that has lapsed), difference (of idem.reconcile, at which nobody has looked for a week)';
 COMMENT ON COLUMN idem.stuck.relation IS 'the guarded table';
 COMMENT ON COLUMN idem.stuck.key IS 'primary key of the row, of states as idem.history takes it; NULL to someone who may not read the table';
 COMMENT ON COLUMN idem.stuck.state IS 'the state it stands in; not cleared of a limit, held of a hold';

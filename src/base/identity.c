@@ -88,6 +88,21 @@ idem_become_declarer(Relation rel, IdemIdentity *saved)
 }
 
 /*
+ * Run the following statements as the owner of a rule that reads tables of
+ * others, restricted in the same way.
+ */
+void
+idem_become_role(Oid role, IdemIdentity *saved)
+{
+	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
+	SetUserIdAndSecContext(role,
+						   saved->sec_context |
+						   SECURITY_RESTRICTED_OPERATION |
+						   SECURITY_LOCAL_USERID_CHANGE);
+	set_search_path("pg_catalog, pg_temp", saved);
+}
+
+/*
  * The same of a table that is not open, and that somebody keeps from being
  * dropped; ACCESS SHARE stays on it.
  */

@@ -16,6 +16,7 @@ typedef struct IdemIdentity
 
 extern void idem_become_owner(Relation rel, IdemIdentity *saved);
 extern void idem_become_declarer(Relation rel, IdemIdentity *saved);
+extern void idem_become_role(Oid role, IdemIdentity *saved);
 extern void idem_become_declarer_of(Oid relid, IdemIdentity *saved);
 extern void idem_see_every_row(void);
 extern void idem_restore_identity(const IdemIdentity *saved);

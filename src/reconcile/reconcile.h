@@ -1,0 +1,20 @@
+/*
+ * reconcile.h
+ *		What only the files of the room share.
+ *
+ *		reconcile_compare.c	both sides of a day, compared
+ *		reconcile.c			what is kept of that
+ *		reconcile_declare.c	declaring, altering and dropping
+ *		reconcile_settle.c	what a person says of a difference
+ *
+ * A file uses what stands above it.
+ */
+#ifndef IDEM_RECONCILE_H
+#define IDEM_RECONCILE_H
+
+#include "postgres.h"
+
+extern void idem_reconcile_try(const char *sql, const char *owner);
+extern void idem_reconcile_compare(const char *sql, const char *owner);
+
+#endif							/* IDEM_RECONCILE_H */
