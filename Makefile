@@ -3,7 +3,7 @@
 # ROOMS is the table of contents.  A room is a folder of src/ that holds the
 # C and the SQL of one invariant; the order is the order of the install
 # script, what is used before what uses it.
-ROOMS = base money key codes claim channel send machine total limit ledger pair fixed bound reconcile control audit doctor
+ROOMS = base money key codes claim channel send machine total limit ledger pair fixed bound reconcile control audit doctor watch
 
 here := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 found = $(sort $(patsubst $(here)/%,%,$(wildcard $(addprefix $(here)/,$(1)))))

@@ -73,6 +73,20 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('lapsed_holds', 'admin'),
     ('grant_operator', 'extension'),
     ('grant_admin', 'extension'),
+    ('count_states', 'monitor'),
+    ('count_states', 'admin'),
+    ('count_overdue', 'monitor'),
+    ('count_overdue', 'admin'),
+    ('count_findings', 'monitor'),
+    ('count_findings', 'admin'),
+    ('count_guards', 'monitor'),
+    ('count_guards', 'admin'),
+    ('count_excess', 'monitor'),
+    ('count_excess', 'admin'),
+    ('status', 'monitor'),
+    ('status', 'admin'),
+    ('status', 'operator'),
+    ('limit_excess', 'extension'),
     ('stuck_rows', 'operator'),
     ('stuck_rows', 'admin'),
     ('check_rows', 'extension'),
@@ -186,6 +200,22 @@ CREATE VIEW idem.rights_to_read (relation, audience) AS VALUES
     ('unreconciled_days', 'monitor'),
     ('stat_differences', 'monitor'),
     ('stat_claims', 'monitor'),
+    ('stat_states', 'monitor'),
+    ('stat_states', 'admin'),
+    ('stat_overdue', 'monitor'),
+    ('stat_overdue', 'admin'),
+    ('stat_findings', 'monitor'),
+    ('stat_findings', 'admin'),
+    ('stat_guards', 'monitor'),
+    ('stat_guards', 'admin'),
+    ('stat_excess', 'monitor'),
+    ('stat_excess', 'admin'),
+    ('stat_claim_ages', 'monitor'),
+    ('stat_claim_ages', 'admin'),
+    ('stat_amounts', 'monitor'),
+    ('stat_amounts', 'admin'),
+    ('stat_codes', 'monitor'),
+    ('stat_codes', 'admin'),
     ('pauses', 'monitor'),
     ('overdue_limits', 'operator'),
     ('overdue_limits', 'admin'),
@@ -233,6 +263,6 @@ CREATE FUNCTION idem.grant_monitor(role regrole) RETURNS void
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION idem.grant_monitor(regrole) IS
-    'lets a role read counts and ages (idem.stat_claims, idem.stat_suspects, idem.pauses), never a key, a request or a response; kept in idem.change_log. For admins.
+    'lets a role read counts, ages and sums (idem.status() and the views idem.stat_*, idem.pauses, idem.channel_coverage), never a key, a request or a response; it needs no right on any table, and can write nothing. Kept in idem.change_log. For admins.
 Errors: 22004 role null; 42704 unknown role.';
 REVOKE ALL ON FUNCTION idem.grant_monitor(regrole) FROM PUBLIC;

@@ -516,6 +516,8 @@ typedef char *(*IdemTotalListSql) (const IdemGuard *guard, Relation *shown);
 
 extern Datum idem_total_list(FunctionCallInfo fcinfo, const char *kind,
 							 const char *setting, IdemTotalListSql sql);
+extern Datum idem_total_counts(FunctionCallInfo fcinfo, const char *kind,
+							   const char *setting, IdemTotalListSql sql);
 
 /* total_direct.c */
 extern IdemDirect *idem_direct_compile(Relation parent, IdemTotal *total);
