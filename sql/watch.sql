@@ -59,7 +59,7 @@ SELECT item, well, regexp_replace(said, '\d{4}-\S+ \S+', '...') AS said, see FRO
 -- Nothing else of idem is read: no table, and no view that shows a key.
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'idem' AND c.relkind IN ('r', 'v') AND has_table_privilege(c.oid, 'SELECT')
-    ORDER BY 1;
+          AND c.relname !~ '^stat_' ORDER BY 1;
 SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
     WHERE c.relnamespace = 'idem'::regnamespace AND c.relkind = 'v' AND has_table_privilege(c.oid, 'SELECT')
           AND a.attname IN ('key', 'request', 'response', 'evidence', 'code', 'fingerprint');

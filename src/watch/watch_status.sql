@@ -31,21 +31,27 @@ SELECT 4, 'persons', count(*) = 0, format('keys that wait for a person: %s', cou
 FROM idem.open_claims o
 WHERE o.why IN ('manual', 'late result', 'reverse needed', 'stale attempt')
 UNION ALL
-SELECT 5, 'stuck', NOT coalesce(sum(s.rows) > 0 OR bool_or(s.unread), false),
+SELECT 5, 'suspects', count(*) = 0,
+       format('keys suspected to be duplicates: %s, held: %s', coalesce(sum(u.keys), 0), coalesce(sum(u.keys) FILTER (WHERE u.state = 'held'), 0))
+       || coalesce(', the oldest since ' || date_trunc('second', min(u.oldest)), ''),
+       'SELECT * FROM idem.suspects'
+FROM idem.stat_suspects u
+UNION ALL
+SELECT 6, 'stuck', NOT coalesce(sum(s.rows) > 0 OR bool_or(s.unread), false),
        format('rows overdue: %s', coalesce(sum(s.rows), 0)) || coalesce(', the first since ' || date_trunc('second', min(s.oldest)), '')
        || CASE WHEN bool_or(s.unread) THEN '; some tables could not be read' ELSE '' END,
        'SELECT * FROM idem.stuck'
 FROM idem.count_overdue() s
 UNION ALL
-SELECT 6, 'excess', count(*) = 0, format('rows beyond their limit, as facts said: %s', coalesce(sum(e.rows), 0)),
+SELECT 7, 'excess', count(*) = 0, format('rows beyond their limit, as facts said: %s', coalesce(sum(e.rows), 0)),
        'SELECT * FROM idem.stat_excess'
 FROM idem.count_excess() e
 UNION ALL
-SELECT 7, 'approvals', count(*) = 0, format('done alone in an emergency, not confirmed: %s', count(*)),
+SELECT 8, 'approvals', count(*) = 0, format('done alone in an emergency, not confirmed: %s', count(*)),
        'SELECT * FROM idem.approval WHERE emergency IS NOT NULL AND confirmed_at IS NULL'
 FROM idem.approval_problems a
 UNION ALL
-SELECT 8, 'prepared', count(*) = 0, format('prepared transactions older than ten minutes: %s', count(*)),
+SELECT 9, 'prepared', count(*) = 0, format('prepared transactions older than ten minutes: %s', count(*)),
        'SELECT * FROM pg_prepared_xacts'
 FROM pg_prepared_xacts x
 WHERE x.database = current_database() AND x.prepared < clock_timestamp() - interval '10 minutes'
