@@ -244,6 +244,15 @@ $$, loosen => 'a mistake');
 CALL channel_sent('none', 'bankB');
 SELECT outcome, state, detail FROM idem.complete('channel pay', 'none', 1, answer => '{"code": "NONE", "serial": "none-1"}');
 
+-- Of the quiet intervals of scope and channel the longer one counts.
+SELECT idem.create_scope('channel quiet', 'outside', '{}', channels => '{bankB}', quiet => '2 hours');
+SELECT outcome FROM idem.reserve('channel quiet', 'q', '{"payee": "p"}');
+CALL idem.dispatch('channel quiet', 'q', 1) \gset
+UPDATE idem.reservation SET dispatched_at = dispatched_at - interval '1 hour' WHERE key = 'q';
+SELECT outcome, state, detail FROM idem.resolve('channel quiet', 'q', via => 'bankB/query', answer => '{"code": "NONE", "asked": {"serial": "q-1"}}');
+UPDATE idem.reservation SET dispatched_at = dispatched_at - interval '2 hours' WHERE key = 'q';
+SELECT outcome, state, detail FROM idem.resolve('channel quiet', 'q', via => 'bankB/query', answer => '{"code": "NONE", "asked": {"serial": "q-1"}}');
+
 -- A scope without channels has no codes.
 SELECT idem.create_scope('channel none', 'outside', '{}');
 SELECT outcome FROM idem.reserve('channel none', 'k');

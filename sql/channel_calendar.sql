@@ -75,6 +75,10 @@ SELECT business_date = :'other_date'::date AS theirs, other_date FROM idem.looku
 -- In a closed time nothing is dispatched, and nothing changes; results go on.
 SELECT token FROM idem.reserve('cal pay', 'c');
 CALL idem.dispatch('cal pay', 'c', 1) \gset
+-- Whoever is to inquire is told the days.
+UPDATE idem.reservation SET due_at = now() - interval '1 s' WHERE key = 'c';
+SELECT key, why, business_date = :'business_date'::date AS day, other_date = :'other_date'::date AS beside, dispatched_at = :'dispatched_at'::timestamptz AS sent FROM idem.due('cal pay');
+SELECT key, business_date = :'business_date'::date AS day, other_date = :'other_date'::date AS beside, channel, serial FROM idem.open_claims WHERE scope = 'cal pay' AND key = 'c';
 SELECT token FROM idem.reserve('cal pay', 'e');
 INSERT INTO idem.closure VALUES ('always', tstzrange(now() - interval '1 hour', now() + interval '1 hour'), 'now', 'me');
 CALL idem.dispatch('cal pay', 'e', 1) \gset

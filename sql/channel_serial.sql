@@ -131,6 +131,11 @@ SELECT outcome FROM idem.resolve('serial window', 'k', 'released', '1', force =>
 UPDATE idem.attempt a SET dispatched_at = a.dispatched_at - interval '25 hours' FROM idem.scope s WHERE s.id = a.scope AND s.name = 'serial window';
 UPDATE idem.evidence e SET at = e.at - interval '25 hours' FROM idem.scope s WHERE s.id = e.scope AND s.name = 'serial window';
 SELECT outcome, token, serial FROM idem.reserve('serial window', 'k');
+-- Of a channel that is paused that is said first.
+SELECT FROM idem.pause('channel', 'serial window', reason => 'test');
+CALL idem.dispatch('serial window', 'k', 2) \gset
+\echo :outcome :granted
+SELECT idem.resume('channel', 'serial window', reason => 'test');
 CALL idem.dispatch('serial window', 'k', 2) \gset
 \echo :outcome :granted :settled :state :detail
 SELECT state, why, due_at <= clock_timestamp() AS due FROM idem.open_claims WHERE scope = 'serial window';
