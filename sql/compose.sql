@@ -41,6 +41,24 @@ INSERT INTO shipment VALUES (1, 1, 1, 'sent');
 UPDATE refund SET status = 'asked';
 UPDATE line SET taken = 0;
 
+-- Shipped or refunded as states: an order that has both an amount and a state
+-- for its refunds; the limit locks the order first, the pair judges it
+CREATE TABLE goods (id int PRIMARY KEY, amount int NOT NULL, status text NOT NULL);
+CREATE TABLE goods_back (id int PRIMARY KEY, goods_id int NOT NULL REFERENCES goods, amount int NOT NULL, status text NOT NULL);
+CREATE INDEX ON goods_back (goods_id);
+SELECT idem.guard_limit('goods_back', 'goods_id', amount => 'amount', cap => 'amount', used => 'back', state => 'status', released => '{failed}');
+SELECT idem.guard_parent_state('goods_back', 'goods_id', state => 'status', parent_state => 'status', allowed => '{"asked":"{paid}","sent":"{paid}"}');
+INSERT INTO goods VALUES (1, 100, 'paid'), (2, 100, 'shipped');
+INSERT INTO goods_back VALUES (1, 1, 60, 'asked'), (2, 1, 60, 'asked');
+INSERT INTO goods_back VALUES (1, 1, 60, 'asked'), (2, 2, 60, 'asked');
+INSERT INTO goods_back VALUES (1, 1, 60, 'asked'), (2, 1, 40, 'sent');
+UPDATE goods SET status = 'shipped' WHERE id = 1;
+UPDATE goods_back SET status = 'failed';
+UPDATE goods SET status = 'shipped' WHERE id = 1;
+UPDATE goods_back SET status = 'asked' WHERE id = 1;
+SELECT DISTINCT regexp_replace(tgname, '_[0-9]+$', '') COLLATE "C" AS in_this_order FROM pg_trigger WHERE tgrelid = 'goods_back'::regclass ORDER BY 1;
+SELECT * FROM goods ORDER BY id;
+
 -- A batch is what its header says: no line too few, none too many, none changed
 CREATE TABLE batch (id int PRIMARY KEY, total numeric NOT NULL, lines int NOT NULL, status text NOT NULL);
 CREATE TABLE batch_line (batch_id int NOT NULL REFERENCES batch, line int, amount numeric NOT NULL, PRIMARY KEY (batch_id, line));

@@ -118,7 +118,7 @@ CREATE TABLE trade (id int PRIMARY KEY, status text);
 CREATE TABLE payment (id int PRIMARY KEY, trade_id int NOT NULL REFERENCES trade, status text);
 CREATE INDEX ON payment (trade_id, status);
 SELECT idem.guard_parent_state('payment', 'trade_id', state => 'status', parent_state => 'status',
-    allowed => '{"*":"{open}","failed":"{*}","succeeded":"{open,done}"}', facts => '{known}');
+    allowed => '{"*":"{open}","failed":"{*}","succeeded":"{open,done}","known":"{done}"}', facts => '{known}');
 INSERT INTO trade VALUES (1, 'open'), (2, 'failed'), (3, NULL), (4, 'done');
 INSERT INTO payment VALUES (1, 1, 'created'), (2, 1, NULL), (3, 2, 'failed'), (4, 3, 'failed'), (5, 4, 'succeeded'), (6, 2, 'known');
 SELECT sqlstate_of(format('INSERT INTO payment VALUES (10, %s, %L)', trade, status))
@@ -126,6 +126,9 @@ SELECT sqlstate_of(format('INSERT INTO payment VALUES (10, %s, %L)', trade, stat
 SELECT sqlstate_of($$UPDATE trade SET status = 'failed' WHERE id = 1$$);
 SELECT sqlstate_of($$UPDATE trade SET status = NULL WHERE id = 4$$);
 UPDATE trade SET status = 'open' WHERE id = 4;
+UPDATE trade SET status = 'done' WHERE id = 4;
+-- neither a fact nor {*} holds the parent
+UPDATE trade SET status = 'gone' WHERE id = 2;
 DELETE FROM payment WHERE id = 1;
 SELECT sqlstate_of($$UPDATE trade SET status = 'failed' WHERE id = 1$$);
 SELECT severity, finding FROM idem.doctor() WHERE object ~ 'on pair.payment';

@@ -16,7 +16,8 @@
  * Another row can take the place of a parent, where one statement deletes it,
  * or changes its key, and inserts or changes the other one: the foreign key is
  * satisfied if some row has the key in the end.  So the children of a key that
- * a row gives up are judged by the row that has it now.
+ * a row gives up are judged by the row that has it now.  A row that only takes
+ * a key takes one without children, or one that was given up so.
  *
  * With judge => 'entry' children are not looked at; a parent that closes waits
  * for those that come in (pair_entry.c).
@@ -65,6 +66,19 @@ key_sql(IdemPair *pair)
 	return sql.data;
 }
 
+static bool
+is_fact(IdemPair *pair, const char *state)
+{
+	ListCell   *lc;
+
+	foreach(lc, pair->fact_names)
+	{
+		if (strcmp(lfirst(lc), state) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Which children a rule is for: those in its state, or in none of the others */
 static char *
 rule_sql(IdemPair *pair, IdemPairRule *rule)
@@ -72,7 +86,7 @@ rule_sql(IdemPair *pair, IdemPairRule *rule)
 	List	   *others = list_copy(pair->fact_names);
 	int			i;
 
-	if (rule->state != NULL && list_member(pair->fact_names, rule->state))
+	if (rule->state != NULL && is_fact(pair, rule->state))
 		return "false";
 	if (rule->state != NULL)
 		return idem_total_state_sql(pair->key.child, "c", pair->state_name,
@@ -327,7 +341,7 @@ judge_parent(const IdemGuardCall *call, IdemPair *pair)
 	if (IDEM_CALL_IS_DELETE(call) ||
 		!idem_pair_values(call, pair, call->after, after))
 		return;
-	if (!stays || own ||
+	if (own ||
 		!idem_same_image(call->rel, pair->state, call->before, call->after))
 		judge_children(call, pair, call->after, after);
 }
