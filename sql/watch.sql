@@ -57,19 +57,19 @@ SELECT item, well, regexp_replace(said, '\d{4}-\S+ \S+', '...') AS said, see FRO
 
 -- ------------------------------------------------------------ and what is not
 -- Nothing else of idem is read: no table, and no view that shows a key.
-SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'idem' AND c.relkind IN ('r', 'v') AND has_table_privilege(c.oid, 'SELECT')
-          AND c.relname !~ '^stat_' ORDER BY 1;
 SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
     WHERE c.relnamespace = 'idem'::regnamespace AND c.relkind = 'v' AND has_table_privilege(c.oid, 'SELECT')
           AND a.attname IN ('key', 'request', 'response', 'evidence', 'code', 'fingerprint');
--- Nothing is written, and nothing is called that writes.
-SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'idem' AND c.relkind IN ('r', 'v', 'S')
+-- Nothing is written, and nothing is called that is for others.
+SELECT c.relname FROM pg_class c
+    WHERE c.relnamespace = 'idem'::regnamespace AND c.relkind IN ('r', 'v', 'S')
           AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'USAGE, UPDATE')
                              ELSE has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES') END;
-SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'idem'::regnamespace AND has_function_privilege(p.oid, 'EXECUTE')
-          AND NOT has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY 1;
+RESET SESSION AUTHORIZATION;
+SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'idem'::regnamespace
+    AND has_function_privilege('regress_watch_monitor', p.oid, 'EXECUTE') AND NOT has_function_privilege('public', p.oid, 'EXECUTE')
+    AND p.proname NOT IN (SELECT function FROM idem.rights WHERE audience = 'monitor');
+SET SESSION AUTHORIZATION regress_watch_monitor;
 SELECT * FROM watch.payment;
 SELECT * FROM idem.stuck;
 SELECT * FROM idem.open_claims;
