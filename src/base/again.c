@@ -26,6 +26,7 @@
 #include "base/declare.h"
 #include "base/kind.h"
 #include "base/latest.h"
+#include "base/settings.h"
 
 static int
 compare_strings(const ListCell *a, const ListCell *b)

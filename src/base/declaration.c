@@ -30,6 +30,7 @@
 #include "base/kind.h"
 #include "base/latest.h"
 #include "base/offer.h"
+#include "base/settings.h"
 
 /* {"key": "value", ...}, of a map */
 static char *

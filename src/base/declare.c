@@ -36,7 +36,9 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/identity.h"
 #include "base/kind.h"
+#include "base/settings.h"
 
 /* Is the table one whose rows a trigger can guard, every one of them? */
 static void

@@ -12,9 +12,6 @@
 #include "utils/array.h"
 #include "utils/relcache.h"
 
-#include "base/identity.h"
-#include "base/settings.h"
-
 extern void idem_check_owned(Oid relid);
 extern Relation idem_open_for_guard(Oid relid, LOCKMODE lockmode);
 extern AttrNumber idem_stored_column(Relation rel, const char *name);

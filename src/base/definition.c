@@ -51,6 +51,7 @@
 #include "base/definition.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/identity.h"
 
 /* columns of a table of definitions */
 #define Anum_definition_name	1

@@ -37,6 +37,7 @@
 #include "base/kind.h"
 #include "base/moved.h"
 #include "base/reason.h"
+#include "base/settings.h"
 #include "base/site.h"
 
 static char *truncate_reason = NULL;

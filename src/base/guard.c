@@ -45,6 +45,7 @@
 #include "base/kind.h"
 #include "base/latest.h"
 #include "base/moved.h"
+#include "base/settings.h"
 
 /* The settings of one trigger, as its room compiled them. */
 typedef struct GuardEntry

@@ -11,8 +11,6 @@
 #include "nodes/bitmapset.h"
 #include "utils/relcache.h"
 
-#include "base/settings.h"
-
 /*
  * One row as a guard judges it.  A row that an UPDATE moved between
  * partitions arrives here once, as an update; before then has the row type

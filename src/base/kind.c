@@ -16,6 +16,7 @@
 #include "utils/rel.h"
 
 #include "base/kind.h"
+#include "base/settings.h"
 
 /* const IdemGuardKind *, in TopMemoryContext */
 static List *kinds = NIL;

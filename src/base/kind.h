@@ -13,9 +13,8 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
-#include "base/settings.h"
-
 struct IdemGuardKind;
+struct IdemSetting;
 
 /* A guard as one of its triggers says it; also one that is already gone. */
 typedef struct IdemGuard
@@ -78,7 +77,7 @@ typedef struct IdemGuardKind
 								 * end of statements; NULL: by the one that
 								 * does nothing else */
 	const char *unless;			/* not if this is one of the settings */
-	const IdemSetting *settings;	/* that the function knows */
+	const struct IdemSetting *settings; /* that the function knows */
 	const int16 *types;			/* pg_trigger.tgtype as idem declares it, one
 								 * of these; 0 ends them */
 	IdemRowsCheck check_rows;	/* all rows of the guard; or NULL */
@@ -116,7 +115,7 @@ typedef struct IdemGuardKind
 
 extern void idem_register_kind(const IdemGuardKind *kind);
 extern List *idem_all_kinds(void);
-extern const IdemSetting *idem_known_settings(const char *function);
+extern const struct IdemSetting *idem_known_settings(const char *function);
 extern const IdemGuardKind *idem_kind_of_function(Oid function);
 extern const IdemGuardKind *idem_kind_named(const char *kind);
 extern const char *idem_statement_function(const IdemGuardKind *kind);

@@ -20,6 +20,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
+#include "base/settings.h"
 
 /* The names of the settings that have this mark; 0: of all. */
 static Datum

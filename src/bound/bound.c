@@ -38,6 +38,7 @@
 #include "base/idem_errors.h"
 #include "base/identity.h"
 #include "base/moved.h"
+#include "base/settings.h"
 #include "bound/bound.h"
 
 /* 39P01 unless the claims are those of a scope or of a table of keys. */

@@ -45,6 +45,7 @@
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "bound/bound.h"
 
 /* What adopt_keys was asked for, and what it has done */

@@ -22,6 +22,7 @@
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "bound/bound.h"
 
 /* What guard_claimed was asked for */

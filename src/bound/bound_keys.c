@@ -44,6 +44,7 @@
 #include "base/idem_errors.h"
 #include "base/identity.h"
 #include "base/moved.h"
+#include "base/settings.h"
 #include "bound/bound.h"
 
 /*

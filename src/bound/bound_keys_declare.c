@@ -24,7 +24,9 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/identity.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "bound/bound.h"
 
 /* What guard_keys was asked for */

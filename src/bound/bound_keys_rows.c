@@ -19,7 +19,9 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/identity.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "bound/bound.h"
 #include "bound/bound_rows.h"
 

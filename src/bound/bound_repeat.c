@@ -34,6 +34,7 @@
 #include "base/idem_errors.h"
 #include "base/identity.h"
 #include "base/latest.h"
+#include "base/settings.h"
 #include "bound/bound.h"
 
 /* How to look for a key: a table of keys and its index. */

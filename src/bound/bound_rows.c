@@ -27,6 +27,7 @@
 #include "base/idem_compat.h"
 #include "base/identity.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "bound/bound.h"
 #include "bound/bound_rows.h"
 

@@ -32,6 +32,7 @@
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
+#include "base/settings.h"
 #include "bound/bound.h"
 
 /* 42P17 for a column whose values are not words. */

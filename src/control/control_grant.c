@@ -24,6 +24,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/latest.h"
+#include "base/settings.h"
 
 /* The role an argument names: 22004 for null, 42704 for "-", which is none. */
 static char *

@@ -39,6 +39,7 @@
 #include "base/declare.h"
 #include "base/moved.h"
 #include "base/idem_compat.h"
+#include "base/settings.h"
 #include "doctor/doctor.h"
 
 /* ---------- ddl_command_start ---------- */

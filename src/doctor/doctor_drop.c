@@ -34,8 +34,10 @@
 #include "base/ask.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/identity.h"
 #include "base/kind.h"
 #include "base/reason.h"
+#include "base/settings.h"
 #include "doctor/doctor.h"
 
 /* A guard as it stands on its table. */

@@ -48,6 +48,7 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/settings.h"
 #include "doctor/doctor_look.h"
 
 /* A trigger of a guard while it is judged */

@@ -22,6 +22,7 @@
 #include "utils/syscache.h"
 
 #include "base/declare.h"
+#include "base/settings.h"
 #include "doctor/doctor.h"
 #include "doctor/doctor_look.h"
 

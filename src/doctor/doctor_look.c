@@ -23,6 +23,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "base/settings.h"
 #include "doctor/doctor_look.h"
 
 /* What is known of one table; each part is read when it is asked for */

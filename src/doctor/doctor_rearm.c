@@ -40,6 +40,8 @@
 #include "base/ask.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/identity.h"
+#include "base/settings.h"
 #include "doctor/doctor.h"
 
 /* How long all locks together may keep a call for all tables waiting. */

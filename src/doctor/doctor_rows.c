@@ -34,6 +34,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "doctor/doctor.h"
 
 /*

@@ -31,6 +31,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
+#include "base/identity.h"
 #include "base/moved.h"
 #include "doctor/doctor.h"
 

@@ -19,6 +19,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
+#include "base/settings.h"
 #include "doctor/doctor.h"
 
 /* A column of a table */

@@ -53,6 +53,7 @@
 #include "base/catalog.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/settings.h"
 #include "doctor/doctor.h"
 #include "money/money.h"
 

@@ -34,6 +34,7 @@
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
+#include "base/settings.h"
 
 /* bytes of a value that a message shows */
 #define SHOWN_BYTES 64

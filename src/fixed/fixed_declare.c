@@ -18,6 +18,7 @@
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
+#include "base/settings.h"
 
 /* All columns exist, and none is in both lists. */
 static void

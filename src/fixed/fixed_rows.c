@@ -11,6 +11,7 @@
 #include "catalog/pg_trigger.h"
 
 #include "base/kind.h"
+#include "base/settings.h"
 #include "fixed/fixed_rows.h"
 
 /* Which columns: "columns" keep their value, "once" may take one. */

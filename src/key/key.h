@@ -24,7 +24,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#include "base/durable.h"
+#include "base/commit.h"
 
 #define IDEM_KEY_BYTES_MAX			255
 

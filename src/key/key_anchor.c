@@ -35,6 +35,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/durable.h"
 #include "base/idem_compat.h"
 #include "key/key_inner.h"
 

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/typcache.h"
 
+#include "base/durable.h"
 #include "base/idem_compat.h"
 #include "key/key_inner.h"
 

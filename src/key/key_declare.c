@@ -40,6 +40,7 @@
 #include "base/kind.h"
 #include "base/latest.h"
 #include "base/reason.h"
+#include "base/settings.h"
 #include "key/key_inner.h"
 
 /* What a scope is declared with: arguments of create_scope, after the name. */

@@ -42,6 +42,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/durable.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/identity.h"

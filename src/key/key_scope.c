@@ -28,6 +28,7 @@
 
 #include "base/citus.h"
 #include "base/declare.h"
+#include "base/durable.h"
 #include "base/idem_compat.h"
 #include "key/key_inner.h"
 

@@ -41,6 +41,7 @@
 
 #include "base/approval.h"
 #include "base/declare.h"
+#include "base/durable.h"
 #include "base/idem_compat.h"
 #include "base/identity.h"
 #include "base/latest.h"

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/settings.h"
 #include "ledger/ledger.h"
 
 /* p.balance - p.held - p.floor; of an account without a floor Infinity */

@@ -23,7 +23,9 @@
 
 #include "base/declare.h"
 #include "base/idem_errors.h"
+#include "base/identity.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "ledger/ledger_declare.h"
 
 /* p.a, p.b */

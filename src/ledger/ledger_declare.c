@@ -14,6 +14,7 @@
 
 #include "base/declare.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "ledger/ledger_declare.h"
 
 /* What both triggers say, behind what they differ in. */

@@ -37,6 +37,7 @@
 #include "base/idem_errors.h"
 #include "base/identity.h"
 #include "base/moved.h"
+#include "base/settings.h"
 #include "ledger/ledger_journal.h"
 
 /* A column, and how its values are shown. */

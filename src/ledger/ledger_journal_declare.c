@@ -15,7 +15,9 @@
 
 #include "base/declare.h"
 #include "base/idem_errors.h"
+#include "base/identity.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "ledger/ledger_journal.h"
 
 /* What guard_journal() was called with. */

@@ -14,6 +14,7 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "ledger/ledger_journal.h"
 
 static char *

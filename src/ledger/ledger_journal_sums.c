@@ -8,6 +8,7 @@
 #include "utils/lsyscache.h"
 
 #include "base/declare.h"
+#include "base/settings.h"
 #include "ledger/ledger_declare.h"
 #include "ledger/ledger_journal.h"
 

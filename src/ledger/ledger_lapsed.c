@@ -28,6 +28,7 @@
 
 #include "base/declare.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "ledger/ledger_declare.h"
 
 /* concat_ws(', ', c.a, c.b): the account of an entry */

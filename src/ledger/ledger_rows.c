@@ -15,6 +15,7 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "ledger/ledger_declare.h"
 #include "ledger/ledger_journal.h"
 #include "ledger/ledger_rows.h"

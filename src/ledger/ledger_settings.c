@@ -16,6 +16,7 @@
 
 #include "base/idem_compat.h"
 #include "base/moved.h"
+#include "base/settings.h"
 #include "ledger/ledger_declare.h"
 
 static const IdemTotalRoom ledger_room = {

@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 
 #include "base/declare.h"
+#include "base/settings.h"
 #include "ledger/ledger_declare.h"
 
 static const char *

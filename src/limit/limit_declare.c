@@ -15,6 +15,7 @@
 #include "utils/timestamp.h"
 
 #include "base/declare.h"
+#include "base/settings.h"
 #include "limit/limit_declare.h"
 
 static List *

@@ -20,6 +20,7 @@
 #include "utils/rel.h"
 
 #include "base/declare.h"
+#include "base/settings.h"
 #include "limit/limit.h"
 
 /* The column of the parent that has the currency, by its own name; or NULL */

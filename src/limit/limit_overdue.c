@@ -23,6 +23,7 @@
 #include "utils/rel.h"
 
 #include "base/declare.h"
+#include "base/settings.h"
 #include "limit/limit.h"
 
 /* IdemTotalListSql: (key, since, remaining) */

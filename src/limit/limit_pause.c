@@ -20,6 +20,7 @@
 #include "base/kind.h"
 #include "base/moved.h"
 #include "base/pause.h"
+#include "base/settings.h"
 #include "limit/limit.h"
 #include "limit/limit_rows.h"
 

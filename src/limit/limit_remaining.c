@@ -6,6 +6,7 @@
 
 #include "utils/builtins.h"
 
+#include "base/settings.h"
 #include "limit/limit.h"
 
 /* p.cap - p.used - p.excess, if there is an excess */

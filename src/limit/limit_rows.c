@@ -14,6 +14,7 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "limit/limit_declare.h"
 #include "limit/limit_rows.h"
 

@@ -20,6 +20,7 @@
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/moved.h"
+#include "base/settings.h"
 #include "limit/limit.h"
 
 static const IdemTotalRoom limit_room = {

@@ -6,6 +6,7 @@
 
 #include "utils/builtins.h"
 
+#include "base/settings.h"
 #include "limit/limit_declare.h"
 
 /* Which children are facts, of the child c. */

@@ -48,6 +48,7 @@
 #include "base/identity.h"
 #include "base/moved.h"
 #include "base/pause.h"
+#include "base/settings.h"
 #include "machine/machine.h"
 
 /* What a value is when it is no state of the machine */

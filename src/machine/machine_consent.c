@@ -30,6 +30,7 @@
 
 #include "base/declare.h"
 #include "base/ask.h"
+#include "base/identity.h"
 #include "machine/machine.h"
 
 /* Does the table belong to a member of the role? */

@@ -36,6 +36,8 @@
 
 #include "base/declare.h"
 #include "base/guard.h"
+#include "base/identity.h"
+#include "base/settings.h"
 #include "machine/machine.h"
 
 /* What guard_states was asked for */

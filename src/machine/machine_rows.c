@@ -24,6 +24,7 @@
 #include "base/declare.h"
 #include "base/guard.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "machine/machine.h"
 #include "machine/machine_rows.h"
 

@@ -33,6 +33,7 @@
 #include "utils/rel.h"
 
 #include "base/kind.h"
+#include "base/settings.h"
 #include "machine/machine.h"
 
 /* So many columns besides the state make a row */

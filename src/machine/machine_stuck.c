@@ -25,6 +25,7 @@
 #include "utils/tuplestore.h"
 
 #include "base/idem_compat.h"
+#include "base/settings.h"
 #include "machine/machine_watch.h"
 
 /* ---------- which rows ---------- */

@@ -49,7 +49,9 @@
 #include "base/declare.h"
 #include "base/durable.h"
 #include "base/idem_compat.h"
+#include "base/identity.h"
 #include "base/keytext.h"
+#include "base/settings.h"
 #include "machine/machine.h"
 
 /* One call */

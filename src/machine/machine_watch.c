@@ -44,8 +44,10 @@
 #include "utils/syscache.h"
 
 #include "base/declare.h"
+#include "base/identity.h"
 #include "base/latest.h"
 #include "base/moved.h"
+#include "base/settings.h"
 #include "machine/machine_watch.h"
 
 /*

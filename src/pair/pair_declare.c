@@ -28,6 +28,8 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
+#include "base/identity.h"
+#include "base/settings.h"
 #include "pair/pair.h"
 
 /* What guard_parent_state() was called with, and what the catalog adds. */

@@ -24,6 +24,7 @@
 
 #include "base/catalog.h"
 #include "base/idem_compat.h"
+#include "base/settings.h"
 #include "pair/pair.h"
 
 /* Is the column one of the first n of the index? */

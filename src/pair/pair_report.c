@@ -13,6 +13,7 @@
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
+#include "base/settings.h"
 #include "pair/pair.h"
 
 /* A value as text, by a function of its type */

@@ -23,6 +23,7 @@
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/identity.h"
+#include "base/settings.h"
 #include "pair/pair.h"
 #include "pair/pair_rows.h"
 

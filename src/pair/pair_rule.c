@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 
 #include "base/idem_compat.h"
+#include "base/settings.h"
 #include "pair/pair.h"
 
 /* Can a column of this type, below domains, hold a state? */

@@ -23,6 +23,7 @@
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/moved.h"
+#include "base/settings.h"
 #include "pair/pair.h"
 
 static char *

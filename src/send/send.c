@@ -36,6 +36,7 @@
 #include "utils/rel.h"
 
 #include "base/declare.h"
+#include "base/durable.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/latest.h"

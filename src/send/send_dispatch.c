@@ -27,6 +27,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/declare.h"
+#include "base/durable.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/site.h"

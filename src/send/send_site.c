@@ -41,8 +41,10 @@
 
 #include "base/approval.h"
 #include "base/declare.h"
+#include "base/durable.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
+#include "base/identity.h"
 #include "base/latest.h"
 #include "base/reason.h"
 #include "base/site.h"

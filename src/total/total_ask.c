@@ -20,6 +20,7 @@
 #include "base/keytext.h"
 #include "base/kind.h"
 #include "base/moved.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 /*

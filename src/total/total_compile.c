@@ -15,6 +15,7 @@
 #include "utils/typcache.h"
 
 #include "base/moved.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 /* How two children are ordered by a column of their key. */

@@ -37,7 +37,9 @@
 #include "utils/rel.h"
 
 #include "base/declare.h"
+#include "base/identity.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 /*

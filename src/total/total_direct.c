@@ -62,6 +62,7 @@
 #include "base/idem_compat.h"
 #include "base/identity.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 /* the amounts, and the count */

@@ -27,6 +27,7 @@
 #include "base/idem_errors.h"
 #include "base/identity.h"
 #include "base/moved.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 /* What the trigger of a parent keeps of it, from its arguments. */

@@ -48,6 +48,7 @@
 #include "base/idem_errors.h"
 #include "base/kind.h"
 #include "base/moved.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 /* What a counterpart keeps, from its arguments. */

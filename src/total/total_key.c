@@ -22,6 +22,7 @@
 
 #include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 /* Does the foreign key in tuple have exactly these columns, in any order? */

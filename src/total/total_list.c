@@ -31,6 +31,7 @@
 #include "base/kind.h"
 #include "base/latest.h"
 #include "base/moved.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 /* how long a guard's lock is waited for, and after one that did not come */

@@ -22,6 +22,7 @@
 
 #include "base/declare.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 static Form_pg_attribute

@@ -24,6 +24,7 @@
 
 #include "base/declare.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 static const char *

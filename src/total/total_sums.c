@@ -19,6 +19,7 @@
 #include "utils/typcache.h"
 
 #include "base/declare.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 /*

@@ -18,7 +18,9 @@
 #include "utils/rel.h"
 
 #include "base/declare.h"
+#include "base/identity.h"
 #include "base/kind.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 /* Validate the CHECK of one column, if there is one. */
