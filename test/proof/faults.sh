@@ -21,6 +21,10 @@
 #	terminate  backends are cancelled and terminated one after the other
 #	scopes     a scope is dropped and declared anew, with the other effect and
 #	           with the same, all the time; then SIGKILL of the whole server
+#	lag        a standby that nobody waits for hears nothing for a moment, then
+#	           the server is killed and the standby promoted
+#	restore    SIGKILL of the whole server, and a backup from before the round is
+#	           started, or recovered
 #
 # in turn, or always KIND.  Then every key that was tried is tried again, and
 # an oracle that calls nothing of idem compares the tables with the files
@@ -29,13 +33,17 @@
 # the sums of their entries and above their floor, what is held is what is
 # pending, journals and all purses add up to zero; no row past a final state; and
 # every answer is one that its isolation level allows.
+# After the last two what was acknowledged is gone, and what is left has to hold;
+# the database has a site, and what was sent is not sent again: not before it is
+# adopted, not after it, and not when an operator has resolved what a bank says
+# that it has, or has not, and every key is tried once more (oracle.moved).
 # What idem said to be settled, to have been sent or to be fenced is held
 # against the tables whatever synchronous_commit says, also after a promotion,
 # and so is the commit of a claim, unless its scope is made with flush => false.
 #
 # The seed of the run is printed; round N of it is made anew by the same seed
 # and --from N --rounds 1 --kind KIND (the scripts and moments, not how the
-# sessions interleave).  9 rounds unless told otherwise.  The last line is
+# sessions interleave).  11 rounds unless told otherwise.  The last line is
 # "N rounds, N faults, ... N wrong"; the exit status is 1 if anything was.
 # --jobs divides the rounds among N clusters that run at the same time: much of
 # a round is waiting.  --keep leaves the folder of a round that went wrong (not
@@ -48,7 +56,7 @@ here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 
 sessions=8
 generation=10	# rounds on one database
-kinds="crash async backend promote local cancel disk terminate scopes"
+kinds="crash async backend promote local cancel disk terminate scopes lag restore"
 
 usage()
 {
@@ -57,7 +65,7 @@ usage()
 
 arguments()
 {
-	rounds=9
+	rounds=11
 	parts=1
 	from=1
 	seed=
@@ -203,10 +211,12 @@ make_cluster()
 		"fsync = off" "max_connections = 40" "shared_buffers = 32MB" \
 		"min_wal_size = 4MB" "max_wal_size = 16MB" "checkpoint_timeout = 30s" \
 		"deadlock_timeout = 20ms" "wal_sender_timeout = 5s" \
-		"max_prepared_transactions = 20" "max_wal_senders = 4" "wal_keep_size = 16MB" "hot_standby = on"; do
+		"max_prepared_transactions = 20" "max_wal_senders = 4" "wal_keep_size = 16MB" "hot_standby = on" \
+		"include_if_exists = '$tmp/site.conf'"; do
 		echo "$setting"
 	done | $as tee -a "$disk/a/postgresql.conf" >/dev/null
 	data_is a
+	echo "idem.site = 'here'" | $as tee "$tmp/site.conf" >/dev/null
 	idem_server_start
 	database=
 }
@@ -266,7 +276,7 @@ one_round()
 	fi
 	rm -f "$tmp"/said/*
 	ask -c "INSERT INTO payment (id, amount, currency, status)
-		SELECT i, 80 + i % 50, 'EUR', 'created' FROM generate_series($(((round - 1) % generation * 20 + 1)),
+		SELECT i, 80 + i % 50, 'EUR', 'created' FROM generate_series(greatest(1, $(((round - 1) % generation * 20 - 19))),
 			$(((round - 1) % generation * 20 + 20))) i ON CONFLICT DO NOTHING" || die "no payments"
 	"before_$kind"
 	start_workers
@@ -470,6 +480,57 @@ after_scopes()
 	idem_server_start
 }
 
+# The database has a place, so that a copy of it does not send.
+set_site()
+{
+	ask -c "SELECT FROM idem.set_site('here')" >/dev/null || die "no site was set"
+}
+
+before_lag()
+{
+	before_promote
+	ask -c "ALTER SYSTEM RESET synchronous_standby_names" -c "SELECT pg_reload_conf()" >/dev/null
+	set_site
+}
+fault_lag()
+{
+	receiver=$(socket=$tmp/standby ask -c "SELECT pid FROM pg_stat_wal_receiver")
+	[ -z "$receiver" ] || kill -STOP "$receiver"
+	sleep 0.3
+	kill_server
+	[ -z "$receiver" ] || kill -TERM "$receiver"
+	[ -z "$receiver" ] || kill -CONT "$receiver"
+}
+after_lag() { after_promote; }
+
+# In every other round the backup begins a timeline of its own.
+before_restore()
+{
+	set_site
+	other=b
+	[ "$folder" = a ] || other=a
+	rm -rf "${disk:?}/$other"
+	idem_step "$tmp/standby.log" "copying the cluster" "$bin/pg_basebackup" -h "$tmp" \
+		-U postgres -D "$disk/$other" -c fast -X stream --no-sync
+	[ $((round % 2)) -eq 0 ] || return 0
+	# shellcheck disable=SC2086
+	$as touch "$disk/$other/recovery.signal"
+	for setting in "restore_command = 'false'" "recovery_target = 'immediate'" "recovery_target_action = 'promote'"; do
+		echo "$setting"
+	done | $as tee -a "$disk/$other/postgresql.auto.conf" >/dev/null
+}
+fault_restore() { kill_server; }
+after_restore()
+{
+	data_is "$other"
+	idem_server_start
+	for _ in $(seq 100); do
+		[ "$(ask -c "SELECT pg_is_in_recovery()" 2>/dev/null)" != f ] || return
+		sleep 0.1
+	done
+	die "the backup does not come up"
+}
+
 before_local() { before_promote; }
 fault_local() { fault_promote; }
 after_local() { after_promote; }
@@ -481,10 +542,16 @@ after_local() { after_promote; }
 # Tables and files are compared once every key was tried again.
 judge()
 {
-	retry
+	views="acknowledged history"
+	case $kind in
+		lag | restore)
+			adopt
+			views=moved ;;
+	esac
+	retry 9
 	ask -c "ANALYZE said" -c "SELECT wrong || ': ' || min(what) || ' (' || count(*) || ')' FROM (
-		SELECT * FROM oracle.state UNION ALL SELECT * FROM oracle.acknowledged
-		UNION ALL SELECT * FROM oracle.history) o GROUP BY wrong" >"$tmp/wrong" 2>&1 || bad=1
+		SELECT * FROM oracle.state$(printf ' UNION ALL SELECT * FROM oracle.%s' $views)) o
+		GROUP BY wrong" >"$tmp/wrong" 2>&1 || bad=1
 	crashes "$tmp/server.log" "$tmp/standby.log" >>"$tmp/wrong" 2>/dev/null
 	[ ! -s "$tmp/wrong" ] || bad=1
 	count=$(ask -c "SELECT count(DISTINCT (worker, tx)) FILTER (WHERE ended = 'COMMIT') || '|' ||
@@ -504,6 +571,8 @@ judge()
 		: >"$tmp/server.log"
 		say "    again: sh test/proof/faults.sh --seed $seed --from $round --rounds 1 --kind $kind"
 	}
+	# what was acknowledged is gone: the next round begins anew
+	[ "$views" != moved ] || [ "$bad$keep_wanted" = 1yes ] || database=
 }
 
 # Assertions and processes that ended by themselves.  Only that is expected of a
@@ -544,16 +613,33 @@ rows_of()
 	ask -c "\\copy said FROM '$tmp/said/rows'" || die "cannot read what the workers said"
 }
 
-# A client that was cut off comes again, with every key that it tried.
+# retry WORKER: a client that was cut off comes again, with every key that it
+# tried.
 retry()
 {
 	durable=t
 	ask -c "SELECT DISTINCT w2 FROM said WHERE round = $round AND what = 'try' AND w1 IN ('claim', 'reserve')" |
-		awk -v seed="$seed" -v round="$round" -v worker=9 -v again=1 \
-			-f "$src/test/proof/faults/work.awk" >"$tmp/said/9.sql"
-	"$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults -f "$tmp/said/9.sql" \
-		>"$tmp/said/9.out" 2>"$tmp/said/9.err"
-	rows_of "$tmp/said/9.out"
+		awk -v seed="$seed" -v round="$round" -v worker="$1" -v again=1 \
+			-f "$src/test/proof/faults/work.awk" >"$tmp/said/$1.sql"
+	"$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults -f "$tmp/said/$1.sql" \
+		>"$tmp/said/$1.out" 2>"$tmp/said/$1.err"
+	rows_of "$tmp/said/$1.out"
+}
+
+# All clients come again before an operator has adopted the database (worker 10)
+# and after it (11).  Then the bank says what it has.
+adopt()
+{
+	retry 10
+	ask -c "SELECT FROM idem.adopt_site('the fault', lost => '5 min')" >/dev/null || die "the site was not adopted"
+	retry 11
+	ask -c "SELECT count(idem.resolve('sent', c.key, CASE WHEN EXISTS (SELECT FROM said s WHERE s.what = 'sent' AND s.w1 = c.key)
+			THEN 'succeeded' ELSE 'released' END, '{\"by\": \"bank\"}', force => 'the bank has said so'))
+			FROM idem.open_claims c WHERE c.scope = 'sent' AND c.state IN ('dispatched', 'unknown')" \
+		-c "SELECT count(idem.fence('sent', s.w1, 'the bank has it'))
+			FROM (SELECT DISTINCT w1 FROM said WHERE what = 'sent') s
+			WHERE s.w1 NOT IN (SELECT key FROM idem.reservation)" \
+		-c "SELECT FROM idem.adopt_site('the bank was asked', lost => '0')" >/dev/null || die "the bank could not be asked"
 }
 
 main "$@"

@@ -407,3 +407,28 @@ SELECT 'SQLSTATE ' || w1, min(round || '.' || worker || '.' || tx || ': ' || COA
         -- rolled back is no conflict any more, and still a member of the lock
         AND NOT (w1 = 'XX000' AND w2 LIKE 'new multixact has more than one updating member%')
     GROUP BY w1;
+
+-- ---------------------------------------------------------------------------
+-- Moved: a standby that lagged, or a backup, of a database that has a site
+-- ---------------------------------------------------------------------------
+
+-- Worker 10 tried every key before the site was adopted, worker 11 after it,
+-- and worker 9 when the bank had said what it has.
+CREATE VIEW oracle.moved (wrong, what) AS
+SELECT 'sent twice', w1 FROM public.said WHERE what = 'sent' GROUP BY w1 HAVING count(*) > 1
+UNION ALL
+SELECT 'sent or reserved before the site was adopted', w1
+    FROM public.said WHERE worker = 10 AND (what = 'sent' OR what = 'reserve' AND w2 = 'reserved')
+UNION ALL
+SELECT 'reserved before the bank was asked', w1
+    FROM public.said WHERE worker = 11 AND what = 'reserve' AND w2 = 'reserved'
+UNION ALL
+SELECT 'nothing was misplaced', count(*)::text
+    FROM public.said WHERE worker = 10 AND what = 'reserve' AND w2 = 'misplaced'
+    HAVING count(*) = 0 AND EXISTS (SELECT FROM public.said WHERE worker = 10 AND what = 'reserve'
+        AND w2 NOT IN ('unknown', 'in_progress', 'replayed', 'fenced', 'mismatch'))
+UNION ALL
+SELECT 'never sent', w2
+    FROM (SELECT DISTINCT w2 FROM public.said WHERE what = 'try' AND w1 = 'reserve') t
+    WHERE NOT EXISTS (SELECT FROM public.said s WHERE s.what = 'sent' AND s.w1 = t.w2)
+        AND NOT EXISTS (SELECT FROM idem.reservation r WHERE r.key = t.w2 AND r.state = 'n');
