@@ -96,6 +96,61 @@ INSERT INTO batch VALUES (5, 5, 1, 'loading');
 WITH l AS (INSERT INTO line VALUES (5, 1, 5) RETURNING batch_id)
     UPDATE batch SET status = 'accepted' FROM l WHERE id = batch_id;
 
+-- ways around: COPY, upsert, MERGE, a trigger of the parent, a replica's role,
+-- a savepoint, a cursor; all of them end with the same refusal
+\set VERBOSITY terse
+CREATE TABLE head (id int PRIMARY KEY, total int NOT NULL, lines int NOT NULL, status text NOT NULL, note text);
+CREATE TABLE tail (head_id int NOT NULL REFERENCES head, amount int NOT NULL);
+SELECT idem.guard_limit('tail', 'head_id', amount => 'amount', cap => 'total', used => 'booked', cap_grows => true,
+                        parent_state => 'status', open => '{loading}', exact => '{accepted}', count_used => 'n', exact_count => 'lines');
+INSERT INTO head VALUES (1, 10, 1, 'loading'), (2, 10, 1, 'loading');
+INSERT INTO tail VALUES (2, 10);
+COPY head (id, total, lines, status) FROM stdin;
+3	10	1	accepted
+\.
+INSERT INTO head VALUES (1, 10, 1, 'accepted') ON CONFLICT (id) DO UPDATE SET status = excluded.status;
+MERGE INTO head USING (VALUES (1)) v (i) ON id = i WHEN MATCHED THEN UPDATE SET status = 'accepted';
+BEGIN;
+SET LOCAL session_replication_role = replica;
+UPDATE head SET status = 'accepted' WHERE id = 1;
+ROLLBACK;
+CREATE FUNCTION accept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.status := ''accepted''; RETURN new; END';
+CREATE TRIGGER accept BEFORE UPDATE OF note ON head FOR EACH ROW EXECUTE FUNCTION accept();
+UPDATE head SET note = 'x' WHERE id = 1;
+DROP TRIGGER accept ON head;
+BEGIN;
+DECLARE c CURSOR FOR SELECT * FROM head WHERE id = 1 FOR UPDATE;
+FETCH c;
+UPDATE head SET status = 'accepted' WHERE CURRENT OF c;
+ROLLBACK;
+CREATE VIEW open_head AS SELECT id, status FROM head;
+UPDATE open_head SET status = 'accepted' WHERE id = 1;
+-- the line that completed it goes with its savepoint
+BEGIN;
+SAVEPOINT s;
+INSERT INTO tail VALUES (1, 10);
+ROLLBACK TO s;
+UPDATE head SET status = 'accepted' WHERE id = 1;
+ROLLBACK;
+-- neither does the cap grow under it, nor its number
+UPDATE head SET status = 'accepted' WHERE id = 2;
+UPDATE head SET total = 11 WHERE id = 2;
+UPDATE head SET lines = 2 WHERE id = 2;
+UPDATE head SET total = 11, lines = 2, status = 'loading' WHERE id = 2;
+INSERT INTO tail VALUES (2, 1);
+UPDATE head SET status = 'accepted' WHERE id = 2;
+UPDATE head SET id = 5 WHERE id = 2;
+-- what may be truncated may not be so under it, but together with it
+SET idem.truncate_reason = 'test';
+TRUNCATE tail;
+BEGIN;
+TRUNCATE tail, head;
+ROLLBACK;
+RESET idem.truncate_reason;
+SELECT id, total, lines, status, booked, n FROM head ORDER BY id;
+DROP VIEW open_head;
+\set VERBOSITY default
+
 -- a parent with partitions
 CREATE TABLE p_batch (id bigint PRIMARY KEY, total bigint NOT NULL, status text) PARTITION BY RANGE (id);
 CREATE TABLE p_batch_1 PARTITION OF p_batch FOR VALUES FROM (0) TO (10);
