@@ -194,4 +194,5 @@ DELETE FROM suspense;
 SET idem.drop_reason = 'the end of the test';
 SET client_min_messages = warning;
 DROP SCHEMA compose CASCADE;
+DELETE FROM idem.machine WHERE name = 'house_account';
 DROP ROLE compose_clerk, compose_finance;

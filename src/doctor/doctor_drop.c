@@ -155,7 +155,8 @@ checks_to_drop(Oid parent, const char *trigger)
 static void
 warn_of_sharing(Oid parent, const char *trigger)
 {
-	if (idem_ask(NULL, "SELECT c.\"column\", o.other::regclass, t.other::regclass"
+	if (idem_ask(NULL, "SELECT c.\"column\", t.other::regclass, t.name,"
+				 " o.other::regclass, o.name"
 				 " FROM idem.guard_triggers t,"
 				 " LATERAL idem.setting_columns(t.function, t.settings) c,"
 				 " idem.guard_triggers o,"
@@ -168,10 +169,12 @@ warn_of_sharing(Oid parent, const char *trigger)
 		return;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
-			 errmsg("column \"%s\" of table \"%s\" keeps what the rows of %s have added to it, and is kept for those of %s from now on",
+			 errmsg("column \"%s\" of table \"%s\" still holds what the rows of %s under guard \"%s\" added to it",
 					idem_found_text(0, 1), get_rel_name(parent),
-					idem_found_text(0, 3), idem_found_text(0, 2)),
-			 errhint("Taken off, too, and declared anew, the other guard fills the column from its own rows alone.")));
+					idem_found_text(0, 2), idem_found_text(0, 3)),
+			 errdetail("Guard \"%s\" of %s keeps the column from now on.",
+					   idem_found_text(0, 5), idem_found_text(0, 4)),
+			 errhint("To fill the column from the rows of the other guard alone, take that guard off, too, and declare it again.")));
 }
 
 /*
