@@ -184,6 +184,14 @@ SELECT outcome, state FROM idem.resolve('channel pay', 'nodoubt', via => 'bankB/
     asked_at => clock_timestamp() - interval '30 min');
 SELECT outcome, state FROM idem.resolve('channel pay', 'nodoubt', via => 'bankB/query', answer => '{"code": "NONE", "asked": {"serial": "nodoubt-1"}}',
     asked_at => clock_timestamp() - interval '15 min');
+-- Where such an answer comes after the release, the next attempt is neither reserved nor sent before a person has looked.
+SELECT outcome, settled, state, mismatch FROM idem.resolve('channel pay', 'doubt', via => 'bankB/query', answer => '{"code": "OK", "serial": "doubt-1", "payee": "q"}');
+SELECT outcome, granted, detail FROM idem.reserve('channel pay', 'doubt', '{"payee": "p", "amount": 88}');
+SELECT outcome, settled, state, mismatch FROM idem.resolve('channel pay', 'nodoubt', via => 'bankB/query', answer => '{"code": "OK", "serial": "doubt-1", "payee": "q"}');
+SELECT outcome, attempt, token FROM idem.reserve('channel pay', 'nodoubt', '{"payee": "p", "amount": 88}');
+SELECT outcome, settled, state, mismatch FROM idem.resolve('channel pay', 'nodoubt', via => 'bankB/query', answer => '{"code": "OK", "serial": "nodoubt-1", "payee": "q"}');
+CALL idem.dispatch('channel pay', 'nodoubt', 2, channel => 'bankB') \gset
+\echo :outcome :granted :detail
 -- The next attempt has a serial of its own.
 SELECT outcome, attempt, serial FROM idem.reserve('channel pay', 'absent', '{"payee": "p", "amount": 88}');
 CALL idem.dispatch('channel pay', 'absent', 2, channel => 'bankB') \gset

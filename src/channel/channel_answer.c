@@ -181,6 +181,7 @@ typedef struct Comparison
 	int			ndiffering;
 	const IdemMember *lacking;	/* the first one; NULL: none */
 	bool		lacks_serial;
+	bool		other_serial;
 	bool		other_amount;
 } Comparison;
 
@@ -228,6 +229,7 @@ compare_serial(const IdemSent *sent, const IdemMember *member, Jsonb *answer,
 		wrong = wrong || !is_serial(&value, sent->serial);
 	}
 	c->lacks_serial = !there;
+	c->other_serial = wrong;
 	if (wrong)
 		note_differing(c, *member);
 }
@@ -327,6 +329,9 @@ judge_echo(const IdemSent *sent, Jsonb *answer, IdemVerdict *verdict)
 	judge_amount(sent, answer, &c, verdict);
 	if (c.ndiffering > 0)
 	{
+		verdict->ran = !c.other_serial &&
+			(verdict->word == IDEM_WORD_SUCCEEDED ||
+			 verdict->word == IDEM_WORD_RETURNED);
 		verdict->mismatch = construct_array(c.differing, c.ndiffering,
 											TEXTOID, -1, false, TYPALIGN_INT);
 		withdraw(verdict, "the answer is not about this request");

@@ -125,6 +125,7 @@ typedef struct IdemNews
 	const char *via;
 	ArrayType  *codes;
 	ArrayType  *mismatch;		/* not about this request; NULL: it is */
+	bool		ran;			/* even so something ran under its serial */
 	const char *detail;			/* why it says so little, or NULL */
 	bool		absent;			/* there is no such transaction */
 	bool		all_days;		/* on none of the days that it may be on */

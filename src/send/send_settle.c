@@ -87,13 +87,19 @@ close_concern(IdemCall *call, const IdemNews *news)
 		call->row.concern = IDEM_CONCERN_NONE;
 }
 
-/* The word contradicts what is known: it changes nothing, and is kept. */
+/*
+ * The word contradicts what is known: it changes nothing, and is kept.  Where
+ * something ran under the serial of a key that may be tried again, it is not,
+ * be it that another amount was paid.
+ */
 static void
 answer_late(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
+	bool		ran = news->state == IDEM_STATE_SUCCEEDED ||
+		(news->ran && !idem_send_is_final(&call->row));
+
 	keep_late_result(call, news);
-	raise_concern(call, news->state == IDEM_STATE_SUCCEEDED ?
-				  IDEM_CONCERN_RAN : IDEM_CONCERN_LATE);
+	raise_concern(call, ran ? IDEM_CONCERN_RAN : IDEM_CONCERN_LATE);
 	idem_send_write(call);
 	idem_send_describe(call, answer);
 	answer->outcome = "late";

@@ -112,6 +112,7 @@ take_verdict(IdemNews *news, const IdemVerdict *verdict)
 	if (given != '\0' && news->force != NULL)
 		return;					/* a person has decided */
 	news->mismatch = verdict->mismatch;
+	news->ran = verdict->ran;
 	news->state = state_of(verdict->word);
 	news->absent = verdict->word == IDEM_WORD_ABSENT;
 	news->returned = verdict->word == IDEM_WORD_RETURNED;
@@ -370,18 +371,18 @@ idem_send_was_absent(IdemCall *call, const IdemNews *news)
 }
 
 /*
- * Does an answer wait for a person that may be about the last attempt after
- * all: one that disagreed, and not in the serial?
+ * Does an answer wait for a person that may be about this key after all: one
+ * that disagreed, and not in the serial?
  */
 bool
 idem_send_is_doubted(IdemCall *call)
 {
 	static const char *const sql =
 		"SELECT FROM idem.late_result WHERE scope = $1 AND key = $2"
-		" AND scope_created_at = $3 AND attempt = $4"
+		" AND scope_created_at = $3"
 		" AND NOT coalesce('serial' = ANY (mismatch), false) LIMIT 1";
-	Oid			types[4] = {INT4OID, TEXTOID, TIMESTAMPTZOID, INT4OID};
-	Datum		values[4];
+	Oid			types[3] = {INT4OID, TEXTOID, TIMESTAMPTZOID};
+	Datum		values[3];
 	Relation	rel;
 	bool		found;
 
@@ -391,9 +392,8 @@ idem_send_is_doubted(IdemCall *call)
 	values[0] = Int32GetDatum(call->key.scope->id);
 	values[1] = PointerGetDatum(call->key.text);
 	values[2] = TimestampTzGetDatum(call->key.scope->created_at);
-	values[3] = Int32GetDatum(call->row.attempt);
 	SPI_connect();
-	found = idem_run_as_owner(rel, sql, 4, types, values, NULL) > 0;
+	found = idem_run_as_owner(rel, sql, 3, types, values, NULL) > 0;
 	SPI_finish();
 	table_close(rel, AccessShareLock);
 	return found;
