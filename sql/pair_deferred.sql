@@ -30,6 +30,12 @@ BEGIN; UPDATE debit SET status = 'done'; UPDATE debit SET note = 'x'; COMMIT;
 BEGIN; UPDATE "order" SET status = 'processed' WHERE id = 1; UPDATE "order" SET note = 'x' WHERE id = 1; COMMIT;
 BEGIN; INSERT INTO debit VALUES (2, 1, 'done'); UPDATE debit SET note = 'x' WHERE id = 2; COMMIT;
 BEGIN; UPDATE debit SET order_id = 2, status = 'done'; UPDATE debit SET order_id = 1; COMMIT;
+-- nor where it hides who wrote the version before
+BEGIN; TRUNCATE debit;
+COPY debit FROM stdin (FORMAT csv, FREEZE);
+1,1,done,
+\.
+UPDATE debit SET note = 'x'; COMMIT;
 -- of a row that the transaction did not touch nothing is asked
 UPDATE debit SET note = 'y';
 UPDATE "order" SET note = 'y';

@@ -13,7 +13,7 @@
  */
 #include "postgres.h"
 
-#include "access/sysattr.h"
+#include "access/htup_details.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "utils/snapmgr.h"
@@ -31,17 +31,15 @@ idem_pair_is_last(const IdemGuardCall *call, IdemPair *pair)
 
 /*
  * Has this transaction written the version before, which then nobody has
- * judged?  Of a row that changed its partition nothing tells.
+ * judged?  As its header has it: COPY FREEZE hides who wrote a row.  Of a row
+ * that changed its partition nothing tells.
  */
 bool
 idem_pair_is_own(const IdemGuardCall *call, IdemPair *pair)
 {
-	bool		isnull;
-	Datum		xmin;
+	HeapTupleHeader before = call->trigdata->tg_trigtuple->t_data;
 
 	if (!pair->deferred || call->moved)
 		return pair->deferred;
-	xmin = slot_getsysattr(call->before, MinTransactionIdAttributeNumber,
-						   &isnull);
-	return TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
+	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(before));
 }

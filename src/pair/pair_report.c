@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -73,27 +74,15 @@ parent_text(IdemPair *pair, const IdemPairSeen *seen)
 		psprintf("is \"%s\"", value_text(type, seen->state));
 }
 
-/* May the current user read the parent? */
+/* May the current user read the table, which is locked? */
 static bool
-may_read_parent(IdemPair *pair)
+may_read(Oid relid)
 {
-	Relation	parent = RelationIdGetRelation(pair->key.parent);
-	bool		may_read = parent != NULL && idem_may_read(parent);
+	Relation	rel = table_open(relid, NoLock);
+	bool		may = idem_may_read(rel);
 
-	if (parent != NULL)
-		RelationClose(parent);
-	return may_read;
-}
-
-static bool
-may_read_child(IdemPair *pair)
-{
-	Relation	child = RelationIdGetRelation(pair->key.child);
-	bool		may_read = child != NULL && idem_may_read(child);
-
-	if (child != NULL)
-		RelationClose(child);
-	return may_read;
+	table_close(rel, NoLock);
+	return may;
 }
 
 static int
@@ -124,7 +113,7 @@ idem_pair_report_child(const IdemGuardCall *call, IdemPair *pair,
 					   IdemPairRule *rule, const NullableDatum *values,
 					   const IdemPairSeen *seen)
 {
-	bool		may_read = may_read_parent(pair);
+	bool		shown = may_read(pair->key.parent);
 	const char *child = get_rel_name(pair->key.child);
 	const char *child_key = idem_readable_key(call->rel, call->after);
 	const char *wish = wish_text(call, pair->state, call->after);
@@ -133,12 +122,12 @@ idem_pair_report_child(const IdemGuardCall *call, IdemPair *pair,
 
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_STATES_DISAGREE),
-			 may_read ?
+			 shown ?
 			 errmsg("%s%s %s while its %s %s %s", child, child_key, wish,
 					parent, parent_key, parent_text(pair, seen)) :
 			 errmsg("%s%s %s in the state that its %s %s is in", child,
 					child_key, wish, parent, parent_key),
-			 may_read ? detail_rule(pair, rule) : 0,
+			 shown ? detail_rule(pair, rule) : 0,
 			 fields(call, pair->state)));
 }
 
@@ -151,7 +140,7 @@ idem_pair_report_parent(const IdemGuardCall *call, IdemPair *pair,
 						TupleTableSlot *row, const char *child_key,
 						const char *child_state)
 {
-	bool		may_read = may_read_child(pair);
+	bool		shown = may_read(pair->key.child);
 	const char *child = get_rel_name(pair->key.child);
 	const char *parent = get_rel_name(pair->key.parent);
 	const char *parent_key =
@@ -164,7 +153,7 @@ idem_pair_report_parent(const IdemGuardCall *call, IdemPair *pair,
 
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_STATES_DISAGREE),
-			 may_read ?
+			 shown ?
 			 errmsg("%s%s %s while its %s%s %s", parent, parent_key, wish,
 					child, child_key, state) :
 			 errmsg("%s%s %s because of a row of table \"%s\"", parent,
