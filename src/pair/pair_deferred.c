@@ -38,8 +38,9 @@ bool
 idem_pair_is_own(const IdemGuardCall *call, IdemPair *pair)
 {
 	HeapTupleHeader before = call->trigdata->tg_trigtuple->t_data;
+	TransactionId xmin = HeapTupleHeaderGetRawXmin(before);
 
 	if (!pair->deferred || call->moved)
 		return pair->deferred;
-	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(before));
+	return TransactionIdIsCurrentTransactionId(xmin);
 }

@@ -56,7 +56,7 @@ has_columns(HeapTuple tuple, List *columns, IdemTotalKey *key)
 static const char own_table[] = "references its own table";
 
 /*
- * What is wrong with this foreign key for a limit, as the end of a sentence;
+ * What is wrong with this foreign key for a guard, as the end of a sentence;
  * NULL: nothing.
  */
 static const char *
@@ -112,7 +112,7 @@ typedef struct FoundKeys
 {
 	int			n;				/* how many there are */
 	IdemTotalKey key;			/* the last of them */
-	const char *flaw;			/* of one that cannot carry a limit, or NULL */
+	const char *flaw;			/* of one that cannot carry a guard, or NULL */
 	NameData	flawed;			/* its name */
 } FoundKeys;
 
@@ -169,7 +169,7 @@ idem_total_find_key(Oid child, List *columns, int sqlstate, IdemTotalKey *key)
 	if (found.flaw != NULL)
 		ereport(ERROR,
 				(errcode(sqlstate),
-				 errmsg("foreign key \"%s\" of table \"%s\" cannot carry a limit",
+				 errmsg("foreign key \"%s\" of table \"%s\" cannot carry a guard",
 						NameStr(found.flawed), get_rel_name(child)),
 				 errdetail("It %s.", found.flaw)));
 	if (found.n != 1)
@@ -227,7 +227,7 @@ idem_total_own_key_problem(Oid relid, const char *column, Snapshot snapshot)
 }
 
 /*
- * What is wrong with the foreign key that carries a limit, or NULL; NOT NULL
+ * What is wrong with the foreign key that carries a guard, or NULL; NOT NULL
  * is looked at elsewhere (doctor_intact.c).
  */
 char *
@@ -238,7 +238,7 @@ idem_total_key_problem(const IdemGuard *guard, Snapshot snapshot)
 
 	find_keys(guard->relid, columns, snapshot, &found);
 	if (found.flaw != NULL)
-		return psprintf("foreign key %s cannot carry the limit: it %s",
+		return psprintf("foreign key %s cannot carry the guard: it %s",
 						quote_identifier(NameStr(found.flawed)), found.flaw);
 	if (found.n == 1)
 		return NULL;

@@ -45,7 +45,7 @@ my @findings = (
 	[ 'doctor/doctor_intact.c', 'has no primary key', 'doctor_intact', 'table payment has no primary key' ],
 	[ 'doctor/doctor_intact.c', 'which shows its rows beside others', 'doctor_intact' ],
 	[ 'total/total_key.c', 'there is no foreign key on exactly', 'doctor_intact' ],
-	[ 'total/total_key.c', 'cannot carry the limit: it ', 'doctor_intact' ],
+	[ 'total/total_key.c', 'cannot carry the guard: it ', 'doctor_intact' ],
 	# declarations
 	[ 'doctor/doctor_verdict.sql', 'but the table bears no such trigger', 'doctor_findings' ],
 	[ 'doctor/doctor_verdict.sql', 'is not on this table: ', 'doctor_swap' ],
