@@ -8,17 +8,17 @@
  *
  * Both decide AFTER ROW, on the stored row, so that a BEFORE trigger, a
  * cascade of a foreign key or an upsert is judged by what it did.  A row that
- * moves between partitions is an update.  Nothing is locked beyond the row
- * the statement has locked already; under READ COMMITTED a second writer
- * waits for it and is judged against the version it then finds.
+ * moves between partitions is an update.  No lock is taken but that of the
+ * row, which the statement has anyway; under READ COMMITTED a second writer
+ * waits for it and is judged against the version that it then finds.
  *
  * Cost: one comparison of stored images a fixed column and updated row; text
- * output only where the images differ.  An INSERT costs nothing, except into
- * a partitioned table with fixed columns, where the arrival of a moved row
- * has to be told from a new one; a DELETE costs the firing of the trigger.
+ * output only where the images differ.  A DELETE costs the firing of the
+ * trigger.  An INSERT costs nothing, except into a partitioned table with
+ * fixed columns: there a row that was moved has to be told from a new one.
  *
- * Not promised: fixed columns do not keep the row.  DELETE passes, and with
- * it DELETE followed by INSERT; guard_kept and guard_states keep rows.
+ * Not promised: that the row stays.  DELETE passes, and so does DELETE
+ * followed by INSERT; guard_kept and guard_states keep rows.
  *
  * Shown by sql/fixed.sql and test/isolation/specs/fixed_once.spec.
  */
@@ -81,9 +81,9 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 }
 
 /*
- * The column of a row as text that says all of the value: the user's settings
- * for dates and floating-point numbers could print two values alike.  NULL
- * is NULL.
+ * The column of a row as text that shows the whole value: with the user's
+ * settings for dates and floating-point numbers two values could look alike.
+ * NULL for null.
  */
 static char *
 exact_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
@@ -116,9 +116,9 @@ exact_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
 }
 
 /*
- * Did the update leave the column as it was?  Images that differ may still
- * be one value (an array with and without a bitmap of nulls); types need not
- * have an equality, and where they do it is too mild (1.0 = 1.00), so text
+ * Did the update leave the column as it was?  Images that differ may still be
+ * one value (an array with and without a bitmap of nulls).  A type need not
+ * have an equality, and an equality can be too mild (1.0 = 1.00), so the text
  * decides.
  */
 static bool
@@ -178,7 +178,9 @@ refuse_column(const IdemGuardCall *call, AttrNumber attnum, bool once)
 								call->trigger->tgname)));
 }
 
-/* A row that leaves a table which was none's partition when it was guarded. */
+/*
+ * A row leaves a table that was not a partition when the guard was declared.
+ */
 static void
 refuse_move(const IdemGuardCall *call)
 {
@@ -195,9 +197,9 @@ refuse_move(const IdemGuardCall *call)
 /*
  * keep_fixed() -> trigger
  *
- * AFTER UPDATE OR DELETE FOR EACH ROW, of which only the DELETE of a row that
- * moves matters; on a partitioned table also AFTER INSERT, where such a row
- * arrives.  23I07 if a fixed column changed, 23I08 for a row that leaves.
+ * AFTER UPDATE OR DELETE FOR EACH ROW; a DELETE matters only where it is part
+ * of moving a row.  On a partitioned table also AFTER INSERT, by which such a
+ * row arrives.  23I07 if a fixed column changed, 23I08 for a row that leaves.
  */
 PG_FUNCTION_INFO_V1(idem_keep_fixed);
 Datum
@@ -249,7 +251,7 @@ first_changed(const IdemGuardCall *call)
 
 /*
  * A kept row is not deleted and not updated, not even with the values it has.
- * attnum names the column that was to change, if one is known.
+ * attnum: the column that would change, if one is known.
  */
 pg_noreturn static void
 refuse_change(const IdemGuardCall *call, const char *done, AttrNumber attnum)
@@ -275,7 +277,7 @@ compile_nothing(Relation rel, Trigger *trigger, Oid *also)
 /*
  * keep_rows() -> trigger
  *
- * AFTER UPDATE OR DELETE FOR EACH ROW: 23I08, whatever was to be done.
+ * AFTER UPDATE OR DELETE FOR EACH ROW: always 23I08.
  */
 PG_FUNCTION_INFO_V1(idem_keep_rows);
 Datum

@@ -3,8 +3,8 @@
  *		Putting fixed columns and kept rows on a table.
  *
  * Locks SHARE ROW EXCLUSIVE until the end of the transaction: writers wait,
- * readers do not.  Rows that exist are not looked at: whatever they hold is
- * what was recorded.
+ * readers do not.  The rows that exist are not read: what they hold counts as
+ * recorded.
  */
 #include "postgres.h"
 
@@ -59,7 +59,10 @@ settings_text(const IdemGuard *guard)
 					always ? always : "{}", once ? once : "{}");
 }
 
-/* A column is fixed by one guard, which says in which way: 42710. */
+/*
+ * 42710 if another guard fixes the column: one guard says in which way it is
+ * fixed.
+ */
 static void
 refuse_fixed_twice(Relation rel, List *columns)
 {
@@ -114,8 +117,9 @@ fixed_stands(Relation rel, void *declaration)
  * guard_fixed(relation regclass, columns text[], once text[]) -> void
  *
  * A row of a partitioned table can move, which the server does as DELETE and
- * INSERT.  A plain table may become a partition later: then a row that leaves
- * it is seen by its DELETE, and refused, because where it goes is not seen.
+ * INSERT.  A plain table may become a partition later.  Then the trigger sees
+ * the DELETE of a row that moves away, and refuses it, because it does not see
+ * the INSERT elsewhere.
  */
 PG_FUNCTION_INFO_V1(idem_guard_fixed);
 Datum

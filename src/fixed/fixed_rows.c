@@ -2,9 +2,9 @@
  * fixed_rows.c
  *		The kinds of the room.
  *
- * A partition that is detached takes its rows out of the table and out of
- * the guard: of an append-only table that is a deletion, and refused while it
- * has any.
+ * A partition that is detached takes its rows out of the table and away from
+ * the guard.  For an append-only table that is a deletion, so it is refused
+ * while the partition has rows.
  */
 #include "postgres.h"
 

@@ -2,28 +2,29 @@
  * machine.c
  *		Only declared transitions, final is final.
  *
- * Judged is the row that is stored, AFTER ROW, against the row it replaces:
- * whatever statement wrote it, whatever other triggers changed on the way,
- * through which partition it came.  A row is born in an entry state, changes
- * along an edge, and stays.
+ * The guard judges the row that is stored, AFTER ROW, against the row that it
+ * replaces, whichever statement wrote it, through whichever partition, and
+ * whatever other triggers changed on the way.  A row is born in an entry
+ * state, changes along an edge, and stays.
  *
  * The race of two sessions is decided by the row itself: the second UPDATE
  * waits for the first and is then judged against what the first left (READ
- * COMMITTED) or fails with 40001.  It never passes the same edge twice: the
- * edge leads away from where the row now is.
+ * COMMITTED) or fails with 40001.  So the same edge is never passed twice: it
+ * leads away from the state that the row is in by then.
  *
  * The rules cannot change under a transaction: the first judgement locks the
  * machine SHARE until the end of the transaction (machine_cache.c).  A trigger
- * made by hand, by somebody without a say in the machine, locks nothing
- * (machine_consent.c): under it they can.
+ * that somebody without a say in the machine made by hand locks nothing
+ * (machine_consent.c); for its table the rules can change.
  *
  * Cost of a judgement: two look-ups of a name of a few bytes (of an OID for
  * an enum) and the test of one bit, however many edges there are.  An UPDATE
  * that leaves the column alone costs one comparison.
  *
  * Not promised: which of two edges that join the same two states a plain
- * UPDATE takes; a repeat inside an UPDATE that also moves the row to another
- * partition is not seen, because the server does not tell what it named.
+ * UPDATE takes; a repeat is not seen in an UPDATE that also moves the row to
+ * another partition, because the server does not tell which columns that
+ * named.
  *
  * Shown by sql/machine_guard.sql and test/isolation/specs/machine_race.spec.
  */
@@ -51,7 +52,7 @@
 #include "base/settings.h"
 #include "machine/machine.h"
 
-/* What a value is when it is no state of the machine */
+/* A value that is no state of the machine */
 #define STATE_NULL			(-1)
 #define STATE_UNDECLARED	(-2)
 
@@ -116,7 +117,7 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 	guard->key = bms_del_member(idem_row_key_columns(rel), guard->column);
 	guard->last_column = Max(guard->column, bms_prev_member(guard->key, -1));
 	guard->row_key = idem_machine_key_of(rel, guard->column);
-	/* history is of the row, not of its place */
+	/* history belongs to the row, wherever it is stored */
 	guard->root = idem_root_relid(rel);
 	guard->history = strcmp(idem_trigger_setting(trigger, "history"),
 							"false") != 0;
@@ -142,10 +143,10 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 }
 
 /*
- * Does the guard count for its machine?  What hangs on a partition by
- * inheritance was declared, or made by hand, on the table at the top.  A no is
- * not remembered: a role may become a member of the owner's without a word to
- * the table.
+ * Does the guard count for its machine?  The trigger of a partition was
+ * declared, or made by hand, on the table at the top.  The answer no is not
+ * remembered: a role can become a member of the owner without any message
+ * about the table.
  */
 static bool
 counts(IdemStatesGuard *guard, const IdemGuardCall *call)
@@ -162,9 +163,8 @@ counts(IdemStatesGuard *guard, const IdemGuardCall *call)
 
 /*
  * The settings, with the machine locked until the end of the transaction, if
- * the guard counts for it.  Taking the lock may show that what was compiled
- * before is out of date, even which machine it is, so they are looked up again
- * behind it.
+ * the guard counts for it.  Waiting for the lock may bring news, even of
+ * another machine, so the settings are looked up again once the lock is held.
  */
 static IdemStatesGuard *
 settings_of(const IdemGuardCall *call)
@@ -185,8 +185,8 @@ settings_of(const IdemGuardCall *call)
 }
 
 /*
- * The same for a table and its trigger outside of any trigger call.  Who only
- * wants to read does not lock: a standby has no such locks.
+ * The same for a table and its trigger outside of any trigger call.  Nothing
+ * is locked for a call that only reads: a standby has no such locks.
  */
 IdemStatesGuard *
 idem_states_guard(Relation rel, Trigger *trigger, bool lock)
@@ -324,7 +324,7 @@ saves_row(const IdemGuardCall *call, const IdemStatesGuard *guard)
 		bms_is_subset(guard->saved, call->trigdata->tg_updatedcols);
 }
 
-/* The column was left as it is: a repeat if the statement meant to write it. */
+/* The column is as it was: a repeat if the statement was meant to write it. */
 static void
 judge_unchanged(const IdemGuardCall *call, const IdemStatesGuard *guard)
 {
@@ -377,10 +377,10 @@ is_written_by_foreign_key(Relation rel, AttrNumber column)
 }
 
 /*
- * May the user take the edge?  The server runs what a foreign key does to the
- * row as the owner of the table, and since 18 also the triggers of it: then
- * GetUserId() is not who did it.  So where a foreign key can write the column,
- * the role that called whatever runs now must be a member, too.
+ * May the user take the edge?  The action of a foreign key runs as the owner
+ * of the table, and since 18 so do the triggers that it fires: then
+ * GetUserId() is not the role that caused it.  So where a foreign key can
+ * write the column, the outer role must be a member, too.
  */
 static bool
 has_role(const IdemGuardCall *call, const IdemStatesGuard *guard,
@@ -417,7 +417,9 @@ refuse_user(const IdemGuardCall *call, const IdemStatesGuard *guard,
 							  guard->machine->diagram.states[edge->target].name);
 }
 
-/* Every edge between the states is for some people: is the caller of them? */
+/*
+ * Every edge between the states asks for something: may the caller take one?
+ */
 static void
 judge_user(const IdemGuardCall *call, const IdemStatesGuard *guard,
 		   int from, int to)
@@ -432,7 +434,7 @@ judge_user(const IdemGuardCall *call, const IdemStatesGuard *guard,
 			continue;
 		if (is_for_user(call, guard, machine->edges[i]))
 			return;
-		/* of several the one that only the maker of the row may not take */
+		/* of several, the one closed to the maker of the row */
 		if (asked == NULL || !has_role(call, guard, asked))
 			asked = machine->edges[i];
 	}

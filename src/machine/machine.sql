@@ -21,11 +21,11 @@ COMMENT ON TABLE idem.machine IS 'every version of every state machine; the high
 COMMENT ON COLUMN idem.machine.name IS 'what guards call it';
 COMMENT ON COLUMN idem.machine.version IS 'from 1';
 COMMENT ON COLUMN idem.machine.diagram IS 'the definition: Mermaid stateDiagram-v2';
-COMMENT ON COLUMN idem.machine.owner IS 'role that defined version 1; its members may define the next';
+COMMENT ON COLUMN idem.machine.owner IS 'role that defined version 1; its members may define the next version';
 COMMENT ON COLUMN idem.machine.defined_at IS 'when, by the clock of the database';
 COMMENT ON COLUMN idem.machine.defined_by IS 'session user who defined this version';
 COMMENT ON COLUMN idem.machine.loosen IS 'why this version allows what the one before did not';
-COMMENT ON COLUMN idem.machine.tighten IS 'why this version takes a way from rows that stand before it';
+COMMENT ON COLUMN idem.machine.tighten IS 'why this version takes a way out of a state from rows';
 REVOKE ALL ON TABLE idem.machine FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('idem.machine', '');
 
@@ -35,10 +35,10 @@ CREATE TRIGGER machine_invalidate
 COMMENT ON TRIGGER machine_invalidate ON idem.machine IS 'every session reads a changed machine anew';
 ALTER TABLE idem.machine ENABLE ALWAYS TRIGGER machine_invalidate;
 
--- One row a transition, written by the guards.  No row belongs to a machine's
--- version or to a partition: history is of the row, for good.  Names are text,
--- not name: a name always takes 64 bytes.  The number is counted for each row
--- while the row is locked; no sequence, whose last value is the application's.
+-- One row a transition, written by the guards.  An entry does not belong to a
+-- version of the machine or to a partition, but to the row, for good.  Names are text,
+-- not name: a name always takes 64 bytes.  The transitions of each row are
+-- numbered while the row is locked, without a sequence: its last value is the application's.
 CREATE TABLE idem.transition_log (
     relation        regclass NOT NULL,
     n               integer NOT NULL,
@@ -72,8 +72,8 @@ COMMENT ON COLUMN idem.transition_log.role IS 'whose rights were used';
 COMMENT ON COLUMN idem.transition_log.actor IS 'who acted, as the application said';
 COMMENT ON COLUMN idem.transition_log.application IS 'application_name of the session';
 REVOKE ALL ON TABLE idem.transition_log FROM PUBLIC;
--- A table that was dropped has only its OID left, which where the dump is
--- restored may be that of another table: its history stays behind.
+-- Of a table that was dropped only the OID is left, which may belong to another
+-- table where the dump is restored: so its history is not dumped.
 SELECT pg_catalog.pg_extension_config_dump('idem.transition_log',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) relation)');
 

@@ -2,11 +2,12 @@
  * machine_cache.c
  *		From a row of idem.machine to a machine that judges with one bit.
  *
- * Who sees which version is decided by a lock on the machine's name: a guard
- * that counts (machine_consent.c) holds it SHARE until the end of the
- * transaction, define_machine takes it EXCLUSIVE before it looks at rows
- * (base/definition.c).  Whoever gets the lock has absorbed the invalidation of
- * every earlier definition, and none can follow while it is held.
+ * A lock on the machine's name decides which version a transaction sees: a
+ * guard that counts (machine_consent.c) holds it SHARE until the end of the
+ * transaction, and define_machine takes it EXCLUSIVE before it looks at rows
+ * (base/definition.c).  A backend that gets the lock has absorbed the
+ * invalidation of every earlier definition, and no new one can follow while it
+ * holds the lock.
  */
 #include "postgres.h"
 

@@ -1,18 +1,19 @@
 /*
  * machine_consent.c
- *		Whose guards count for a machine.
+ *		Which guards count for a machine.
  *
  * Any role can create a trigger that names a machine, on a table of its own,
  * by hand: keep_states() has to be executable by PUBLIC, or an ordinary owner
  * could not restore a dump.  Such a trigger judges its table like any other.
- * But it gives nobody a say in what becomes of the machine, and it holds no
- * lock on it, with which its owner could keep the machine from being defined
- * anew, and by that stop every writer that waits behind the definition.
+ * But it gives its owner no say in the machine, and it takes no lock on it:
+ * with such a lock the owner could keep the machine from being defined anew,
+ * and stop every writer that waits behind the definition.
  *
  * A guard counts if its table belongs to a member of the role that owns the
  * machine, or if guard_states put it there, as idem.change_log says: that asks
- * for ownership of the machine.  What was declared counts until it is dropped,
- * whoever owns the table since, and whatever became of the role that did it.
+ * for ownership of the machine.  A declared guard counts until it is dropped,
+ * even if the table has another owner by now or the role that declared it is
+ * gone.
  *
  * Not promised: a trigger made by hand begins to count when its table is given
  * to a member, or its owner becomes one; transactions that are under way then

@@ -4,8 +4,9 @@
  *
  * The guard is one AFTER ROW trigger on the table, its settings in the
  * trigger's arguments, and a BEFORE TRUNCATE trigger on the table and each of
- * its partitions.  Rows are checked once, here, with the table locked against
- * writers and with a snapshot of now; from then on by the trigger.
+ * its partitions.  Rows that exist are checked once, here, with the table
+ * locked against writers and a snapshot taken after the lock; from then on the
+ * trigger checks.
  *
  * Locks: the table SHARE ROW EXCLUSIVE, then the machine SHARE, both until
  * the end of the transaction.
@@ -68,7 +69,7 @@ idem_machine_guard_function(void)
 static List *
 settings_of(HeapTuple tuple, TupleDesc desc)
 {
-	bool		isnull;			/* never is, by the catalog's own word */
+	bool		isnull;			/* never null, as the catalog says */
 	Datum		value =
 		heap_getattr(tuple, Anum_pg_trigger_tgargs, desc, &isnull);
 
@@ -76,8 +77,8 @@ settings_of(HeapTuple tuple, TupleDesc desc)
 }
 
 /*
- * Every column that a machine guards, or with NULL any machine, from the
- * triggers themselves; partitions are covered by the table at their top.
+ * The columns that a machine guards, or with NULL those that any machine
+ * guards, as the triggers say; for partitions the table at the top.
  */
 List *
 idem_machine_guarded(const char *name)
@@ -133,7 +134,7 @@ check_choice(const char *argument, const char *value,
 					 choices[0], choices[1], choices[2])));
 }
 
-/* Who acts is said by a setting of the application, not of the server. */
+/* The actor stands in a setting of the application, not of the server. */
 static void
 check_actor(const char *actor)
 {
@@ -200,10 +201,10 @@ is_partitioned_by(Relation rel, const char *column)
 }
 
 /*
- * Without a key beside the state nobody could say which row is in it.  With the
- * state inside the key one payment could stand in several rows, each with a
- * lawful life of its own; where the table is partitioned by the state the
- * server wants it in there.
+ * Without a key beside the state nobody could say which row is in it.  With
+ * the state inside the key one payment could have several rows, each with a
+ * lawful life of its own.  Where the table is partitioned by the state, the
+ * server demands that the key has it.
  */
 static void
 check_key(Relation rel, const char *column)
@@ -228,8 +229,8 @@ check_key(Relation rel, const char *column)
 }
 
 /*
- * A guard keeps the primary key, less the column it judges itself: beside a
- * second guard a state in the primary key could never change.
+ * A guard keeps the primary key as it is, except for its own column.  So with
+ * a second guard on the table, a state in the primary key could never change.
  */
 static void
 check_beside(Relation rel, const char *column, const char *guarded)
@@ -250,8 +251,8 @@ check_beside(Relation rel, const char *column, const char *guarded)
 }
 
 /*
- * One column must not express two kinds of status.  Looked for in a copy: what
- * the relcache has of the triggers goes with any look-up.
+ * One column must not express two kinds of status.  This reads a copy, because
+ * any look-up may free what the relcache has of the triggers.
  */
 static void
 check_only_machine(Relation rel, const char *column, const char *machine)
@@ -389,8 +390,8 @@ states_stand(Relation rel, void *declaration)
 }
 
 /*
- * The caller owns the machine, which from here on stays as it is.  No stranger
- * comes as far as its lock.
+ * The caller must own the machine, which is locked from here on.  A caller who
+ * does not own it never gets as far as the lock.
  */
 static IdemMachine *
 open_machine(const char *name)

@@ -2,12 +2,11 @@
  * machine_define.c
  *		Defining a machine, or its next version.
  *
- * What every definition keeps to stands in base/definition.c.  Here is what a
- * machine adds: before it looks at rows it takes the machine's lock EXCLUSIVE,
- * which waits for every transaction that was judged by the old version; what
- * such a transaction left is then counted with a snapshot of now.  Rows never
- * lose the state they stand in, and lose a way out of it only for a reason that
- * is kept.
+ * The rules of every definition stand in base/definition.c.  A machine adds
+ * this: before it looks at rows it takes the lock of the machine EXCLUSIVE,
+ * which waits for every transaction that was judged by the old version, and
+ * counts the rows with a snapshot taken after that.  Rows never lose the state
+ * they stand in, and lose a way out of it only for a reason that is kept.
  *
  * A next version needs a member of the owner of the machine who also owns
  * every table the machine guards, because it decides what may happen to their
@@ -98,7 +97,10 @@ idem_check_machine(PG_FUNCTION_ARGS)
 
 /* ---------- the next version ---------- */
 
-/* The states whose rows have to be counted: 1 they lose a way, 2 all. */
+/*
+ * The states whose rows have to be counted: 1 they lose a way out, 2 the state
+ * is gone
+ */
 static char *
 concerned_states(const IdemDiagram *diagram, List *changes)
 {

@@ -1,10 +1,10 @@
 /*
  * machine_diff.c
- *		What a new version of a machine changes, and whom it concerns.
+ *		What a new version of a machine changes, and which rows that concerns.
  *
- * A change loosens if something is allowed that was not, tightens if the
- * other way round.  A changed event name is a way taken away and another one
- * given.  A way taken away names the state whose rows lose it, and a removed
+ * A change loosens the machine if it allows something new, and tightens it if
+ * it forbids something.  A changed event name takes one way away and gives
+ * another.  A way taken away names the state whose rows lose it, and a removed
  * state names itself: rows may stand there.
  *
  * Cost: O(states + edges).

@@ -1,14 +1,14 @@
 /*
  * machine_key.c
- *		Which row it is, as one text, for history and messages.
+ *		The key of a row as one text, for history and messages.
  *
  * A key of one column is its value as text: 4711.  A key of several is a JSON
  * object of their names, in the order of the names, every value a string:
  * {"day": "2026-11-22", "id": "7"}.  The text does not depend on the session:
  * dates are ISO, times UTC.
  *
- * What belongs to the key is what stays when a row moves between partitions
- * (idem_row_key_columns), without the state itself.
+ * The key has the columns that stay as they are when a row moves between
+ * partitions (idem_row_key_columns), without the state itself.
  */
 #include "postgres.h"
 
@@ -47,7 +47,7 @@ is_plain(Oid type)
 	}
 }
 
-/* Have equal values of the column one text? */
+/* Do equal values of the column have the same text? */
 static bool
 is_exact(Form_pg_attribute att)
 {
@@ -180,7 +180,7 @@ idem_machine_key_of_row(const IdemRowKey *key, TupleTableSlot *slot)
 
 /* ---------- reading ---------- */
 
-/* The values of a key that somebody wrote as text: 22P02 if they are none. */
+/* The values of a key that a caller gave as text; 22P02 if it is not one. */
 Datum *
 idem_machine_key_read(Relation rel, const IdemRowKey *key, char *str)
 {

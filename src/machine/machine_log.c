@@ -2,30 +2,30 @@
  * machine_log.c
  *		One row a transition, kept for good.
  *
- * The row is written by the guard itself, in the statement it judged: there
- * is no transition without its history and no history without the transition.
- * It goes into heap and index directly: no privileges, no row security and no
- * planner are between, and a bulk UPDATE pays for the storage only.
+ * The row is written by the guard itself, in the statement it judged: there is
+ * no transition without its history and no history without the transition. It
+ * goes into heap and index directly, without privileges, row security or the
+ * planner, so a bulk UPDATE pays for the storage only.
  *
  * The transitions of one row are numbered from 1, without a gap: the next one
  * gets the last number plus one, which is found by one descent of the primary
  * key.  No sequence is moved, because lastval() belongs to the application,
  * and no lock is taken: the transaction has written the guarded row, so every
  * earlier transition of it is committed or our own, and nobody can add one
- * until we end.  Hence the look is at what is so now (SnapshotSelf): it sees
- * what was committed after the snapshot of the statement, and what this very
- * command has written.
+ * until we end.  So the primary key is read with SnapshotSelf, which shows
+ * what was committed after the snapshot of the statement and what this command
+ * itself has written.
  *
  * Where a primary key contains the state (a table partitioned by it), two rows
  * may differ in nothing else and share one history.  Two transactions that
  * change one of them each compute the same number; the later one gets 40001.
  *
- * The numbers are the order in which the guard judged.  That is the order in
- * which the versions of the row were made but for one case: another AFTER
- * trigger of the table, fired before the guard's, changes the row again; the
- * guard then judges the second change first.  Therefore each row of the log
- * keeps the command that made the version, and within a transaction it is the
- * command that orders.
+ * The numbers are the order in which the guard judged.  The versions of the
+ * row were made in that order, too, but for one case: another AFTER trigger of
+ * the table, fired before the guard's, changes the row again; the guard then
+ * judges the second change first.  Therefore each row of the log keeps the
+ * command that made the version, and within a transaction the rows are in the
+ * order of the commands.
  */
 #include "postgres.h"
 
@@ -82,7 +82,7 @@ typedef struct TransitionLog
 {
 	Relation	table;
 	Relation	index;
-	bool		as_made;		/* no column and no index of somebody else */
+	bool		as_made;		/* nobody added a column or an index */
 } TransitionLog;
 
 /* ---------- opening ---------- */
@@ -101,8 +101,8 @@ is_row_index(Relation index)
 }
 
 /*
- * Open the log.  Its primary key is taken from its own list of indexes, behind
- * the lock: REINDEX CONCURRENTLY gives the name to another one.
+ * Open the log.  Its primary key is taken from its list of indexes once it is
+ * locked: REINDEX CONCURRENTLY gives the name to another index.
  */
 static void
 open_log(TransitionLog *log, LOCKMODE lockmode)
@@ -226,7 +226,7 @@ insert_entry(TransitionLog *log, HeapTuple tuple, const Datum *values)
 	pfree(info);
 }
 
-/* The entries in all indexes, where an administrator has made others. */
+/* The entries in all indexes, where an administrator has added some. */
 static void
 insert_entries(TransitionLog *log, HeapTuple tuple)
 {
@@ -246,7 +246,7 @@ insert_entries(TransitionLog *log, HeapTuple tuple)
 }
 
 /*
- * The columns that an administrator has added have their defaults.  What the
+ * Columns that an administrator has added get their defaults.  What the
  * expression allocates goes with the memory of the call.
  */
 static void
@@ -287,8 +287,8 @@ insert_row(TransitionLog *log, Datum *values, bool *nulls)
 
 /*
  * Keep one transition of a row that this transaction has written, made by one
- * of its commands.  from, to, event and actor may be NULL.  Nothing, where the
- * history of the origin arrives by logical replication.
+ * of its commands.  from, to, event and actor may be NULL.  Writes nothing
+ * where the history of the origin arrives by logical replication.
  */
 void
 idem_log_transition(Oid relid, const char *column, const char *key,
@@ -382,8 +382,9 @@ read_rows(TransitionLog *log, Oid relid, const char *column, const char *key,
 }
 
 /*
- * Has the row ever entered this state, as far as is committed or ours?  What
- * was before a deletion was another row, which had the key before.
+ * Has the row ever entered this state, as far as is committed or ours?
+ * Entries from before a deletion are those of another row, which had the key
+ * then.
  */
 bool
 idem_log_has_entered(Oid relid, const char *column, const char *key,
@@ -438,7 +439,7 @@ idem_log_maker(Oid relid, const char *column, const char *key)
 	return maker;
 }
 
-/* Nobody writes the log anew until the transaction ends. */
+/* Nobody rewrites the table of the log until the transaction ends. */
 void
 idem_log_hold(void)
 {

@@ -1,6 +1,6 @@
 /*
  * machine_mermaid.c
- *		What Mermaid would read otherwise than we do.
+ *		What Mermaid would read in another way than we do.
  *
  * A diagram is the rule in the database and the picture in the documents; one
  * that Mermaid refuses, or draws as something else, is refused here, too, with

@@ -2,13 +2,13 @@
  * machine_other.c
  *		An edge for everybody but the login that made the row.
  *
- * Where a person proposes by a row of its own, another one approves:
+ * One person proposes by inserting a row, and another one approves it:
  *
  *		proposed --> approved : approve [role approver] [other]
  *
- * Who made the row its history says: the session user of its first entry.  A
- * row without history was made by nobody that could be told from the caller,
- * and is refused; so such a machine does not go with history => false.
+ * The history of a row says who made it: the session user of its first entry.
+ * Nobody can say whether the caller made a row without history, so it is
+ * refused, and such a machine cannot be guarded with history => false.
  *
  * Cost: the history of the row is read when such an edge is taken.
  *
@@ -25,7 +25,7 @@
 #include "base/idem_compat.h"
 #include "machine/machine.h"
 
-/* Has another login made the row, as it was before? */
+/* Did another login make the row, as it was before? */
 bool
 idem_machine_is_other(const IdemGuardCall *call, const IdemStatesGuard *guard)
 {

@@ -1,10 +1,10 @@
 /*
  * machine_pause.c
- *		A state that is paused is entered by no row.
+ *		No row enters a state that is paused.
  *
- * Rows leave it, and rows in it are written, as ever.  A final state cannot
- * be paused: it holds what became of something, and that goes on being
- * stored.  In an apply worker a row was judged at its origin.
+ * Rows leave it, and rows in it are written, as ever.  A final state cannot be
+ * paused, because the outcome of something has to be stored whatever happens.
+ * In an apply worker a row was judged at its origin.
  *
  * Shown by sql/control_pause.sql.
  */

@@ -4,8 +4,8 @@
  *
  * A statement is prepared once a session and kept by its text; the server
  * plans it anew by itself when tables, roles or settings it depends on change.
- * Memory of a session, so nothing is locked.  What is kept is bounded: beyond
- * PLANS_MAX statements all are forgotten, unless one of them is running.
+ * The plans belong to the session, so nothing is locked.  There are at most
+ * PLANS_MAX of them: then all are forgotten, unless one of them is running.
  */
 #include "postgres.h"
 
@@ -126,7 +126,7 @@ plan_of(const char *sql, int nargs, Oid *types)
 	return plan;
 }
 
-/* The plan was found before: what PG_TRY may clobber is not kept across it. */
+/* The caller has found the plan, so that no variable has to survive PG_TRY. */
 static int
 run(SPIPlanPtr plan, Datum *values, const char *nulls, bool read_only)
 {

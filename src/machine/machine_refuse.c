@@ -1,9 +1,9 @@
 /*
  * machine_refuse.c
- *		What is said when a state is refused.
+ *		What the guard says when it refuses a state.
  *
- * The message alone is enough.  Values of the row are shown only to those who
- * may read it; the value that the statement itself writes is no secret.
+ * The message alone is enough.  Values of the row are shown only to a role
+ * that may read it; the value that the statement itself writes is no secret.
  */
 #include "postgres.h"
 
@@ -190,9 +190,9 @@ idem_states_refuse_role(const IdemGuardCall *call,
 }
 
 /*
- * The caller will take it that the transition was made, and acknowledge: so the
- * commit that made it stays.  The value is what the statement itself wrote:
- * nothing is disclosed.
+ * The caller will conclude that the transition was made, and acknowledge it,
+ * so the commit that made it has to be on disk first.  The value shown is the
+ * one that the statement itself wrote.
  */
 void
 idem_states_refuse_repeat(const IdemGuardCall *call,

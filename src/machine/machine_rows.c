@@ -2,14 +2,14 @@
  * machine_rows.c
  *		Do the rows of a guarded column stand in declared states?
  *
- * The guard judges what is written while it stands.  These look at rows that
- * came in otherwise: all of them, for the doctor; those of a table that is to
- * become a partition; those of a partition that is to leave.
+ * The guard judges what is written while it stands.  The checks here read rows
+ * that may have come in another way: all rows, for the doctor; those of a
+ * table that becomes a partition; those of a partition that is detached.
  *
  * Each reads the table once, restricted, as the owner of the table that has
- * the rows: the owner of the table above it need not be allowed to.
- * A state is read by the output function of its type, for which a cast of
- * somebody's making cannot stand in.
+ * the rows, which the owner of the table above it may not be allowed to read.
+ * A state is turned to text by the output function of its type, so that no
+ * cast made by somebody can replace it.
  */
 #include "postgres.h"
 
@@ -28,7 +28,7 @@
 #include "machine/machine.h"
 #include "machine/machine_rows.h"
 
-/* The names of the states a row may stand in: all, or the final ones. */
+/* The names of the states that a row may be in: all, or the final ones. */
 static Datum
 state_names(const IdemMachine *machine, bool only_final)
 {
@@ -82,9 +82,9 @@ check_declared(const IdemGuard *guard, Oid rows)
 }
 
 /*
- * The machine must stay as it is until the rows are in: a redefinition counts
- * the rows that it can see.  That of a guard that does not count looks at none
- * of its rows.
+ * The machine must stay as it is until the rows have been attached, because a
+ * redefinition counts only the rows that it can see.  For a guard that does
+ * not count, it counts none.
  */
 static char *
 check_attached(const IdemGuard *guard, Oid rows)

@@ -1,11 +1,11 @@
 /*
  * machine_save.c
- *		Telling a row that is saved from a transition that is repeated.
+ *		Telling the saving of a row from a repeated transition.
  *
- * An object mapper that saves a row writes back all it knows, the state among
- * it, whatever has changed.  A message that came twice sets the state, and
- * perhaps a column beside it, to what they are.  What tells the two apart is
- * which columns the statement names.
+ * An object mapper that saves a row writes back all columns that it knows, the
+ * state among them, whatever has changed.  A message that came twice sets the
+ * state, and perhaps another column, to the values that they have.  The
+ * columns that the statement names tell the two apart.
  *
  * A save is a statement that names every column except
  *
@@ -14,17 +14,17 @@
  *		columns that were added after the guard was declared: a release of the
  *			application that does not know them yet still saves rows
  *
- * and at least two besides the state.  Anything less that sets the state to
- * what it is, is a repeat.
+ * and that names at least two besides the state.  A statement that names fewer
+ * and sets the state to the value that it has is a repeat.
  *
- * Which columns there were when the guard was declared stands in its trigger,
- * by name: numbers change in a dump that is restored, and differ between the
- * partitions of a table.  A column that was renamed since counts as one that
- * was added.  A trigger without that list knows no save.
+ * The trigger lists the columns that there were when the guard was declared,
+ * by name: numbers change when a dump is restored, and differ between the
+ * partitions of a table.  A column that was renamed since then counts as an
+ * added one.  With a trigger that has no such list, nothing is a save.
  *
  * Not promised: a MERGE says of all its actions together which columns they
- * name; a statement that comes through a rule or a trigger names what that
- * names.
+ * name; a statement that comes from a rule or a trigger names the columns that
+ * the rule or trigger names.
  */
 #include "postgres.h"
 
@@ -95,8 +95,8 @@ idem_saved_names(Relation rel, AttrNumber state)
 
 /*
  * The columns that a statement has to name to save a row of this table, which
- * may be a partition: those of the list in the trigger that still are there
- * to be saved.  NULL: nothing saves a row.
+ * may be a partition: those in the list of the trigger that still exist and
+ * can be saved.  NULL: nothing is a save.
  */
 Bitmapset *
 idem_saved_columns(Relation rel, AttrNumber state, List *names)

@@ -1,10 +1,10 @@
 /*
  * machine_show.c
- *		A machine as others want to see it: as a table, as Graphviz.
+ *		A machine as a table and as a graph for Graphviz.
  *
- * The table has a row for every state and every event, so that a cell nobody
- * thought of is seen: its next_state is null.  An edge without an event has a
- * row without one.
+ * The table has a row for every state and every event, so that a missing case
+ * shows: its next_state is null.  An edge without an event has a row without
+ * one.
  *
  * Cost: O(states * events), what is shown.
  */

@@ -23,11 +23,11 @@
  * 'state "words" as s' are only drawn, never stored.  An event may also hold
  * hyphens and dots.
  *
- * Whatever is not in this list is an error with its line, and so is what
- * Mermaid would read otherwise (machine_mermaid.c): a diagram is read as a
- * whole or not at all.  The text is hostile: it is bounded first, every byte is
- * read through the cursor's end, nothing recurses, and all memory is taken in a
- * few pieces whose sizes follow from the length of the text.
+ * Anything else is an error that names its line, and so is a line that Mermaid
+ * would read in another way (machine_mermaid.c): a diagram is read as a whole
+ * or not at all.  The text may be hostile: its length is checked first, every
+ * byte is read against the end of the cursor, nothing recurses, and all memory
+ * is taken in a few pieces whose sizes follow from the length of the text.
  *
  * Cost: O(length of the text).
  */
@@ -135,7 +135,7 @@ take(IdemCursor *cursor, const char *fixed)
 	return true;
 }
 
-/* Steps over a word that ends where it says, so that "notes" is no "note". */
+/* Steps over a whole word, so that "notes" does not count as "note". */
 static bool
 take_word(IdemCursor *cursor, const char *word)
 {
@@ -161,7 +161,7 @@ take_while(IdemCursor *cursor, bool (*belongs) (char))
 	return word;
 }
 
-/* The next stretch without blanks, cut to what a message can carry */
+/* The next stretch without blanks, cut to fit a message */
 static Word
 peek(const IdemCursor *cursor)
 {
@@ -370,7 +370,7 @@ read_role(Reader *reader, IdemCursor *cursor, IdemEdge *edge)
 	return edge->role != NULL || fail(reader, "diagram is too large");
 }
 
-/* What stands in brackets behind the event */
+/* The words in brackets behind the event */
 static bool
 read_guards(Reader *reader, IdemCursor *cursor, IdemEdge *edge)
 {
@@ -560,8 +560,8 @@ read_direction(Reader *reader, IdemCursor *cursor)
 }
 
 /*
- * True if a keyword opens a statement.  Where an arrow or a class follows it
- * stands for a state, whose name is refused then.
+ * True if a keyword opens a statement.  A keyword that an arrow or a class
+ * follows is the name of a state, which is refused elsewhere.
  */
 static bool
 take_keyword(IdemCursor *cursor, const char *word)

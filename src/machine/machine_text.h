@@ -1,7 +1,7 @@
 /*
  * machine_text.h
- *		A state machine as it is drawn: what machine_text.c makes of a diagram
- *		and what machine_check.c finds wrong with it.
+ *		A state machine as read from its diagram (machine_text.c), and the
+ *		faults that are found in it (machine_check.c).
  *
  * Needs no server header, see base/reading.h.
  */

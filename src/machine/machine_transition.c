@@ -1,10 +1,10 @@
 /*
  * machine_transition.c
- *		Lock, check, change: what a consumer of messages calls.
+ *		Lock, check and change a row, for a consumer of messages.
  *
- * A message may come twice, late, or before another that belongs in front of
- * it.  None of this is an error: transition() says what became of the message
- * and leaves the row as the machine wants it.
+ * A message may come twice, late, or before the one that it should follow.
+ * None of this is an error: transition() tells the outcome of the message and
+ * leaves the row as the machine demands.
  *
  *		applied		the edge was taken by this call
  *		already		the row is in that state, and "set" agrees with it
@@ -14,16 +14,16 @@
  *		missing		no row with this key that the caller may see
  *
  * The row lock decides the race: FOR NO KEY UPDATE, so that foreign keys are
- * not disturbed.  Whoever waited reads what the first left (READ COMMITTED)
- * or gets 40001.
+ * not disturbed.  A session that waited reads what the first one left (READ
+ * COMMITTED) or gets 40001.
  *
  * Everything runs as the caller, with the caller's rights and row security.
- * The UPDATE is judged by the guard like any other; the event, which a plain
- * UPDATE cannot tell, is announced to it for this one row.
+ * The guard judges the UPDATE like any other; the event, which a plain UPDATE
+ * cannot express, is announced to it for this one row.
  *
- * "already" and "passed" are for a caller who acknowledges the message: the
- * commit that brought the row there is on disk, and with the standbys that are
- * required, before they are said.
+ * A caller acknowledges the message on "already" and "passed".  So the commit
+ * that brought the row there is on disk, and with the required standbys,
+ * before they are returned.
  *
  * Not promised: "passed" for a guard without history.
  */
@@ -77,8 +77,8 @@ typedef struct Transition
 
 /*
  * The trigger that guards the column, or, if none is named, the only guarded
- * column of the table.  A copy: what the relcache has goes when any session
- * changes the table, an ANALYZE included.
+ * column of the table.  It is a copy, because what the relcache has is freed
+ * when any session changes the table, even by ANALYZE.
  */
 static Trigger *
 find_guard(Relation rel, const char *column)
@@ -264,8 +264,8 @@ where_clause(const IdemRowKey *key)
 }
 
 /*
- * The same, written once for a key whose operators are the server's own: the
- * names of others may change without a word to us.
+ * The same, written once for a key whose operators are the server's own; other
+ * operators can be renamed without a message to us.
  */
 static void
 append_where(StringInfo sql, const Transition *t)
@@ -287,7 +287,7 @@ column_name(const Transition *t, int number)
 												  number - 1)->attname));
 }
 
-/* The value that "set" gives a column, converted as the column wants it */
+/* The value that "set" gives a column, converted to the column's type */
 static const char *
 set_value(const Transition *t, int number)
 {
@@ -388,7 +388,7 @@ run(const Transition *t, const char *sql, bool read_only, int expected)
 
 /* ---------- deciding ---------- */
 
-/* Are the two values of a column the same to its own equality? */
+/* Are two values of a column equal by the equality of its type? */
 static bool
 same_value(const Transition *t, int number, int field)
 {
@@ -411,9 +411,9 @@ same_value(const Transition *t, int number, int field)
 }
 
 /*
- * The key as the row has it, from the given field on, by which the guard and
- * history know it: the one that was asked for may be equal and yet read
- * otherwise (1.0 and 1).
+ * The key as the row has it, from the given field on; the guard and the
+ * history use this one.  The key that was asked for may be equal and yet have
+ * another text (1.0 and 1).
  */
 static char *
 stored_key_text(const Transition *t, int field)
@@ -482,7 +482,7 @@ edge_to_take(const Transition *t)
 	return edge;
 }
 
-/* What the row stored has to be what was announced. */
+/* The row that was stored has to be the announced one. */
 static void
 check_taken(const Transition *t, const IdemAnnouncement *announcement)
 {
@@ -538,10 +538,10 @@ has_passed(const Transition *t)
 }
 
 /*
- * An outcome that the caller acknowledges: what it rests on stays.  Which
- * commit that is, the row would say (its xmin), but a caller with rights on
- * some columns may not ask it; and our lock of the row has to be flushed soon
- * anyway.
+ * An outcome that the caller acknowledges: the commit that it rests on has to
+ * be durable.  The xmin of the row would tell which commit that is, but a
+ * caller with rights on some columns may not read it, and our own lock of the
+ * row has to be flushed soon anyway.
  */
 static const char *
 told(const char *outcome)
@@ -635,7 +635,7 @@ idem_transition(PG_FUNCTION_ARGS)
 	SPI_connect();
 	outcome = decide(&t);
 
-	/* what was decided lies in memory of SPI, the answer must not */
+	/* the decision lies in memory of SPI, the answer must not */
 	MemoryContextSwitchTo(context);
 	result = answer(fcinfo, &t, outcome);
 	SPI_finish();
@@ -644,8 +644,8 @@ idem_transition(PG_FUNCTION_ARGS)
 }
 
 /*
- * The key by which history knows a row, as text in the memory context of the
- * caller: as the row spells it, or, where it is gone, as it was asked for.
+ * The key of a row in its history, as text in the memory context of the
+ * caller: as the row has it, or, if the row is gone, as it was asked for.
  */
 static char *
 history_key(Transition *t, char *asked)

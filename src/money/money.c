@@ -3,17 +3,17 @@
  *		The type money_micro: input, output, arithmetic.
  *
  * Two rules decide everything here: nothing is rounded, and a unit is never
- * guessed.  What cannot be represented exactly is refused: text that is not a
- * number with 22P02, a number or a result with more than six decimals or
- * outside the range with 22003, division by zero with 22012.
+ * guessed.  A value that cannot be represented exactly is refused: text that
+ * is not a number with 22P02, a number or a result with more than six decimals
+ * or outside the range with 22003, division by zero with 22012.
  *
  * Comparison, hashing, sort support, sign, absolute value and remainder are
- * the server's own functions for bigint (see money.sql): an amount is one,
- * and within the range none of them can overflow.
+ * the server's own functions for bigint (see money.sql): an amount is a
+ * bigint, and within the range none of these functions can overflow.
  *
  * On the wire an amount is the 8 bytes of the count of millionths, network
- * order.  Text sent there by mistake is refused: where it has 8 bytes, the
- * first of them is 0x20 or more, and that is outside the range.
+ * order.  Text that is sent in its place by mistake is refused: if it has 8
+ * bytes, the first one is 0x20 or more, which is outside the range.
  *
  * Shown by sql/money.sql, sql/money_arith.sql and test/property/money.sql.
  */
@@ -45,7 +45,7 @@ PG_FUNCTION_INFO_V1(idem_money_div);
 #define HINT_BINARY \
 	"The binary form is the number of millionths as an 8-byte integer in network byte order; text has to be sent in text format."
 
-/* So much of text that should not be there is shown. */
+/* Bytes of wrongly sent text that a message shows. */
 #define REPORTED_MAX	64
 
 pg_noreturn static void report_binary(const char *bytes, int length);
@@ -172,7 +172,10 @@ idem_money_recv(PG_FUNCTION_ARGS)
 	PG_RETURN_MONEY_MICRO(amount);
 }
 
-/* Are these the bytes of text?  Of no amount that was sent as one are they. */
+/*
+ * Are these the bytes of a text?  The first 8 bytes of one are never an
+ * amount.
+ */
 static bool
 is_text(const char *bytes, int length)
 {

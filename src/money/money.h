@@ -2,8 +2,8 @@
  * money.h
  *		The type money_micro, for the rooms that handle amounts.
  *
- * A Datum of the type is an int64 passed by value: so many millionths of a
- * currency unit.  postgres.h and fmgr.h come first.
+ * A Datum of the type is an int64 passed by value, the number of millionths of
+ * a currency unit.  Include postgres.h and fmgr.h first.
  */
 #ifndef IDEM_MONEY_H
 #define IDEM_MONEY_H
@@ -20,7 +20,7 @@ typedef int64 MoneyMicro;
 #define PG_GETARG_MONEY_MICRO(n)	DatumGetMoneyMicro(PG_GETARG_DATUM(n))
 #define PG_RETURN_MONEY_MICRO(x)	return MoneyMicroGetDatum(x)
 
-/* What the amount looks like, in palloc'd memory. */
+/* The text of the amount, palloc'd. */
 extern char *idem_money_to_cstring(MoneyMicro amount);
 
 /* Reports that a result is not an amount: 22003. */
@@ -34,8 +34,8 @@ extern bool idem_money_from_numeric_exact(struct varlena *number,
 										  int64 *micros);
 
 /*
- * Reports a column default, just stored, that makes amounts of numbers without
- * a unit: 22023.
+ * 22023 for a column default, just stored, that turns numbers without a unit
+ * into amounts.
  */
 extern void idem_money_check_default(Oid relid, AttrNumber attnum);
 

@@ -8,8 +8,8 @@
 -- and floats, and those from them (money_unitless.sql) take zero only: a unit
 -- is never guessed.
 --
--- What an amount shares with its bigint is done by the server's own code
--- (LANGUAGE internal): comparison, sort, hash, sign.
+-- Comparison, sort, hash and sign of amounts are those of bigint: the server's
+-- own code (LANGUAGE internal).
 -- ---------------------------------------------------------------------------
 
 CREATE TYPE pg_catalog.money_micro;
@@ -78,8 +78,8 @@ CREATE FUNCTION idem.money_micro(pg_catalog.money_micro, int4, bool) RETURNS pg_
 COMMENT ON FUNCTION idem.money_micro(pg_catalog.money_micro, int4, bool) IS
     'the amount if it has at most that many decimals, 22003 otherwise';
 
--- not by the name of the type: with idem in search_path, money_micro(amount_fen)
--- would find it and take fen for whole units
+-- not named as the type is: with idem in search_path, money_micro(amount_fen)
+-- would call it and take fen for whole units
 CREATE FUNCTION idem.from_numeric(pg_catalog.numeric) RETURNS pg_catalog.money_micro
     IMMUTABLE STRICT PARALLEL SAFE
     LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_from_numeric';
@@ -582,8 +582,8 @@ COMMENT ON FUNCTION idem.money_micro_hash_extended(pg_catalog.money_micro, pg_ca
 
 -- A family of our own that orders amounts and numerics alike, so that an
 -- index on amounts answers "amount > 100", and the two can be merged.  It is
--- not the server's numeric_ops: what is added to a family of the server does
--- not survive pg_upgrade.  A family has to compare numerics among themselves
+-- not the server's numeric_ops: members added to a family of the server do not
+-- survive pg_upgrade.  A family has to compare numerics among themselves
 -- too (amount < ANY (numeric[])).  The server's operators would do that, but
 -- numeric < numeric in a second family could make the planner forget indexes
 -- on numeric; hence five names that nobody writes.

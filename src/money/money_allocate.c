@@ -1,11 +1,12 @@
 /*
  * money_allocate.c
- *		An amount in parts that add up to it.
+ *		Parts of an amount that add up to it.
  *
  * allocate() gives every part its share of the weights, split() equal shares;
- * what cannot be cut at the given scale goes, one unit each, to the parts
- * that lost most by cutting, of equal ones to the first.  money_share.c does
- * it; here arguments are checked.  Nothing is locked, nothing is rounded.
+ * the units that are left at the given scale go one by one to the parts that
+ * lost most when they were cut down, among equal ones to the first.
+ * money_share.c does this; here the arguments are checked.  Nothing is locked,
+ * nothing is rounded.
  *
  * Limit: the weights, written with the decimals of the finest, have to add up
  * to less than 2^127 (any 38 digits).
@@ -33,8 +34,8 @@ static Datum make_parts(IdemMoneyShare *shares, int count, int64 unit);
 
 /*
  * (amount, weights, scale): an array of parts that add up to the amount, each
- * of scale decimals; NULL for no amount, 22023 for weights or decimals that do
- * not do.
+ * of scale decimals; NULL for no amount, 22023 for weights or decimals that
+ * are not valid.
  */
 Datum
 idem_money_allocate(PG_FUNCTION_ARGS)

@@ -3,7 +3,7 @@
 -- money: currencies, the codes and minor units of ISO 4217
 -- ---------------------------------------------------------------------------
 
--- The code is the key; a numeric code is not, it may be given out again (532).
+-- The code is the key.  The numeric code is not: it may be used again (532).
 -- minor_units NULL: ISO names none (gold, drawing rights, test codes).
 CREATE TABLE idem.currency (
     code pg_catalog.text COLLATE pg_catalog."C"
@@ -18,7 +18,7 @@ CREATE TABLE idem.currency (
     builtin pg_catalog.bool NOT NULL DEFAULT false
 );
 COMMENT ON TABLE idem.currency IS
-    'currencies and their minor units: the codes of ISO 4217, and whatever the user adds (builtin = false)';
+    'currencies and their minor units: the codes of ISO 4217, and those that the user adds (builtin = false)';
 COMMENT ON COLUMN idem.currency.code IS 'three letters of ISO 4217, upper case; own codes 3 to 12 letters and digits';
 COMMENT ON COLUMN idem.currency.numeric_code IS 'three digits of ISO 4217, not unique over time';
 COMMENT ON COLUMN idem.currency.minor_units IS 'decimals of the minor unit; NULL: there is none';
@@ -29,7 +29,7 @@ COMMENT ON COLUMN idem.currency.builtin IS 'shipped with idem, not dumped';
 REVOKE ALL ON TABLE idem.currency FROM PUBLIC;
 GRANT SELECT ON TABLE idem.currency TO PUBLIC;
 
--- What is shipped comes with CREATE EXTENSION, not with the dump.
+-- Shipped rows come with CREATE EXTENSION, not with the dump.
 SELECT pg_catalog.pg_extension_config_dump('idem.currency', 'WHERE NOT builtin');
 
 -- ISO 4217 list one of 2024-06-25 with the amendments up to 2026-01
@@ -216,13 +216,13 @@ INSERT INTO idem.currency (code, numeric_code, minor_units, name, withdrawn, bui
     ('ZMW', '967', 2, 'Zambian Kwacha', false, true),
     ('ZWG', '924', 2, 'Zimbabwe Gold', false, true);
 
--- A shipped row that was changed would be the old one again after a restore.
+-- After a restore a changed shipped row would have its old values again.
 -- An upgrade script that changes one disables these triggers meanwhile.
 CREATE FUNCTION idem.keep_currency() RETURNS trigger
     VOLATILE PARALLEL UNSAFE
     LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_keep_currency';
 COMMENT ON FUNCTION idem.keep_currency() IS
-    'trigger of idem.currency: refuses a change of what is shipped with 23I08';
+    'trigger of idem.currency: refuses a change of a shipped row with 23I08';
 REVOKE ALL ON FUNCTION idem.keep_currency() FROM PUBLIC;
 
 CREATE TRIGGER currency_insert AFTER INSERT ON idem.currency FOR EACH ROW

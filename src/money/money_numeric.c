@@ -6,17 +6,17 @@
  * A numeric becomes an amount, and is added to one, only if it is one: NaN,
  * infinities, more than six significant decimals and values outside the range
  * are refused with 22003.  There is no * with a numeric: it would have to
- * round, and would leave amount * 2 with two operators.
+ * round, and amount * 2 would be ambiguous.
  *
  * Comparison is exact for every numeric, orders NaN as the server does (above
- * everything) and never reports, so that it is leakproof and an index on
- * amounts answers "amount > 100".
+ * everything) and never raises an error.  So it is leakproof, and an index on
+ * amounts serves "amount > 100".
  *
- * Speed comes from reading the digits of the numeric where they are, which is
- * what a filter does once a row.  That layout is the one on disk; it cannot
- * change without breaking pg_upgrade, but no header of the server promises
- * it.  So each backend first reads some numerics with known values; if one
- * of them is read wrongly, the server's own functions are used instead.
+ * For speed, as in a filter on many rows, the digits of the numeric are read
+ * in place.  Their layout is the one on disk, which cannot change without
+ * breaking pg_upgrade, but no header of the server promises it.  So each
+ * backend first reads some numerics with known values; if it reads one of them
+ * wrongly, it uses the server's own functions instead.
  */
 #include "postgres.h"
 
@@ -38,7 +38,7 @@ PG_FUNCTION_INFO_V1(idem_numeric_plus_money);
 PG_FUNCTION_INFO_V1(idem_money_minus_numeric);
 PG_FUNCTION_INFO_V1(idem_numeric_minus_money);
 
-/* What a numeric is, seen from the range of amounts. */
+/* Where a numeric lies, relative to the range of amounts. */
 typedef enum NumericPlace
 {
 	NUMERIC_BELOW,				/* below every amount */
@@ -237,7 +237,7 @@ idem_money_from_numeric_exact(struct varlena *number, int64 *micros)
 	return reading.place == NUMERIC_WITHIN && !reading.cut;
 }
 
-/* The amount that a numeric argument is; 22003 if it is none. */
+/* The amount that is equal to a numeric argument; 22003 if there is none. */
 static MoneyMicro
 amount_of_argument(FunctionCallInfo fcinfo, int arg)
 {

@@ -4,15 +4,15 @@
  *
  * The exact result is compared with its two neighbours once: nothing is
  * rounded on the way, so 0.5 is a half and 0.4999...9 is below it, however
- * many digits it takes to tell.
+ * many nines there are.
  *
  * Numbers that are amounts themselves (up to six decimals: rates, prices,
  * shares) are handled in 128 bits; any other numeric takes the server's exact
  * operations, with the same result.
  *
  * A rule is a value of the enum idem.rounding_mode, so that a misspelled one
- * is refused while the statement is parsed.  The server hands over its OID;
- * what it stands for is looked up once a statement.
+ * is refused while the statement is parsed.  The server passes the OID of the
+ * value, whose name is looked up once a statement.
  */
 #include "postgres.h"
 
@@ -209,7 +209,7 @@ get_scale(FunctionCallInfo fcinfo, int arg)
 	return scale;
 }
 
-/* The amount, or what there is to report. */
+/* The amount, or the error for it. */
 static MoneyMicro
 rounded(IdemMoneyStatus status, MoneyMicro amount, int scale)
 {
@@ -246,7 +246,7 @@ sign_of(Datum number)
 	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, number, zero));
 }
 
-/* What is left of the dividend, beside half of the divisor. */
+/* The remainder of the dividend, compared with half of the divisor. */
 static IdemMoneyRest
 compare_rest(Datum dividend, Datum divisor, Datum units)
 {

@@ -2,7 +2,7 @@
 -- ---------------------------------------------------------------------------
 -- money: rounding by a named rule, parts that add up
 --
--- There is no default rule and no setting for one: who rounds says how.
+-- There is no default rule and no setting for one: every call names its rule.
 -- ---------------------------------------------------------------------------
 
 CREATE TYPE idem.rounding_mode AS ENUM

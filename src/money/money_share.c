@@ -2,19 +2,19 @@
  * money_share.c
  *		Rounding by a named rule and sharing without loss, without the server.
  *
- * Like money_text.c, this file uses no server header and reports nothing, so
- * that it is fuzzed alone.
+ * Like money_text.c, this file uses no server header and raises no error, so
+ * that it can be fuzzed alone.
  *
- * Rounding takes an exact fraction of two 128-bit numbers and looks at it
- * once: nothing is rounded on the way, so nothing is rounded twice.
+ * Rounding takes an exact fraction of two 128-bit numbers and rounds it once;
+ * nothing is rounded on the way.
  *
- * Sharing cuts every exact part down to whole units and hands out what that
- * left over, one unit each, to the parts that lost most; of two that lost the
- * same, to the first.  The parts add up to the amount.  A part whose weight is
- * zero loses nothing and so gets nothing: what is left over is the sum of the
- * rests, each below one unit, so there are more parts with a rest than units
- * to hand out.  Shares of a negative amount are those of the positive one
- * with the sign turned.
+ * Sharing cuts every exact part down to whole units.  The units that are left
+ * over go one by one to the parts that lost most; of two that lost the same,
+ * to the first.  The parts add up to the amount.  A part whose weight is zero
+ * loses nothing and so gets nothing: the sum of the rests, each below one
+ * unit, is left over, so there are more parts with a rest than units to give.
+ * Shares of a negative amount are those of the positive one with the sign
+ * turned.
  */
 #include "money/money_share.h"
 
@@ -61,8 +61,8 @@ idem_money_unit_of_scale(int scale)
 }
 
 /*
- * Does the digit kept last have to go away from zero by one?  Negative is the
- * exact value, odd the digit kept last.
+ * Does the last kept digit have to move away from zero by one?  negative: the
+ * exact value is; odd: the last kept digit is.
  */
 IdemMoneyStatus
 idem_money_round_away(IdemRounding rounding, IdemMoneyRest rest, bool negative,

@@ -2,13 +2,14 @@
  * money_sum.c
  *		sum and avg over money_micro.
  *
- * The state adds up in 128 bits: amounts are below 2^61, so no number of rows
- * a server can count (2^63) overflows it.  Hence the order of the rows does
- * not matter, leaving rows can be taken out again (window frames), and only
- * the end result has to fit.
+ * The state adds up in 128 bits: amounts are below 2^61, so the 2^63 rows that
+ * a server can count do not overflow it.  Hence the order of the rows does not
+ * matter, rows that leave a window frame can be taken out again, and only the
+ * final result has to fit.
  *
- * idem.sum(amount, currency) adds the same way and refuses a second currency
- * with 22023: also one that would cancel out, or that another worker saw.
+ * idem.sum(amount, currency) adds in the same way and refuses a second
+ * currency with 22023, even if its amounts would cancel out or another worker
+ * saw them.
  */
 #include "postgres.h"
 
@@ -241,7 +242,7 @@ keep_currency(FunctionCallInfo fcinfo, CurrencySum *state, text *currency)
 				 errhint("Group by the currency.")));
 }
 
-/* A row without an amount adds nothing; an amount needs its currency. */
+/* A row without an amount adds nothing; an amount needs a currency. */
 Datum
 idem_money_sum_currency_add(PG_FUNCTION_ARGS)
 {

@@ -3,7 +3,7 @@
  *		Reading and writing amounts, exact or not at all.
  *
  * No server header is used here, so that this file can be tested, fuzzed and
- * reused alone.  Nothing allocates, nothing reports: the caller gets a
+ * reused alone.  Nothing is allocated, no error is raised: the caller gets a
  * status and decides.
  *
  * What is read is a number in ASCII:
@@ -12,13 +12,13 @@
  *
  * where the number is "digits [. [digits]]" or ". digits".  It has at most
  * IDEM_MONEY_DECIMALS significant decimals once the exponent has moved the
- * point; a digit that would be lost makes the text too fine, a zero there is
- * fine.  Text that is malformed and too large, too, is malformed.
+ * point; a digit beyond these is an error (too fine), unless it is zero.  Text
+ * that is both malformed and too large counts as malformed.
  *
- * A digit is added only while the number is still within its limit, so that
- * no step can wrap, however long the text.  The zeros that an exponent stands
- * for are written out only until the number has left its limit, so that the
- * work is that of the characters that are there.
+ * A digit is added only while the number is still within its limit, so that no
+ * step can wrap, however long the text.  The zeros that an exponent stands for
+ * are written out only until the number has left its limit, so that the work
+ * depends on the length of the text only.
  */
 #include "money_text.h"
 
@@ -151,9 +151,9 @@ strip_spaces_and_sign(const char **start, const char **end)
 }
 
 /*
- * The amount of text as most of it is, up to its zero byte: a minus or none,
- * some digits that cannot leave the range, and at most six decimals.  False
- * for any other, which may still be an amount.
+ * The amount of a text in the usual form, up to its zero byte: a minus or
+ * none, some digits that cannot leave the range, and at most six decimals.
+ * False for any other, which may still be an amount.
  */
 bool
 idem_money_parse_plain(const char *str, int64_t *micros)
@@ -193,7 +193,7 @@ skip_digits(const char *p, const char *end)
 }
 
 /*
- * Reads an exponent of which the "e" is gone, up to the end of the text.
+ * Reads an exponent, whose "e" has been read, up to the end of the text.
  * False if it is none.
  */
 static bool
@@ -218,8 +218,8 @@ read_exponent(const char *p, const char *end, int64_t *exponent)
 }
 
 /*
- * Reads digits and at most one point among them, which counts for nothing
- * here: the first digit stands for 10^place, each further one for a tenth.
+ * Reads digits and at most one point among them, which changes nothing here:
+ * the first digit counts 10^place, each further one a tenth of the one before.
  */
 static void
 read_placed_digits(Reading *reading, const char *p, const char *end,

@@ -5,11 +5,11 @@
  * A bare integer does not say its unit, so there is no cast: each unit has a
  * function of its own.  All are exact or report 22003.
  *
- * The minor unit of a currency is what the caller's snapshot sees in the
- * table idem.currency, read through its primary key.  The table is read
- * without asking for rights; everybody may see it.  Its shipped rows cannot
- * be changed: a dump leaves them out, so a change would be gone after the
- * restore.  That is why a backend remembers those, and none of the user's.
+ * The minor unit of a currency is read from the table idem.currency through
+ * its primary key, as the caller's snapshot sees it.  No right is needed,
+ * since everybody may read the table.  Its shipped rows cannot be changed: a
+ * dump leaves them out, so a change would be gone after the restore.
+ * Therefore a backend remembers shipped rows, and none of the user's.
  *
  * Only an upgrade of the extension changes a shipped row, and it has to
  * disable triggers for that, which invalidates the table in every backend and
@@ -152,7 +152,10 @@ idem_money_to_minor(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(to_minor(PG_GETARG_MONEY_MICRO(0), PG_GETARG_TEXT_PP(1)));
 }
 
-/* Digits only: a sign in a fixed field has no place every channel agrees on. */
+/*
+ * Digits only, because channels do not agree on the place of a sign in a fixed
+ * field.
+ */
 Datum
 idem_money_to_minor_text(PG_FUNCTION_ARGS)
 {
@@ -186,7 +189,7 @@ idem_money_to_minor_text(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(field, width));
 }
 
-/* For people: the code, the sign, groups of three, no digit left out. */
+/* For people: the code, the sign, and all digits in groups of three. */
 Datum
 idem_money_format_currency(PG_FUNCTION_ARGS)
 {
@@ -419,7 +422,10 @@ get_minor_units(text *currency)
 	return row.minor_units;
 }
 
-/* Refuses what its trigger was fired for; the triggers say what that is. */
+/*
+ * Refuses the change that its trigger was fired for; the triggers say which
+ * ones.
+ */
 Datum
 idem_money_keep_currency(PG_FUNCTION_ARGS)
 {

@@ -1,20 +1,20 @@
 /*
  * money_unitless.c
- *		A number of an integer or float type is not an amount, zero aside.
+ *		A number of an integer or float type is not an amount, except for zero.
  *
- * Whether 1999 counts yuan or fen it does not say.  The casts from integers
- * and floats are there to refuse it, with a hint that names the ways to say
- * the unit: where there is no cast, PL/pgSQL converts by way of the text and
- * takes 1999 for 1999.00.  So are + and - of an amount and an integer, which
- * would otherwise be made a numeric of whole units.
+ * 1999 does not say whether it counts yuan or fen.  The casts from integers
+ * and floats exist to refuse it, with a hint that names the ways to say the
+ * unit: without a cast, PL/pgSQL would convert by way of the text and take
+ * 1999 for 1999.00.  For the same reason there are + and - for an amount and
+ * an integer, which would otherwise become a numeric of whole units.
  *
- * Zero is the same in every unit, so DEFAULT 0 and SET amount = 0 are good.
- * That is a matter of the value, not of how it is written: a cast cannot tell
- * a constant from a parameter, which becomes a constant in a custom plan.
+ * Zero is the same in every unit, so DEFAULT 0 and SET amount = 0 are allowed.
+ * The value decides, not how it is written: a cast cannot tell a constant from
+ * a parameter, which becomes a constant in a custom plan.
  *
- * A column default that needs such a cast is judged when it is declared, not
- * when a row comes that leaves the column out.  Not so the default of a domain
- * or of a function's argument: it raises where it is used.
+ * A column default that needs such a cast is refused when it is declared, not
+ * when a row leaves the column out.  The default of a domain or of an argument
+ * of a function raises the error where it is used.
  */
 #include "postgres.h"
 
@@ -171,9 +171,9 @@ calls_foreign(Node *node, void *context)
 }
 
 /*
- * Is a number cast that need not be zero?  A constant one is computed here, and
- * refused by the cast itself.  Functions of users are not called: the command
- * may be a superuser's, and the table somebody else's.
+ * Is there a cast of a number that need not be zero?  One of a constant is
+ * computed here, and refused by the cast itself.  Functions of users are not
+ * called: a superuser may be running the command on somebody else's table.
  */
 static bool
 casts_any_number(Node *node, void *context)
@@ -220,8 +220,8 @@ new_default(Oid relid, AttrNumber attnum)
 }
 
 /*
- * 22023 if the default or the expression of a column makes amounts of numbers
- * without a unit.
+ * 22023 if the default or the expression of a column turns numbers without a
+ * unit into amounts.
  */
 void
 idem_money_check_default(Oid relid, AttrNumber attnum)

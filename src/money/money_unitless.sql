@@ -1,9 +1,9 @@
 
 -- ---------------------------------------------------------------------------
--- money: a number of an integer or float type has no unit, zero aside
+-- money: a number of an integer or float type has no unit, except zero
 --
--- The casts are there to refuse, in every context: without them PL/pgSQL
--- would convert by way of the text, and 1999 would be 1999.00.
+-- These casts exist to refuse numbers, in every context: without them PL/pgSQL
+-- would convert by way of the text, and 1999 would become 1999.00.
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION idem.zero_only(pg_catalog.int2) RETURNS pg_catalog.money_micro
@@ -56,8 +56,8 @@ CREATE CAST (pg_catalog.float8 AS pg_catalog.money_micro) WITH FUNCTION idem.zer
 COMMENT ON CAST (pg_catalog.float8 AS pg_catalog.money_micro) IS
     'zero only: any other number has no unit, 22023';
 
--- So are + and - with integers: without them an integer would become a
--- numeric, and that many whole units.
+-- The operators + and - with integers exist for the same reason: without them
+-- an integer would become a numeric, and count whole units.
 CREATE FUNCTION idem.money_micro_add(pg_catalog.money_micro, pg_catalog.int2) RETURNS pg_catalog.money_micro
     IMMUTABLE STRICT PARALLEL SAFE
     LANGUAGE c AS 'MODULE_PATHNAME', 'idem_money_with_int2';
