@@ -131,7 +131,7 @@ ledger_pgledger_prepare()
 	done
 	idem_step "$tmp/bench.log" "pgledger: its accounts" \
 		"$bin/psql" -X -q -h "$tmp" -U postgres -v ON_ERROR_STOP=1 -c "
-		SELECT count(pgledger_create_account('account ' || i, 'EUR')) FROM generate_series(1, 1000) i;
+		SELECT count(a.id) FROM generate_series(1, 1000) i, pgledger_create_account('account ' || i, 'EUR') a;
 		CREATE TABLE account AS SELECT row_number() OVER (ORDER BY id) AS n, id FROM pgledger_accounts;
 		ALTER TABLE account ADD PRIMARY KEY (n); ANALYZE" pgledger
 	cat >"$tmp/tmp/pgledger.pgbench" <<-'SQL'

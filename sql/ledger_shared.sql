@@ -59,6 +59,18 @@ DROP TRIGGER no ON till;
 SELECT idem.apply_balances('till');
 SELECT id, balance FROM till ORDER BY id;
 
+-- accounts in partitions
+CREATE TABLE p_till (id int PRIMARY KEY, floor int NOT NULL DEFAULT 0, ours boolean NOT NULL) PARTITION BY RANGE (id);
+CREATE TABLE p_till_1 PARTITION OF p_till FOR VALUES FROM (0) TO (10);
+CREATE TABLE p_till_2 PARTITION OF p_till FOR VALUES FROM (10) TO (20);
+CREATE TABLE p_sale (till_id int NOT NULL REFERENCES p_till, amount int NOT NULL);
+SELECT idem.guard_balance('p_sale', 'till_id', amount => 'amount', balance => 'balance', floor => 'floor', unbounded => 'ours', batched => true);
+INSERT INTO p_till VALUES (1, 0, true), (2, 0, false), (11, 0, true), (12, 0, true);
+INSERT INTO p_sale VALUES (1, 5), (2, 6), (11, 7), (11, -1);
+SELECT idem.apply_balances('p_till');
+SELECT id, balance FROM p_till ORDER BY id;
+SELECT idem.apply_balances('p_till');
+
 -- and one that suppresses, or changes, what a declaration fills
 CREATE TABLE cap (id int PRIMARY KEY, amount int NOT NULL);
 CREATE TABLE use (cap_id int NOT NULL REFERENCES cap, amount int NOT NULL);

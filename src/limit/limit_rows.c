@@ -211,6 +211,40 @@ check_attached_children(const IdemGuard *guard, Oid rows)
 	return among == NULL ? NULL : compare_totals(source, among);
 }
 
+/*
+ * What an attached parent has it cannot have by children of this table, and so
+ * it cannot stand in a state that asks for any.
+ */
+static char *
+check_attached_parents(const IdemGuard *guard, Oid rows)
+{
+	List	   *exact = idem_setting_list(guard->settings, "exact");
+	const char *declared = idem_setting(guard->settings, "exact_count");
+	char	   *counted = idem_total_check_attached_parents(guard, rows);
+	Relation	parent;
+	char	   *finding;
+
+	if (exact == NIL)
+		return counted;
+	parent = relation_open(rows, AccessShareLock);
+	finding = idem_count_offenders(parent,
+								   psprintf("SELECT count(*), NULL::text FROM %s p WHERE %s IS TRUE AND (%s::numeric <> 0 OR %s IS DISTINCT FROM 0)",
+											idem_qualified_name(parent),
+											idem_total_state_sql(rows, "p",
+																 idem_setting(guard->settings,
+																			  "exact_state"),
+																 exact),
+											idem_total_column_sql("p",
+																  idem_setting(guard->settings,
+																			   "cap")),
+											declared == NULL ? "0" :
+											idem_total_column_sql("p", declared)),
+								   (Datum) 0,
+								   "in a state that asks for children, without a child");
+	relation_close(parent, AccessShareLock);
+	return both(counted, finding);
+}
+
 /* Amounts and counts have types that they can be kept in. */
 static bool
 takes_type(const char *setting, Oid type)
@@ -304,7 +338,7 @@ static const IdemGuardKind total_kind = {
 	.decides = false,
 	.settings = total_settings,
 	.types = limit_types,
-	.check_attached = idem_total_check_attached_parents,
+	.check_attached = check_attached_parents,
 	.takes_type = takes_type
 };
 

@@ -6,8 +6,9 @@
 #
 # Every round eight sessions claim keys for effects inside and outside, move
 # payments, refund, book journals between purses, hold, post and give back, and
-# try what guards forbid, at random, at each isolation level, with savepoints and rollbacks; each writes to a file what it was told,
-# and there an effect outside is a line.  In the middle comes a fault:
+# try what guards forbid, at random, at each isolation level, with savepoints and
+# rollbacks; each writes to a file what it was told, and there an effect outside
+# is a line.  In the middle comes a fault:
 #
 #	crash      SIGKILL of the whole server
 #	async      the same under synchronous_commit = off
