@@ -61,6 +61,7 @@ SET ROLE regress_pair_bypass;
 INSERT INTO refund VALUES (3, 2, 'sent');
 INSERT INTO refund VALUES (3, 1, 'sent');
 UPDATE "order" SET status = 'shipped';
+UPDATE refund SET order_id = 2;
 RESET ROLE;
 \set VERBOSITY terse
 GRANT SELECT ON refund, "order" TO regress_pair_bypass;

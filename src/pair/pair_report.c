@@ -107,25 +107,31 @@ detail_rule(IdemPair *pair, IdemPairRule *rule)
 					 child, rule->state, parent, idem_list_text(rule->names));
 }
 
-/* 23I0C: the child does not go with the parent row that was seen. */
+/*
+ * 23I0C: the child does not go with the parent row that was seen.  What an
+ * update left as it was is not the writer's either.
+ */
 void
 idem_pair_report_child(const IdemGuardCall *call, IdemPair *pair,
 					   IdemPairRule *rule, const NullableDatum *values,
 					   const IdemPairSeen *seen)
 {
-	bool		shown = may_read(pair->key.parent);
+	bool		known = IDEM_CALL_IS_INSERT(call) || idem_may_read(call->rel);
+	bool		shown = known && may_read(pair->key.parent);
 	const char *child = get_rel_name(pair->key.child);
 	const char *child_key = idem_readable_key(call->rel, call->after);
-	const char *wish = wish_text(call, pair->state, call->after);
+	const char *wish = !known ? "cannot be stored" :
+		wish_text(call, pair->state, call->after);
 	const char *parent = get_rel_name(pair->key.parent);
-	const char *parent_key = key_text(pair, values);
+	const char *parent_key = !known ? "" :
+		psprintf(" %s", key_text(pair, values));
 
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_STATES_DISAGREE),
 			 shown ?
-			 errmsg("%s%s %s while its %s %s %s", child, child_key, wish,
+			 errmsg("%s%s %s while its %s%s %s", child, child_key, wish,
 					parent, parent_key, parent_text(pair, seen)) :
-			 errmsg("%s%s %s in the state that its %s %s is in", child,
+			 errmsg("%s%s %s in the state that its %s%s is in", child,
 					child_key, wish, parent, parent_key),
 			 shown ? detail_rule(pair, rule) : 0,
 			 fields(call, pair->state)));
