@@ -7,14 +7,15 @@
  * else is refused with 42710, which names what differs.  To get the other
  * one, take the guard off first, with a reason, which is kept.
  *
- * Which guard it is: its kind, and the columns by which guards of that kind
- * are told apart (IDEM_SETTING_IDENTITY).  What a declaration found by itself
- * (IDEM_SETTING_FOUND) is not compared, nor is the order within a list, unless
- * it says something (IDEM_SETTING_ORDERED).
+ * Two declarations are of the same guard if they agree in its kind and in the
+ * columns by which guards of that kind are told apart (IDEM_SETTING_IDENTITY).
+ * Settings that a declaration finds by itself (IDEM_SETTING_FOUND) are not
+ * compared, nor is the order within a list, unless it means something
+ * (IDEM_SETTING_ORDERED).
  *
- * The table is looked at under ACCESS SHARE first, so that a declaration that
- * has nothing to do does not stop writers; and again under the lock that keeps
- * other declarations out, before anything is made.
+ * The table is read under ACCESS SHARE first, so that a declaration that has
+ * nothing to do does not stop writers, and again under the lock that keeps
+ * other declarations out, before anything is created.
  *
  * Not promised: that the existing guard is intact. idem.guards says so.
  */
@@ -34,7 +35,7 @@ compare_strings(const ListCell *a, const ListCell *b)
 	return strcmp(lfirst(a), lfirst(b));
 }
 
-/* Do the two values say the same?  NULL: the setting is not there. */
+/* Do the two values mean the same?  NULL: the setting is not there. */
 static bool
 same_value(const IdemSetting *setting, List *a, List *b)
 {

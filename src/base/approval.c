@@ -1,18 +1,18 @@
 /*
  * approval.c
- *		What one person may not do alone.
+ *		Changes that one person may not make alone.
  *
- * After idem.require_approval(true) whatever loosens a rule or overrules one
+ * After idem.require_approval(true) each call that loosens or overrules a rule
  * needs a second person.  The call is refused with a digest of what it would
  * do: over its action, its object, its arguments, and the version or state of
  * the object.  Another person approves that digest (idem.approve), and the
- * same call then passes, once, within a day.  If anything about it is another
- * one, so is the digest.
+ * same call then passes, once, within a day.  If anything about the call
+ * changes, so does the digest.
  *
- * A person is whom the server authenticated: not a role, which a superuser may
- * change, and not a name in a connection that nobody has checked.  Who was not
- * authenticated, under trust, is nobody, and approves and does nothing here.
- * One name is one person, whatever way it was authenticated by.
+ * A person is a login that the server has authenticated: not a role, which a
+ * superuser may change, and not a name that nobody has checked.  A session
+ * that was not authenticated, under trust, is nobody, and can neither approve
+ * nor act here.  One name is one person, whichever way it was authenticated.
  *
  * An approval is used up by an UPDATE of its row in the transaction of the
  * call: two calls cannot use one, and a call that is rolled back has used none.
@@ -35,8 +35,8 @@
 #include "base/ask.h"
 
 /*
- * Whom the server has authenticated in this session, whatever the method;
- * 42501 if nobody.
+ * The person that the server has authenticated in this session, by whatever
+ * method; 42501 if there is none.
  */
 const char *
 idem_required_person(const char *action)
@@ -110,9 +110,9 @@ use_approval(const char *action, const char *object, const char *digest,
 }
 
 /*
- * 42501 unless nobody asks for approvals here, or this was approved.  The
- * caller holds the lock that keeps the object as the facts say, which are
- * strings; what it does next is what was approved.
+ * 42501 unless nobody asks for approvals here, or this was approved.  facts
+ * are strings that describe the object; the caller holds a lock that keeps it
+ * as they say until it has done the approved action.
  */
 void
 idem_need_approval(const char *action, const char *object, List *facts)

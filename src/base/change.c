@@ -3,11 +3,10 @@
  *		The change log: every declaration of a rule, and its end.
  *
  * idem.change is append-only.  A rename changes no entry: it appends one for
- * each guard that stands on the table, with the new name.  What ties the
- * entries of a guard together is a number of its own (column guard), given by
- * its first entry; a guard is on the table that its last entry names.  So an
- * entry follows its table, and a table that takes the name of one that was
- * renamed or dropped takes over nothing.
+ * each guard that stands on the table, with the new name.  The entries of a
+ * guard share a number (column guard), which its first entry gives; a guard is
+ * on the table that its last entry names.  So a guard follows its table, and a
+ * table that takes the name of a renamed or dropped one takes over nothing.
  *
  * The order of entries is n: the clock, or one more than the newest entry
  * where the clock is not past it.  It is not the clock alone, which may be
@@ -72,8 +71,8 @@ open_log(void)
 }
 
 /*
- * Lock the schema of a table that an entry is about.  Its name is looked up
- * after this: where the lock had to wait for a renaming, it is a new one.
+ * Lock the schema of a table that an entry is about.  Look up its name after
+ * this: if the lock waited for a renaming, the name is a new one.
  */
 static void
 lock_schema(Oid schema, LOCKMODE lockmode)

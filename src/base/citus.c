@@ -2,10 +2,10 @@
  * citus.c
  *		Is this one node of several, under Citus, and what is a shard of what?
  *
- * Citus sends a statement to the nodes that hold the rows it names.  A table
- * of an extension is in each node a table of its own, so whatever is promised
- * by a row in one of them is promised on one node only.  All that idem knows
- * of the catalogs of Citus stands here.
+ * Citus sends a statement to the nodes that hold the rows it names.  Each node
+ * has its own copy of a table of an extension, so what a row in it promises is
+ * promised on that node only.  All that idem knows of the catalogs of Citus
+ * stands here.
  *
  * pg_dist_node lists the nodes, with the group of each; a node and its
  * replicas are one group.  pg_dist_local_group says which group this node is

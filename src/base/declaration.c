@@ -1,18 +1,18 @@
 /*
  * declaration.c
- *		What was declared, as the statements that declare it again.
+ *		The statements that declare again what was declared.
  *
  * pg_dump --schema-only carries the triggers of guards and not the machines
  * and scopes that they name, and other tools that keep a schema carry not even
  * those.  idem.declarations() is the script that they lack.
  *
- * Of each kind of guard the statement is made here, from the arguments of its
- * trigger: they are named as the arguments of the function that declares it,
- * and a kind that differs says so itself (IdemGuardKind.declaration).  What
- * else is declared a room shows by a view of schema idem named
- * <what>_declarations, of three columns: rank, name and statement; what has to
- * be there first has the lower rank.  So neither this file nor the function
- * knows what there is.
+ * The statement for a guard is made here, from the arguments of its trigger:
+ * they have the names of the arguments of the function that declares the
+ * guard, and a kind that differs says so itself (IdemGuardKind.declaration).
+ * A room shows what else it lets declare by a view of schema idem named
+ * <what>_declarations, with the columns rank, name and statement; declarations
+ * that others need have the lower rank.  So neither this file nor the function
+ * lists them.
  */
 #include "postgres.h"
 
@@ -100,7 +100,7 @@ add_unsaid(const IdemGuardKind *kind, List *settings)
 /*
  * SELECT idem.guard_...('schema.table', argument => 'value', ...);
  *
- * settings: those of the guard, and what its declaration says more.
+ * settings: those of the guard, and others that its declaration has.
  */
 char *
 idem_guard_declaration(const IdemGuard *guard, List *settings)
@@ -183,7 +183,7 @@ all_declarations_sql(void)
 /*
  * declarations() -> SETOF text
  *
- * As one script: what has to be there first comes first.
+ * As one script, in an order in which each statement finds what it needs.
  */
 PG_FUNCTION_INFO_V1(idem_declarations);
 Datum

@@ -1,12 +1,12 @@
 /*
  * declare.c
- *		What the declaration of every guard needs.
+ *		Functions that the declaration of every guard needs.
  *
  * A guard is made of ordinary triggers and constraints of the user's own
  * table, so that \d shows it, pg_dump carries it and the server itself keeps
- * it.  A declaration is DDL: it needs ownership of the table, takes the lock
- * it says (SHARE ROW EXCLUSIVE: writers wait, readers do not), and either
- * stands as a whole or leaves nothing.
+ * it.  A declaration is DDL: it needs ownership of the table, takes a lock
+ * (SHARE ROW EXCLUSIVE: writers wait, readers do not), and either succeeds as
+ * a whole or leaves nothing.
  *
  * Every statement runs through SPI as the owner of the table, restricted
  * (identity.c), with all names written in full.
@@ -40,7 +40,7 @@
 #include "base/kind.h"
 #include "base/settings.h"
 
-/* Is the table one whose rows a trigger can guard, every one of them? */
+/* Can a trigger guard every row of the table? */
 static void
 check_guardable(Relation rel)
 {
@@ -74,8 +74,9 @@ check_guardable(Relation rel)
 }
 
 /*
- * Are all tables that hold its rows ones whose triggers fire here?  They are
- * locked: a lock on the top keeps nobody from attaching a partition below.
+ * Do triggers fire on all tables that hold its rows?  They are locked, because
+ * a lock on the table at the top keeps nobody from attaching a partition
+ * below.
  */
 static void
 check_children(Relation rel, LOCKMODE lockmode)
@@ -108,10 +109,9 @@ check_children(Relation rel, LOCKMODE lockmode)
 }
 
 /*
- * The number of a column whose stored value can be judged, which must exist.
- * A stored generated column is one, and stands for what it is computed from
- * as far as its value tells; a virtual one (18) has no value in the rows that
- * a trigger gets.
+ * The number of a column whose stored value can be judged, which must exist. A
+ * stored generated column has one; a virtual one (18) has no value in the rows
+ * that a trigger gets.
  */
 AttrNumber
 idem_stored_column(Relation rel, const char *name)
@@ -258,8 +258,8 @@ idem_qualified_name(Relation rel)
 }
 
 /*
- * A name for a trigger on a table: the prefix and what tells it from others,
- * and a number where another trigger has that name already.
+ * A name for a trigger on a table: the prefix, the parts that tell it from
+ * others, and a number where another trigger has that name already.
  */
 char *
 idem_free_trigger_name(Oid relid, const char *prefix, List *parts)
@@ -311,9 +311,9 @@ idem_qualified_name_of(Oid relid)
 
 /*
  * Put the deciding trigger of a guard on a table: AFTER, FOR EACH ROW, fired
- * whatever session_replication_role says.  Clones on partitions follow.  The
- * caller holds the lock and has closed the table: ALTER TABLE refuses one
- * that is open (55006).
+ * whatever session_replication_role is.  The server makes clones on
+ * partitions.  The caller holds the lock and has closed the table: ALTER TABLE
+ * refuses one that is open (55006).
  */
 void
 idem_create_row_trigger(Oid relid, const char *trigger, const char *events,
@@ -331,8 +331,8 @@ idem_create_row_trigger(Oid relid, const char *trigger, const char *events,
 }
 
 /*
- * The same before the row is written, of a guard that has to see a row which
- * may then be skipped.
+ * The same, fired before the row is written, for a guard that has to see a row
+ * that may then be skipped.
  */
 void
 idem_create_early_trigger(Oid relid, const char *trigger, const char *events,
@@ -371,7 +371,7 @@ idem_create_constraint_trigger(Oid relid, Oid other, bool deferred,
 	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
 }
 
-/* The same, bound to another table, of a guard that judges at once. */
+/* The same, bound to another table, for a guard that judges at once. */
 void
 idem_create_bound_trigger(Oid relid, Oid other, const char *trigger,
 						  const char *events, const char *function,

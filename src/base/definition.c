@@ -6,14 +6,14 @@
  * A definition is refused as a whole or stands as a whole, for good: a new
  * version is a new row, the newest is in force.  A new version says what it
  * changes: each change tightens, loosens or is neutral.  Loosening needs a
- * reason, which is kept with the version, as is who made it and when.
+ * reason, which is kept with the version, together with its author and time.
  *
  * A new version takes the lock on the name EXCLUSIVE and waits for other
  * definitions of that name; readers that it has to wait for hold the lock
  * SHARE.  A session that waits for EXCLUSIVE stops every reader behind it, so
- * it is taken only by an owner who has something to change: a stranger is
- * refused, and a text that is in force already answered, before the lock is
- * asked for.  Two first versions are told apart by the primary key.
+ * only an owner who has something to change takes it: strangers are refused,
+ * and a text that is in force already is answered, without the lock.  Two
+ * first versions are told apart by the primary key.
  *
  * The lock is on a hash of the name.  A name with the hash of another one is
  * refused when it is first defined; otherwise somebody could compute such a
@@ -105,8 +105,8 @@ attribute(const IdemDefinitionKind *kind, HeapTuple tuple, int number,
 }
 
 /*
- * 42710 if the name would share the lock of another one.  Not seen is one
- * whose first version has not committed.
+ * 42710 if the name would share the lock of another one.  A name whose first
+ * version has not committed is not seen.
  */
 static void
 check_lock(const IdemDefinitionKind *kind, const char *name)
@@ -209,7 +209,7 @@ fault_text(const IdemFault *fault)
 					fault->reason);
 }
 
-/* 42P17: somebody has written the table past us. */
+/* 42P17: the table was written by other means than these functions. */
 void
 idem_definition_unreadable(const IdemDefinitionKind *kind, const char *name,
 						   int version, const IdemFault *fault)

@@ -1,6 +1,6 @@
 /*
  * durable.c
- *		What a caller is told to act on is on disk, and with the standbys.
+ *		A commit that a caller acts on is on disk, and with the standbys.
  *
  * "Send now" and "this message may be acknowledged" must outlive a crash, and
  * the promotion of a standby that synchronous_standby_names requires.
@@ -11,8 +11,9 @@
  * where no SET LOCAL can undo it any more.  The server gives up the wait for
  * the standbys with a mere warning when the statement is cancelled, when its
  * time is over or when the backend is terminated, and when a reload drops the
- * standbys' names.  Whoever speaks after the commit asks what the standbys
- * have confirmed (idem_flush_confirmed); whoever speaks before it cannot know.
+ * standbys' names.  A function that answers after the commit asks what the
+ * standbys have confirmed (idem_flush_confirmed); whoever speaks before it
+ * cannot know.
  *
  * Of a commit of somebody else, to whose row an answer points
  * (idem_commit_is_durable, idem_wait_durable): the session that made it may
@@ -136,7 +137,7 @@ flush_at_xact_event(XactEvent event, void *arg)
 	}
 }
 
-/* What was said in a savepoint becomes its parent's word, or nobody's. */
+/* An answer given in a savepoint counts for its parent, or not at all. */
 static void
 flush_at_subxact_event(SubXactEvent event, SubTransactionId mySubid,
 					   SubTransactionId parentSubid, void *arg)
@@ -155,7 +156,7 @@ flush_at_subxact_event(SubXactEvent event, SubTransactionId mySubid,
  * The commit of this transaction has to be flushed, with standbys waited for,
  * because what is done elsewhere follows from it.  A transaction that is
  * prepared waits for them when it is prepared: it cannot be lost from then on,
- * and whoever prepared it will end it.
+ * and somebody will end it.
  */
 void
 idem_flush_effect(void)
@@ -173,9 +174,9 @@ idem_flush_effect(void)
 }
 
 /*
- * The same for a word that stands without any other effect of this
- * transaction, so that it cannot be prepared (0A000): a reservation, a fence,
- * a result.
+ * The same for an answer that counts by itself, whatever else the transaction
+ * does, so that it cannot be prepared (0A000): a reservation, a fence, a
+ * result.
  */
 void
 idem_flush(void)
@@ -268,8 +269,8 @@ inserted_end(void)
 }
 
 /*
- * The LSN of a page.  The lock keeps out whoever has changed a row and has
- * not yet said so in the page.
+ * The LSN of a page.  The lock excludes a session that has changed a row and
+ * has not set the LSN yet.
  */
 static XLogRecPtr
 page_lsn(Buffer buffer)
@@ -364,7 +365,7 @@ is_with_standbys(const IdemCommit *commit, long timeout_ms)
  * May a caller be told to act on this commit?  It is on disk when this
  * returns.  False: fewer standbys are required than the caller asks for, or
  * those that are required have not confirmed it within the time.  Our own
- * commit is seen to; how it ends nobody knows yet.
+ * commit will be flushed; how it ends is not known yet.
  */
 bool
 idem_commit_is_durable(const IdemCommit *commit, int standbys,

@@ -1,6 +1,6 @@
 /*
  * durable.h
- *		What a caller is told to act on is on disk, and with the standbys.
+ *		A commit that a caller acts on is on disk, and with the standbys.
  */
 #ifndef IDEM_DURABLE_H
 #define IDEM_DURABLE_H

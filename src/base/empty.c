@@ -4,13 +4,12 @@
  *
  * Rows of a guarded table do not go all at once, nor do the claims, attempts
  * and histories that idem keeps: 23I08.  A test suite has to start anew,
- * though.  So whoever owns all of it anyway may say why, with
- * idem.truncate_reason: a superuser, or the owner of the database.  Each
- * TRUNCATE that passes is in idem.change_log with that reason, and the doctor
- * speaks of it until idem.rearm().
+ * though.  So a superuser or the owner of the database may give a reason,
+ * idem.truncate_reason.  Each TRUNCATE that passes is in idem.change_log with
+ * that reason, and the doctor reports it until idem.rearm().
  *
- * What was deleted from or written over in a log of idem's, by a superuser,
- * is kept there, too: nothing else would tell.
+ * The change log also says when a superuser deleted or overwrote rows in a log
+ * of idem, because nothing else would show that.
  *
  * Not promised: a trace of what is done to the tables of idem while their
  * triggers are disabled; that is itself a finding of the doctor.
@@ -72,9 +71,10 @@ idem_empty_init(void)
 }
 
 /*
- * Why the rows of a table may go at once, or NULL.  own: it is one of idem's,
- * without which payments that were made would be made again.  A database that
- * has a place of its own is none for tests: real money moves there.
+ * The reason for which the rows of a table may go at once, or NULL.  own: it
+ * is one of idem's, without which payments that were made would be made again.
+ * A database that has a place of its own is none for tests: real money moves
+ * there.
  */
 static const char *
 reason_to_empty(bool own)
@@ -106,8 +106,8 @@ refuse_truncation(const TriggerData *trigdata, const char *hint)
 }
 
 /*
- * Is the first word about this guard in this statement still to be said?  A
- * TRUNCATE of a partitioned table fires the triggers of all its partitions.
+ * Is this the first time that the statement comes to this guard?  A TRUNCATE
+ * of a partitioned table fires the triggers of all its partitions.
  */
 static bool
 is_news(Oid table, const char *name)

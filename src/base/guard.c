@@ -1,6 +1,6 @@
 /*
  * guard.c
- *		What the trigger function of every guard needs at run time.
+ *		Functions that the trigger function of every guard needs at run time.
  *
  * A guard decides in an AFTER ROW trigger, on the row that is stored: a
  * BEFORE trigger sees a row that a later one may still change, and fires for
@@ -307,10 +307,11 @@ idem_column_number(Relation rel, const char *name)
 /*
  * The columns of the primary key, all of them; NULL if there is none.
  *
- * Also those that stand there only because the server wants every partition
- * key inside the primary key: nothing tells a date that files a row from a
- * date or a tenant that is part of its name, and a name must not change.  A
- * guard that judges one of the columns itself, a state, takes it out.
+ * That includes columns that are there only because the server demands every
+ * partition key inside the primary key: a date that only files a row looks
+ * like a date or a tenant that is part of its name, and a name must not
+ * change.  A guard that judges one of the columns itself, a state, takes it
+ * out.
  */
 Bitmapset *
 idem_row_key_columns(Relation rel)

@@ -1,6 +1,6 @@
 /*
  * guard.h
- *		What the trigger function of every guard needs at run time.
+ *		Functions that the trigger function of every guard needs at run time.
  */
 #ifndef IDEM_GUARD_H
 #define IDEM_GUARD_H

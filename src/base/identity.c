@@ -2,10 +2,11 @@
  * identity.c
  *		Acting as the owner of a table for the length of one check.
  *
- * A guard must see every row, whoever writes: row security and missing
- * privileges must neither blind it nor let it lend its own rights.  So its
- * queries run as the owner of the table they touch, with row security off,
- * as the server's foreign keys do, and the identity goes back right after.
+ * A guard must see every row, whichever role writes: row security and missing
+ * privileges must not hide rows from it, and it must not lend its own rights.
+ * So its queries run as the owner of the table that they read, with row
+ * security off, as the server's foreign keys do, and the identity is given
+ * back right after.
  *
  * On ERROR nothing is to be done: the server restores user, context and
  * settings when it aborts the (sub)transaction.
@@ -45,10 +46,10 @@ set_search_path(const char *path, IdemIdentity *saved)
  * Run the following statements as a guard does: as the owner of rel, row
  * security off.  The caller restores the identity in the same function.
  *
- * What hangs on rel (triggers, CHECKs, index expressions) runs as its owner,
- * too, and may name things by the search path.  A role that has not got the
- * owner's rights must not choose what they find, so its path gives way to the
- * schema of the table.
+ * Triggers, CHECKs and index expressions of rel run as its owner, too, and may
+ * name objects by the search path.  A role without the owner's rights must not
+ * choose which ones they find, so the search path is set to the schema of the
+ * table.
  */
 void
 idem_become_owner(Relation rel, IdemIdentity *saved)

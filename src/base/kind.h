@@ -2,8 +2,9 @@
  * kind.h
  *		The kinds of guards there are, as their rooms describe them.
  *
- * A room registers its trigger functions when the library is loaded.  Whoever
- * looks at the guards as a whole (room doctor) asks here and knows no room.
+ * A room registers its trigger functions when the library is loaded.  Room
+ * doctor, which looks at the guards as a whole, asks here and knows no other
+ * room.
  */
 #ifndef IDEM_KIND_H
 #define IDEM_KIND_H

@@ -1,6 +1,7 @@
 /*
  * latest.c
- *		What is committed now, whatever the transaction's snapshot says.
+ *		Reading what is committed now, even if the transaction's snapshot is
+ *		older.
  *
  * A declaration takes its lock and then looks.  Under REPEATABLE READ and
  * SERIALIZABLE the transaction's snapshot may be older than the lock, and
@@ -8,11 +9,10 @@
  * dispatched or a guard that was declared.  So every administrative statement
  * runs with a snapshot that is taken after the lock.
  *
- * What a session remembers of definitions is put right by invalidation
- * messages, and those are read when a lock is taken, but not when the
- * transaction holds that lock already.  A call that is judged by remembered
- * definitions reads them first, or a transaction that stays open would never
- * hear of a change.
+ * Invalidation messages correct what a session remembers of definitions.  They
+ * are read when a lock is taken, but not when the transaction holds that lock
+ * already.  A call that is judged by remembered definitions reads them first,
+ * or a transaction that stays open would never hear of a change.
  */
 #include "postgres.h"
 

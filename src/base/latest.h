@@ -1,6 +1,7 @@
 /*
  * latest.h
- *		What is committed now, whatever the transaction's snapshot says.
+ *		Reading what is committed now, even if the transaction's snapshot is
+ *		older.
  */
 #ifndef IDEM_LATEST_H
 #define IDEM_LATEST_H

@@ -1,6 +1,6 @@
 /*
  * pause.c
- *		What is stopped, as far as every call has to know.
+ *		What is paused, as every call has to know it.
  *
  * idem.pause has a row for everything that is paused.  A session reads all of
  * it once, most often nothing, and again when the table's statement trigger
@@ -11,7 +11,7 @@
  * it is committed now, whatever snapshot the transaction has.
  *
  * A pause waits for nobody.  A call that asked before the commit may still be
- * granted what it asked for, and what was granted may still commit.
+ * granted, and a transaction that was granted something may still commit.
  *
  * A guard is paused by the number that it has in the change log, so that the
  * pause follows a table that is renamed, and a dump.

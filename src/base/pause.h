@@ -1,6 +1,6 @@
 /*
  * pause.h
- *		What is stopped, as far as every call has to know.
+ *		What is paused, as every call has to know it.
  */
 #ifndef IDEM_PAUSE_H
 #define IDEM_PAUSE_H

@@ -81,8 +81,8 @@ typedef struct IdemVerdict
 	bool		listed;
 	ArrayType  *mismatch;		/* members that are not of this request; or
 								 * NULL */
-	bool		ran;			/* even so something ran, under this serial for
-								 * all that is known */
+	bool		ran;			/* even so something ran, under this serial
+								 * for all that is known */
 	const char *detail;			/* why it says less than its code; or NULL */
 	Datum		amount;			/* of another amount, and of a return */
 	bool		has_amount;
