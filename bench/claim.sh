@@ -19,6 +19,7 @@ claim_fresh_thousand=$claim_fresh
 claim_known_thousand='900000000000000000 + 1000 * random(0, 9)'
 claim_thousand='ARRAY(SELECT (:k::bigint + i)::text FROM generate_series(1, 1000) i)'
 claim_request="'{\"payer\":\"u123456\",\"amount\":88.00}'"
+claim_single="jsonb_build_object('payer', :k::text, 'amount', 88.00)"
 
 # A statement with :k in it as a script, for keys of a kind: claim_script NAME KIND STATEMENT
 claim_script()
@@ -36,6 +37,9 @@ claim_scripts()
 		claim_script two $claim_kind "SELECT granted, settled FROM idem.claim('bench', :k)"
 		claim_script all $claim_kind "SELECT * FROM idem.claim('bench', :k)"
 		claim_script fields $claim_kind "SELECT (idem.claim('bench fields', :k, $claim_request)).granted"
+		for claim_way in single report hold; do
+			claim_script $claim_way $claim_kind "SELECT (idem.claim('bench $claim_way', :k::text, $claim_single)).granted"
+		done
 		claim_script one ${claim_kind}_thousand "SELECT count(*) FROM idem.claim_many('bench', $claim_thousand)"
 		claim_script hand ${claim_kind}_thousand "INSERT INTO bench.hand (scope, key, status) SELECT 'bench', k, 'done' FROM unnest($claim_thousand) k ON CONFLICT DO NOTHING"
 	done
@@ -44,7 +48,11 @@ claim_scripts()
 # Ten thousand keys that every way knows, and no way any other.
 claim_known_keys()
 {
-	bench_ask "TRUNCATE idem.anchor, bench.hand, bench.function" >/dev/null
+	bench_ask "SET idem.truncate_reason = 'bench'; TRUNCATE idem.anchor, idem.sighting, bench.hand, bench.function" >/dev/null
+	for claim_way in single report hold; do
+		bench_ask "SELECT count(*) FROM (SELECT idem.claim('bench $claim_way', k, jsonb_build_object('payer', k, 'amount', 88.00))
+			FROM (SELECT (900000000000000000 + i)::text AS k FROM generate_series(1, 10000) i) s) s" >/dev/null
+	done
 	bench_ask "SELECT count(*) FROM (SELECT idem.claim('bench', k), idem.claim('bench fields', k, $claim_request),
 			bench.claim_plpgsql('bench', k, NULL) FROM (SELECT (900000000000000000 + i)::text AS k FROM generate_series(1, 10000) i) s) s" >/dev/null
 	bench_ask "INSERT INTO bench.hand (scope, key, status)
@@ -70,6 +78,17 @@ claim_instructions()
 		bench_record "$2, granted and settled" instructions "PL/pgSQL function" "$counted_two" "$counted_function"
 		bench_record "$2, SELECT *" instructions "INSERT ON CONFLICT RETURNING" "$counted_all" "$counted_hand" 1.00
 	}
+}
+
+# What it costs to look for another key with the same two members, which there is
+# none of: claim_suspects KIND NAME [BAR]
+claim_suspects()
+{
+	claim_without=$(bench_instructions "$tmp/tmp/claim_single_$1.pgbench" 600)
+	for claim_way in report hold; do
+		bench_record "$2, duplicate_fields, $claim_way" instructions "without duplicate_fields" \
+			"$(bench_instructions "$tmp/tmp/claim_${claim_way}_$1.pgbench" 600)" "$claim_without" "${3:-NULL}"
+	done
 }
 
 # For one key of a thousand in a call, making them included: claim_counted NAME
@@ -197,7 +216,7 @@ claim_many_keys()
 {
 	claim_memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo 2>/dev/null)
 	bench_restart "full_page_writes = off" "shared_buffers = $((${claim_memory:-4194304} / 4096))MB"
-	bench_ask "TRUNCATE idem.anchor, bench.hand" >/dev/null
+	bench_ask "SET idem.truncate_reason = 'bench'; TRUNCATE idem.anchor, bench.hand" >/dev/null
 	bench_ask "SELECT idem.create_scope('bench many', effect => 'inside', fields => '{}', flush => false)" >/dev/null
 	claim_fill 0 100
 	claim_costs 100000 >"$tmp/tmp/claim_small"
@@ -229,6 +248,8 @@ if bench_counted "fsync = off" "synchronous_commit = on" "jit = off" "autovacuum
 	"max_parallel_workers_per_gather = 0"; then
 	claim_instructions fresh "fresh key" 0.95
 	claim_instructions known "repeated key" 0.80
+	claim_suspects fresh "fresh key" 1.5
+	claim_suspects known "repeated key"
 	claim_instructions_thousand fresh "1000 fresh keys a call, ascending"
 	claim_instructions_thousand known "1000 repeated keys a call, ascending"
 	bench_uncounted

@@ -9,6 +9,11 @@
 -- Commits as what is written by hand does: as synchronous_commit says.
 SELECT idem.create_scope('bench', effect => 'inside', fields => '{}', flush => false);
 SELECT idem.create_scope('bench fields', effect => 'inside', fields => '{payer,amount}', flush => false);
+SELECT idem.create_scope('bench single', effect => 'inside', fields => '{payer,amount}', flush => false);
+SELECT idem.create_scope('bench report', effect => 'inside', fields => '{payer,amount}', flush => false,
+                         duplicate_fields => '{payer,amount}', duplicate_window => '1 day');
+SELECT idem.create_scope('bench hold', effect => 'inside', fields => '{payer,amount}', flush => false,
+                         duplicate_fields => '{payer,amount}', duplicate_window => '1 day', on_duplicate => 'hold');
 
 CREATE TABLE bench.hand (
     scope        text COLLATE "C",

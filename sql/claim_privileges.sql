@@ -3,7 +3,7 @@ SELECT idem.create_scope('claim priv', 'inside', '{}');
 SELECT outcome FROM idem.claim('claim priv', 'k1');
 CREATE ROLE regress_idem_claim_app;
 CREATE ROLE regress_idem_claim_admin;
-GRANT EXECUTE ON FUNCTION idem.claim(text, text, jsonb, text), idem.complete(text, text, jsonb), idem.lookup(text, text),
+GRANT EXECUTE ON FUNCTION idem.claim(text, text, jsonb), idem.complete(text, text, jsonb), idem.lookup(text, text),
     idem.claim_many(text, text[], jsonb[], text) TO regress_idem_claim_app;
 GRANT EXECUTE ON FUNCTION idem.create_scope(text, text, text[], text, interval, interval, interval[], interval, text, text, integer, boolean, integer, text[], text, interval, text[], interval, text, text),
     idem.alter_scope(text, text[], text, interval, interval, interval[], interval, text, integer, boolean, integer, text[], text, interval, text[], interval, text, text, text),

@@ -8,7 +8,7 @@ SELECT idem.create_scope('suspect report', 'inside', '{user,amount}', duplicate_
 SELECT idem.create_scope('suspect hold', 'inside', '{user,amount,note}', duplicate_fields => '{amount,user}', duplicate_window => '1 day', on_duplicate => 'hold');
 -- what happened is moved into the past
 CREATE FUNCTION pg_temp.later(by interval) RETURNS void LANGUAGE sql AS $$
-    UPDATE idem.sighting s SET first_seen = first_seen - by FROM idem.scope c WHERE c.id = s.scope AND c.name LIKE 'suspect %';
+    UPDATE idem.sighting s SET first_seen = first_seen - by FROM idem.scope c WHERE c.id = s.scope AND c.name LIKE 'suspect %' AND first_seen < 'infinity';
     UPDATE idem.suspect s SET first_seen = first_seen - by FROM idem.scope c WHERE c.id = s.scope AND c.name LIKE 'suspect %';
     UPDATE idem.anchor a SET first_seen = first_seen - by FROM idem.scope c WHERE c.id = a.scope AND c.name LIKE 'suspect %';
 $$;
@@ -120,7 +120,7 @@ SELECT outcome FROM idem.claim('suspect hold', 'p2', '{"user":"u4","amount":1,"n
 SELECT FROM idem.pause('scope', 'suspect report', reason => 'test');
 SELECT outcome FROM idem.claim('suspect report', 'p1', '{"user":"u4","amount":1}');
 SELECT FROM idem.resume('scope', 'suspect report', reason => 'test');
-SELECT count(*) FROM idem.sighting WHERE key = 'p1';
+SELECT count(*) FROM idem.sighting s JOIN idem.scope c ON c.id = s.scope WHERE c.name = 'suspect report' AND s.key = 'p1';
 
 -- ----------------------------------------------------------- what is compared
 -- A member that is missing is refused, as a field is; one that is null is a
@@ -173,7 +173,7 @@ SELECT outcome FROM idem.claim('suspect all', 'd', '{"x":2,"amount":1}', confirm
 SELECT idem.confirm_suspects('{}', NULL);
 SELECT idem.confirm_suspects(NULL, 'x');
 SELECT idem.create_scope('suspect none', 'inside', '{}');
-SELECT outcome FROM idem.claim('suspect none', 'a', confirmed => 'x');
+SELECT outcome FROM idem.claim('suspect none', 'a', NULL, confirmed => 'x');
 \echo :LAST_ERROR_SQLSTATE
 -- Where two persons are asked for, an operator's word needs another one; a caller's own does not.
 INSERT INTO idem.policy VALUES ('approval', now(), 'test');
@@ -220,7 +220,7 @@ SELECT outcome FROM idem.claim('suspect hold', 'r1', '{"user":"u3","amount":1,"n
 SELECT outcome FROM idem.claim('suspect hold', 'r2', '{"user":"u3","amount":1,"note":""}');
 SELECT pg_temp.later('1 day 1 sec');
 SELECT dropped, removed FROM idem.retire('suspect hold');
-SELECT s.key FROM idem.sighting s JOIN idem.scope c ON c.id = s.scope WHERE c.name = 'suspect hold' ORDER BY 1;
+SELECT s.key, isfinite(s.first_seen) AS granted FROM idem.sighting s JOIN idem.scope c ON c.id = s.scope WHERE c.name = 'suspect hold' ORDER BY 1, 2;
 SELECT s.key, s.held FROM idem.suspect s JOIN idem.scope c ON c.id = s.scope WHERE c.name = 'suspect hold' ORDER BY 1;
 SELECT arguments FROM idem.change_log WHERE name = 'suspect hold' AND action = 'retired';
 SELECT outcome FROM idem.claim('suspect hold', 'r2', '{"user":"u3","amount":1,"note":""}');

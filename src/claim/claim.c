@@ -209,6 +209,7 @@ idem_claim_one(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 }
 
 /*
+ * claim(scope, key, request) -> claim_result
  * claim(scope, key, request, confirmed) -> claim_result
  */
 PG_FUNCTION_INFO_V1(idem_claim);
@@ -223,7 +224,8 @@ idem_claim(PG_FUNCTION_ARGS)
 	idem_key_check_here(key.scope);
 	idem_claim_one(&anchor, &key, PG_ARGISNULL(2) ? NULL :
 				   PG_GETARG_JSONB_P(2),
-				   idem_key_confirmed(fcinfo, 3, key.scope), &answer);
+				   PG_NARGS() > 3 ? idem_key_confirmed(fcinfo, 3, key.scope) :
+				   NULL, &answer);
 	idem_key_close(&anchor);
 	return return_claim(fcinfo, &key, &answer);
 }

@@ -124,6 +124,7 @@ typedef struct IdemSighting
 	TimestampTz seen;			/* when it came */
 	TimestampTz since;			/* others from then on speak against it */
 	text	   *other;			/* which one does; NULL: none */
+	bool		held;			/* it was held when it came before */
 	TransactionId rival;		/* of IDEM_OTHER_RIVAL */
 	TupleTableSlot *slot;		/* its row, while it may be taken back */
 	uint32		token;			/* the same */
@@ -138,6 +139,7 @@ extern void idem_key_sighting_begin(IdemAnchor *anchor,
 									IdemSighting *sighting);
 extern void idem_key_sighting_end(IdemAnchor *anchor, IdemSighting *sighting,
 								  bool stays);
+extern void idem_key_sighting_hold(IdemAnchor *anchor, IdemSighting *sighting);
 extern void idem_key_sighting_adopt(IdemAnchor *anchor, const IdemKey *key,
 									Jsonb *request, TimestampTz at);
 extern IdemOther idem_key_sighting_judge(IdemAnchor *anchor,

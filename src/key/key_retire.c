@@ -121,7 +121,8 @@ static const char forget_suspects_sql[] =
 
 static const char forget_sightings_sql[] =
 "DELETE FROM idem.sighting WHERE ctid = ANY (ARRAY("
-"SELECT s.ctid FROM idem.sighting s WHERE s.scope = $1 AND s.first_seen < $6"
+"SELECT s.ctid FROM idem.sighting s WHERE s.scope = $1"
+" AND (s.first_seen < $6 OR s.first_seen = 'infinity')"
 " AND s.digest NOT IN (SELECT h.members FROM idem.suspect h WHERE h.scope = $1 AND h.held)"
 " LIMIT $2 FOR UPDATE SKIP LOCKED))";
 

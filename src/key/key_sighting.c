@@ -17,6 +17,11 @@
  * one with the lower transaction id.  Waits go from lower to higher only, no
  * two sessions wait for each other, and the highest gives way at once.
  *
+ * A key that is held leaves a row whose time is infinity.  It speaks against no
+ * other key; it is there for the key itself, which finds it whenever it comes
+ * again, in the very look that it would make anyway, and then counts its window
+ * from when it came first (idem.suspect).
+ *
  * What speaks against a key is judged by its own row (idem.anchor or
  * idem.reservation) as it is committed now: open or succeeded does; failed,
  * released, fenced or forgotten does not.  A row of idem.sighting of a key that
@@ -152,6 +157,17 @@ idem_key_sighting_write(IdemAnchor *anchor, const IdemSighting *sighting)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/* Note that the key is held, so that it is found when it comes again. */
+void
+idem_key_sighting_hold(IdemAnchor *anchor, IdemSighting *sighting)
+{
+	TimestampTz seen = sighting->seen;
+
+	sighting->seen = DT_NOEND;
+	idem_key_sighting_write(anchor, sighting);
+	sighting->seen = seen;
+}
+
 /* Write the row of a key that may be granted; others see that it may. */
 void
 idem_key_sighting_begin(IdemAnchor *anchor, IdemSighting *sighting)
@@ -224,6 +240,17 @@ other_key(IdemProbe *probe, const IdemSighting *sighting)
 	return other;
 }
 
+/* Is the row that was found last one of a key that is held? */
+static bool
+is_held(IdemProbe *probe)
+{
+	bool		isnull;
+
+	return TIMESTAMP_IS_NOEND(DatumGetTimestampTz(slot_getattr(probe->slot,
+															   Anum_sighting_first_seen,
+															   &isnull)));
+}
+
 /* Did another key come with the same members, whatever became of it? */
 bool
 idem_key_sighting_any(IdemAnchor *anchor, IdemSighting *sighting)
@@ -232,7 +259,7 @@ idem_key_sighting_any(IdemAnchor *anchor, IdemSighting *sighting)
 	bool		found = false;
 
 	while (!found && idem_key_next_row(probe))
-		found = other_key(probe, sighting) != NULL;
+		found = other_key(probe, sighting) != NULL && !is_held(probe);
 	ExecClearTuple(probe->slot);
 	return found;
 }
@@ -304,7 +331,8 @@ judge_other(IdemAnchor *anchor, IdemSighting *sighting, text *other)
 /*
  * What speaks against a key whose row is written: one that is open or
  * succeeded rather than one whose transaction has not ended.  Which one it is
- * is noted.
+ * is noted, and unless there is one of the first kind, whether the key has a
+ * row that says it is held.
  */
 IdemOther
 idem_key_sighting_judge(IdemAnchor *anchor, IdemSighting *sighting)
@@ -316,12 +344,15 @@ idem_key_sighting_judge(IdemAnchor *anchor, IdemSighting *sighting)
 	while (result != IDEM_OTHER_KNOWN && idem_key_next_row(probe))
 	{
 		text	   *other = other_key(probe, sighting);
-		IdemOther	one;
+		IdemOther	one = IDEM_OTHER_NONE;
 
 		CHECK_FOR_INTERRUPTS();
-		if (other == NULL || wait_for_higher(probe))
-			continue;
-		one = judge_other(anchor, sighting, other);
+		if (is_held(probe))
+			sighting->held = sighting->held || other == NULL;
+		else if (other != NULL && wait_for_higher(probe))
+			result = IDEM_OTHER_NONE;
+		else if (other != NULL)
+			one = judge_other(anchor, sighting, other);
 		if (one <= result)
 			continue;
 		result = one;

@@ -142,15 +142,17 @@ find_suspect(const IdemKey *key, bool held, const pg_uuid_t *members,
 	return found;
 }
 
-/* Note that a key is suspected, if that is not noted. */
-static void
-keep_suspect(const IdemSighting *sighting, bool held)
+/* Note that a key is suspected, if that is not noted; returns since when. */
+static TimestampTz
+keep_suspect(IdemAnchor *anchor, IdemSighting *sighting, bool held)
 {
 	IdemKeyLogRow row;
 	Noted		noted;
 
 	if (find_suspect(sighting->key, held, &sighting->members, &noted))
-		return;
+		return noted.since;
+	if (held)
+		idem_key_sighting_hold(anchor, sighting);
 	idem_key_log_begin(&row, "suspect", Natts_suspect, sighting->key);
 	idem_key_log_put_pointer(&row, Anum_suspect_id, &sighting->key->digest);
 	idem_key_log_put_pointer(&row, Anum_suspect_members, &sighting->members);
@@ -158,6 +160,7 @@ keep_suspect(const IdemSighting *sighting, bool held)
 					 TimestampTzGetDatum(sighting->seen));
 	idem_key_log_put(&row, Anum_suspect_held, BoolGetDatum(held));
 	idem_key_log_add(&row);
+	return sighting->seen;
 }
 
 /* Is a key that nobody has one that is held?  Since when, then. */
@@ -264,6 +267,29 @@ answer_suspect(const IdemSighting *sighting, IdemAnswer *answer)
 }
 
 /*
+ * What speaks against a key whose row is written, within the window before it
+ * came, which may be long ago if it was held; nothing if it is confirmed.
+ */
+static IdemOther
+judge(IdemAnchor *anchor, IdemSighting *sighting)
+{
+	const IdemKey *key = sighting->key;
+	IdemOther	other = idem_key_sighting_judge(anchor, sighting);
+	Noted		noted;
+
+	if (other != IDEM_OTHER_KNOWN && sighting->held &&
+		find_suspect(key, true, &sighting->members, &noted))
+	{
+		sighting->since = noted.since - key->scope->duplicate_window;
+		other = idem_key_sighting_judge(anchor, sighting);
+	}
+	if (other != IDEM_OTHER_NONE &&
+		idem_key_was_confirmed(key, &sighting->members))
+		other = IDEM_OTHER_NONE;
+	return other;
+}
+
+/*
  * Under hold: write, look, and leave the row only if the key is granted.
  * False: it may be.
  */
@@ -271,27 +297,19 @@ static bool
 refuse_held(IdemAnchor *anchor, IdemSighting *sighting, IdemAnswer *answer)
 {
 	const IdemKey *key = sighting->key;
-	Noted		noted;
 	IdemOther	other;
 	bool		refused;
 
-	noted.since = sighting->seen;
-	if (find_suspect(key, true, &sighting->members, &noted))
-		sighting->since = noted.since - key->scope->duplicate_window;
 	idem_key_sighting_begin(anchor, sighting);
-	other = idem_key_sighting_judge(anchor, sighting);
-	if (other != IDEM_OTHER_NONE &&
-		idem_key_was_confirmed(key, &sighting->members))
-		other = IDEM_OTHER_NONE;
+	other = judge(anchor, sighting);
 	refused = other != IDEM_OTHER_NONE || idem_key_paused(key->scope, answer);
 	idem_key_sighting_end(anchor, sighting, !refused);
 	if (other == IDEM_OTHER_RIVAL)
 		answer_in_progress(sighting, answer);
 	else if (other == IDEM_OTHER_KNOWN)
 	{
-		keep_suspect(sighting, true);
 		answer_suspect(sighting, answer);
-		answer->first_seen = noted.since;
+		answer->first_seen = keep_suspect(anchor, sighting, true);
 	}
 	return refused;
 }
@@ -310,7 +328,7 @@ report(IdemAnchor *anchor, IdemSighting *sighting, const char *confirmed,
 	if (confirmed != NULL)
 		confirm(sighting, confirmed);
 	else if (idem_key_sighting_any(anchor, sighting))
-		keep_suspect(sighting, false);
+		(void) keep_suspect(anchor, sighting, false);
 	return false;
 }
 

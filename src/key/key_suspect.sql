@@ -3,7 +3,8 @@
 -- key: suspected duplicates
 -- ---------------------------------------------------------------------------
 
--- One row a key that was granted, written before it is (key_sighting.c).  Not
+-- One row a key that was granted, written before it is (key_sighting.c), and one
+-- of a key that is held, at infinity, where it finds it whatever the time.  Not
 -- unique: equal payments are lawful; a subscriber finds the row that is deleted
 -- by all of it.  The key is never stored out of line: it is read from rows that
 -- have not committed.
@@ -18,7 +19,7 @@ ALTER TABLE idem.sighting REPLICA IDENTITY FULL;
 CREATE INDEX sighting_digest ON idem.sighting (digest, first_seen);
 COMMENT ON TABLE idem.sighting IS 'which keys came with which members, in scopes with duplicate_fields; idem.retire forgets what is older than duplicate_window';
 COMMENT ON COLUMN idem.sighting.digest IS '16 bytes of SHA-256 of scope id (4 bytes, big endian) and the fingerprint of the duplicate_fields';
-COMMENT ON COLUMN idem.sighting.first_seen IS 'when the key was granted or reserved, by the clock of the database';
+COMMENT ON COLUMN idem.sighting.first_seen IS 'when the key was granted or reserved, by the clock of the database; infinity: it is held';
 COMMENT ON COLUMN idem.sighting.scope IS 'id of the scope';
 COMMENT ON COLUMN idem.sighting.key IS 'the idempotency key, byte for byte';
 COMMENT ON INDEX idem.sighting_digest IS 'other keys with the same members, by time';
@@ -68,13 +69,13 @@ LEFT JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT o.key, o.first_seen
     FROM idem.sighting o
-    WHERE o.digest = p.members AND o.key <> p.key
+    WHERE o.digest = p.members AND o.key <> p.key AND o.first_seen < 'infinity'
           AND o.first_seen >= p.first_seen - pg_catalog.make_interval(secs => pg_catalog.date_part('epoch', s.duplicate_window))
           AND (k.counts IS NOT TRUE OR o.first_seen <= p.first_seen + pg_catalog.make_interval(secs => pg_catalog.date_part('epoch', s.duplicate_window)))
           AND (EXISTS (SELECT FROM idem.anchor a WHERE a.digest = idem.key_digest(o.scope, o.key) AND a.state <> 'n')
                OR EXISTS (SELECT FROM idem.reservation r WHERE r.digest = idem.key_digest(o.scope, o.key) AND r.state NOT IN ('f', 'l', 'n')))
     ORDER BY o.first_seen, o.key LIMIT 1) o
-WHERE (k.counts AND EXISTS (SELECT FROM idem.sighting w WHERE w.digest = p.members AND w.key = p.key)
+WHERE (k.counts AND EXISTS (SELECT FROM idem.sighting w WHERE w.digest = p.members AND w.key = p.key AND w.first_seen < 'infinity')
        OR p.held AND (k.released OR k.counts IS NULL))
       AND NOT EXISTS (SELECT FROM idem.evidence e
                       WHERE e.scope = p.scope AND e.key = p.key AND e.action = 'confirm' AND e.scope_created_at = s.created_at
