@@ -17,6 +17,9 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
+my $site = PostgreSQL::Test::Utils::tempdir() . '/site.conf';
+append_to_file($site, "idem.site = 'here'\n");
+$node->append_conf('postgresql.conf', "include '$site'");
 $node->start;
 
 sub ask { return $node->safe_psql('postgres', $_[0]); }
@@ -40,6 +43,7 @@ ask(q{
 	SELECT idem.guard_states('payment', 'status', 'payment');
 	SELECT idem.define_return_codes('bank', E'| code | meaning |\n| --- | --- |\n| 0 | succeeded |');
 	SELECT FROM idem.reserve('payout', 'po-1');
+	SELECT idem.set_site('here');
 });
 ask(q{CALL idem.dispatch('payout', 'po-1', 1, NULL)});
 ask(q{SELECT idem.complete('payout', 'po-1', 1, 'failed', '{"bank":"no"}')});
@@ -90,6 +94,8 @@ my %call = (
 		failed --> [*]', loosen => 'may fail')},
 	'loosen codes' => q{SELECT idem.define_return_codes('bank', E'| code | meaning |\n| --- | --- |\n| 0 | succeeded |\n| 1 | failed |', loosen => 'certain')},
 	'correct' => q{SELECT idem.correct('payout', 'po-1', 'succeeded', reason => 'the statement', evidence => '{"entry":1}')},
+	'adopt_site' => q{SELECT idem.adopt_site('nothing was lost', lost => '0')},
+	'set_site' => q{SELECT idem.set_site('here', on_move => 'halt', reason => 'never follow')},
 	'drop_guard' => q{SELECT idem.drop_guard('payment', 'states', reason => 'moved')},
 );
 foreach my $what (sort keys %call)

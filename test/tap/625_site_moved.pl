@@ -45,6 +45,7 @@ sub copy_of
 	$node->init_from_backup($from, $backup, has_streaming => $how{streaming} // 0);
 	$node->append_conf('postgresql.conf', $how{conf} // '');
 	$node->set_recovery_mode if $how{recover};
+	$node->set_standby_mode if $how{standby};
 	$node->start;
 	return $node;
 }
@@ -129,10 +130,10 @@ sub inquire
 	return ask($new, qq{SET ROLE $role; SELECT outcome FROM idem.resolve('payout', '$key', via => 'bank/query', answer => '{"code": "$code"}')});
 }
 is(inquire('app', $_, '00'), 'succeeded', "the bank says that $_ was paid") foreach qw(reserved sent released);
-is(ask($new, q{SELECT outcome FROM idem.complete('payout', 'unsent', 9, answer => '{"code": "05"}')}), 'late', 'a token that was given out elsewhere is no error');
+is(ask($new, q{SELECT outcome FROM idem.complete('payout', 'unsure', 9, answer => '{"code": "05"}')}), 'late', 'a token that was given out elsewhere is no error');
 is(inquire('app', $_, '44'), 'late', "an application does not free $_") foreach qw(unsent unsure unsent unsure);
-is(inquire('duty', $_, '44'), 'unknown', "an operator does by two inquiries: $_") foreach qw(unsent);
-is(inquire('duty', $_, '44'), 'released', 'at the second one') foreach qw(unsent);
+is(ask($new, q{SET ROLE duty; SELECT outcome FROM idem.resolve('payout', 'unsent', 'released', '{"by": "bank"}', force => 'not in the statement')}), 'released',
+	'an operator does');
 is(ask($new, "SELECT outcome, token > 1000 FROM idem.reserve('payout', 'unsent')"), 'reserved|t', 'then it is reserved');
 is(send_it($new, 'unsent', 1002), 'granted', 'and sent');
 cmp_ok(ask($new, "SELECT serial FROM idem.attempt WHERE key = 'unsent' AND attempt = 2"), 'gt', $lost, 'under a number that was not given out there');
@@ -169,6 +170,9 @@ $new->poll_query_until('postgres', "SELECT last_archived_wal >= '$segment' FROM 
 $new->stop('immediate');
 $third->promote;
 is(here($third), 'here', 'no operator is needed');
+
+like(ask($third, "BEGIN; SELECT idem.set_site('production', on_move => 'halt', reason => 'test'); SELECT idem.misplaced(); ROLLBACK"),
+	qr/the server is on timeline 3 and the site on timeline 2/, 'but where the site is to halt');
 
 # Another standby, so that effects can leave.
 my ($in, $out, $err) = ('', '', '');
@@ -215,6 +219,8 @@ halts(copy_of($new, 'late', 'target', recover => 1, conf => "$restore\n$target")
 	qr/the server is on timeline \d and the site on timeline 2/, 'a backup recovered to a point before', qw(confirmed next));
 halts(copy_of($new, 'late', 'archive', recover => 1, conf => "$restore\nrecovery_target_timeline = 2"),
 	qr/the server is on timeline \d and the site on timeline 2/, 'a backup recovered as far as its archive goes', 'next');
+halts(copy_of($new, 'late', 'delayed', standby => 1, conf => "primary_conninfo = '" . $third->connstr . "'\n$target\n$alone"),
+	qr/the server is on timeline \d and the site on timeline 2/, 'a standby promoted at a recovery target', qw(confirmed next));
 halts(copy_of($new, 'late', 'started', conf => $alone),
 	qr/the server was started from a base backup/, 'a backup that was just started', qw(confirmed next));
 
