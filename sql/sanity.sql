@@ -38,6 +38,11 @@ SELECT c.oid::regclass, a.attname FROM pg_temp.member_relation c JOIN pg_attribu
 -- and every trigger of a table of ours.
 SELECT c.oid::regclass, t.tgname FROM pg_temp.member_relation c JOIN pg_trigger t ON t.tgrelid = c.oid
     WHERE NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL;
+-- The doctor reads every view of problems; it knows them by their columns.
+SELECT c.oid::regclass FROM pg_temp.member_relation c
+    WHERE c.relkind = 'v' AND c.relname ~ '_problems$' AND c.relname NOT IN ('guard_problems', 'table_problems')
+          AND (SELECT string_agg(a.attname, ',' ORDER BY a.attnum) FROM pg_attribute a
+               WHERE a.attrelid = c.oid) IS DISTINCT FROM 'severity,object,finding,remedy';
 
 -- Every table is in idem.own_tables as it is.
 SELECT c.relname, array_agg(a.attname ORDER BY a.attnum) AS columns,

@@ -329,7 +329,3 @@ FROM columns c
 JOIN pg_catalog.pg_class t ON t.oid = c.relation AND t.relpersistence = 'u'
 WHERE c.is_amount;
 COMMENT ON VIEW idem.schema_problems IS 'columns that look like money and are not kept as money, as findings of idem.doctor(); on any database, guarded or not';
-COMMENT ON COLUMN idem.schema_problems.severity IS 'error, warning or notice';
-COMMENT ON COLUMN idem.schema_problems.object IS 'the column, table or index';
-COMMENT ON COLUMN idem.schema_problems.finding IS 'what is wrong';
-COMMENT ON COLUMN idem.schema_problems.remedy IS 'what puts it right';

@@ -79,8 +79,4 @@ FROM (SELECT coalesce(pg_catalog.pg_partition_root(f.relation), f.relation) AS r
       GROUP BY 1, 2
       HAVING pg_catalog.count(DISTINCT f.sequence) > 1 AND pg_catalog.bool_or(f.is_unique)) t;
 COMMENT ON VIEW idem.sequence_problems IS 'sequences behind their column, that begin again, are nearly used up, or feed one unique column with another one, as findings of idem.doctor()';
-COMMENT ON COLUMN idem.sequence_problems.severity IS 'error or warning';
-COMMENT ON COLUMN idem.sequence_problems.object IS 'the sequence or table';
-COMMENT ON COLUMN idem.sequence_problems.finding IS 'what is wrong with it';
-COMMENT ON COLUMN idem.sequence_problems.remedy IS 'what to do';
 REVOKE ALL ON TABLE idem.sequence_problems FROM PUBLIC;

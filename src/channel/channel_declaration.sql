@@ -18,9 +18,6 @@ SELECT 41, c.calendar, pg_catalog.format('SELECT idem.add_closure(%L, during => 
 FROM idem.closure c
 WHERE pg_catalog.lower(c.during) > pg_catalog.now();
 COMMENT ON VIEW idem.calendar_declarations IS 'calendars, as idem.declarations() writes them';
-COMMENT ON COLUMN idem.calendar_declarations.rank IS 'what has to be there first has the lower one';
-COMMENT ON COLUMN idem.calendar_declarations.name IS 'whose declaration it is';
-COMMENT ON COLUMN idem.calendar_declarations.statement IS 'the statement';
 REVOKE ALL ON TABLE idem.calendar_declarations FROM PUBLIC;
 
 CREATE VIEW idem.channel_declarations AS
@@ -45,7 +42,4 @@ SELECT 50 AS rank, c.name,
            'calendar => ' || pg_catalog.quote_literal(c.calendar)) || ');' AS statement
 FROM idem.channel c;
 COMMENT ON VIEW idem.channel_declarations IS 'channels, as idem.declarations() writes them';
-COMMENT ON COLUMN idem.channel_declarations.rank IS 'what has to be there first has the lower one';
-COMMENT ON COLUMN idem.channel_declarations.name IS 'whose declaration it is';
-COMMENT ON COLUMN idem.channel_declarations.statement IS 'the statement';
 REVOKE ALL ON TABLE idem.channel_declarations FROM PUBLIC;

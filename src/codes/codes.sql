@@ -75,7 +75,4 @@ CREATE VIEW idem.return_code_declarations AS
 SELECT 30 AS rank, c.name, pg_catalog.format('SELECT version, effect, change FROM idem.define_return_codes(%L, %L);', c.name, c.codes) AS statement
 FROM (SELECT DISTINCT ON (name) name, codes FROM idem.return_code_table ORDER BY name, version DESC) c;
 COMMENT ON VIEW idem.return_code_declarations IS 'tables of return codes, as idem.declarations() writes them';
-COMMENT ON COLUMN idem.return_code_declarations.rank IS 'what has to be there first has the lower one';
-COMMENT ON COLUMN idem.return_code_declarations.name IS 'whose declaration it is';
-COMMENT ON COLUMN idem.return_code_declarations.statement IS 'the statement';
 REVOKE ALL ON TABLE idem.return_code_declarations FROM PUBLIC;

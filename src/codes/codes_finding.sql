@@ -13,8 +13,4 @@ FROM (SELECT DISTINCT ON (t.name) t.name, t.codes
       ORDER BY t.name, t.version DESC) n
 WHERE EXISTS (SELECT FROM idem.check_return_codes(n.codes));
 COMMENT ON VIEW idem.return_code_problems IS 'what is wrong with tables of return codes in force, as findings of idem.doctor()';
-COMMENT ON COLUMN idem.return_code_problems.severity IS 'error';
-COMMENT ON COLUMN idem.return_code_problems.object IS 'the table';
-COMMENT ON COLUMN idem.return_code_problems.finding IS 'what is wrong';
-COMMENT ON COLUMN idem.return_code_problems.remedy IS 'what puts it right';
 REVOKE ALL ON TABLE idem.return_code_problems FROM PUBLIC;

@@ -34,8 +34,4 @@ FROM idem.approval a
 WHERE a.emergency IS NOT NULL AND a.confirmed_at IS NULL
       AND (a.used_at IS NOT NULL OR a.at > pg_catalog.clock_timestamp() - interval '1 day');
 COMMENT ON VIEW idem.approval_problems IS 'what one person has approved alone and no other has confirmed, as findings of idem.doctor()';
-COMMENT ON COLUMN idem.approval_problems.severity IS 'error';
-COMMENT ON COLUMN idem.approval_problems.object IS 'what it was done to';
-COMMENT ON COLUMN idem.approval_problems.finding IS 'what, by whom, when and why';
-COMMENT ON COLUMN idem.approval_problems.remedy IS 'what confirms it';
 REVOKE ALL ON TABLE idem.approval_problems FROM PUBLIC;

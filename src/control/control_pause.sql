@@ -79,8 +79,4 @@ SELECT 'warning' AS severity,
 FROM idem.pauses p
 WHERE p.at < pg_catalog.clock_timestamp() - interval '1 day';
 COMMENT ON VIEW idem.pause_problems IS 'what was paused more than a day ago and not resumed, as findings of idem.doctor()';
-COMMENT ON COLUMN idem.pause_problems.severity IS 'warning';
-COMMENT ON COLUMN idem.pause_problems.object IS 'what is paused';
-COMMENT ON COLUMN idem.pause_problems.finding IS 'since when, by whom and why';
-COMMENT ON COLUMN idem.pause_problems.remedy IS 'what lets it go on';
 REVOKE ALL ON TABLE idem.pause_problems FROM PUBLIC;

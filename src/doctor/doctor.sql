@@ -258,7 +258,4 @@ FROM (SELECT DISTINCT g.relation FROM idem.guard_parts g WHERE g.part = 'row' AN
 JOIN pg_catalog.pg_class c ON c.oid = g.relation
 JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace;
 COMMENT ON VIEW idem.guard_declarations IS 'guards, as idem.declarations() writes them';
-COMMENT ON COLUMN idem.guard_declarations.rank IS 'what has to be there first has the lower one';
-COMMENT ON COLUMN idem.guard_declarations.name IS 'whose declaration it is';
-COMMENT ON COLUMN idem.guard_declarations.statement IS 'the statement';
 REVOKE ALL ON TABLE idem.guard_declarations FROM PUBLIC;

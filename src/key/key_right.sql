@@ -29,7 +29,4 @@ SELECT 65 AS rank, r.role::text COLLATE "C" AS name,
        pg_catalog.format('SELECT idem.grant_runtime(oid::regrole, scopes => %L) FROM pg_catalog.pg_roles WHERE rolname = %L;', r.scopes, r.role) AS statement
 FROM idem.runtime_role r;
 COMMENT ON VIEW idem.right_declarations IS 'rights of applications by scope, as idem.declarations() writes them';
-COMMENT ON COLUMN idem.right_declarations.rank IS 'what has to be there first has the lower one';
-COMMENT ON COLUMN idem.right_declarations.name IS 'whose declaration it is';
-COMMENT ON COLUMN idem.right_declarations.statement IS 'the statement';
 REVOKE ALL ON TABLE idem.right_declarations FROM PUBLIC;

@@ -71,7 +71,4 @@ SELECT 60 AS rank, s.name,
            'duplicate_window => ' || pg_catalog.quote_literal(s.duplicate_window)) || ');' AS statement
 FROM idem.scope s;
 COMMENT ON VIEW idem.scope_declarations IS 'scopes, as idem.declarations() writes them';
-COMMENT ON COLUMN idem.scope_declarations.rank IS 'what has to be there first has the lower one';
-COMMENT ON COLUMN idem.scope_declarations.name IS 'whose declaration it is';
-COMMENT ON COLUMN idem.scope_declarations.statement IS 'the statement';
 REVOKE ALL ON TABLE idem.scope_declarations FROM PUBLIC;

@@ -115,10 +115,6 @@ SELECT CASE state WHEN 'held' THEN 'warning' ELSE 'notice' END AS severity,
 FROM idem.stat_suspects
 WHERE state <> 'held' OR oldest < pg_catalog.clock_timestamp() - interval '1 day';
 COMMENT ON VIEW idem.suspect_problems IS 'suspected duplicates that nobody has judged, held ones after a day, as findings of idem.doctor()';
-COMMENT ON COLUMN idem.suspect_problems.severity IS 'as in idem.doctor()';
-COMMENT ON COLUMN idem.suspect_problems.object IS 'the scope';
-COMMENT ON COLUMN idem.suspect_problems.finding IS 'how many keys, and since when';
-COMMENT ON COLUMN idem.suspect_problems.remedy IS 'what to do';
 REVOKE ALL ON TABLE idem.suspect_problems FROM PUBLIC;
 
 CREATE FUNCTION idem.confirm_suspects(ids uuid[], reason text) RETURNS bigint

@@ -200,7 +200,4 @@ CREATE VIEW idem.machine_declarations AS
 SELECT 20 AS rank, m.name, pg_catalog.format(E'SELECT version, effect, change FROM idem.define_machine(%L, %L);', m.name, m.diagram) AS statement
 FROM (SELECT DISTINCT ON (name) name, diagram FROM idem.machine ORDER BY name, version DESC) m;
 COMMENT ON VIEW idem.machine_declarations IS 'state machines, as idem.declarations() writes them';
-COMMENT ON COLUMN idem.machine_declarations.rank IS 'what has to be there first has the lower one';
-COMMENT ON COLUMN idem.machine_declarations.name IS 'whose declaration it is';
-COMMENT ON COLUMN idem.machine_declarations.statement IS 'the statement';
 REVOKE ALL ON TABLE idem.machine_declarations FROM PUBLIC;

@@ -53,8 +53,4 @@ WHERE t.tgparentid = 0 AND w.within IS NOT NULL
                                                 WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                                                       AND d.refobjid = b.attrelid AND d.refobjsubid = b.attnum)));
 COMMENT ON VIEW idem.machine_problems IS 'what is wrong with state machines in force, as findings of idem.doctor()';
-COMMENT ON COLUMN idem.machine_problems.severity IS 'error or warning';
-COMMENT ON COLUMN idem.machine_problems.object IS 'the machine';
-COMMENT ON COLUMN idem.machine_problems.finding IS 'what is wrong';
-COMMENT ON COLUMN idem.machine_problems.remedy IS 'what puts it right';
 REVOKE ALL ON TABLE idem.machine_problems FROM PUBLIC;

@@ -249,7 +249,4 @@ SELECT 10 AS rank, c.code::text COLLATE "C" AS name,
 FROM idem.currency c
 WHERE NOT c.builtin;
 COMMENT ON VIEW idem.currency_declarations IS 'currencies that were added, as idem.declarations() writes them';
-COMMENT ON COLUMN idem.currency_declarations.rank IS 'what has to be there first has the lower one';
-COMMENT ON COLUMN idem.currency_declarations.name IS 'whose declaration it is';
-COMMENT ON COLUMN idem.currency_declarations.statement IS 'the statement';
 REVOKE ALL ON TABLE idem.currency_declarations FROM PUBLIC;

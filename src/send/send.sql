@@ -79,10 +79,6 @@ CREATE VIEW idem.claim_problems AS
     WHERE s.effect = 'outside' AND s.standbys = 0
           AND pg_catalog.current_setting('synchronous_standby_names') <> '';
 COMMENT ON VIEW idem.claim_problems IS 'scopes of effects outside in which a key was due an hour ago and nobody has looked at it, those whose rows of keys and of attempts are not of one moment, and those that ask for no standby where the server has one that is waited for';
-COMMENT ON COLUMN idem.claim_problems.severity IS 'as in idem.doctor()';
-COMMENT ON COLUMN idem.claim_problems.object IS 'the scope';
-COMMENT ON COLUMN idem.claim_problems.finding IS 'how many keys, since when, and who holds them if that can be told; what is missing; or what is not asked for';
-COMMENT ON COLUMN idem.claim_problems.remedy IS 'what to do';
 REVOKE ALL ON TABLE idem.claim_problems FROM PUBLIC;
 
 CREATE TYPE idem.due_result AS (

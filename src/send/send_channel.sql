@@ -202,8 +202,4 @@ FROM idem.unlisted_codes c
 WHERE c.last_seen > pg_catalog.clock_timestamp() - interval '7 days'
 GROUP BY c.interface;
 COMMENT ON VIEW idem.channel_problems IS 'what channels in use lack, and codes of the last week that no table lists, as findings of idem.doctor()';
-COMMENT ON COLUMN idem.channel_problems.severity IS 'as in idem.doctor()';
-COMMENT ON COLUMN idem.channel_problems.object IS 'the channel, or the interface';
-COMMENT ON COLUMN idem.channel_problems.finding IS 'what it lacks';
-COMMENT ON COLUMN idem.channel_problems.remedy IS 'what to do';
 REVOKE ALL ON TABLE idem.channel_problems FROM PUBLIC;

@@ -53,8 +53,4 @@ SELECT 'notice', pg_catalog.format('site %I', s.name),
 FROM idem.site s
 WHERE s.held_until > pg_catalog.clock_timestamp();
 COMMENT ON VIEW idem.site_problems IS 'what is wrong with the place of this database, as findings of idem.doctor()';
-COMMENT ON COLUMN idem.site_problems.severity IS 'as in idem.doctor()';
-COMMENT ON COLUMN idem.site_problems.object IS 'the site';
-COMMENT ON COLUMN idem.site_problems.finding IS 'what is wrong';
-COMMENT ON COLUMN idem.site_problems.remedy IS 'what to do';
 REVOKE ALL ON TABLE idem.site_problems FROM PUBLIC;
