@@ -55,7 +55,9 @@ COMMENT ON FUNCTION idem.key_digest(integer, text) IS
     'the digest under which idem keeps a key: of the id of its scope and the key; for the views of suspected duplicates. NULL for what is too long to be a key.';
 
 -- The same judgement as that of a claim (key_sighting.c), of the rows that are
--- committed: which other key with the same members is open or succeeded.
+-- committed: which other key with the same members is open or succeeded.  Each
+-- question is asked by itself, of an index: as cheap as there are few suspects,
+-- however many keys there are.
 CREATE VIEW idem.suspects AS
 SELECT DISTINCT ON (p.id, p.members) p.id, s.name AS scope, p.key,
        CASE WHEN k.counts THEN 'granted' ELSE 'held' END AS state,
@@ -66,17 +68,21 @@ LEFT JOIN LATERAL (
     SELECT a.state <> 'n' AS counts, false AS released FROM idem.anchor a WHERE a.digest = p.id
     UNION ALL
     SELECT r.state NOT IN ('f', 'l', 'n'), r.state = 'l' FROM idem.reservation r WHERE r.digest = p.id) k ON true
+LEFT JOIN LATERAL (
+    SELECT true AS seen FROM idem.sighting w
+    WHERE w.digest = p.members AND w.key = p.key AND w.first_seen < 'infinity' LIMIT 1) w ON true
+CROSS JOIN LATERAL (SELECT pg_catalog.make_interval(secs => pg_catalog.date_part('epoch', s.duplicate_window)) AS time) within
 CROSS JOIN LATERAL (
     SELECT o.key, o.first_seen
     FROM idem.sighting o
-    WHERE o.digest = p.members AND o.key <> p.key AND o.first_seen < 'infinity'
-          AND o.first_seen >= p.first_seen - pg_catalog.make_interval(secs => pg_catalog.date_part('epoch', s.duplicate_window))
-          AND (k.counts IS NOT TRUE OR o.first_seen <= p.first_seen + pg_catalog.make_interval(secs => pg_catalog.date_part('epoch', s.duplicate_window)))
-          AND (EXISTS (SELECT FROM idem.anchor a WHERE a.digest = idem.key_digest(o.scope, o.key) AND a.state <> 'n')
-               OR EXISTS (SELECT FROM idem.reservation r WHERE r.digest = idem.key_digest(o.scope, o.key) AND r.state NOT IN ('f', 'l', 'n')))
-    ORDER BY o.first_seen, o.key LIMIT 1) o
-WHERE (k.counts AND EXISTS (SELECT FROM idem.sighting w WHERE w.digest = p.members AND w.key = p.key AND w.first_seen < 'infinity')
-       OR p.held AND (k.released OR k.counts IS NULL))
+    WHERE o.digest = p.members AND o.key <> p.key
+          AND o.first_seen >= p.first_seen - within.time
+          AND o.first_seen < CASE WHEN k.counts THEN p.first_seen + within.time ELSE 'infinity' END
+          AND CASE s.effect WHEN 'inside'
+                   THEN (SELECT a.state <> 'n' FROM idem.anchor a WHERE a.digest = idem.key_digest(o.scope, o.key))
+                   ELSE (SELECT r.state NOT IN ('f', 'l', 'n') FROM idem.reservation r WHERE r.digest = idem.key_digest(o.scope, o.key)) END
+    ORDER BY o.first_seen LIMIT 1) o
+WHERE (k.counts AND w.seen OR p.held AND (k.released OR k.counts IS NULL))
       AND NOT EXISTS (SELECT FROM idem.evidence e
                       WHERE e.scope = p.scope AND e.key = p.key AND e.action = 'confirm' AND e.scope_created_at = s.created_at
                             AND e.evidence ->> 'members' = p.members::text)
