@@ -59,7 +59,9 @@ extern void idem_doctor_watch_init(void);
 extern void idem_check_type(Oid type, bool kept, const char *what);
 
 /* doctor_tables.c */
+extern bool idem_is_own(Oid catalog, Oid object);
 extern bool idem_is_own_table(Oid relid);
+extern bool idem_in_own_script(void);
 extern void idem_tables_at_start(Node *parsetree);
 extern void idem_check_unlogged(Relation rel);
 extern void idem_settle_own_table(const List *before);
@@ -69,6 +71,8 @@ extern char *idem_allow_unguarded;
 extern char *idem_drop_reason;
 extern void idem_doctor_refuse_init(void);
 extern bool idem_reason_given(void);
+extern bool idem_lets_pass(Oid relid, const char *kind, const char *name,
+						   const char *what);
 extern const char *idem_reason_to_drop(Oid relid);
 extern void idem_refuse_change(Oid relid, const char *kind, const char *name,
 							   const char *what, const char *why);

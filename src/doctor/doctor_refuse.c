@@ -72,6 +72,19 @@ idem_reason_given(void)
 	return idem_allow_unguarded != NULL && idem_allow_unguarded[0] != '\0';
 }
 
+/*
+ * May what weakens the guard pass?  Then it is noted for the change log.  The
+ * extension itself counts as a guard of kind "extension".
+ */
+bool
+idem_lets_pass(Oid relid, const char *kind, const char *name, const char *what)
+{
+	if (!idem_reason_given())
+		return false;
+	idem_note_passed(relid, kind, name, what);
+	return true;
+}
+
 /* Why rows of a guarded table may go with it, or NULL */
 const char *
 idem_reason_to_drop(Oid relid)
@@ -102,11 +115,8 @@ void
 idem_refuse_change(Oid relid, const char *kind, const char *name,
 				   const char *what, const char *why)
 {
-	if (idem_reason_given())
-	{
-		idem_note_passed(relid, kind, name, what);
+	if (idem_lets_pass(relid, kind, name, what))
 		return;
-	}
 	ereport(ERROR,
 			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 			 errmsg("cannot %s: it would weaken %s guard \"%s\" of table \"%s\"",
@@ -123,15 +133,10 @@ void
 idem_refuse_state(Oid relid, const char *kind, const char *name,
 				  const char *command, const char *problem)
 {
-	bool		own = strcmp(kind, "extension") == 0;
-
-	if (idem_reason_given())
-	{
-		idem_note_passed(relid, kind, name,
-						 psprintf("%s: %s", command, problem));
+	if (idem_lets_pass(relid, kind, name,
+					   psprintf("%s: %s", command, problem)))
 		return;
-	}
-	if (own)
+	if (strcmp(kind, "extension") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot run %s: table \"%s\" belongs to extension idem: %s",

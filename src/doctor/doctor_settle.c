@@ -88,15 +88,11 @@ judge_attached(Oid top, const IdemGuardKind *kind, IdemGuard *guard,
 		return;
 	guard->relid = top;
 	finding = idem_ask_rows(kind->check_attached, guard, partition, 0);
-	if (finding == NULL)
+	if (finding == NULL ||
+		idem_lets_pass(top, kind->kind, guard->name,
+					   psprintf("attach partition \"%s\": %s",
+								get_rel_name(partition), finding)))
 		return;
-	if (idem_reason_given())
-	{
-		idem_note_passed(top, kind->kind, guard->name,
-						 psprintf("attach partition \"%s\": %s",
-								  get_rel_name(partition), finding));
-		return;
-	}
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("cannot attach partition \"%s\" to table \"%s\": it does not follow %s guard \"%s\"",

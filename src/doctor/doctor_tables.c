@@ -36,19 +36,33 @@
 #include "base/idem_compat.h"
 #include "doctor/doctor.h"
 
+/* Did the extension make this object? */
+bool
+idem_is_own(Oid catalog, Oid object)
+{
+	Oid			extension = get_extension_oid("idem", true);
+
+	return OidIsValid(extension) &&
+		getExtensionOfObject(catalog, object) == extension;
+}
+
 /* Is this a table that the extension made? */
 bool
 idem_is_own_table(Oid relid)
 {
 	Oid			schema = get_namespace_oid("idem", true);
-	Oid			extension;
 
-	if (!OidIsValid(schema) || get_rel_namespace(relid) != schema ||
-		get_rel_relkind(relid) != RELKIND_RELATION)
-		return false;
-	extension = getExtensionOfObject(RelationRelationId, relid);
-	return OidIsValid(extension) &&
-		extension == get_extension_oid("idem", true);
+	return OidIsValid(schema) && get_rel_namespace(relid) == schema &&
+		get_rel_relkind(relid) == RELKIND_RELATION &&
+		idem_is_own(RelationRelationId, relid);
+}
+
+/* Does the script of our own extension run? */
+bool
+idem_in_own_script(void)
+{
+	return creating_extension &&
+		CurrentExtensionObject == get_extension_oid("idem", true);
 }
 
 /*
@@ -98,12 +112,9 @@ static void
 refuse_own_table(Oid relid, const char *object, const char *problem,
 				 const char *instead)
 {
-	if (idem_reason_given())
-	{
-		idem_note_passed(relid, "extension", OidIsValid(relid) ?
-						 get_rel_name(relid) : object, problem);
+	if (idem_lets_pass(relid, "extension", OidIsValid(relid) ?
+					   get_rel_name(relid) : object, problem))
 		return;
-	}
 	ereport(ERROR,
 			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 			 errmsg("cannot change %s: it belongs to extension idem", object),
@@ -234,9 +245,7 @@ idem_tables_at_start(Node *parsetree)
 {
 	Oid			relid = owned_table(table_named(parsetree));
 
-	if (!OidIsValid(relid) ||
-		(creating_extension &&
-		 CurrentExtensionObject == get_extension_oid("idem", true)))
+	if (!OidIsValid(relid) || idem_in_own_script())
 		return;
 	if (get_rel_relkind(relid) == RELKIND_INDEX)
 		relid = IndexGetRelation(relid, false);

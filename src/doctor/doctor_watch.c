@@ -40,7 +40,6 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
-#include "commands/extension.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -400,27 +399,18 @@ function_changed(Oid oid)
 {
 	HeapTuple	before;
 	HeapTuple	after;
-	Oid			extension;
 
-	if (!idem_is_our_function(oid))
-		return;
-	extension = getExtensionOfObject(ProcedureRelationId, oid);
-	if (!OidIsValid(extension) ||
-		extension != get_extension_oid("idem", true))
+	if (!idem_is_our_function(oid) || !idem_is_own(ProcedureRelationId, oid))
 		return;
 	before = SearchSysCacheCopy1(PROCOID, ObjectIdGetDatum(oid));
 	after = new_row(ProcedureRelationId, ProcedureOidIndexId,
 					Anum_pg_proc_oid, oid);
 	if (!HeapTupleIsValid(before) || !HeapTupleIsValid(after) ||
 		((Form_pg_proc) GETSTRUCT(before))->proowner !=
-		((Form_pg_proc) GETSTRUCT(after))->proowner)
+		((Form_pg_proc) GETSTRUCT(after))->proowner ||
+		idem_lets_pass(InvalidOid, "extension", get_func_name(oid),
+					   "change the function"))
 		return;
-	if (idem_reason_given())
-	{
-		idem_note_passed(InvalidOid, "extension", get_func_name(oid),
-						 "change the function");
-		return;
-	}
 	ereport(ERROR,
 			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 			 errmsg("cannot change function idem.%s: guards rely on it",
@@ -553,8 +543,7 @@ static bool
 unwatched(Oid idem)
 {
 	return !OidIsValid(idem) || idem_executing() || IsBinaryUpgrade ||
-		(creating_extension &&
-		 CurrentExtensionObject == get_extension_oid("idem", true));
+		idem_in_own_script();
 }
 
 static void
