@@ -97,12 +97,13 @@ CREATE FUNCTION idem.define_machine(name text, diagram text,
 COMMENT ON FUNCTION idem.define_machine(text, text, text, text) IS
     'defines a state machine, or its next version, and tells what changed: tightens, loosens or neutral. The same text again changes nothing. Raises 42P17 for a diagram that cannot be kept, for loosening without a reason, for tightening that strands rows without a reason, for rows in a state that is no longer there; 22023 for a reason that is blank or longer than 1,000 characters; 42501 for a new name unless the caller is an admin (idem.grant_admin), for the next version unless it is the machine''s owner and owns every table it guards; 42710 for a new name whose hash is that of another machine. A next version waits for transactions that have written guarded rows, and they for it; a first version, the same text again and a call by somebody else lock nothing';
 
-CREATE FUNCTION idem.machine_diagram(name text, version integer DEFAULT NULL)
+CREATE FUNCTION idem.machine_diagram(name text, version integer DEFAULT NULL,
+                                     counts boolean DEFAULT false)
     RETURNS text
     AS 'MODULE_PATHNAME', 'idem_machine_diagram'
-    LANGUAGE C STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION idem.machine_diagram(text, integer) IS
-    'the text a state machine was defined with, of the version in force or of an older one; raises 42704 if there is none';
+    LANGUAGE C STABLE PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.machine_diagram(text, integer, boolean) IS
+    'the text a state machine was defined with, of the version in force or of an older one; counts: with the number of rows in each state, of all tables under it, as Mermaid draws it. Raises 42704 if there is none, 42501 for counts of a table that the caller may not read. Counting locks the tables ACCESS SHARE and reads them whole';
 
 CREATE FUNCTION idem.machine_table(name text, version integer DEFAULT NULL)
     RETURNS TABLE (state text, event text, next_state text, late boolean, role text, other boolean)

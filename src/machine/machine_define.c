@@ -280,13 +280,3 @@ idem_define_machine(PG_FUNCTION_ARGS)
 	idem_definition_make(&defining, (ReturnSetInfo *) fcinfo->resultinfo);
 	return (Datum) 0;
 }
-
-/*
- * machine_diagram(name, version) -> text
- */
-PG_FUNCTION_INFO_V1(idem_machine_diagram);
-Datum
-idem_machine_diagram(PG_FUNCTION_ARGS)
-{
-	return idem_definition_show(&idem_machine_kind, fcinfo);
-}

@@ -61,9 +61,9 @@
 
 /* ---------- guards ---------- */
 
-/* Is anything asked of this guard? */
-static bool
-is_asked(const IdemGuarded *guarded)
+/* Is anything asked of this guard, because it counts for its machine? */
+bool
+idem_watch_asks(const IdemGuarded *guarded)
 {
 	const char *machine = idem_setting(guarded->settings, "machine");
 	IdemDefinition row;
@@ -92,7 +92,7 @@ idem_watch_at_guards(ReturnSetInfo *rsinfo, IdemRowsCheck look,
 		IdemWatch	at = {0};
 		char	   *why;
 
-		if (!is_asked(guarded))
+		if (!idem_watch_asks(guarded))
 			continue;
 		at.guard.relid = guarded->relid;
 		at.guard.name = guarded->trigger;

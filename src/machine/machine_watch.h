@@ -33,6 +33,7 @@ typedef void (*IdemWatchRow) (IdemWatch *watch, int state, const char *key);
 /* The rows of a guard could not be looked at: why */
 typedef void (*IdemWatchUnread) (IdemWatch *watch, const char *why);
 
+extern bool idem_watch_asks(const IdemGuarded *guarded);
 extern void idem_watch_at_guards(ReturnSetInfo *rsinfo, IdemRowsCheck look,
 								 IdemWatchUnread unread);
 extern void idem_watch_begin(IdemWatch *watch, Relation rel);
