@@ -181,7 +181,7 @@ idem_cluster "fsync = off" "synchronous_commit = off" "jit = off" \
 
 sql "creating the extension" -c "CREATE EXTENSION idem"
 sql "the harness" -f "$src/bench/bench.sql"
-for part in ${parts:-bound channel claim ddl doctor fixed ledger limit machine money pair}; do
+for part in ${parts:-bound channel claim ddl doctor fixed ledger limit machine money pair reconcile}; do
 	say "measuring $part, $rounds rounds"
 	sql "preparing $part" -f "$src/bench/$part.sql"
 	sql "clean tables" -c "VACUUM ANALYZE"

@@ -53,6 +53,11 @@ static const char flaw_sql[] =
 static const char rule_sql[] =
 "SELECT idem.reconciliation_query(name, $2), owner::text FROM idem.reconciliation WHERE name = $1";
 
+/* The same, to find amounts that are no numbers, and whether there are any. */
+static const char strict_sql[] =
+"SELECT idem.reconciliation_query(name, $2, true), owner::text FROM idem.reconciliation WHERE name = $1"
+" AND EXISTS (SELECT FROM found WHERE d IS NULL AND (ours = 'NaN' OR abs(ours) = 'Infinity'))";
+
 /*
  * Why the day cannot be judged: the file that is declared complete is not
  * there as it says.  By currency, if it says that.
@@ -280,6 +285,25 @@ put_judged(Run *r, ReturnSetInfo *rsinfo)
 	put_answer(rsinfo);
 }
 
+/*
+ * Compare both sides.  An infinite amount agrees with itself; that it is there
+ * is seen by the sum, and both sides are then compared once more.
+ */
+static void
+compare(Run *r)
+{
+	(void) run(r, rule_sql);
+	idem_reconcile_compare(result(1), result(2));
+	if (run(r, strict_sql) > 0)
+	{
+		char	   *sql = result(1);
+		char	   *owner = result(2);
+
+		idem_reconcile_forget();
+		idem_reconcile_compare(sql, owner);
+	}
+}
+
 static void
 begin_run(FunctionCallInfo fcinfo, Run *r)
 {
@@ -311,8 +335,7 @@ idem_reconcile(PG_FUNCTION_ARGS)
 	SPI_connect();
 	lock_rule(&r);
 	check_rule(&r);
-	(void) run(&r, rule_sql);
-	idem_reconcile_compare(result(1), result(2));
+	compare(&r);
 	if (run(&r, problem_sql) > 0)
 		problem = result(1);
 	if (problem != NULL)

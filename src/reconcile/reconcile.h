@@ -16,5 +16,6 @@
 
 extern void idem_reconcile_try(const char *sql, const char *owner);
 extern void idem_reconcile_compare(const char *sql, const char *owner);
+extern void idem_reconcile_forget(void);
 
 #endif							/* IDEM_RECONCILE_H */

@@ -25,6 +25,7 @@
 #include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/plancache.h"
 #include "utils/queryenvironment.h"
 #include "utils/resowner.h"
@@ -34,6 +35,18 @@
 #include "base/idem_compat.h"
 #include "base/identity.h"
 #include "reconcile/reconcile.h"
+
+/*
+ * The statement joins two large sets by expressions about which nothing is
+ * known: hashed, whatever the planner makes of them.  Until the identity is
+ * back.
+ */
+static void
+hash_joins(void)
+{
+	(void) set_config_option("enable_mergejoin", "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
 
 /* Plan the statement, which locks every table it reads. */
 static SPIPlanPtr
@@ -116,12 +129,20 @@ idem_reconcile_compare(const char *sql, const char *owner)
 	CommandCounterIncrement();
 	idem_become_role(role, &saved);
 	idem_see_every_row();
+	hash_joins();
 	plan = plan_statement(sql);
 	desc = result_desc(plan);
 	rows = run_statement(plan, store, desc);
 	idem_restore_identity(&saved);
 	SPI_freeplan(plan);
 	register_found(store, desc, rows);
+}
+
+/* Forget what was found, before both sides are compared again. */
+void
+idem_reconcile_forget(void)
+{
+	(void) SPI_unregister_relation("found");
 }
 
 /*
@@ -132,5 +153,5 @@ void
 idem_reconcile_try(const char *sql, const char *owner)
 {
 	idem_reconcile_compare(sql, owner);
-	(void) SPI_unregister_relation("found");
+	idem_reconcile_forget();
 }

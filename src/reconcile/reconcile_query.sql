@@ -143,15 +143,19 @@ REVOKE ALL ON FUNCTION idem.compared(text, text, text, boolean) FROM PUBLIC;
 --	o, t	a row a key of each side: k1.. its key, c currency, a amount, n rows,
 --			m rows of one sign, f1.. what has to agree, x, x1.. whether rows that
 --			were added up disagree in it, ok whether net and fee make the gross
---	f		both together
+--	f		both together; where they agree, what is counted and summed of ours
+--			is that of theirs
 --	w, e, p	of the keys that one side lacks: what both have on days around, what
 --			of that has no counterpart on its own day, and pairs of it
+--
+-- Numbers that are infinite, or none, are equal to themselves: they are looked
+-- for if strict, which is asked for where the sum of what agrees is not finite.
 --
 -- A key is compared with the first and the last value of a column, so that no
 -- row is looked at again; where a unique index says that there is one row a
 -- key, it is not grouped.  Shown by sql/reconcile_group.sql and
 -- sql/reconcile_day.sql.
-CREATE FUNCTION idem.reconciliation_query(name text, day date) RETURNS text
+CREATE FUNCTION idem.reconciliation_query(name text, day date, strict boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO'
     BEGIN ATOMIC
@@ -230,7 +234,8 @@ CREATE FUNCTION idem.reconciliation_query(name text, day date) RETURNS text
                    || CASE WHEN r.cur IS NULL OR r.totals THEN '' ELSE ' AND o.c IS NOT DISTINCT FROM t.c' END
                    || CASE WHEN o.mixes THEN ' AND NOT o.x' || g.ours_same ELSE '' END || CASE WHEN t.mixes THEN ' AND NOT t.x' || g.theirs_same ELSE '' END
                    || CASE WHEN r.fees THEN ' AND t.ok' ELSE '' END || g.same AS same,
-                   'o.a = t.a' || CASE WHEN o.decimals THEN ' AND o.a < ''Infinity'' AND o.a > ''-Infinity''' ELSE '' END AS exact,
+                   'o.a = t.a' || CASE WHEN o.decimals AND strict THEN e.finite ELSE '' END AS agrees,
+                   'o.a = t.a' || CASE WHEN o.decimals THEN e.finite ELSE '' END AS exact,
                    CASE WHEN r.tolerance > 0 THEN format('abs(o.a::numeric - t.a::numeric) <= %L::numeric', r.tolerance) END AS near,
                    CASE WHEN r.cur IS NULL OR r.totals THEN 'NULL::text'
                         ELSE format('CASE WHEN o.c IS DISTINCT FROM t.c%s%s THEN %L END', CASE WHEN o.mixes THEN ' OR o.x' ELSE '' END,
@@ -239,14 +244,17 @@ CREATE FUNCTION idem.reconciliation_query(name text, day date) RETURNS text
                    || coalesce((SELECT string_agg(format(', CASE WHEN o.f%1$s IS DISTINCT FROM t.f%1$s%2$s%3$s THEN %4$L END', n, CASE WHEN o.mixes THEN format(' OR o.x%s', n) ELSE '' END,
                                                          CASE WHEN t.mixes THEN format(' OR t.x%s', n) ELSE '' END, c), '' ORDER BY n)
                                 FROM unnest(r.agree) WITH ORDINALITY u (c, n) WHERE c IS DISTINCT FROM r.cur), '') AS differ
-            FROM r, g, q o, q t
+            FROM r, g, q o, q t, (VALUES (' AND o.a < ''Infinity'' AND o.a > ''-Infinity''')) e (finite)
             WHERE o.is_ours AND NOT t.is_ours),
         b AS (
             SELECT format($q$
 o AS (%s FROM (%s) s%s),
 t AS (%s FROM (%s) s%s),
 f AS MATERIALIZED (
-SELECT coalesce(o.c, t.c) AS c,
+SELECT j.c, j.d, count(*) AS keys, %s AS ours_lines, %s AS theirs_lines, sum(j.o)::numeric AS ours,
+       CASE WHEN j.d IS NULL THEN sum(j.o) ELSE sum(j.t) FILTER (WHERE j.d IS NOT NULL) END::numeric AS theirs, %s AS fee
+FROM (
+SELECT coalesce(o.c, t.c) AS c, o.a AS o, t.a AS t, o.n AS ours_lines, t.n AS theirs_lines%s,
        CASE WHEN %s%s THEN NULL%s
             ELSE jsonb_build_object('kind', CASE WHEN %s THEN 'unidentified'
                                                  WHEN t.n IS NULL THEN 'missing_theirs'
@@ -260,22 +268,23 @@ SELECT coalesce(o.c, t.c) AS c,
                                  ELSE jsonb_build_object(%s) END,
                      'ours', CASE WHEN o.n IS NOT NULL THEN %s END, 'theirs', CASE WHEN t.n IS NOT NULL THEN %s END,
                      'fields', CASE WHEN o.n IS NOT NULL AND t.n IS NOT NULL THEN to_jsonb(array_remove(ARRAY[%s], NULL)) ELSE '[]' END,
-                     'theirs_currency', t.c) END AS d,
-       count(*) AS keys, %s AS ours_lines, %s AS theirs_lines, sum(o.a)::numeric AS ours, sum(t.a)::numeric AS theirs, %s AS fee
-FROM o FULL JOIN t ON %s
-GROUP BY 1, 2)$q$,
+                     'theirs_currency', t.c) END AS d
+FROM o FULL JOIN t ON %s OFFSET 0) j
+GROUP BY j.c, j.d)$q$,
                           o.columns, o.source || o.here, o."group",
                           t.columns, t.source || t.here, t."group",
-                          m.exact, m.same, CASE WHEN m.near IS NULL THEN '' ELSE format(' WHEN %s%s THEN ''{"kind":"tolerated"}''', m.near, m.same) END,
+                          n.ours, n.theirs, CASE WHEN r.fees THEN 'sum(j.fee)::numeric' ELSE '0' END, CASE WHEN r.fees THEN ', t.fee' ELSE '' END,
+                          m.agrees, m.same, CASE WHEN m.near IS NULL THEN '' ELSE format(' WHEN %s%s THEN ''{"kind":"tolerated"}''', m.near, m.same) END,
                           u.is, CASE WHEN r.fees THEN 't.ok AND ' ELSE '' END || coalesce(m.near, m.exact),
                           u.is, coalesce(k.both, ''), v.ours, v.theirs, coalesce(k.both, CASE WHEN r.cur IS NOT NULL THEN format('%L, coalesce(o.c, t.c)', r.cur) END, ''),
                           v.ours, v.theirs,
                           m.differ,
-                          CASE WHEN o.is_raw THEN 'count(o.n)' ELSE 'sum(o.n)' END, CASE WHEN t.is_raw THEN 'count(t.n)' ELSE 'sum(t.n)' END,
-                          CASE WHEN r.fees THEN 'sum(t.fee)::numeric' ELSE '0' END,
                           coalesce(k."join", CASE WHEN r.cur IS NULL THEN 'true' ELSE 'coalesce(o.c, '''') = coalesce(t.c, '''')' END)) AS compared,
                    v.*, o.source AS ours_source, t.source AS theirs_source, t.newest, o.sums::text AS ours_sums, t.sums::text AS theirs_sums
             FROM r, k, g, m, q o, q t,
+                 LATERAL (SELECT CASE WHEN o.sums AND NOT o.is_raw THEN 'sum(j.ours_lines)' ELSE format(l.lines, 'ours') END,
+                                 CASE WHEN t.sums AND NOT t.is_raw THEN 'sum(j.theirs_lines)' ELSE format(l.lines, 'theirs') END
+                          FROM (VALUES ('CASE WHEN j.d IS NULL THEN count(*) ELSE coalesce(sum(j.%s_lines) FILTER (WHERE j.d IS NOT NULL), 0) END')) l (lines)) n (ours, theirs),
                  LATERAL (SELECT coalesce(k.unidentified, 'false')) u ("is"),
                  LATERAL (SELECT format('jsonb_build_object(%s)', substr(CASE WHEN r.cur IS NULL THEN '' ELSE format(', %L, o.c', r.cur) END || g.ours, 3)),
                                  format('jsonb_build_object(%s)', substr(CASE WHEN r.cur IS NULL THEN '' ELSE format(', %L, t.c', r.cur) END || g.theirs, 3)),
@@ -335,5 +344,5 @@ GROUP BY 1, v.version$q$, CASE WHEN idem.column_type(r.complete, r.cur) IS NULL 
                                        r.complete, r.day, reconciliation_query.day) END)
         FROM r, b LEFT JOIN p ON true;
     END;
-COMMENT ON FUNCTION idem.reconciliation_query(text, date) IS 'the comparison of a day by a rule, as the text of one statement; for idem.reconcile';
-REVOKE ALL ON FUNCTION idem.reconciliation_query(text, date) FROM PUBLIC;
+COMMENT ON FUNCTION idem.reconciliation_query(text, date, boolean) IS 'the comparison of a day by a rule, as the text of one statement; strict: amounts that are no numbers agree with nothing; for idem.reconcile';
+REVOKE ALL ON FUNCTION idem.reconciliation_query(text, date, boolean) FROM PUBLIC;
