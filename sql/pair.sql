@@ -146,6 +146,18 @@ SELECT sqlstate_of($$UPDATE item SET part = 2$$);
 UPDATE item SET amount = 5;
 SELECT sqlstate_of($$UPDATE batch SET phase = 'closed'$$);
 
+-- ----------------------------------------- keys that are equal and not the same
+-- An index in another order of texts would not find the child.
+CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE shelf (name text COLLATE nocase PRIMARY KEY, state text);
+CREATE TABLE item_on (id int PRIMARY KEY, shelf text COLLATE nocase NOT NULL REFERENCES shelf, state text);
+CREATE INDEX ON item_on (shelf COLLATE "C");
+SELECT idem.guard_parent_state('item_on', 'shelf', state => 'state', parent_state => 'state', allowed => '{"in":"{open}"}');
+INSERT INTO shelf VALUES ('A', 'open');
+INSERT INTO item_on VALUES (1, 'a', 'in');
+SELECT sqlstate_of($$UPDATE shelf SET state = 'shut'$$);
+SELECT sqlstate_of($$INSERT INTO item_on VALUES (2, 'b', 'in')$$);
+
 -- ------------------------------------------ states that a lookup table names
 -- and renames: what a cascade writes is judged as any other change
 CREATE TABLE word (word text PRIMARY KEY);

@@ -109,6 +109,24 @@ UPDATE refund SET year = 2026 WHERE id = 11;
 UPDATE refund_26 SET status = 'x' WHERE id = 11;
 UPDATE refund SET status = 'sent', year = 2025 WHERE id = 11;
 SELECT object, finding FROM idem.doctor() WHERE object ~ 'pair_partition' AND severity <> 'notice';
+-- Children are found by a statement, with the same rules as of a table that is
+-- not partitioned (pair): "*", {*} and facts.
+CREATE TABLE trade (id int PRIMARY KEY, status text);
+CREATE TABLE payment (id int PRIMARY KEY, trade_id int NOT NULL REFERENCES trade, status text) PARTITION BY HASH (id);
+CREATE TABLE payment_1 PARTITION OF payment FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE payment_2 PARTITION OF payment FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE INDEX ON payment (trade_id);
+SELECT idem.guard_parent_state('payment', 'trade_id', state => 'status', parent_state => 'status',
+    allowed => '{"*":"{open}","failed":"{*}","succeeded":"{open,done}","known":"{done}"}', facts => '{known}');
+INSERT INTO trade VALUES (1, 'open'), (2, 'open'), (3, 'open');
+INSERT INTO payment VALUES (1, 1, 'created'), (2, 2, NULL), (3, 3, 'succeeded'), (4, 3, 'failed'), (5, 3, 'known');
+UPDATE trade SET status = 'done' WHERE id = 1;
+UPDATE trade SET status = 'done' WHERE id = 2;
+UPDATE trade SET status = 'done' WHERE id = 3;
+UPDATE trade SET status = 'gone' WHERE id = 3;
+DELETE FROM payment WHERE id IN (2, 3);
+UPDATE trade SET status = 'gone' WHERE id IN (2, 3);
+SELECT * FROM trade ORDER BY id;
 -- a foreign table as a partition is none
 CREATE FOREIGN DATA WRAPPER pair_partition;
 CREATE SERVER pair_partition FOREIGN DATA WRAPPER pair_partition;

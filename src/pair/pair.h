@@ -10,6 +10,7 @@
  *		pair_report.c		what is said
  *		pair.c				the trigger of the child
  *		pair_parent.c		the trigger of the parent
+ *		pair_children.c		the children that it is judged by
  *		pair_index.c		how a parent finds its children
  *		pair_rows.c			the kind, and questions about rows
  *		pair_declare.c		guard_parent_state()
@@ -17,6 +18,7 @@
 #ifndef IDEM_PAIR_H
 #define IDEM_PAIR_H
 
+#include "access/skey.h"
 #include "base/guard.h"
 #include "base/kind.h"
 #include "executor/spi.h"
@@ -61,7 +63,7 @@ typedef struct IdemPair
 	bool		deferred;		/* until the transaction commits */
 	int			nrules;
 	IdemPairRule *rules;		/* "*" is the last, where it is one */
-	IdemStates	facts;			/* of the child's trigger */
+	IdemStates	facts;			/* of the child */
 
 	/* of the table that fired */
 	AttrNumber	state;			/* its column of the state; 0: it has none */
@@ -80,6 +82,12 @@ typedef struct IdemPair
 	AttrNumber	parent_state;
 	int16		len;			/* of its type */
 	bool		byval;
+
+	/* of the parent's trigger */
+	Oid			child_index;	/* to find children by; or none: a statement */
+	ScanKeyData child_key[INDEX_MAX_KEYS];	/* without arguments */
+	int			child_source[INDEX_MAX_KEYS];	/* column of the key of each */
+	AttrNumber	child_state;	/* 0: children have none */
 
 	SPIPlanPtr	plan[IDEM_PAIR_PLANS];	/* NULL until needed */
 } IdemPair;
@@ -100,6 +108,13 @@ typedef struct IdemPairSeen
 	Datum		state;
 	bool		is_newer;		/* than the snapshot of the transaction */
 } IdemPairSeen;
+
+/* A child that was found, as text for a message. */
+typedef struct IdemPairChild
+{
+	char	   *key;			/* " 7"; "" without a primary key */
+	char	   *state;			/* NULL: none */
+} IdemPairChild;
 
 /* pair_rule.c */
 extern void idem_pair_read_rules(List *settings, Relation child,
@@ -137,6 +152,11 @@ extern void idem_pair_query(IdemPair *pair, IdemPairPlan which,
 extern void idem_pair_look(IdemPair *pair, const NullableDatum *values,
 						   IdemPairLock lock, IdemPairSeen *seen);
 
+/* pair_children.c */
+extern void idem_pair_compile_children(IdemPair *pair, Relation child);
+extern bool idem_pair_find_child(IdemPair *pair, const NullableDatum *values,
+								 const bool *rules, IdemPairChild *found);
+
 /* pair_report.c */
 pg_noreturn extern void idem_pair_report_child(const IdemGuardCall *call,
 											   IdemPair *pair,
@@ -146,8 +166,7 @@ pg_noreturn extern void idem_pair_report_child(const IdemGuardCall *call,
 pg_noreturn extern void idem_pair_report_parent(const IdemGuardCall *call,
 												IdemPair *pair,
 												TupleTableSlot *row,
-												const char *child_key,
-												const char *child_state);
+												const IdemPairChild *child);
 pg_noreturn extern void idem_pair_report_no_parent(const IdemGuardCall *call,
 												   IdemPair *pair,
 												   const NullableDatum *values);
@@ -156,7 +175,7 @@ pg_noreturn extern void idem_pair_report_no_key(const IdemGuardCall *call,
 pg_noreturn extern void idem_pair_report_newer(void);
 
 /* pair_index.c */
-extern bool idem_pair_has_index(const IdemTotalKey *key, Snapshot snapshot);
+extern Oid	idem_pair_index(const IdemTotalKey *key, Snapshot snapshot);
 extern char *idem_pair_shape_problem(const IdemGuard *guard,
 									 Snapshot snapshot);
 

@@ -228,7 +228,7 @@ check_state(Relation rel, const char *name)
 static void
 check_index(PairDeclaration *d)
 {
-	if (!idem_pair_has_index(&d->key, NULL))
+	if (!OidIsValid(idem_pair_index(&d->key, NULL)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 				 errmsg("table \"%s\" has no index that begins with %s",

@@ -73,12 +73,12 @@ leads(HeapTuple tuple, TupleDesc desc, const IdemTotalKey *key,
 	return true;
 }
 
-/* Is there such an index?  snapshot: NULL, the latest. */
-bool
-idem_pair_has_index(const IdemTotalKey *key, Snapshot snapshot)
+/* Such an index, or none.  snapshot: NULL, the latest. */
+Oid
+idem_pair_index(const IdemTotalKey *key, Snapshot snapshot)
 {
 	Relation	catalog = table_open(IndexRelationId, AccessShareLock);
-	bool		found = false;
+	Oid			found = InvalidOid;
 	ScanKeyData scankey;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -87,8 +87,12 @@ idem_pair_has_index(const IdemTotalKey *key, Snapshot snapshot)
 				F_OIDEQ, ObjectIdGetDatum(key->child));
 	scan = systable_beginscan(catalog, IndexIndrelidIndexId, true, snapshot,
 							  1, &scankey);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		found = leads(tuple, RelationGetDescr(catalog), key, snapshot);
+	while (!OidIsValid(found) &&
+		   HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (leads(tuple, RelationGetDescr(catalog), key, snapshot))
+			found = ((Form_pg_index) GETSTRUCT(tuple))->indexrelid;
+	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return found;
@@ -121,7 +125,7 @@ idem_pair_shape_problem(const IdemGuard *guard, Snapshot snapshot)
 	IdemTotalKey key;
 
 	if (problem != NULL || !find_columns(guard, &key) ||
-		idem_pair_has_index(&key, snapshot))
+		OidIsValid(idem_pair_index(&key, snapshot)))
 		return problem;
 	return psprintf("there is no index that begins with %s, by which a parent finds its children",
 					idem_setting(guard->settings, "fk"));

@@ -143,8 +143,7 @@ idem_pair_report_child(const IdemGuardCall *call, IdemPair *pair,
  */
 void
 idem_pair_report_parent(const IdemGuardCall *call, IdemPair *pair,
-						TupleTableSlot *row, const char *child_key,
-						const char *child_state)
+						TupleTableSlot *row, const IdemPairChild *found)
 {
 	bool		shown = may_read(pair->key.child);
 	const char *child = get_rel_name(pair->key.child);
@@ -154,14 +153,14 @@ idem_pair_report_parent(const IdemGuardCall *call, IdemPair *pair,
 	const char *wish = row != NULL ? wish_text(call, pair->state, row) :
 		"cannot be replaced";
 	const char *state = pair->state_name == NULL ? "is there" :
-		child_state == NULL ? "has no state" :
-		psprintf("is \"%s\"", child_state);
+		found->state == NULL ? "has no state" :
+		psprintf("is \"%s\"", found->state);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_STATES_DISAGREE),
 			 shown ?
 			 errmsg("%s%s %s while its %s%s %s", parent, parent_key, wish,
-					child, child_key, state) :
+					child, found->key, state) :
 			 errmsg("%s%s %s because of a row of table \"%s\"", parent,
 					parent_key, wish, child),
 			 fields(call, pair->state)));

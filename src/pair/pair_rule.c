@@ -29,7 +29,7 @@ idem_pair_takes(Oid type)
 	return type == TEXTOID || type == VARCHAROID || type_is_enum(type);
 }
 
-/* The rule of one state of the child, or of "*"; child may be NULL. */
+/* The rule of one state of the child, or of "*". */
 static void
 read_rule(char *state, char *names, Relation child, Relation parent,
 		  IdemPair *pair)
@@ -40,7 +40,7 @@ read_rule(char *state, char *names, Relation child, Relation parent,
 	rule->any = idem_total_is_everything(rule->names);
 	if (strcmp(state, "*") != 0)
 		rule->state = pstrdup(state);
-	if (rule->state != NULL && child != NULL)
+	if (rule->state != NULL)
 		idem_states_init(&rule->child, child, pair->state_name,
 						 list_make1(rule->state));
 	if (!rule->any)
@@ -49,8 +49,8 @@ read_rule(char *state, char *names, Relation child, Relation parent,
 }
 
 /*
- * The rules that a guard's settings name, as values of these tables; of the
- * child only where it is given.  In the current memory context.
+ * The rules that a guard's settings name, as values of these tables, in the
+ * current memory context.
  */
 void
 idem_pair_read_rules(List *settings, Relation child, Relation parent,
@@ -74,7 +74,7 @@ idem_pair_read_rules(List *settings, Relation child, Relation parent,
 	if (rest != NULL)
 		read_rule("*", rest, child, parent, pair);
 	pair->fact_names = idem_setting_list(settings, "facts");
-	if (child != NULL && pair->state_name != NULL)
+	if (pair->state_name != NULL)
 		idem_states_init(&pair->facts, child, pair->state_name,
 						 pair->fact_names);
 }

@@ -250,7 +250,10 @@ compile_parent(Relation rel, Trigger *trigger, Oid *also)
 										pair->key.parent_column[i], false), i,
 					   pair);
 	pair->state = idem_column_number(rel, pair->parent_name);
-	idem_pair_read_rules(guard->settings, NULL, rel, pair);
+	if (pair->state_name != NULL)
+		pair->child_state = idem_column_number(child, pair->state_name);
+	idem_pair_read_rules(guard->settings, child, rel, pair);
+	idem_pair_compile_children(pair, child);
 	if (pair->entry)
 		idem_pair_entry_compile(pair);
 	table_close(child, NoLock);
