@@ -17,8 +17,9 @@
  *
  * A fingerprint that differs is reported before anything else is looked at.
  *
- * What a caller is told to act on is on disk and with the standbys that are
- * required: see vouch() (key/key_answer.c), which every answer passes.
+ * Every answer passes vouch() (key/key_answer.c): before a caller is told to
+ * act, the commit that the answer rests on is on disk and with the required
+ * standbys.
  *
  * Not promised: which of several rivals wins; that a key reported in progress
  * still is so when the caller reads it.
@@ -57,9 +58,10 @@ is_from_item(FunctionCallInfo fcinfo, int columns)
  *
  * For SELECT * FROM idem.claim(...) the server keeps the row of a function in
  * a tuple store, and on the way there looks its type up, copies it, compares
- * it and takes the row apart, which costs as much as a look into the index.
- * So the row is put into a store of ours, as a function that returns a set
- * may do; that there is no further row tells the server to take it.
+ * it and takes the row apart, which costs as much as a look into the index. So
+ * the row is put into a store of ours, as a function that returns a set may
+ * do; after one row it says that there is no other, so the server takes the
+ * store.
  */
 static Datum
 return_claim(FunctionCallInfo fcinfo, const IdemKey *key, IdemAnswer *answer)
@@ -144,9 +146,9 @@ typedef enum Taken
 } Taken;
 
 /*
- * Take the key, or find out who has it.  Each turn of the loop but the last
- * means that another session inserted the key and was gone again before the
- * next probe, or that the horizon has just moved over it.
+ * Take the key, or find the row that has it.  Each turn of the loop but the
+ * last means that another session inserted the key and was gone again before
+ * the next probe, or that the horizon has just moved over it.
  */
 static Taken
 take_key(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
@@ -175,7 +177,7 @@ take_key(IdemAnchor *anchor, IdemKey *key, Jsonb *request,
 }
 
 /*
- * Claim one key of an open table: what the call is answered.  confirmed: why
+ * Claim one key of an open table, and return the answer.  confirmed: why
  * it is no duplicate of another key, or NULL.
  */
 void

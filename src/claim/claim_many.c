@@ -4,8 +4,9 @@
  *
  * Keys are taken in the order of their digests, whatever order they are given
  * in: neighbours of the index come after one another, and two calls with the
- * same keys meet in the same order.  Of equal keys the first position is the
- * first; the others are answered by what it left, and name it.
+ * same keys meet in the same order.  Among equal keys the first position
+ * claims; the others get their answer from the result of the first, and name
+ * it.
  *
  * An error in one key or request ends the call, so nothing is claimed then.
  */

@@ -4,11 +4,11 @@
  *
  * In a scope with completion => 'required', a claim whose work was lost (an
  * exception swallowed around the work, a code path that forgot) must not use
- * the key up.  Such claims are noted, and before the transaction commits or
- * is prepared their anchors are looked at: if one still is only claimed, the
- * commit fails.  The anchor itself says what a rolled back savepoint took
- * away, of the claim or of its completion, so nothing is kept in step with
- * savepoints here.
+ * the key up.  Such claims are noted, and before the transaction commits or is
+ * prepared their anchors are looked at: if one still is only claimed, the
+ * commit fails.  A savepoint that was rolled back took the claim or its
+ * completion away from the anchor itself, so nothing here has to follow
+ * savepoints.
  *
  * Costs one probe a claim at commit, and nothing in other scopes.
  */

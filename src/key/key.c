@@ -1,25 +1,25 @@
 /*
  * key.c
- *		What an idempotency key is: which keys are accepted, the digest of a
- *		key, and the id of a scope.
+ *		Idempotency keys: which ones are accepted, the digest of a key, and the
+ *		id of a scope.
  *
  * Each key has one row, for ever, and the unique index on its digest decides
- * who has it (key_anchor.c).
+ * which claim gets it (key_anchor.c).
  *
- * A key is bytes: compared as they are, never trimmed, folded or normalised,
- * so whatever could make two keys look alike to a person is refused instead.
- * 1 to 255 bytes of visible ASCII; in a scope with charset => 'any', any
- * valid text without control characters and without a blank at either end.
- * In databases that are not UTF-8, only ASCII control characters and blanks
- * are known as such.
+ * A key is a string of bytes that are compared as they are, never trimmed,
+ * folded or normalised; characters that could make two keys look alike to a
+ * person are refused. 1 to 255 bytes of visible ASCII; in a scope with charset
+ * => 'any', any valid text without control characters and without a blank at
+ * either end. In databases that are not UTF-8, only ASCII control characters
+ * and blanks are known as such.
  *
  * A key of several parts is written "4:M001,8:20180718,6:000001": before each
- * part its length in bytes.  So no two lists of parts have one key, whatever
- * is in them, and a scope can ask for a number of parts.
+ * part its length in bytes.  So no two lists of parts have the same key,
+ * whatever the parts contain, and a scope can require a number of parts.
  *
- * What a scope asks of its keys may become stricter while keys of the former
- * kind are there, and those are served as before: only a key that is not there
- * is judged by its form.
+ * A scope may become stricter about the form of its keys while there are keys
+ * of the former kind.  Those are served as before: only a key that is not
+ * known is judged by its form.
  *
  * Shown by sql/key.sql and test/isolation/specs/key_retire.spec.
  */
@@ -47,7 +47,7 @@
 /*
  * The id of a scope: the first 31 bits of SHA-256 of its name, big endian.  So
  * it is the same on every server, and keys that are carried to another one are
- * found there, whatever was declared in which order.  0 is none.
+ * found there, in whatever order the scopes were declared.  0 is not an id.
  */
 int32
 idem_key_scope_id(const char *name)
@@ -61,13 +61,14 @@ idem_key_scope_id(const char *name)
 }
 
 /*
- * What the unique index is on: of scope id, big endian, and key CRC-32C
+ * The digest in the unique index, of scope id (big endian) and key: CRC-32C
  * without the last 3 bytes of the key, big endian, then 12 bytes of SHA-256.
  *
  * Keys that are counted up, as numbers of messages and orders are, differ in
- * their last characters.  So they lie beside each other, in pages that are at
- * hand and written out together, and each thousand of them elsewhere than the
- * one before, so that no page is everybody's.  The caller has checked the key.
+ * their last characters.  So they lie beside each other, in pages that are in
+ * memory and written out together, and each thousand of them in another place
+ * than the one before, so that sessions do not meet in one page.  The caller
+ * has checked the key.
  *
  * Why not an index on (scope, key)?  It was built and measured (instructions
  * of one claim against INSERT ON CONFLICT, with this digest and without it):
@@ -93,8 +94,9 @@ compute_digest(const uint8 *data, int len, pg_uuid_t *digest)
 }
 
 /*
- * The digest of the same key again costs a comparison: a row is most often
- * written right after its claim, and its guard asks.
+ * The digest of the same key again costs a comparison only: a row is most
+ * often written right after its claim, and then its guard asks for the same
+ * key.
  */
 void
 idem_key_digest(int32 scope, const text *key, pg_uuid_t *digest)
@@ -260,7 +262,7 @@ refuse_key(const IdemScope *scope, const char *flaw)
 			 errhint("A key is 1 to 255 bytes of visible ASCII; other text needs a scope with charset => 'any'.")));
 }
 
-/* What is wrong with the size of a key in any scope, or NULL. */
+/* The flaw in the size of a key, for any scope, or NULL. */
 static const char *
 size_flaw(const text *key)
 {
@@ -273,7 +275,7 @@ size_flaw(const text *key)
 	return len > IDEM_KEY_BYTES_MAX ? "is longer than 255 bytes" : NULL;
 }
 
-/* 22I01 for what is a key in no scope: null, empty or too long. */
+/* 22I01 for a key that no scope accepts: null, empty or too long. */
 static void
 check_size(const IdemScope *scope, const text *key)
 {
@@ -284,7 +286,7 @@ check_size(const IdemScope *scope, const text *key)
 }
 
 /*
- * The key of a call: 22I01 for what is none in any scope.  Its form is judged
+ * The key of a call: 22I01 if no scope accepts it.  Its form is judged
  * only if it is not there (idem_key_judge).
  */
 void
@@ -305,7 +307,7 @@ has_parts(const IdemScope *scope, const char *key, int len)
 	return scope->parts == 0 || count_parts(key, len) == scope->parts;
 }
 
-/* What is wrong with the characters of a key, or NULL. */
+/* The flaw in the characters of a key, or NULL. */
 static const char *
 charset_flaw(const IdemScope *scope, const char *key, int len)
 {
@@ -313,8 +315,7 @@ charset_flaw(const IdemScope *scope, const char *key, int len)
 }
 
 /*
- * What is wrong with a key but for its parts, as the end of a sentence, or
- * NULL.
+ * The flaw in a key, apart from its parts, as the end of a sentence, or NULL.
  */
 const char *
 idem_key_flaw(const IdemScope *scope, const text *key)
@@ -337,8 +338,8 @@ idem_key_has_form(const IdemScope *scope, const text *key)
 }
 
 /*
- * 22I01 unless the key is one that can be kept apart from every other.  The
- * key itself is not shown: it may hold anything.
+ * 22I01 unless the key can be told from every other one.  The message does not
+ * show the key, which may hold anything.
  */
 void
 idem_key_check(const IdemScope *scope, const text *key)
@@ -355,7 +356,7 @@ idem_key_check(const IdemScope *scope, const text *key)
 				 errhint("Make it with idem.key, from as many parts as the scope declares.")));
 }
 
-/* Is it a name that cannot be mistaken for another: for scopes. */
+/* Can the name of a scope not be mistaken for another one? */
 bool
 idem_key_is_clean_name(const char *name, int len)
 {

@@ -3,8 +3,8 @@
  *		Idempotency keys: their scopes, the tables they are kept in, and what a
  *		call for a key is answered.
  *
- * What other rooms know of keys stands here; what only the files of this room
- * share, in key_inner.h.
+ * This header has what other rooms know of keys; declarations that only the
+ * files of this room share are in key_inner.h.
  */
 #ifndef IDEM_KEY_H
 #define IDEM_KEY_H
@@ -177,7 +177,7 @@ typedef struct IdemFound
 	bool		nulls[Natts_reservation];
 } IdemFound;
 
-/* What a call answers; what is not set is NULL or false. */
+/* The answer to a call; members that are not set are NULL or false. */
 typedef struct IdemAnswer
 {
 	const char *outcome;
@@ -243,7 +243,7 @@ enum
 	SEND_RESULT_COLUMNS
 };
 
-/* What became of a key that was to be adopted. */
+/* The outcome of adopting a key */
 typedef enum IdemAdopted
 {
 	IDEM_ADOPTED_NOW,
@@ -364,9 +364,9 @@ extern bool idem_key_refuse_suspect(IdemAnchor *anchor, IdemKey *key,
 extern bool idem_key_is_held(const IdemKey *key, TimestampTz *since);
 
 /*
- * A key is about to be granted or reserved: may it be?  If not, answer says
- * why.  The fingerprint is that of the request; NULL: it was made of another
- * one, or not at all.
+ * A key is about to be granted or reserved: is that allowed?  If not, answer
+ * says why.  The fingerprint is that of the request; NULL: there is none, or
+ * it was made from another request.
  */
 static inline bool
 idem_key_refused(IdemAnchor *anchor, IdemKey *key, Jsonb *request,

@@ -2,19 +2,20 @@
  * key_anchor.c
  *		Rows of keys: one a key, for ever.
  *
- * What decides is the unique index on the digest.  A probe of that index with
- * a dirty snapshot answers early, and sees rivals that have not committed, so
- * nobody waits for them; where it finds nothing the row is inserted
- * speculatively, and if the index then reports another one the row is taken
- * back and the probe runs again.  A probe alone could miss a row that is being
- * updated; the index cannot.
+ * The unique index on the digest decides.  A probe of that index with a dirty
+ * snapshot answers early, and sees rivals that have not committed, so nobody
+ * waits for them.  If it finds nothing, the row is inserted speculatively; if
+ * the index then reports another row, ours is taken back and the probe runs
+ * again.  A probe alone could miss a row that is being updated; the index
+ * cannot.
  *
  * Locks: ROW EXCLUSIVE on the table until the end of the transaction, ACCESS
  * SHARE where it is only read.  The only wait is for a rival in the middle of
  * its own insert, between its row and its index entry.
  *
- * Straight on the table and index access methods: no plan, no executor.  Which
- * tables that is right for says key_table.c, where they are opened.
+ * Rows are read and written by the table and index access methods directly,
+ * without plan or executor.  key_table.c, which opens the tables, checks that
+ * this is right for them.
  */
 #include "postgres.h"
 
@@ -60,7 +61,7 @@ begin_scan(IdemAnchor *anchor, const IdemKey *key, Snapshot snapshot)
 	return scan;
 }
 
-/* Make what a probe needs, to last as long as the table is open. */
+/* Make the state of a probe, which lasts as long as the table is open. */
 static void
 begin_probe(IdemAnchor *anchor)
 {
@@ -133,8 +134,8 @@ idem_key_form_row(IdemAnchor *anchor, HeapTuple before,
 /* ---------- looking ---------- */
 
 /*
- * Keep the row in the slot.  The key itself is compared too: two keys of one
- * digest must end as an error, never as the answer of the other.
+ * Keep the row in the slot.  The key itself is compared, too: two keys of one
+ * digest must end as an error; one must never get the answer for the other.
  */
 static void
 keep_row(IdemAnchor *anchor, const IdemKey *key, TupleTableSlot *slot,
@@ -163,10 +164,10 @@ keep_row(IdemAnchor *anchor, const IdemKey *key, TupleTableSlot *slot,
 }
 
 /*
- * Who holds a row that a dirty snapshot sees?  An update that has not
- * committed leaves the row as it is whatever becomes of it; a delete may
- * free the key.  That we wrote the row as it is does not make the key ours:
- * we may have dropped its response, or handed it out as due.
+ * Which transaction holds a row that a dirty snapshot sees?  After an update
+ * that has not committed the key stays held, however that ends; a delete may
+ * free it.  A row that we wrote need not be of a key that we took: we may have
+ * dropped its response, or handed it out as due.
  */
 static IdemHeld
 who_holds(TupleTableSlot *slot, Snapshot dirty, const IdemKey *key,
@@ -193,7 +194,7 @@ who_holds(TupleTableSlot *slot, Snapshot dirty, const IdemKey *key,
 
 /*
  * The next row of a probe into its slot.  The index keeps notes on dead rows
- * from one scan to the next, which must not go with the caller's memory.
+ * from one scan to the next, which must outlive the memory of the caller.
  */
 bool
 idem_key_next_row(IdemProbe *probe)
@@ -286,8 +287,8 @@ is_committed(IdemAnchor *anchor, const IdemKey *key)
 }
 
 /*
- * Probe for a caller who will not insert, so that no unique index catches what
- * the probe missed: a row that was updated while it looked.
+ * Probe for a caller that will not insert, so that no unique index would catch
+ * a row that the probe missed because it was updated meanwhile.
  */
 void
 idem_key_find(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
@@ -302,9 +303,9 @@ idem_key_find(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 }
 
 /*
- * Hold a committed anchor against the transaction's snapshot, where the
- * isolation level asks for one answer throughout: what it cannot see must
- * not be told, nor told to be new.
+ * Compare a committed anchor with the transaction's snapshot, where the
+ * isolation level demands one answer throughout: a key that the snapshot
+ * cannot see must neither be shown nor be called new.
  */
 void
 idem_key_check_visible(IdemAnchor *anchor, const IdemKey *key,
@@ -460,8 +461,8 @@ idem_key_insert_other_entries(IdemAnchor *anchor, TupleTableSlot *slot,
 }
 
 /*
- * Write the row of a key that a probe did not find.  False if somebody was
- * faster, or the key has just become too old: then nothing is left of ours,
+ * Write the row of a key that a probe did not find.  False if a rival was
+ * faster, or the key has just become too old: then nothing of ours is left,
  * and the caller probes again.
  */
 bool

@@ -1,10 +1,10 @@
 /*
  * key_answer.c
- *		What a call for a key is answered.
+ *		The answer to a call for a key.
  *
- * Every answer that lets the caller act passes vouch(): what it rests on is on
- * disk, and with the standbys that are required, or the answer does not say so
- * (base/durable.c).
+ * Every answer that lets the caller act passes vouch(): the commit that it
+ * rests on is on disk, and with the required standbys, or the answer does not
+ * say so (base/durable.c).
  */
 #include "postgres.h"
 
@@ -74,10 +74,10 @@ withhold(IdemAnswer *answer)
 }
 
 /*
- * The one place that every answer passes which lets the caller act: settled,
- * granted, or a token given again.  What it rests on is on disk, and with the
- * standbys that are required, or the answer does not say so.  A grant rests on
- * a commit that is still to come; idem.dispatch looks again after it.
+ * Every answer that lets the caller act passes here: settled, granted, or a
+ * token given again.  The commit that it rests on is on disk, and with the
+ * required standbys, or the answer does not say so.  A grant rests on a commit
+ * that is still to come; idem.dispatch looks again after it.
  */
 static void
 vouch(const IdemKey *key, IdemAnswer *answer)
@@ -178,7 +178,7 @@ idem_key_send_row(const IdemKey *key, IdemAnswer *answer)
 					nulls);
 }
 
-/* Whom a caller who meets a key in progress can look up. */
+/* The transaction that a caller who meets a key in progress can look up. */
 const char *
 idem_key_rival_detail(TransactionId rival)
 {
@@ -192,7 +192,7 @@ idem_key_rival_detail(TransactionId rival)
 	return "held by a transaction that has just ended";
 }
 
-/* What is known of a held key: state, response, times. */
+/* The facts about a held key: state, response, times. */
 void
 idem_key_describe(const IdemFound *found, IdemAnswer *answer)
 {
@@ -248,8 +248,8 @@ idem_key_answer_expired(const IdemKey *key, IdemAnswer *answer)
 
 /*
  * In a scope whose keys others number, and begin again: a key that was final
- * so long ago is another request's.  It is known, so it cannot run; and it is
- * not done, so it must not be acknowledged.
+ * so long ago is another request's.  The key is known, so it cannot run; and
+ * this request was not done, so it must not be acknowledged.
  */
 void
 idem_key_answer_reused(const IdemKey *key, IdemAnswer *answer)

@@ -2,14 +2,15 @@
  * key_declare.c
  *		Declaring scopes of keys, and altering them (key_drop.c drops them).
  *
- * A declaration is a row of idem.scope.  What is altered is checked as a whole,
- * as if it were declared anew, and then held against what was: only what makes
- * the scope stricter, or is neither (leases and ladders), goes without a
- * reason.  Effect and key_time say which keys there are, and stay.
+ * A declaration is a row of idem.scope.  An altered scope is checked as a
+ * whole, as if it were declared anew, and then compared with the old one: a
+ * change that makes the scope looser needs a reason; one that makes it
+ * stricter, or does neither (leases and ladders), does not.  Effect and
+ * key_time determine which keys there are, and cannot be altered.
  *
  * Altered fields: known keys keep the fingerprint of the fields they were
  * claimed under, and a repeat has to agree in the fields of both times.  So
- * fields become {*} never: nobody could tell whether a member that an old
+ * fields cannot become {*}: nobody could tell whether a member that an old
  * fingerprint lacks was missing or not declared.
  *
  * The id of a scope is made of its name.  Two names may share one, and one
@@ -17,8 +18,8 @@
  * do.
  *
  * Locks: SHARE ROW EXCLUSIVE on idem.scope, one declaration at a time; claims
- * go on.  What is decided on is read after the lock and as it is then, whatever
- * the transaction's snapshot says.
+ * go on.  The scope is read after the lock with the latest snapshot, at every
+ * isolation level.
  */
 #include "postgres.h"
 
@@ -43,7 +44,7 @@
 #include "base/settings.h"
 #include "key/key_inner.h"
 
-/* What a scope is declared with: arguments of create_scope, after the name. */
+/* The settings of a scope: the arguments of create_scope after the name. */
 enum
 {
 	EFFECT,
@@ -231,7 +232,8 @@ check_parts(int parts)
 }
 
 /*
- * What is only for effects of the other kind must be as it is without a word.
+ * Settings that are only for effects of the other kind must have their
+ * defaults.
  */
 static void
 check_durability(const Declaration *decl)
@@ -312,7 +314,7 @@ check_nulls(const Declaration *decl)
 	}
 }
 
-/* Can a scope be so?  Whether it is declared or altered. */
+/* Is this a valid scope?  For declaring and altering. */
 static void
 check_declaration(const Declaration *decl)
 {
@@ -445,7 +447,7 @@ idem_key_run_with_scope(Relation rel, const char *sql, int32 scope)
 
 /*
  * 42704 unless the channels of a declaration are there.  They stay until the
- * transaction ends: whoever drops one waits, and finds the scope.
+ * transaction ends: a session that drops one waits, and then finds the scope.
  */
 static void
 lock_channels(Relation rel, const Declaration *decl)
@@ -534,8 +536,8 @@ same_setting(const Declaration *a, const Declaration *b, int n)
 }
 
 /*
- * The scope is there: a NOTICE if it was declared just so, 42710 and what
- * differs if not.
+ * The scope exists: a NOTICE if it was declared in the same way, else 42710
+ * with the differences.
  */
 static void
 declare_again(Relation rel, const char *name, const Declaration *wanted)

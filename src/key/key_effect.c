@@ -1,17 +1,17 @@
 /*
  * key_effect.c
- *		What a guard on a table of effects asks of claims.
+ *		Questions that a guard on a table of effects asks about claims.
  *
- * Such a guard names a scope and knows nothing else of claims.  It runs as
- * whoever writes the row and is told no more than it needs: the tables of keys
- * are read here straight, without anybody's rights.
+ * Such a guard names a scope and knows nothing else of claims.  It runs as the
+ * role that writes the row and learns no more than it needs: the tables of
+ * keys are read here directly, without regard to rights.
  *
- * The state of an effect outside is read as a limit reads its parent: what
- * this transaction wrote, else the version that is committed now, and locked,
- * so that it cannot change before the row commits; a final one, too, for it can
- * be corrected.  The lock is the one that dispatch, complete and correct take;
- * they wait for each other.  40001 where the transaction's snapshot is older
- * than that version.
+ * The state of an effect outside is read as a limit reads its parent: the
+ * version that this transaction wrote, else the one that is committed now.  It
+ * is locked, so that it cannot change before the row commits; a final one,
+ * too, because it can be corrected.  The lock is the one that dispatch,
+ * complete and correct take; they wait for each other.  40001 where the
+ * transaction's snapshot is older than that version.
  *
  * Locks: ACCESS SHARE on the table of keys for a look, ROW EXCLUSIVE for a
  * judgement, and the row of the key until the transaction ends.
@@ -66,7 +66,7 @@ idem_key_effects_close(IdemEffects *effects)
 	pfree(effects);
 }
 
-/* Is a key that was found one whose effect may be there? */
+/* May the effect of a key that was found be there? */
 static bool
 has_effect(const IdemFound *found)
 {

@@ -1,6 +1,7 @@
 /*
  * key_fingerprint.c
- *		What of a request must agree on a repeat, without keeping the request.
+ *		The part of a request that must agree on a repeat, without keeping the
+ *		request.
  *
  * A fingerprint is a sequence of entries, one a member: a length byte, the
  * member's name, 16 bytes of SHA-256 of its canonical value; sorted by length
@@ -11,7 +12,7 @@
  * The canonical value keeps the type, and compares numbers by value, written
  * as a JSON number or as a string: "88.0", 88.00 and 88 are one, "-0" is 0;
  * "0012" and "1e2" are text.  Objects do not depend on the order of members.
- * A member that is null is not one that is missing.
+ * A member that is null is not the same as a missing one.
  *
  * A JSON number may stand for many more digits than it is written with: one
  * of more than 1,000 digits is refused.
@@ -276,8 +277,8 @@ has_entry(bytea *fingerprint, const IdemMember *member)
 }
 
 /*
- * Does the fingerprint of a request depend on nothing of it?  So it is for a
- * key that was claimed before any of the members was declared.
+ * Is the fingerprint the same for every request?  It is for a key that was
+ * claimed before any of the members was declared.
  */
 static bool
 needs_nothing(const IdemScope *scope, bytea *first)
@@ -506,8 +507,8 @@ is_same_text(const JsonbValue *a, const JsonbValue *b)
 }
 
 /*
- * Are two values one, as two requests are compared?  Unlike there no value is
- * an error: a number that is out of proportion agrees with none but itself.
+ * Are two values the same, as in the comparison of two requests?  Here no
+ * value is an error: a number with too many digits agrees only with itself.
  */
 bool
 idem_key_same_value(const JsonbValue *a, const JsonbValue *b)

@@ -7,11 +7,11 @@
  * transaction, and from then on every key older than the horizon that is not
  * known is answered expired.
  *
- * What decides: the horizon is read from the table, with a snapshot taken
- * after the unique index has taken our row and before the row counts.  If an
- * anchor of the key was there and is gone, its removal is committed, and the
- * horizon that came with it is seen.  What the session remembers would not
- * do: news of a commit come after its effects.
+ * The horizon is read from the table, with a snapshot taken after the unique
+ * index has accepted our row and before the row counts.  If an anchor of the
+ * key was there and is gone, its removal is committed, and the horizon that
+ * was committed with it is seen.  A remembered horizon would not do: the
+ * message about a commit comes after its effects.
  *
  * Costs two reads of one row for a new key, in scopes with a key_time only.
  */

@@ -1,24 +1,24 @@
 /*
  * key_log.c
- *		What is only ever added for a key: evidence and late results, and what
- *		other logs of keys need.
+ *		Logs of a key, to which rows are only added: evidence and late results,
+ *		and functions for other logs of keys.
  *
  * idem.evidence and idem.late_result number the rows of a key from 1 on, n
  * being one more than the last.  There is no sequence: it would hand out
- * numbers again after a crash, and change what lastval() tells the caller.
- * Not every writer holds the lock of a row of the key, since a key that is
- * retired has none; so each takes a lock on the key in the log, which it keeps
- * until its transaction ends.  Whoever reads the last number therefore sees
- * every number that was given: the others' transactions have ended.  Rows are
+ * numbers again after a crash, and change what lastval() tells the caller. Not
+ * every writer holds the lock of a row of the key, since a key that is retired
+ * has none; so each takes a lock on the key in the log, which it keeps until
+ * its transaction ends.  So a session that reads the last number sees every
+ * number that was given, because the other transactions have ended.  Rows are
  * never changed, so the look needs no snapshot (SnapshotSelf), and is the same
  * at every isolation level: an old snapshot would give a number again.
  *
  * Rows go in without a plan, by the executor's insertion of one row, as the
- * owner of the table: what a database administrator has added to the table,
- * such as an index, is served.
+ * owner of the table: so an index that an administrator has added gets its
+ * entries.
  *
- * What is kept here is what somebody was told, so the commit is flushed; but a
- * confirmation is as durable as the claim that it is said of.
+ * These rows keep statements of callers, so the commit is flushed; but a
+ * confirmation is as durable as the claim that it is about.
  *
  * Locks: ROW EXCLUSIVE on the log; the key in it, for evidence and late
  * results, until the transaction ends.  Two calls for one key take turns.
@@ -156,7 +156,7 @@ put_number(IdemKeyLogRow *row, int attnum, int32 value)
 
 /*
  * Insert the row as the executor would, as the owner of the log.  It need not
- * be flushed: it says something of what commits with it.
+ * be flushed: it is about something that commits with it.
  */
 void
 idem_key_log_add(IdemKeyLogRow *row)
@@ -182,7 +182,7 @@ idem_key_log_add(IdemKeyLogRow *row)
 	table_close(row->log, NoLock);
 }
 
-/* The same of what somebody was told. */
+/* The same, and the commit is flushed. */
 void
 idem_key_log_insert(IdemKeyLogRow *row)
 {
@@ -348,9 +348,9 @@ begin_numbered_row(IdemKeyLogRow *row, const char *name, int natts,
 }
 
 /*
- * Keep in idem.evidence who said that a key, with these members, is no
- * duplicate, and why.  It need not be flushed, if what it is said of commits
- * with it.
+ * Keep in idem.evidence that a person says a key, with these members, is no
+ * duplicate, and why.  It need not be flushed if the claim that it is about
+ * commits with it.
  */
 void
 idem_key_keep_confirmation(const IdemKey *key, const pg_uuid_t *members,
@@ -368,7 +368,7 @@ idem_key_keep_confirmation(const IdemKey *key, const pg_uuid_t *members,
 	idem_key_log_add(&row);
 }
 
-/* Keep who said what of a key, and why, in idem.evidence. */
+/* Keep a statement about a key in idem.evidence: who made it, and why. */
 void
 idem_key_keep_evidence(const IdemKey *key, const IdemEvidence *evidence)
 {

@@ -2,9 +2,9 @@
  * key_pause.c
  *		A scope that is paused grants nothing.
  *
- * Asked at the last moment before a key would be granted or reserved: what is
- * known of a key is answered as ever, and what became of an effect is stored
- * as ever.
+ * Checked at the last moment before a key would be granted or reserved.  A key
+ * that is known is answered, and the outcome of an effect is stored, as
+ * without the pause.
  *
  * Shown by sql/control_pause.sql and test/isolation/specs/control_pause.spec.
  */

@@ -1,6 +1,6 @@
 /*
  * key_retire.c
- *		What may be forgotten, and what never is.
+ *		Dropping bodies and forgetting keys.
  *
  * Bodies: of a claim that has been final for the keep of its scope, request
  * and response are dropped.  State, fingerprint and times stay, so a repeat is
@@ -8,9 +8,9 @@
  *
  * Keys: in a scope whose keys carry their own time, the horizon moves forward
  * and final anchors of older keys are removed, in one transaction; from then
- * on such a key is expired (key_horizon.c).  What is reserved, dispatched,
- * unknown, released or fenced, or waits for a person, is never removed, nor is
- * anything of a transaction that has not committed.
+ * on such a key is expired (key_horizon.c).  A key that is reserved,
+ * dispatched, unknown, released or fenced, or waits for a person, is never
+ * removed, nor is one of a transaction that has not committed.
  *
  * A key that was claimed before the scope asked for this form of keys, so that
  * no time can be read from it now, is kept.
@@ -20,12 +20,12 @@
  * long ago it came, everything it was compared with stays, keys included: or
  * it would be granted when that is forgotten.
  *
- * Both in batches: whatever is left is for the next call.  No index leads to
- * what is old, so a call reads the table until it has found its batch.
+ * Both work in batches: the rest is for the next call.  No index leads to the
+ * old rows, so a call reads the table until it has found its batch.
  *
  * Locks: SHARE ROW EXCLUSIVE on idem.scope, one retirement or declaration at a
- * time; ROW EXCLUSIVE on the table of keys; the rows.  What is retired is read
- * after the locks, whatever the transaction's snapshot says.
+ * time; ROW EXCLUSIVE on the table of keys; the rows.  Rows are read after the
+ * locks with the latest snapshot, at every isolation level.
  */
 #include "postgres.h"
 
@@ -126,7 +126,10 @@ static const char forget_sightings_sql[] =
 " AND s.digest NOT IN (SELECT h.members FROM idem.suspect h WHERE h.scope = $1 AND h.held)"
 " LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
-/* Run one of the statements as the owner of a table; how many rows. */
+/*
+ * Run one of the statements as the owner of a table; returns the number of
+ * rows.
+ */
 static uint64
 run(Retirement *retirement, Relation owner, const char *sql)
 {

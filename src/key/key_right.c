@@ -1,17 +1,17 @@
 /*
  * key_right.c
- *		In which scopes a role uses keys.
+ *		The scopes in which a role uses keys.
  *
- * Who may call claim and the other functions at all, EXECUTE says.  Beside
- * that idem.runtime_role keeps which scopes idem.grant_runtime named for a
- * role.  While no role is limited that costs the test of a flag, which a
+ * EXECUTE decides which roles may call claim and the other functions at all.
+ * In addition idem.runtime_role keeps the scopes that idem.grant_runtime named
+ * for a role.  While no role is limited that costs the test of a flag, which a
  * session remembers with the scope.  Once one is, a scope is for the roles
  * that have it by name or without a limit, for their members, for operators
  * and superusers, and for nobody else: a role that was renamed, or given
  * EXECUTE by hand, is refused rather than let through.
  *
- * Judged is who calls: in a SECURITY DEFINER function its owner, as EXECUTE
- * is.
+ * The calling role is judged: in a SECURITY DEFINER function its owner, as
+ * with EXECUTE.
  *
  * Shown by sql/control_scopes.sql.
  */
@@ -74,8 +74,8 @@ read_role(IdemScope *scope, Relation rel, HeapTuple tuple)
 }
 
 /*
- * Who uses the scope, as is committed now, in the current memory context: for
- * key_scope.c, which keeps it with the scope.
+ * The roles that use the scope, as committed now, in the current memory
+ * context: for key_scope.c, which keeps them with the scope.
  */
 void
 idem_key_read_roles(IdemScope *scope)
@@ -108,7 +108,7 @@ has_role(const IdemScope *scope)
 	return superuser() || idem_is_operator();
 }
 
-/* May the caller ask what became of a key of the scope? */
+/* May the caller look up a key of the scope? */
 bool
 idem_key_may_look(const IdemScope *scope)
 {

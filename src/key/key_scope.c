@@ -1,14 +1,14 @@
 /*
  * key_scope.c
- *		What a session remembers of declared scopes.
+ *		The declared scopes that a session remembers.
  *
  * Scopes live in idem.scope.  A session reads one at its first use and keeps
  * it; the callback of a relcache invalidation (the table's statement trigger
  * sends it) only marks, the next look-up starts afresh.  A scope is looked up
- * with the newest snapshot, never the transaction's: one that was declared
- * after an old REPEATABLE READ snapshot is as good as any.
+ * with the newest snapshot, never the transaction's: a scope that was declared
+ * after an old REPEATABLE READ snapshot counts.
  *
- * That a name is unknown is not remembered.
+ * An unknown name is not remembered.
  */
 #include "postgres.h"
 
@@ -97,10 +97,9 @@ reset_scopes(void)
 }
 
 /*
- * See that what is remembered is of now, as far as this session has heard.
- * What was remembered before stays readable until the end of the transaction,
- * as settings of guards do: a call under way, or one around it, may still use
- * it.
+ * Forget the scopes if this session has heard of a change.  They stay readable
+ * until the end of the transaction, as settings of guards do, because a call
+ * under way, or one around it, may still use them.
  */
 static void
 renew_scopes(void)

@@ -1,14 +1,14 @@
 /*
  * key_sighting.c
- *		Which keys came with which members.
+ *		The members with which keys came.
  *
  * In a scope with duplicate_fields, every key that is granted leaves a row in
  * idem.sighting: a digest of those members of its request, the time and the
- * key.  Whoever claims another key with the same members finds it there.
+ * key.  A claim of another key with the same members finds it there.
  *
  * Two keys that race: each writes its row first and looks then, with a dirty
  * snapshot, so that of two rows at least the later look finds the other one,
- * committed or not.  So both are never unsuspected.
+ * committed or not.  So at least one of the two is suspected.
  *
  * Where duplicates are held, a row that its key is not granted for is taken
  * back.  It is inserted speculatively and confirmed once the look is over; a
@@ -22,11 +22,11 @@
  * again, in the very look that it would make anyway, and then counts its window
  * from when it came first (idem.suspect).
  *
- * What speaks against a key is judged by its own row (idem.anchor or
- * idem.reservation) as it is committed now: open or succeeded does; failed,
- * released, fenced or forgotten does not.  A row of idem.sighting of a key that
- * was not taken after all, because somebody was faster, is of no account for
- * the same reason; idem.retire takes it away.
+ * Another key speaks against a key if its own row (idem.anchor or
+ * idem.reservation), as committed now, is open or succeeded; not if it is
+ * failed, released, fenced or forgotten.  For the same reason a row of
+ * idem.sighting does not count if its key was not taken after all, because
+ * somebody was faster; idem.retire removes it.
  *
  * Under REPEATABLE READ and SERIALIZABLE, what speaks against a key now, and
  * does not as the transaction's snapshot sees it, is 40001.

@@ -5,21 +5,21 @@
  * idem.anchor holds the keys of effects inside, idem.reservation those of
  * effects outside.
  *
- * A call opens its scope and the table of its keys together: the scope
- * that is returned is the one whose table is open.  What keeps it so is the
- * lock on the table.  A scope is dropped under SHARE ROW EXCLUSIVE on both
- * tables of keys, and its effect is never altered; so once ROW EXCLUSIVE on
- * one of them is ours, and news has been read since, a scope that belongs to
- * that table stays until our transaction ends.  Under ACCESS SHARE it may be
- * dropped meanwhile, and the answer is one of the time when it was opened.
+ * A call opens its scope and the table of its keys together: the scope that is
+ * returned is the one whose table is open.  The lock on the table keeps it so.
+ * A scope is dropped under SHARE ROW EXCLUSIVE on both tables of keys, and its
+ * effect is never altered; so once ROW EXCLUSIVE on one of them is ours, and
+ * news has been read since, a scope that belongs to that table stays until our
+ * transaction ends.  Under ACCESS SHARE it may be dropped meanwhile, and the
+ * answer is one of the time when it was opened.
  *
  * Rows are written straight on the table and index access methods, by no plan
  * and no executor (key_anchor.c).  So a table is judged when it is opened: an
  * administrator may add plain indexes of any kind, which are kept, and
  * columns, which are null in new rows and keep their value in those that are
- * changed.  What only an executor would see to (a trigger on rows, a unique
+ * changed.  Anything that needs the executor (a trigger on rows, a unique
  * index, a column that must not be null or has a default) is refused by the
- * doctor, and such a table here.
+ * doctor, and a table that has it is refused here.
  *
  * Locks: those of the caller's lock mode, until the end of the transaction.
  */
@@ -210,8 +210,8 @@ judge_table(IdemAnchor *anchor, Judged *known)
 }
 
 /*
- * Open a table and its arbiter, to write or only to read; 55000 if they are
- * not so that claims can be kept in them.
+ * Open a table and its arbiter, to write or only to read; 55000 if claims
+ * cannot be kept in them.
  */
 static void
 open_table(IdemAnchor *anchor, Oid relid, int natts, LOCKMODE lockmode)
@@ -323,7 +323,7 @@ idem_key_close(IdemAnchor *anchor)
 	table_close(anchor->table, NoLock);
 }
 
-/* Close what nothing was done to, and give the locks back. */
+/* Close tables to which nothing was done, and give the locks back. */
 static void
 unlock(IdemAnchor *anchor, LOCKMODE lockmode)
 {

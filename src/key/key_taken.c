@@ -1,18 +1,19 @@
 /*
  * key_taken.c
- *		Which keys this transaction has taken.
+ *		The keys that this transaction has taken.
  *
  * A row that this transaction wrote need not be of a key that it took: it may
  * have dropped the response of an old claim, or handed out a reservation as
- * due.  So what is ours is remembered, key by key, until the transaction ends.
+ * due.  So the keys that are ours are remembered one by one until the
+ * transaction ends.
  *
  * Each key is kept with the (sub)transaction that took it.  One that was
  * rolled back to a savepoint is no longer among those that are current, and
  * its keys are not ours any more: nothing is kept in step with savepoints.
  *
- * A key is taken by a claim, by a reservation or by a fence.  Only a claim that
- * was answered granted lets an effect inside happen, and so that is remembered
- * beside it: a guard on the table of the effect asks (key_effect.c).
+ * A key is taken by a claim, by a reservation or by a fence.  Only a claim
+ * with the answer granted lets an effect inside happen.  So that is
+ * remembered, too, for the guard on the table of the effect (key_effect.c).
  *
  * Costs an entry of 24 bytes for every key taken, and a look-up for every key
  * that is met again in the same transaction.
@@ -83,7 +84,7 @@ idem_key_note_taken(const pg_uuid_t *digest)
 	entry->granted = false;
 }
 
-/* The key that was just taken was taken by a claim: its caller is told so. */
+/* The key that was just taken was granted to a claim. */
 void
 idem_key_note_granted(const pg_uuid_t *digest)
 {

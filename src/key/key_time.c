@@ -183,8 +183,8 @@ idem_key_time_sql(PG_FUNCTION_ARGS)
 /*
  * known_key_time(key, key_time, parts) -> timestamptz
  *
- * The same for a key that is there: NULL for one of another form, claimed
- * before the scope asked for this one.
+ * The same for a key that is known: NULL for one of another form, claimed
+ * before the scope required this form.
  */
 PG_FUNCTION_INFO_V1(idem_known_key_time);
 Datum

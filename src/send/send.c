@@ -3,17 +3,17 @@
  *		An effect outside of the database is sent at most once.
  *
  * Two commits come before it: a reservation, by which the caller has the key
- * for a lease (send_reserve.c), and a dispatch, which is the only leave to send
- * and is given once (send_dispatch.c).  After that the key moves only by what
- * somebody says became of the effect (send_settle.c).  What has not run can be
- * kept from ever running (send_fence.c), and what nobody has settled is handed
- * out to be looked at (send_due.c).
+ * for a lease (send_reserve.c), and a dispatch, which is the only leave to
+ * send and is given once (send_dispatch.c).  After that the key moves only
+ * when somebody tells the outcome of the effect (send_settle.c).  An effect
+ * that has not run can be kept from ever running (send_fence.c), and a key
+ * that nobody has settled is handed out to be looked at (send_due.c).
  *
  * All of them work on one row of idem.reservation, which is read, described
- * and written here.  A row is changed only under its lock, and only as its
- * newest version says.  The end of a lease is computed, never written: it is
- * compared with a clock that was read after all waiting, and opens the door to
- * a take-over, which raises the token.
+ * and written here.  A row is changed only under its lock, and on the basis of
+ * its newest version.  The end of a lease is computed, never written.  It is
+ * compared with a clock that was read after all waiting; after the end another
+ * caller may take the key over, which raises the token.
  *
  * While a key is not final, or a person has to look at it, due_at is set: no
  * reservation is forgotten.
@@ -191,7 +191,10 @@ idem_send_lock(IdemCall *call, bool wait)
 	return locked;
 }
 
-/* Is there a row that counts: committed, or written by this transaction? */
+/*
+ * Is there a row that counts, one that is committed or written by this
+ * transaction?
+ */
 bool
 idem_send_has_row(const IdemCall *call)
 {
@@ -201,8 +204,8 @@ idem_send_has_row(const IdemCall *call)
 
 /*
  * The token of a call, for a row that is locked: 55I01 if it was never given
- * out, to tell a caller who invents them from one who was overtaken.  NULL is
- * what a caller has who was not given any: 0, which holds nothing.  Without a
+ * out, which tells an invented token from an overtaken one.  NULL, the token
+ * of a caller who was given none, becomes 0, which holds nothing.  Without a
  * row that is committed, or ours, no token is known: 55I02, unless there may
  * have been one that is retired.
  */
@@ -368,7 +371,10 @@ idem_send_update(IdemCall *call)
 	row->found.commit.kind = IDEM_COMMIT_OURS;
 }
 
-/* Write call->row over the row that is locked: the world will act on it. */
+/*
+ * Write call->row over the row that is locked, and have it flushed, since
+ * others will act on it.
+ */
 void
 idem_send_write(IdemCall *call)
 {
@@ -378,7 +384,7 @@ idem_send_write(IdemCall *call)
 
 /*
  * Somebody has to look at the key one rung of the ladder after this time, if
- * nothing happens before.  What a person has to look at stays where it is,
+ * nothing happens before.  A key that a person has to look at keeps its time,
  * unless there is an attempt to inquire about first.
  */
 void
@@ -392,7 +398,7 @@ idem_send_watch(IdemCall *call, TimestampTz from)
 	call->row.due_at = from + call->key.scope->ladder[0];
 }
 
-/* Has the key come to an end that no ordinary call changes? */
+/* Is the key in a final state, which no ordinary call changes? */
 bool
 idem_send_is_final(const IdemReservation *row)
 {
@@ -508,8 +514,8 @@ describe_attempt(IdemCall *call, IdemAnswer *answer)
 }
 
 /*
- * What is known of a key that is held, or retired.  The token is its holder's
- * business and not told.
+ * The facts about a key that is held, or retired, without its token, which
+ * only the holder may know.
  */
 void
 idem_send_describe(IdemCall *call, IdemAnswer *answer)

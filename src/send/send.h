@@ -1,6 +1,6 @@
 /*
  * send.h
- *		What the files of the room share.
+ *		Declarations that the files of the room share.
  *
  *		send.c				a row of idem.reservation: read, described, written
  *		send_attempt.c		the attempts that were dispatched

@@ -32,7 +32,7 @@
 #define Natts_attempt				9
 
 /*
- * Keep that the attempt of a locked reservation was dispatched, in the
+ * Record that the attempt of a locked reservation was dispatched, in the
  * transaction that changes the state.
  */
 void
@@ -105,10 +105,10 @@ read_row(HeapTuple tuple, TupleDesc desc, IdemAttempt *attempt)
 }
 
 /*
- * What is known of an attempt that was dispatched, of a reservation that is
- * locked or committed: to be read until the next one is asked for.  Nothing,
- * if the row is not there: it is older than the table, or was taken away by
- * hand, or the attempt was never dispatched.
+ * The row of an attempt that was dispatched, of a reservation that is locked
+ * or committed; it can be read until the next one is asked for.  Empty if
+ * there is no row: the attempt is older than the table, its row was removed by
+ * hand, or it was never dispatched.
  */
 const IdemAttempt *
 idem_send_attempt(IdemCall *call, int32 number)

@@ -1,11 +1,12 @@
 /*
  * send_channel.c
- *		By which channel an attempt goes, and under which number.
+ *		The channel of an attempt, and its number there.
  *
- * A scope that names channels sends by one of them, and every attempt says by
- * which.  A key goes one way at a time: the next attempt, by whatever channel,
- * needs a new reservation, and that is given only after the attempt before was
- * released.  So nothing here looks at other attempts for that.
+ * A scope that names channels sends by one of them, which the row of the
+ * attempt names.  A key goes by one channel at a time: the next attempt, by
+ * whatever channel, needs a new reservation, which is given only after the
+ * attempt before was released.  So nothing here has to look at other attempts
+ * for that.
  *
  * The number under which the provider knows an attempt is made before the
  * commit that accepts it: by reserve, where all attempts of a key carry one
@@ -30,10 +31,10 @@
 #include "send/send.h"
 
 /*
- * The channel that makes the number of a key, if it is the same by whichever
- * channel the key will go; NULL: it is not known before.  A number that is
- * counted is made by dispatch: the scope may name another channel by then, to
- * which the number of this one would be the number of another payment.
+ * The channel that makes the number of a key, if the number does not depend on
+ * the channel that the key will take; else NULL.  A counted number is made by
+ * dispatch: the scope may name another channel by then, for which this number
+ * would be that of another payment.
  */
 static const IdemChannel *
 serial_channel(const IdemScope *scope)
@@ -180,8 +181,8 @@ first_told(IdemCall *call, const IdemChannel *channel, text *serial)
 }
 
 /*
- * Has a person said with a reason, after a time, that nothing arrived?  That
- * of a key which is reserved again is answered in_progress.
+ * Has a person said with a reason, after a time, that nothing arrived?  For a
+ * key that is reserved again the answer to that is in_progress.
  */
 static bool
 was_overruled(const IdemCall *call, TimestampTz after)
@@ -209,9 +210,9 @@ was_overruled(const IdemCall *call, TimestampTz after)
 }
 
 /*
- * Does the provider no longer know the number as one it has had?  Then what
- * was sent under it, and is thought lost, would be paid again; unless somebody
- * has answered for it since.
+ * Has the provider forgotten that it has had the number?  Then an attempt that
+ * was sent under it, and is thought lost, would be paid a second time; unless
+ * somebody has vouched for it since.
  */
 static bool
 is_stale(IdemCall *call, const IdemChannel *channel, text *serial)
@@ -226,8 +227,8 @@ is_stale(IdemCall *call, const IdemChannel *channel, text *serial)
 }
 
 /*
- * Could no attempt of a scope go now: is this the wrong place to send from, or
- * the scope paused, or every channel of it closed or paused?
+ * Is it impossible to send for a scope now: is this the wrong place to send
+ * from, or the scope paused, or every channel of it closed or paused?
  */
 bool
 idem_send_nothing_goes(const IdemScope *scope, TimestampTz now)
@@ -270,7 +271,7 @@ answer_not_now(IdemCall *call, const char *outcome, const char *detail,
 	answer->token = call->row.token;
 }
 
-/* The key is one for a person, who hears of it at once. */
+/* The key is put before a person, at once. */
 static void
 ask_operator(IdemCall *call)
 {
@@ -285,8 +286,8 @@ ask_operator(IdemCall *call)
 }
 
 /*
- * May the attempt that is reserved go by a channel now?  If so, how it goes;
- * if not, what the caller is answered, and the key stays reserved.  22023 for a
+ * May the reserved attempt go by a channel now?  If so, fills in how it goes;
+ * if not, the answer to the caller, and the key stays reserved.  22023 for a
  * request to which no answer could ever belong.
  */
 bool

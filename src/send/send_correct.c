@@ -2,15 +2,16 @@
  * send_correct.c
  *		A final state that turned out to be wrong.
  *
- * No answer moves a final state, however often it comes: it is late, and kept.
- * Whoever has looked into it, and is an operator, says what was true after
- * all.  That is written over the state, with a mark and a time, and kept in
- * idem.evidence with the reason; what a guard asks of the claim is the
- * corrected state from then on.  The answer that was believed stays as the
- * response: it is what the provider said.
+ * No answer moves a final state, however often it comes: it is a late result,
+ * and kept.  An operator who has investigated says which outcome is the true
+ * one.  It replaces the state, with a mark and a time, and is kept in
+ * idem.evidence with the reason; from then on guards see the corrected state.
+ * The answer that was believed stays as the response, because the provider
+ * gave it.
  *
- * What succeeded after all although it was fenced has to be reversed: whoever
- * fenced it was told that it never ran.  A person hears of that.
+ * An effect that succeeded although its key was fenced has to be reversed,
+ * because the caller of fence was told that it never ran.  The key is put
+ * before a person.
  *
  * A key that is not final is resolved, not corrected.
  *
@@ -27,7 +28,10 @@
 #include "base/reason.h"
 #include "send/send.h"
 
-/* The state an outcome says; 22023 for one that no key can be corrected to. */
+/*
+ * The state that an outcome means; 22023 for one that no key can be corrected
+ * to.
+ */
 static char
 state_argument(FunctionCallInfo fcinfo, int n)
 {

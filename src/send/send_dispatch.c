@@ -1,13 +1,13 @@
 /*
  * send_dispatch.c
- *		What the holder of a token does before the effect: dispatch, heartbeat,
+ *		Calls of the holder of a token before the effect: dispatch, heartbeat,
  *		release.
  *
- * dispatch is the second committed point, and the only leave to send.  It is
- * a procedure that commits by itself and answers after its commit: inside a
+ * dispatch is the second committed point, and the only leave to send.  It is a
+ * procedure that commits by itself and answers after its commit: inside a
  * transaction block it is refused, so that sending before the commit, the
  * commonest way to pay twice, cannot be written.  The first dispatch of the
- * newest token is granted, once; no later one is, whoever asks.
+ * newest token is granted; no later one is.
  *
  * The server gives up the wait for a standby with a warning when the statement
  * is cancelled or its time is over, and goes on.  So after the commit it is
@@ -15,7 +15,7 @@
  * else 40003, and the key stays dispatched.
  *
  * These calls wait for the row: its lock is held for the length of one short
- * transaction.  What they decide on is the newest committed version.
+ * transaction.  They decide on the newest committed version.
  */
 #include "postgres.h"
 
@@ -33,7 +33,7 @@
 #include "base/site.h"
 #include "send/send.h"
 
-/* Columns of idem.send_result that the caller of dispatch gives, not gets. */
+/* Columns of idem.send_result that the caller of dispatch passes in. */
 static bool
 is_argument(int column)
 {
@@ -66,7 +66,9 @@ begin_holder(FunctionCallInfo fcinfo, const char *function, const char *verb,
 	return idem_send_token(fcinfo, call, verb);
 }
 
-/* Does the caller hold a reservation that nothing speaks against? */
+/*
+ * Does the caller hold a reservation, with no reason against dispatching it?
+ */
 static bool
 is_holder(const IdemCall *call, int64 token)
 {
@@ -74,7 +76,7 @@ is_holder(const IdemCall *call, int64 token)
 		call->row.token == token && call->row.state == IDEM_STATE_RESERVED;
 }
 
-/* What a holder is told whose call changes nothing. */
+/* The answer to a holder whose call changes nothing. */
 static void
 answer_unchanged(IdemCall *call, int64 token, IdemAnswer *answer)
 {
@@ -86,7 +88,7 @@ answer_unchanged(IdemCall *call, int64 token, IdemAnswer *answer)
 			"the token was overtaken";
 }
 
-/* From here on it may have been sent. */
+/* From here on the effect may have been sent. */
 static void
 dispatch(IdemCall *call, int64 token, const IdemChannel *channel,
 		 IdemAnswer *answer)

@@ -1,20 +1,20 @@
 /*
  * send_due.c
- *		What somebody has to look at now.
+ *		The keys that somebody has to look at now.
  *
- * Every key that is not final has a time at which somebody has to look at it,
- * and so has one with a late result or a reversal needed; idem.due hands them
- * out, oldest first, and moves each one rung along the ladder of its scope, so
- * that the next caller gets it later.  At the end of the ladder why is
- * "manual", and the last rung repeats: nothing falls off.
+ * Every key that is not final, or has a late result or needs a reversal, has a
+ * time at which somebody has to look at it.  idem.due hands these keys out,
+ * oldest first, and moves each one rung along the ladder of its scope, so that
+ * the next caller gets it later.  At the end of the ladder "why" is manual and
+ * the last rung repeats, so no key is lost.
  *
  * A key that is reserved while its scope is paused, or every channel of it
  * closed or paused, or in the wrong place to send from, waits where it is,
  * since nobody could do anything about it.
  *
- * Two sessions are not handed the same row, and neither waits (SKIP LOCKED).
- * To be handed a row is never a leave to send.  What is handed out is not
- * flushed: after a crash it is handed out again.
+ * Two sessions are not handed the same row, and neither waits (SKIP LOCKED). A
+ * row that is handed out is never leave to send.  Handing out is not flushed:
+ * after a crash the row is handed out again.
  */
 #include "postgres.h"
 
@@ -64,9 +64,9 @@ enum
 };
 
 /*
- * Why somebody has to look; the row has been moved along already.  As long as
- * an attempt is out, it is inquired about, whatever was heard of another one:
- * a person cannot judge before.
+ * The reason why somebody has to look; the row has been moved along already.
+ * As long as an attempt is out, it is inquired about, whatever is known of
+ * another one: a person cannot judge before.
  */
 static const char *
 why_due(const IdemScope *scope, const IdemReservation *row)

@@ -1,15 +1,16 @@
 /*
  * send_fence.c
- *		What has not run will never run.
+ *		An effect that has not run will never run.
  *
  * A reversal or a cancellation may overtake its original.  Then it is the
  * reversal that writes the anchor of the key, fenced, on the same unique
  * index: the original meets it whenever it comes, and however often.  A fence
  * is never taken away.
  *
- * What may have been sent cannot be blocked: the answer says so, and the
- * fence is remembered.  If it turns out that nothing arrived, the key ends
- * fenced; if it did, a reversal is needed, and a person hears of it.
+ * An effect that may have been sent cannot be blocked: the answer says so, and
+ * the fence is remembered.  If it turns out that nothing arrived, the key ends
+ * as fenced; if something did, a reversal is needed, and the key is put before
+ * a person.
  *
  * A rival who is about to change the key is reported and not waited for, so
  * fences and claims in any order cannot deadlock: the caller asks again.
@@ -23,7 +24,10 @@
 #include "base/reason.h"
 #include "send/send.h"
 
-/* Keep why a key was fenced, which has the commit flushed, too. */
+/*
+ * Keep the reason for which a key was fenced; this also has the commit
+ * flushed.
+ */
 static void
 keep_reason(const IdemKey *key, const char *reason, const IdemAnswer *answer)
 {
@@ -84,8 +88,8 @@ fence_unsent(IdemCall *call)
 }
 
 /*
- * Fence a key that is locked, as far as it can be.  False: it is final, and
- * nothing is to be fenced.
+ * Fence a key that is locked, if possible.  False: it is final, so there is
+ * nothing to fence.
  */
 static bool
 fence_known(IdemCall *call, IdemAnswer *answer)

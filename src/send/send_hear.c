@@ -1,7 +1,7 @@
 /*
  * send_hear.c
- *		What a caller says of an effect outside, by its own word or by the
- *		answer of a provider.
+ *		The outcome of an effect outside that a caller tells, in its own words
+ *		or by the answer of a provider.
  *
  * Where the scope has channels, an answer is judged by their codes
  * (send_word.c); elsewhere the caller has to say the outcome.
@@ -16,7 +16,7 @@
 #include "base/reason.h"
 #include "send/send.h"
 
-/* 22023: there are no codes that would tell what an answer means. */
+/* 22023: there are no codes by which an answer could be read. */
 static void
 refuse_answer(const IdemScope *scope)
 {
@@ -51,7 +51,10 @@ idem_send_outcome_argument(FunctionCallInfo fcinfo, int n, const char *other,
 	return outcome;
 }
 
-/* Judge what a holder brings; 22023 for an answer that has no codes. */
+/*
+ * Judge the outcome from a holder; 22023 for an answer without codes to read
+ * it by.
+ */
 void
 idem_send_hear_holder(IdemCall *call, IdemNews *news)
 {
@@ -100,8 +103,8 @@ idem_send_attempt_argument(FunctionCallInfo fcinfo, int n, const IdemCall *call)
 }
 
 /*
- * Read what a resolve brings.  An answer is its own evidence, and an outcome
- * is not needed beside it.
+ * Read the arguments of resolve.  An answer is its own evidence, and needs no
+ * outcome beside it.
  */
 void
 idem_send_read_news(FunctionCallInfo fcinfo, IdemNews *news)
@@ -123,7 +126,10 @@ idem_send_read_news(FunctionCallInfo fcinfo, IdemNews *news)
 		text_to_cstring(PG_GETARG_TEXT_PP(8));
 }
 
-/* Judge what somebody brings; 22004 and 22023 for what nobody could judge. */
+/*
+ * Judge the outcome from somebody else; 22004 and 22023 for one that cannot be
+ * judged.
+ */
 void
 idem_send_hear_notice(IdemCall *call, IdemNews *news)
 {

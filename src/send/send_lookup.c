@@ -1,9 +1,9 @@
 /*
  * send_lookup.c
- *		What is known of a key, in scopes of both kinds; nothing is changed.
+ *		The facts about a key, in scopes of both kinds; nothing is changed.
  *
- * Stands here because what is known of a key of an effect outside is known
- * here, and one of an effect inside is described by room key.
+ * It is here because this room describes keys of effects outside, and may ask
+ * room key about effects inside.
  *
  * Refused on a standby, whose answer could be old.  Under REPEATABLE READ and
  * SERIALIZABLE a key that was committed since the snapshot is 40001.

@@ -3,13 +3,13 @@
  *		No news is good news, where the provider works so.
  *
  * Some providers never say that a payment arrived, only that it came back:
- * ACH, some direct debits.  A channel of such a one says after how many of its
- * business days no news is success (presume_days).  The key is succeeded then
- * and marked as presumed; a return still comes, and is recorded as one, and a
- * failure is late and before a person, as after any success.
+ * ACH, some direct debits.  The channel of such a provider says after how many
+ * of its business days no news means success (presume_days).  The key is
+ * succeeded then and marked as presumed; a return still comes, and is recorded
+ * as one, and a failure is late and before a person, as after any success.
  *
- * What waits for a person is not presumed.  A key that another session has
- * settled meanwhile is left alone: it is looked at again under its lock.
+ * A key that waits for a person is not presumed.  A key that another session
+ * has settled meanwhile is left alone: it is looked at again under its lock.
  *
  * Locks: ROW EXCLUSIVE on idem.reservation; the rows that are presumed.
  *

@@ -1,18 +1,18 @@
 /*
  * send_reserve.c
- *		A key is mine for a lease, and nothing has left yet.
+ *		Reserving a key for the time of a lease; nothing has been sent yet.
  *
- * The first of two committed points before an effect outside.  Whoever
- * reserves gets a token; sending needs idem.dispatch with the newest one.
- * So an expired reservation can be taken over safely: the former holder's
- * token is lower then, and nothing it reserved was sent.  What was dispatched
- * is never taken over, whatever its lease says.
+ * The first of two committed points before an effect outside.  The caller of
+ * reserve gets a token; sending needs idem.dispatch with the newest one.  So
+ * an expired reservation can be taken over safely: the former holder's token
+ * is lower then, and nothing was sent under it.  A dispatched key is never
+ * taken over, whatever its lease.
  *
  * The unique index decides among first callers; the row's lock decides among
  * those who take over.  Neither is waited for: a rival is reported at once.
  *
- * A call with the nonce of the holder is the holder, who has not heard the
- * answer: it gets the same token again.
+ * A call with the nonce of the holder comes from the holder, which has not
+ * received the answer: it gets the same token again.
  */
 #include "postgres.h"
 
@@ -59,7 +59,7 @@ answer_reserved(IdemCall *call, bool reentrant, IdemAnswer *answer)
 	answer->detail = NULL;
 }
 
-/* Give the key to the caller, on call->row; what is not said here stays. */
+/* Give the key to the caller, on call->row; the other columns stay. */
 static void
 take(IdemCall *call, text *nonce, int64 lease)
 {
@@ -78,8 +78,8 @@ take(IdemCall *call, text *nonce, int64 lease)
 }
 
 /*
- * Reserve a key that nobody has seen, or find out who has it.  True: that is
- * answered.
+ * Reserve a key that nobody has seen, or find the row that has it.  True: the
+ * call is answered.
  */
 static bool
 reserve_new(IdemCall *call, Jsonb *request, text *nonce, int64 lease,

@@ -1,25 +1,25 @@
 /*
  * send_settle.c
- *		What became of an effect outside: complete, resolve, late results.
+ *		The outcome of an effect outside: complete, resolve, late results.
  *
- * The holder of the newest token completes, whatever the lease says; everybody
- * else resolves, with evidence that is kept.  succeeded, failed and fenced are
- * final: no later word moves them.
+ * The holder of the newest token calls complete, even after its lease;
+ * everybody else calls resolve, with evidence that is kept.  succeeded, failed
+ * and fenced are final: no later report moves them.
  *
- * A word that contradicts what is known, or comes from an overtaken token, is
- * an answer and not an error, since an error would roll the evidence back: it
- * is kept in idem.late_result, and the key is put before a person.  Until the
- * person has looked, a key that may be tried again is not: the first payment
- * may have arrived after all.
+ * A report that contradicts the known outcome, or comes with an overtaken
+ * token, gets an answer and not an error, since an error would roll the
+ * evidence back: it is kept in idem.late_result, and the key is put before a
+ * person.  A key that could be tried again is not, until the person has
+ * looked: the first payment may have arrived after all.
  *
- * To settle against the quiet interval, or a key that waits for a person, is to
- * overrule: operators do that, and no application, which would dismiss what
- * tells of its own mistake.
+ * Settling a key against the quiet interval, or one that waits for a person,
+ * is overruling.  That is for operators and not for an application, which
+ * could dismiss the signs of its own mistake.
  *
  * "failed" without the provider's answer is "unknown": an exception is not an
- * answer.  And a "no such transaction" to who asked within the quiet interval
- * is the inquiry overtaking the payment: it is refused, however late it is
- * brought.
+ * answer.  And with "no such transaction" to an inquiry made within the quiet
+ * interval, the inquiry may have overtaken the payment: it is refused, however
+ * late it is reported.
  */
 #include "postgres.h"
 
@@ -33,7 +33,7 @@
 /* More tokens than a key was given in what is lost of it */
 #define LOST_TOKENS		1000
 
-/* Keep a word that changes nothing in idem.late_result. */
+/* Keep a report that changes nothing in idem.late_result. */
 static void
 keep_late_result(const IdemCall *call, const IdemNews *news)
 {
@@ -57,7 +57,7 @@ keep_late_result(const IdemCall *call, const IdemNews *news)
 	idem_key_keep_late_result(&call->key, &late);
 }
 
-/* Is somebody waiting to hear what became of it? */
+/* Is the outcome of the key still open? */
 static bool
 is_waited_for(const IdemReservation *row)
 {
@@ -76,8 +76,9 @@ raise_concern(IdemCall *call, char concern)
 }
 
 /*
- * A person has looked, and says why that is all.  An attempt that was not to
- * be sent, or may be lost, is of no concern any more once the key is settled.
+ * A person has looked and gives a reason for closing the matter.  An attempt
+ * that should not have been sent, or may be lost, is of no concern any more
+ * once the key is settled.
  */
 static void
 close_concern(IdemCall *call, const IdemNews *news)
@@ -88,9 +89,9 @@ close_concern(IdemCall *call, const IdemNews *news)
 }
 
 /*
- * The word contradicts what is known: it changes nothing, and is kept.  Where
- * something ran under the serial of a key that may be tried again, it is not,
- * be it that another amount was paid.
+ * The report contradicts the known outcome: it changes nothing, and is kept.
+ * Where something ran under the serial of a key that may be tried again, it is
+ * not, be it that another amount was paid.
  */
 static void
 answer_late(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
@@ -114,8 +115,8 @@ answer_late(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 }
 
 /*
- * The key waits for a person, and the caller is none: what it says of an
- * attempt that is out is kept for the person beside what came before.  The
+ * The key waits for a person, and the caller is not an operator: its report
+ * about an attempt that is out is kept for the person, with those before.  The
  * ladder goes on, so that nobody is asked at once again.
  */
 static void
@@ -133,10 +134,10 @@ answer_to_person(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 }
 
 /*
- * The answer is about something else.  It changes no more than that somebody
- * has to look, and that the key is unknown while it is waited for.  If that was
- * so before, the ladder goes on: an inquiry that is answered so every time
- * comes before a person in the end.
+ * The answer is about something else.  It changes only this: somebody has to
+ * look, and the key is unknown if its outcome is open.  If that was so before,
+ * the ladder goes on: an inquiry that is answered so every time comes before a
+ * person in the end.
  */
 static void
 answer_stranger(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
@@ -164,8 +165,8 @@ answer_stranger(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 }
 
 /*
- * There is no row to settle.  A key that is retired was final, and the word is
- * kept; one that is being reserved by somebody else says to come again.
+ * There is no row to settle.  A retired key was final, and the report is kept;
+ * for one that somebody else is just reserving the answer is to come again.
  */
 static void
 answer_without_row(IdemCall *call, IdemNews *news, IdemAnswer *answer)
@@ -176,7 +177,7 @@ answer_without_row(IdemCall *call, IdemNews *news, IdemAnswer *answer)
 	idem_send_describe(call, answer);
 }
 
-/* The word says what is known already. */
+/* The report repeats the known outcome. */
 static void
 answer_again(IdemCall *call, IdemAnswer *answer)
 {
@@ -200,7 +201,9 @@ note_return(IdemCall *call, const IdemNews *news)
 	row->has_returned_amount = news->has_amount;
 }
 
-/* What was paid, if it is not what was asked for; and on which day. */
+/*
+ * The amount that was paid, if it differs from the requested one, and the day.
+ */
 static void
 note_settled(IdemCall *call, const IdemNews *news)
 {
@@ -218,7 +221,7 @@ note_settled(IdemCall *call, const IdemNews *news)
 		idem_send_move_date(call, call->row.attempt, news->date);
 }
 
-/* The word is believed: a final state, for good.  A concern outlives it. */
+/* The report is believed: a final state, for good.  A concern outlives it. */
 static void
 finish(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
@@ -245,8 +248,8 @@ finish(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 
 /*
  * Nobody knows whether it arrived: inquire, along the ladder.  An answer that
- * is kept makes a new version of the row even so, or a transaction with an
- * older snapshot would take the one before it for the last that was said.
+ * is kept makes a new version of the row all the same, or a transaction with
+ * an older snapshot would take the answer before it for the last one.
  */
 static void
 stay_unknown(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
@@ -265,7 +268,7 @@ stay_unknown(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 		answer->detail = news->detail;
 }
 
-/* It succeeded, and comes back: said once, and of no more concern. */
+/* It succeeded, and was returned: recorded once, and of no more concern. */
 static void
 answer_returned(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
@@ -301,8 +304,8 @@ amounts_agree(const IdemReservation *row, const IdemNews *news)
 }
 
 /*
- * Does the word say what is known of a key that is not waited for?  Where
- * nothing ran, failed and released say the same.
+ * Does the report agree with the known outcome of a key that is not open?
+ * Where nothing ran, failed and released mean the same.
  */
 static bool
 agrees(const IdemReservation *row, const IdemNews *news)
@@ -318,9 +321,9 @@ agrees(const IdemReservation *row, const IdemNews *news)
 }
 
 /*
- * complete of a reservation: only that nothing was sent.  Who says that it
- * succeeded has sent without leave: an error would forget it, and the next
- * one would send again.
+ * complete of a reservation may only say that nothing was sent.  A caller that
+ * says it succeeded has sent without leave; an error would forget that, and
+ * the next caller would send again.
  */
 static void
 complete_unsent(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
@@ -334,7 +337,7 @@ complete_unsent(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 						 "CALL idem.dispatch before anything is sent; before it, only failed (never sent) or idem.release can follow.");
 }
 
-/* A word of a key that is waited for. */
+/* A report about a key whose outcome is open. */
 static void
 complete_waited_for(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
@@ -435,8 +438,8 @@ idem_complete_answer(PG_FUNCTION_ARGS)
 
 /*
  * Was it asked too early to believe that nothing arrived?  Then nothing is
- * changed.  What counts is when the provider was asked: who asked early and
- * was stopped for a while knows no more than before.
+ * changed.  The time of the inquiry counts: a caller that asked early and was
+ * stopped for a while knows no more than before.
  */
 static bool
 is_quiet(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
@@ -480,8 +483,8 @@ set_free(IdemCall *call, IdemAnswer *answer)
 }
 
 /*
- * Believe the news.  A key that is free again goes on behind the tokens that
- * were given out in what is lost: their holders are overtaken.
+ * Believe the news.  A key that is free again gets a token above those that
+ * were given out in the lost part, so that their holders are overtaken.
  */
 static void
 settle(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
@@ -496,7 +499,10 @@ settle(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 		finish(call, news, answer);
 }
 
-/* The word says what was known; with force, a person says that it is all. */
+/*
+ * The report repeats the known outcome; with force, a person closes the
+ * matter.
+ */
 static void
 confirm(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 {
@@ -559,10 +565,10 @@ ask_again(IdemCall *call, const IdemNews *news, IdemAnswer *answer)
 }
 
 /*
- * There is no such transaction, the provider says.  Whether that frees the
- * key is the channel's to say: never by itself, by two inquiries that are a
- * quiet interval apart, or by a statement that lacks it.  Where an answer under
- * the same serial disagreed, as in the amount, a person decides.
+ * There is no such transaction, the provider says.  The channel decides
+ * whether that frees the key: never by itself, after two inquiries that are a
+ * quiet interval apart, or after a statement that lacks it.  Where an answer
+ * under the same serial disagreed, as in the amount, a person decides.
  */
 static const char *
 resolve_absent(IdemCall *call, IdemNews *news, IdemAnswer *answer)
@@ -593,11 +599,11 @@ resolve_absent(IdemCall *call, IdemNews *news, IdemAnswer *answer)
 }
 
 /*
- * Is the key one for a person, and the caller none?  An answer that is judged
- * to be about this very request may settle it even so: what has to be looked
- * at stays, unless an effect is known to have run that should not have.  Where
- * an attempt may be lost, an end is an end; only that nothing arrived may be
- * true of one and not of the other.
+ * Does the key wait for a person, and the caller is not an operator?  An
+ * answer that is judged to be about this very request may settle it even so:
+ * what has to be looked at stays, unless an effect is known to have run that
+ * should not have.  Where an attempt may be lost, an end is an end; only that
+ * nothing arrived may be true of one and not of the other.
  */
 static bool
 waits_for_person(const IdemCall *call, const IdemNews *news)
@@ -610,7 +616,7 @@ waits_for_person(const IdemCall *call, const IdemNews *news)
 		  news->state != IDEM_STATE_RELEASED) && !idem_is_operator();
 }
 
-/* A word of a key that is waited for. */
+/* A report about a key whose outcome is open. */
 static const char *
 resolve_waited_for(IdemCall *call, IdemNews *news, IdemAnswer *answer)
 {
@@ -632,7 +638,7 @@ resolve_waited_for(IdemCall *call, IdemNews *news, IdemAnswer *answer)
 	return "resolve";
 }
 
-/* A word of a key that is not waited for. */
+/* A report about a key whose outcome is not open. */
 static const char *
 resolve_known(IdemCall *call, IdemNews *news, IdemAnswer *answer)
 {

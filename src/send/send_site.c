@@ -2,21 +2,20 @@
  * send_site.c
  *		Effects leave from one place only.
  *
- * What a place is, and how a session knows that it is there, base/site.c
- * tells.  Here is what reserve and dispatch answer elsewhere, how a place is
- * set, and what an operator does when a database has moved.
+ * base/site.c tells what a place is, and how a session knows that it is there.
+ * This file has the answer of reserve and dispatch elsewhere, and the
+ * functions that set a place and adopt a database that has moved.
  *
- * A database that was restored, or a standby that was promoted, may lack what
- * was sent last.  An operator says how much that is (idem.adopt_site): then
+ * A database that was restored, or a standby that was promoted, may lack the
+ * last attempts.  An operator says how much that is (idem.adopt_site): then
  * every key that could have been sent in that time, by an attempt of which
- * nothing is known here, is unknown and has to be inquired about.  What such
- * an inquiry says of the end settles it; that nothing arrived, only an
- * operator may say, since more than one attempt may have been lost.  Keys
- * that are seen for the first time may have been seen in what was lost: none
- * is reserved for a while, in which statements of the providers can be
- * adopted or fenced.  The numbers of channels go on behind those that were
- * given out meanwhile: twice as many as in the busiest time of that length,
- * and 1,000, are left out.
+ * nothing is known here, is unknown and has to be inquired about.  An inquiry
+ * that tells the end settles the key; only an operator may say that nothing
+ * arrived, since more than one attempt may have been lost.  Keys that are seen
+ * for the first time may have been seen in what was lost: none is reserved for
+ * a while, in which statements of the providers can be adopted or fenced.  The
+ * numbers of channels go on behind those that were given out meanwhile: twice
+ * as many as in the busiest time of that length, and 1,000, are left out.
  *
  * Results go on everywhere: complete, resolve, fence, inquiries.
  *
@@ -56,8 +55,8 @@
 /* ---------- what a call is answered ---------- */
 
 /*
- * Is this the wrong place to send from?  Then that is the answer, beside what
- * is known of the key.
+ * If this is the wrong place to send from, that is the answer, together with
+ * the facts about the key.
  */
 static bool
 is_away(IdemAnswer *answer)
@@ -169,8 +168,9 @@ same_text(const char *a, const char *b)
 }
 
 /*
- * What changes a place that is set needs a reason, and a second person where
- * that is asked for: it opens the way for what was to stop.
+ * Changing a place that is set needs a reason, and a second person where
+ * approvals are required, because it lets through what the place was set to
+ * stop.
  */
 static void
 check_change(const IdemSite *site, const Wanted *w)
@@ -188,7 +188,7 @@ check_change(const IdemSite *site, const Wanted *w)
 								  pstrdup(w->reason)));
 }
 
-/* Keep in idem.change_log what was said of a place. */
+/* Keep the change of a place in idem.change_log. */
 static void
 log_set(const char *action, const Wanted *w, const IdemSite *before)
 {

@@ -1,12 +1,12 @@
 /*
  * send_word.c
- *		What a provider's answer says of a key.
+ *		The meaning of a provider's answer for a key.
  *
- * Room channel tells what an answer means; here it is told of which attempt it
- * speaks, and how much of it is believed before the state of the key is looked
- * at.  A caller who says an outcome as well has a second opinion: where the
- * two differ, nothing is known.  A person who gives a reason (force) and an
- * outcome is believed, whatever the answer says.
+ * Room channel reads an answer.  This file finds the attempt that the answer
+ * is about, and decides how much of it is believed before the state of the key
+ * is looked at.  An outcome that the caller tells as well is a second opinion:
+ * where the two differ, nothing is known.  A person who gives a reason (force)
+ * and an outcome is believed, whatever the answer says.
  *
  * Where all attempts of a key carry one serial, a "failed" may be the answer
  * to an earlier one: with several attempts it counts only from an inquiry that
@@ -24,7 +24,7 @@
 #include "base/latest.h"
 #include "send/send.h"
 
-/* Let go of what a scope does not keep of an answer. */
+/* Drop the parts of an answer that a scope does not keep. */
 static void
 keep_fields(const IdemCall *call, const IdemChannel *channel, Jsonb *request,
 			IdemNews *news)
@@ -41,7 +41,7 @@ idem_send_keep_fields(const IdemCall *call, IdemNews *news)
 	keep_fields(call, NULL, NULL, news);
 }
 
-/* Say that nothing is known, and why. */
+/* Note that nothing is known, and the reason. */
 static void
 withdraw(IdemNews *news, const char *detail)
 {
@@ -60,7 +60,7 @@ attempt_channel(const IdemAttempt *attempt)
 		idem_channel_find(text_to_cstring(attempt->channel));
 }
 
-/* What was sent, to hold an answer against. */
+/* The data that were sent, to compare an answer with. */
 static void
 describe_sent(const IdemCall *call, const IdemAttempt *attempt,
 			  const IdemChannel *channel, IdemSent *sent)
@@ -80,7 +80,7 @@ describe_sent(const IdemCall *call, const IdemAttempt *attempt,
 		sent->request = DatumGetJsonbP(request);
 }
 
-/* The state that a meaning comes to, of a key that is waited for. */
+/* The state that a meaning leads to, for a key whose outcome is open. */
 static char
 state_of(IdemWord word)
 {
@@ -99,7 +99,7 @@ state_of(IdemWord word)
 	return IDEM_STATE_UNKNOWN;
 }
 
-/* Take over what the answer says, as far as the caller does not say less. */
+/* Take the outcome from the answer, unless the caller says less. */
 static void
 take_verdict(IdemNews *news, const IdemVerdict *verdict)
 {
@@ -160,7 +160,10 @@ judge(IdemCall *call, const IdemChannel *channel, const IdemAttempt *attempt,
 	keep_fields(call, channel, sent.request, news);
 }
 
-/* No provider was heard: what is said is not known, unless it is so little. */
+/*
+ * No provider answered: the outcome is unknown, unless the report claims no
+ * more than that.
+ */
 static void
 judge_nothing(IdemNews *news, const char *detail)
 {
@@ -170,7 +173,7 @@ judge_nothing(IdemNews *news, const char *detail)
 }
 
 /*
- * Do codes tell what became of the key: does its scope name channels, or has
+ * Can codes tell the outcome of the key: does its scope name channels, or has
  * its last attempt gone by one?
  */
 bool
@@ -182,8 +185,8 @@ idem_send_is_judged(IdemCall *call)
 }
 
 /*
- * What the holder of a token brings, of a key that is locked: the answer to
- * what it has sent.  That there is no such transaction, it cannot know.
+ * The report of the holder of a token, about a key that is locked: the answer
+ * to its request.  The holder cannot know that there is no such transaction.
  */
 void
 idem_send_judge_holder(IdemCall *call, IdemNews *news)
@@ -282,9 +285,9 @@ refuse_stranger(const IdemCall *call, IdemNews *news)
 }
 
 /*
- * What somebody else brings, of a key that is locked: the answer to an
- * inquiry, a notice, a line of a statement.  news->via says by which
- * interface it came: 22023 for one of no channel of the scope.
+ * The report of somebody else, about a key that is locked: the answer to an
+ * inquiry, a notice, a line of a statement.  news->via says by which interface
+ * it came: 22023 for one of no channel of the scope.
  */
 void
 idem_send_judge_notice(IdemCall *call, IdemNews *news)
@@ -313,7 +316,7 @@ idem_send_judge_notice(IdemCall *call, IdemNews *news)
 		withdraw(news, "that there is no such transaction is told by an inquiry or a statement");
 }
 
-/* Who may say of the last attempt that it never arrived. */
+/* The interfaces that may say of the last attempt that it never arrived. */
 IdemAbsence
 idem_send_absence(IdemCall *call)
 {
@@ -399,7 +402,7 @@ idem_send_is_doubted(IdemCall *call)
 	return found;
 }
 
-/* What is said of an effect, as a word. */
+/* The outcome of an effect, as a word. */
 const char *
 idem_send_said(const IdemNews *news)
 {
@@ -418,7 +421,7 @@ idem_send_said(const IdemNews *news)
 	}
 }
 
-/* Keep what was said in idem.evidence, and what it was answered. */
+/* Keep the report in idem.evidence, with the answer to it. */
 void
 idem_send_keep_evidence(const IdemCall *call, const char *action,
 						const IdemNews *news, const char *outcome)
