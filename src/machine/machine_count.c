@@ -28,7 +28,7 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
+#include "base/identity.h"
 #include "machine/machine_watch.h"
 
 /* Add the rows of one table: 42501 unless the caller may read it. */
