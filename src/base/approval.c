@@ -130,8 +130,8 @@ idem_need_approval(const char *action, const char *object, List *facts)
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("%s of %s needs the approval of another person",
 							action, object),
-					 errdetail("The digest is of the arguments of the call and of what it would change, as that is now."),
-					 errhint("An operator who is another person says SELECT idem.approve(%s, %s, '%s', reason => '...'); then the same call passes once, within a day.",
+					 errdetail("The digest is of the arguments of the call and of the present state of the object that it would change."),
+					 errhint("Another person who is an operator says SELECT idem.approve(%s, %s, '%s', reason => '...'); then the same call passes once, within a day.",
 							 quote_literal_cstr(action),
 							 quote_literal_cstr(object), digest)));
 	}

@@ -124,7 +124,7 @@ flush_at_xact_event(XactEvent event, void *arg)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot PREPARE a transaction that has reserved, fenced or settled an idempotency key"),
-				 errdetail("Whoever commits it may not wait for the standbys that must know of the key."),
+				 errdetail("The session that commits it may not wait for the standbys that must know of the key."),
 				 errhint("Reserve, complete, resolve, release and fence in a transaction of its own, before or after the one that is prepared.")));
 	if ((event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) &&
 		must_flush)

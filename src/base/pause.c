@@ -221,7 +221,7 @@ idem_pause_kind(const char *kind)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid kind \"%s\" of a pause", kind),
-			 errhint("What can be paused is %s.", known.data)));
+			 errhint("These can be paused: %s.", known.data)));
 	return NULL;				/* keep the compiler quiet */
 }
 

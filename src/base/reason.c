@@ -88,7 +88,7 @@ idem_reason(FunctionCallInfo fcinfo, int n, const char *argument)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" %s", argument, flaw),
-				 errhint("It is the reason, kept for those who come later.")));
+				 errhint("It is kept as the reason, for later readers.")));
 	return reason;
 }
 

@@ -167,7 +167,7 @@ check_scope(const BoundArguments *args)
 			 errmsg("scope \"%s\" is for effects %s of the transaction",
 					args->scope, outside ? "outside" : "inside"),
 			 outside ?
-			 errhint("A row tells of such an effect by its state: name the column in \"state\", and what it needs of the claim in \"claimed\".") :
+			 errhint("The state of a row tells of such an effect: name the column in \"state\", and what it needs of the claim in \"claimed\".") :
 			 errhint("A row is the effect itself there: leave out \"state\" and \"claimed\".")));
 }
 

@@ -162,7 +162,7 @@ detail_state(const Bound *bound, const char *state)
 						 state, idem_list_text(*listed));
 	if (!idem_key_effect_shown(bound->scope))
 		return 0;
-	return errdetail("What was sent may have taken effect, and state \"%s\" is not declared for that.",
+	return errdetail("An effect that was sent may have happened, and state \"%s\" is not declared for that.",
 					 state);
 }
 
@@ -174,7 +174,7 @@ refuse_state(const IdemGuardCall *call, const Bound *bound, const text *key,
 			(errcode(ERRCODE_IDEM_UNCLAIMED_EFFECT),
 			 message_state(call, bound, key, state, claim),
 			 detail_state(bound, state),
-			 errhint("Record what became of the claim first (idem.reserve, idem.complete, idem.resolve, idem.fence), then change the row."),
+			 errhint("Record the outcome of the claim first (idem.reserve, idem.complete, idem.resolve, idem.fence), then change the row."),
 			 errtablecol(call->rel, bound->states.attnum),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
 								call->trigger->tgname)));

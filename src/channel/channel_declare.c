@@ -727,7 +727,7 @@ check_closure(Call *call)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a closure begins and ends, in times to come"),
-				 errdetail("What was a business day stays one.")));
+				 errdetail("A past business day stays one.")));
 }
 
 /*

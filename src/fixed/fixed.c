@@ -189,7 +189,7 @@ refuse_move(const IdemGuardCall *call)
 			 errmsg("row%s of table \"%s\" cannot move to another partition",
 					idem_readable_key(call->rel, call->before),
 					RelationGetRelationName(call->rel)),
-			 errdetail("Its columns were fixed before the table became a partition; what they become elsewhere is not seen."),
+			 errdetail("Its columns were fixed before the table became a partition; their values elsewhere are not seen."),
 			 errhint("Put the guard on the partitioned table at the top."),
 			 errtableconstraint(call->rel, call->trigger->tgname)));
 }

@@ -176,7 +176,7 @@ new_scope_id(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("scope \"%s\" cannot be declared", name),
-				 errdetail("The id of a scope is made of its name, and that of this one would be 0, which is none."),
+				 errdetail("The id of a scope is made of its name, and for this name it would be 0, which is not an id."),
 				 errhint("Choose another name.")));
 	return id;
 }
@@ -245,7 +245,7 @@ check_durability(const Declaration *decl)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("flush false is for scopes with effect 'inside'"),
-				 errdetail("What leads to an effect outside is always flushed.")));
+				 errdetail("A commit that leads to an effect outside is always flushed.")));
 	if (standbys < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -330,7 +330,7 @@ check_declaration(const Declaration *decl)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("completion 'required' is for scopes with effect 'inside'"),
-				 errdetail("An effect outside is completed in a later transaction; idem.due keeps what was not.")));
+				 errdetail("An effect outside is completed in a later transaction; idem.due lists those that were not.")));
 	(void) idem_key_duration("lease", DatumGetIntervalP(decl->values[LEASE]),
 							 false);
 	(void) idem_key_duration("quiet", DatumGetIntervalP(decl->values[QUIET]),
@@ -647,7 +647,7 @@ refuse_all_fields(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 			 errmsg("fields of a scope cannot become {*}"),
-			 errdetail("What is known of earlier requests are the fields declared then."),
+			 errdetail("Of earlier requests only the fields that were declared then are known."),
 			 errhint("Name the fields, or declare a scope of another name.")));
 }
 

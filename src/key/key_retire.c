@@ -224,7 +224,7 @@ check_rules(const Retirement *retirement)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("keys of scope \"%s\" cannot be forgotten within its keep",
 						name),
-				 errdetail("It keeps what was answered since %s.",
+				 errdetail("It keeps the answers since %s.",
 						   timestamptz_to_str(kept))));
 	check_window(retirement, before);
 }

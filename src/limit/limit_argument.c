@@ -85,7 +85,7 @@ refuse_facts(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("argument \"exact\" of idem.guard_limit does not go with argument \"facts\""),
-			 errdetail("What has happened is stored, whatever its parent declares.")));
+			 errdetail("A fact is stored, whatever its parent declares.")));
 }
 
 /* Which parents need exactly what they declare. */

@@ -84,7 +84,7 @@ say_limit(void *arg)
 		errmsg("row of table \"%s\" cannot have less than its running total \"%s\"",
 			   error->table_name,
 			   error->constraint_name + strlen(CHECK_PREFIX));
-		errhint("What counts against a limit stays counted: the cap cannot go below it, and nobody but the guard writes the total.");
+		errhint("Amounts that count against a limit stay counted: the cap cannot go below them, and only the guard writes the total.");
 	}
 	/* a transaction can catch any number of them */
 	FreeErrorData(error);

@@ -110,7 +110,7 @@ find_limit(const char *name, const char *state, ArrayType *fk,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("limit \"%s\" of table \"%s\" was not declared in this database",
 						target->logged, get_rel_name(target->relid)),
-				 errhint("SELECT idem.rearm('%s') declares what its triggers say.",
+				 errhint("SELECT idem.rearm('%s') declares the guard of its triggers.",
 						 idem_qualified_name_of(target->relid))));
 }
 

@@ -75,7 +75,7 @@ find_state(const char *name, const char *state, ArrayType *fk,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("final state \"%s\" of state machine \"%s\" cannot be paused",
 						state, name),
-				 errdetail("What became of something goes on being stored."),
+				 errdetail("Outcomes have to be stored, even while something is paused."),
 				 errhint("Pause the state in which it begins.")));
 	target->name = name;
 	target->state = state;

@@ -208,7 +208,7 @@ idem_states_refuse_repeat(const IdemGuardCall *call,
 			 errdetail("The statement writes column \"%s\" and leaves it as it was.",
 					   NameStr(TupleDescAttr(RelationGetDescr(call->rel),
 											 guard->column - 1)->attname)),
-			 errhint("This transition was made before: do not run again what follows it."),
+			 errhint("This transition was made before: do not repeat the work that follows it."),
 			 errtablecol(call->rel, guard->column),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
 								call->trigger->tgname)));

@@ -355,6 +355,6 @@ idem_money_div(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("%s divided by " INT64_FORMAT " is not a whole number of millionths",
 						idem_money_to_cstring(amount), divisor),
-				 errhint("idem.divide rounds by a rule of your choice, idem.split leaves nothing over.")));
+				 errhint("idem.divide rounds by a rule of your choice, idem.split leaves no remainder.")));
 	PG_RETURN_MONEY_MICRO(amount / divisor);
 }

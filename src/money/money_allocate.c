@@ -58,7 +58,7 @@ idem_money_allocate(PG_FUNCTION_ARGS)
 	if (!idem_money_share(units, shares, count))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("weights add up to nothing"),
+				 errmsg("weights add up to zero"),
 				 errhint("At least one weight has to be larger than zero.")));
 	PG_RETURN_DATUM(make_parts(shares, count, idem_money_unit_of_scale(scale)));
 }

@@ -288,7 +288,7 @@ compare_places(const void *left, const void *right)
 
 /*
  * Sets the part of every share, so that the parts add up to the units.
- * False if the weights add up to nothing.  The caller has ensured that they
+ * False if the weights add up to zero.  The caller has ensured that they
  * add up to less than 2^127 and units is less than 2^61 either way.
  */
 bool

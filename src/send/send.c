@@ -103,7 +103,7 @@ idem_send_begin_batch(FunctionCallInfo fcinfo, IdemCall *call, int32 *batch)
 				(errcode(ERRCODE_IDEM_CLAIM_NOT_OPEN),
 				 errmsg("scope \"%s\" is for effects inside of the transaction",
 						scope->name),
-				 errhint("Nothing of it is ever due: a claim is final when it is committed.")));
+				 errhint("Its keys are never due: a claim is final when it is committed.")));
 	idem_require_argument(fcinfo, 1, "batch");
 	*batch = PG_GETARG_INT32(1);
 	if (*batch < 1)

@@ -22,7 +22,7 @@ refuse_answer(const IdemScope *scope)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("scope \"%s\" has no channels, whose codes would tell what the answer means",
+			 errmsg("scope \"%s\" has no channels by whose codes the answer could be read",
 					scope->name),
 			 errhint("Say the outcome, and give the answer as response.")));
 }
@@ -82,7 +82,7 @@ evidence_argument(FunctionCallInfo fcinfo, int n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("evidence is empty"),
-				 errhint("Say what the provider answered, or who looked where.")));
+				 errhint("Give the answer of the provider, or say who looked and where.")));
 	return evidence;
 }
 

@@ -157,7 +157,7 @@ check_may_follow(const Wanted *w)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("site \"%s\" cannot follow to a new timeline", w->name),
-				 errdetail("A standby that is promoted may lack what a scope has sent that asks for no standbys."),
+				 errdetail("A promoted standby may lack attempts of a scope that asks for no standbys."),
 				 errhint("idem.alter_scope(..., standbys => 1) for every scope with effect 'outside'.")));
 }
 

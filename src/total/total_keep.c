@@ -469,7 +469,7 @@ refuse_change(const IdemGuardCall *call, TotalSettings *s, AttrNumber column)
 			 errmsg("column \"%s\" of table \"%s\" cannot be changed: it is kept with the %s",
 					NameStr(att->attname), get_rel_name(s->root), s->kind),
 			 s->cap && column == s->cap && !s->cap_grows ?
-			 errhint("What children were judged by stays; declared with cap_grows => true, the cap may grow.") :
+			 errhint("Columns by which children were judged stay; declared with cap_grows => true, the cap may grow.") :
 			 errhint(s->cap ? "What children were judged by stays." :
 					 "What entries were judged by stays."),
 			 errtablecol(call->rel, column),
