@@ -245,7 +245,8 @@ SELECT (SELECT count(*) FROM idem.sighting s WHERE NOT EXISTS (SELECT FROM idem.
        (SELECT count(*) FROM idem.suspect s WHERE NOT EXISTS (SELECT FROM idem.scope c WHERE c.id = s.scope)) AS suspects;
 -- Nor do its confirmations speak for a scope of the same name.
 SELECT idem.create_scope('suspect all', 'inside', '{amount}', duplicate_fields => '{*}', duplicate_window => '1 h', on_duplicate => 'hold');
-SELECT key, outcome FROM idem.claim_many('suspect all', '{a,c}', array_fill('{"x":2,"amount":1}'::jsonb, ARRAY[2]));
+SELECT outcome FROM idem.claim('suspect all', 'a', '{"x":2,"amount":1}');
+SELECT outcome FROM idem.claim('suspect all', 'c', '{"x":2,"amount":1}');
 SELECT idem.drop_scope('suspect all', 'test');
 DELETE FROM idem.evidence e WHERE NOT EXISTS (SELECT FROM idem.scope c WHERE c.id = e.scope) AND action IN ('confirm', 'fence');
 DELETE FROM idem.runtime_role WHERE role LIKE 'regress\_suspect\_%';

@@ -122,7 +122,7 @@ unlike(slurp_file($node->logfile), qr/deadlock detected/, 'nobody waited for a d
 unlike(slurp_file($node->logfile), qr/ERROR:  unexpected outcome/, 'nothing else was answered');
 
 # Report
-is(ask(q{SELECT count(*) > 50, count(*) FILTER (WHERE n > 1) > 20, max(n) > 3 FROM
+is(ask(q{SELECT count(*) > 20, count(*) FILTER (WHERE n > 1) > 10, max(n) > 3 FROM
 	(SELECT count(*) AS n FROM effect WHERE scope = 'report' GROUP BY payment) p}), 't|t|t',
 	'report: deliveries of one payment met');
 is(ask(q{SELECT count(*) FROM (SELECT payment, count(*) AS n, count(s.key) AS suspected
@@ -136,10 +136,10 @@ is(ask(q{SELECT count(*) FROM idem.suspects s WHERE scope = 'report'
 # Hold
 is(ask(q{SELECT count(*) FROM (SELECT payment FROM effect WHERE scope = 'hold' GROUP BY payment HAVING count(*) > 1) p}), '0',
 	'hold: no payment has two effects');
-is(ask(q{SELECT count(*) > 50 FROM effect WHERE scope = 'hold'}), 't', 'hold: payments had theirs');
+is(ask(q{SELECT count(*) > 20 FROM effect WHERE scope = 'hold'}), 't', 'hold: payments had theirs');
 is(ask(q{SELECT count(*) FROM (SELECT request->>'user' FROM idem.open_claims WHERE scope = 'out' AND state <> 'released' GROUP BY 1 HAVING count(*) > 1) p}), '0',
 	'hold: no payment is reserved twice');
-is(ask(q{SELECT count(*) > 50, count(*) FILTER (WHERE state = 'released') > 0 FROM idem.open_claims WHERE scope = 'out'}), 't|t',
+is(ask(q{SELECT count(*) > 20, count(*) FILTER (WHERE state = 'released') > 0 FROM idem.open_claims WHERE scope = 'out'}), 't|t',
 	'hold: payments were reserved, and some released');
 is(ask(q{SELECT count(*) > 0 FROM idem.suspects WHERE scope = 'hold' AND state = 'held'}), 't', 'hold: the others are listed');
 # Everything comes once more: a payment that has its effect gets no other, one that has none does.
