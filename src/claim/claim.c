@@ -24,8 +24,8 @@
  * Not promised: which of several rivals wins; that a key reported in progress
  * still is so when the caller reads it.
  *
- * Locks: ROW EXCLUSIVE on idem.anchor.  A repeat writes nothing and takes no
- * transaction id.
+ * Locks: ROW EXCLUSIVE on idem.anchor.  A repeat of a key that is there writes
+ * nothing and takes no transaction id.
  *
  * Shown by sql/claim.sql and test/isolation/specs/claim_race.spec.
  */

@@ -373,13 +373,16 @@ text_result(uint64 row, int column)
 										SPI_tuptable->tupdesc, column));
 }
 
-/* Those of the ids that are suspects now, in one order for all callers. */
+/*
+ * Those of the ids that are suspects now, in the order in which many keys are
+ * claimed, so that two calls that confirm cannot wait for each other.
+ */
 static Suspect *
 read_suspects(Datum ids, uint64 *count)
 {
 	static const char *const sql =
 		"SELECT scope, key, members FROM idem.suspects WHERE id = ANY ($1)"
-		" ORDER BY scope COLLATE \"C\", key COLLATE \"C\", members";
+		" ORDER BY id, members";
 	Oid			type = UUIDARRAYOID;
 	Suspect    *suspects;
 	uint64		i;

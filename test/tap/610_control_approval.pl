@@ -43,6 +43,8 @@ ask(q{
 	SELECT idem.guard_states('payment', 'status', 'payment');
 	SELECT idem.define_return_codes('bank', E'| code | meaning |\n| --- | --- |\n| 0 | succeeded |');
 	SELECT FROM idem.reserve('payout', 'po-1');
+	SELECT idem.create_scope('twice', 'inside', '{}', duplicate_fields => '{a}', duplicate_window => '1 day', on_duplicate => 'hold');
+	SELECT idem.claim('twice', k, '{"a":1}') FROM unnest('{t1,t2,t3,t4}'::text[]) k;
 	SELECT idem.set_site('here');
 });
 ask(q{CALL idem.dispatch('payout', 'po-1', 1, NULL)});
@@ -96,6 +98,8 @@ my %call = (
 	'correct' => q{SELECT idem.correct('payout', 'po-1', 'succeeded', reason => 'the statement', evidence => '{"entry":1}')},
 	'adopt_site' => q{SELECT idem.adopt_site('nothing was lost', lost => '0')},
 	'set_site' => q{SELECT idem.set_site('here', on_move => 'halt', reason => 'never follow')},
+	'confirmed' => q{SELECT idem.claim('twice', 't2', '{"a":1}', confirmed => 'it is another one')},
+	'confirm_suspects' => q{SELECT idem.confirm_suspects(ARRAY(SELECT id FROM idem.suspects WHERE key = 't3'), 'this one, too')},
 	'drop_guard' => q{SELECT idem.drop_guard('payment', 'states', reason => 'moved')},
 );
 foreach my $what (sort keys %call)
@@ -122,6 +126,10 @@ is(as('alice', $call{resume}), '42501', 'an approval is for one time');
 my $approve = approval();
 is(as('bob', $approve), '', 'approved');
 is(as('alice', q{SELECT idem.resume('scope', 'payout', reason => 'another reason')}), '42501', 'another argument was not approved');
+is(as('alice', q{SELECT idem.confirm_suspects(ARRAY(SELECT id FROM idem.suspects WHERE key = 't4'), 'this one, too')}), '42501', 'to be approved');
+is(as('bob', approval()), '', 'approved');
+ask(q{SELECT idem.fence('twice', 't4', 'it is none'), idem.claim('twice', 't5', '{"a":1}')});
+is(as('alice', q{SELECT idem.confirm_suspects(ARRAY(SELECT id FROM idem.suspects WHERE key = 't5'), 'this one, too')}), '42501', 'another suspect was not approved');
 # nor to an object that has changed.
 is(as('alice', q{SELECT idem.alter_scope('debit', fields => '{a}', force => 'looser')}), '42501', 'to be approved');
 $approve = approval();
