@@ -151,7 +151,18 @@ ledger_pgledger()
 	ledger_long=$(bench_counted_run "$tmp/tmp/pgledger.pgbench" 2)
 	unset bench_database
 	bench_record "1,000 transfers, 1,000 accounts" instructions "pgledger_create_transfers" \
-		"$counted_idem" $((ledger_long - ledger_short)) 0.125
+		"$counted_idem" $((ledger_long - ledger_short))
+}
+
+# Batches of a thousand a second, by one client.
+ledger_pgledger_tps()
+{
+	ledger_ours=$(bench_tps "$(ledger_script idem 1000 1000)" 1 "${IDEM_BENCH_SECONDS:-10}")
+	bench_database=pgledger
+	ledger_theirs=$(bench_tps "$tmp/tmp/pgledger.pgbench" 1 "${IDEM_BENCH_SECONDS:-10}")
+	unset bench_database
+	bench_record "1,000 transfers, 1,000 accounts" "per second" "pgledger_create_transfers" \
+		"$ledger_ours" "$ledger_theirs" 8 '>='
 }
 
 ledger_wanted()
@@ -173,6 +184,7 @@ ledger_wanted IDEM_BENCH_PGLEDGER "${IDEM_BENCH_PGLEDGER:-}" && ledger_beside=ye
 if [ $ledger_timed = yes ]; then
 	ledger_hot_clients
 	[ $ledger_is_large = no ] || ledger_large "per second" 0.9 '>=' ledger_large_tps
+	[ $ledger_beside = no ] || ledger_pgledger_tps
 fi
 if bench_counted "fsync = off" "synchronous_commit = off" "jit = off" "autovacuum = off" \
 	"max_parallel_workers_per_gather = 0"; then

@@ -217,7 +217,7 @@ idem_apply_balances(PG_FUNCTION_ARGS)
 	SPI_connect();
 	idem_become_declarer(accounts, &saved);
 	idem_see_every_row();
-	idem_total_set_filling(relid, true);
+	idem_total_set_filling(relid);
 	PG_TRY();
 	{
 		ListCell   *lc;
@@ -227,7 +227,7 @@ idem_apply_balances(PG_FUNCTION_ARGS)
 	}
 	PG_FINALLY();
 	{
-		idem_total_set_filling(InvalidOid, false);
+		idem_total_set_filling(InvalidOid);
 	}
 	PG_END_TRY();
 	idem_restore_identity(&saved);

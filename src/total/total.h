@@ -461,7 +461,7 @@ extern bool idem_total_keeps(const IdemGuard *guard, const char *name);
 extern const char *idem_total_column(Relation parent, const char *total,
 									 const char *setting);
 extern bool idem_total_is_readable(Trigger *trigger, const char *function);
-extern void idem_total_set_filling(Oid parent, bool batched);
+extern void idem_total_set_filling(Oid parent);
 
 /* total_sums.c */
 extern char *idem_total_equal_sql(const char *left, Oid left_type,

@@ -279,7 +279,7 @@ idem_total_fill(IdemTotalDeclaration *d, List *columns, const char *values,
 	const char *parent = idem_qualified_name(d->parent);
 	const char *join = idem_total_join_sql(&d->of.key, "t.k%d");
 
-	idem_total_set_filling(d->of.key.parent, false);
+	idem_total_set_filling(d->of.key.parent);
 	PG_TRY();
 	{
 		idem_total_run_latest(psprintf("UPDATE %s p SET %s WHERE (%s) AND NOT EXISTS (SELECT FROM (%s) t WHERE %s)",
@@ -292,7 +292,7 @@ idem_total_fill(IdemTotalDeclaration *d, List *columns, const char *values,
 	}
 	PG_FINALLY();
 	{
-		idem_total_set_filling(InvalidOid, false);
+		idem_total_set_filling(InvalidOid);
 	}
 	PG_END_TRY();
 }

@@ -62,7 +62,6 @@ typedef struct TotalSettings
 	AttrNumber	value[IDEM_TOTAL_VALUES];	/* or 0 */
 	AttrNumber	count;			/* or 0 */
 	AttrNumber	cap;			/* or 0: what bounds it may change */
-	AttrNumber	batched;		/* or 0: rows whose totals are added up later */
 	bool		cap_grows;
 	int			nkeys;
 	AttrNumber	key[INDEX_MAX_KEYS];
@@ -74,12 +73,8 @@ typedef struct TotalSettings
 /* the announcement of the innermost UPDATE under way */
 static IdemTotalStep *announced = NULL;
 
-/*
- * The table whose totals are filled, whether only those that are batched, and
- * how deep in triggers.
- */
+/* the table whose totals are filled, and how deep in triggers */
 static Oid	filling = InvalidOid;
-static bool filling_batched = false;
 static int	filling_depth = 0;
 
 static int
@@ -108,36 +103,24 @@ idem_total_withdraw(IdemTotalStep *step)
 }
 
 /*
- * The totals of this table are filled from the sums, by a declaration, or only
- * those that are batched; InvalidOid: it is done.  Whoever fills them takes it
- * back on every way out, errors included.
+ * The totals of this table are filled from the sums; InvalidOid: it is done.
+ * Whoever fills them takes it back on every way out, errors included.
  */
 void
-idem_total_set_filling(Oid parent, bool batched)
+idem_total_set_filling(Oid parent)
 {
 	filling = parent;
-	filling_batched = batched;
 	filling_depth = trigger_depth();
 }
 
 /*
- * Is this row one whose totals are being filled?  Not by a statement of a
- * trigger that the filling fires.
+ * Are the totals of this table being filled?  Not by a statement of a trigger
+ * that the filling fires.
  */
 static bool
-is_filled(const IdemGuardCall *call, TotalSettings *s)
+is_filled(const TotalSettings *s)
 {
-	bool		isnull = true;
-	Datum		batched;
-
-	if (filling != s->root || trigger_depth() != filling_depth + 1)
-		return false;
-	if (!filling_batched)
-		return true;
-	if (s->batched == 0)
-		return false;
-	batched = slot_getattr(call->before, s->batched, &isnull);
-	return !isnull && DatumGetBool(batched);
+	return filling == s->root && trigger_depth() == filling_depth + 1;
 }
 
 /* ------------------------------------------------------------------------
@@ -280,6 +263,7 @@ compile_fixed(Relation rel, Trigger *trigger, TotalSettings *s)
 {
 	AttrNumber	normal = column_of(rel, trigger, "normal_column");
 	const char *batched = idem_trigger_setting(trigger, "batched");
+	AttrNumber	unbounded;
 	ListCell   *lc;
 	int			i;
 
@@ -291,9 +275,9 @@ compile_fixed(Relation rel, Trigger *trigger, TotalSettings *s)
 		s->fixed = lappend_int(s->fixed, normal);
 	if (batched == NULL || strcmp(batched, "true") != 0)
 		return;
-	s->batched = column_of(rel, trigger, "unbounded");
-	if (s->batched)
-		s->fixed = lappend_int(s->fixed, s->batched);
+	unbounded = column_of(rel, trigger, "unbounded");
+	if (unbounded)
+		s->fixed = lappend_int(s->fixed, unbounded);
 }
 
 static void *
@@ -529,7 +513,7 @@ judge_total(const IdemGuardCall *call, TotalSettings *s)
 	/* one of which something is used cannot go; a new one starts at 0 */
 	if (changed && IDEM_CALL_IS_DELETE(call))
 		idem_refuse_delete(call);
-	if (changed && IDEM_CALL_IS_UPDATE(call) && is_filled(call, s))
+	if (changed && IDEM_CALL_IS_UPDATE(call) && is_filled(s))
 		return;
 	if (changed && IDEM_CALL_IS_INSERT(call))
 		refuse_write(call, s, changed);
