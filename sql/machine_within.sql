@@ -216,3 +216,4 @@ SET search_path = public;
 DROP SCHEMA within CASCADE;
 DO $$ BEGIN EXECUTE (SELECT string_agg(format('DROP OWNED BY %I', r), ';') FROM unnest('{regress_within_owner,regress_within_app,regress_within_operator,regress_within_stranger}'::text[]) r); END $$;
 DROP ROLE regress_within_owner, regress_within_app, regress_within_operator, regress_within_stranger;
+DELETE FROM idem.machine WHERE name IN ('within', 'within_label');
