@@ -1,6 +1,6 @@
 /*
  * limit.h
- *		What the files of the room limit share.
+ *		Declarations that the files of the room limit share.
  */
 #ifndef IDEM_LIMIT_H
 #define IDEM_LIMIT_H
@@ -46,7 +46,7 @@ typedef enum IdemLimitColumn
 	IDEM_LIMIT_DECLARED
 } IdemLimitColumn;
 
-/* What the totals of a limit are. */
+/* The totals of a limit */
 #define IDEM_USED(totals)	((totals)->value[IDEM_LIMIT_USED])
 #define IDEM_EXCESS(totals)	((totals)->value[IDEM_LIMIT_EXCESS])
 

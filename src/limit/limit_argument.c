@@ -1,11 +1,10 @@
 /*
  * limit_argument.c
- *		What guard_limit() is asked for.
+ *		The arguments of guard_limit().
  *
- * Reads the arguments and refuses what contradicts itself, before any table
- * is looked at: 22004 for a NULL where a value has to be, 22023 for a value
- * that is none of the known ones, or for an argument without the one that it
- * needs.
+ * Reads the arguments and refuses contradictions, before any table is read:
+ * 22004 for a NULL where a value has to be, 22023 for a value that is none of
+ * the known ones, or for an argument without the one that it needs.
  */
 #include "postgres.h"
 

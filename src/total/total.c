@@ -1,6 +1,7 @@
 /*
  * total.c
- *		What the rows of a statement do to totals is applied at its end.
+ *		The changes that a statement's rows make to totals are applied at its
+ *		end.
  *
  * The trigger of a child notes each stored row, in the order of the rows.  The
  * trigger at the end of the statement takes the notes of its table, of all
@@ -133,7 +134,7 @@ begin_noted(Oid root, bool one_row)
 	return begun;
 }
 
-/* Take it off the list; what it has noted is still there. */
+/* Take it off the list; its notes are still there. */
 static void
 end_noted(Noted *ended)
 {
@@ -176,7 +177,7 @@ report_no_key(const IdemGuardCall *call, IdemTotal *total, AttrNumber column)
 			 errtablecol(call->rel, column)));
 }
 
-/* What a row does to its parent, as its image says; step is the room's. */
+/* The effect of a row on its parent, as its image says; step is the room's. */
 IdemTotalNote *
 idem_total_note(const IdemGuardCall *call, IdemTotal *total,
 				TupleTableSlot *row, int step)
@@ -387,7 +388,7 @@ total_at_transaction(XactEvent event, void *arg)
 	}
 }
 
-/* What a subtransaction noted goes with it, or belongs to its parent. */
+/* The notes of a subtransaction go with it, or belong to its parent. */
 static void
 total_at_subtransaction(SubXactEvent event, SubTransactionId mySubid,
 						SubTransactionId parentSubid, void *arg)

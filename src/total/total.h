@@ -3,9 +3,9 @@
  *		Totals in a parent's row, and the changes that children make to them.
  *
  * A limit, or a balance, is a row of a parent in which a guard keeps what the
- * rows that reference it add up to.  This room finds that row, changes it and
- * sees to it that nobody else does; what a child means to it, and the words of
- * a refusal, are those of the room that has the guard.
+ * rows that reference it add up to.  This room finds that row, changes it, and
+ * keeps others from changing it.  The room that has the guard says how a child
+ * changes it, and words the refusals.
  */
 #ifndef IDEM_TOTAL_H
 #define IDEM_TOTAL_H
@@ -96,7 +96,7 @@ typedef struct IdemStates
 /* How many amounts a guard may keep in a parent row. */
 #define IDEM_TOTAL_VALUES	3
 
-/* What a parent row has; amounts that it lacks are 0. */
+/* The values of a parent row; amounts that it lacks are 0. */
 typedef struct IdemTotals
 {
 	/* in the order of the counterpart's settings: used, excess */
@@ -128,7 +128,7 @@ struct IdemTotalChange;
 struct IdemTotalNote;
 typedef struct IdemDirect IdemDirect;	/* total_direct.c */
 
-/* What the room of a guard does with a parent row. */
+/* The functions of the room of a guard for a parent row. */
 typedef struct IdemTotalRoom
 {
 	/* the totals after all notes; false: a note, now c->refused, has no room */
@@ -183,8 +183,8 @@ typedef struct IdemTotal
 } IdemTotal;
 
 /*
- * What one stored child does to its parent's totals, as its trigger saw it.
- * step and begins are the room's to read.
+ * The effect of one stored child on its parent's totals, as its trigger saw
+ * it.  Only the room reads step and begins.
  */
 typedef struct IdemTotalNote
 {

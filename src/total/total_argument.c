@@ -1,11 +1,11 @@
 /*
  * total_argument.c
- *		What a declaration is asked for.
+ *		The arguments of a declaration.
  *
- * Reads the arguments that all guards with a total have, and refuses what
- * contradicts itself, before any table is looked at: 22004 for a NULL where a
- * value has to be, 22023 for a value that is none of the known ones, or for an
- * argument without the one that it needs.
+ * Reads the arguments that all guards with a total have, and refuses
+ * contradictions, before any table is read: 22004 for a NULL where a value has
+ * to be, 22023 for a value that is none of the known ones, or for an argument
+ * without the one that it needs.
  */
 #include "postgres.h"
 

@@ -1,10 +1,10 @@
 /*
  * total_ask.c
- *		What could still be taken from a parent, for screens and reports.
+ *		The amount that a parent has left, for screens and reports.
  *
  * Runs as the caller, with the caller's rights and row security, under the
- * snapshot of the query.  What it returns may be out of date a moment later;
- * only the guard decides.
+ * snapshot of the query.  The answer may be out of date a moment later; only
+ * the guard decides.
  */
 #include "postgres.h"
 

@@ -1,9 +1,10 @@
 /*
  * total_child.c
- *		What is asked of every child that counts towards a total.
+ *		The rules for every child that counts towards a total.
  *
- * Amounts are numbers of one sign or the other, never zero; what a kept child
- * was judged by stays; and it agrees with its parent in the compared columns.
+ * Amounts are numbers of one sign or the other, never zero; the columns by
+ * which a kept child was judged stay; and it agrees with its parent in the
+ * compared columns.
  */
 #include "postgres.h"
 

@@ -1,6 +1,7 @@
 /*
  * total_compile.c
- *		What the trigger of a child keeps of its total between calls.
+ *		The description of a total that the trigger of a child keeps between
+ *		calls.
  *
  * Read from the trigger's arguments and from the catalog: the foreign key,
  * columns by number, the arithmetic of the amounts.  Lives until child or

@@ -2,11 +2,11 @@
  * total_declare.c
  *		Putting a guard that keeps a total on a table.
  *
- * Checks everything the guard relies on, adds the totals to the parent if
- * they are not there, fills them from the children that count, and only then
- * arms both tables.  What already breaks the guard is refused with the
- * offenders in DETAIL.  The room that declares the guard says what it is: its
- * settings, columns, sums and CHECKs.
+ * Checks everything the guard relies on, adds the totals to the parent if they
+ * are not there, fills them from the children that count, and only then arms
+ * both tables.  Rows that already break the guard are refused and named in
+ * DETAIL.  The room that declares the guard provides its settings, columns,
+ * sums and CHECKs.
  *
  * Locked until the end of the transaction: child, then parent, SHARE ROW
  * EXCLUSIVE (writers wait, readers do not) while the rows are read and the
@@ -174,7 +174,7 @@ require_filled(IdemTotalDeclaration *d)
 								 psprintf("it has %s", finding));
 }
 
-/* What takes ACCESS EXCLUSIVE comes last. */
+/* Steps that take ACCESS EXCLUSIVE come last. */
 static void
 finish_parent(IdemTotalDeclaration *d)
 {

@@ -1,12 +1,12 @@
 /*
  * total_exact.c
- *		A parent that declares what its children add up to.
+ *		A parent that declares the sum and the number of its children.
  *
  * In some of its states a parent has exactly the children that it declares:
- * their sum is its cap, and their number is a column of it.  Whoever writes
- * the parent is judged here, by the trigger of the parent, on the row as it is
- * stored; whoever writes a child by the room of the guard, on the version of
- * the parent that the child's statement changes.  Both write the row of the
+ * their sum is its cap, and their number is a column of it.  A write to the
+ * parent is judged here, by the trigger of the parent, on the row as it is
+ * stored; a write to a child by the room of the guard, on the version of the
+ * parent that the child's statement changes.  Both write the row of the
  * parent, so that of two sessions the second one waits, and judges what the
  * first one left, or gets 40001.
  *
@@ -30,7 +30,7 @@
 #include "base/settings.h"
 #include "total/total.h"
 
-/* What the trigger of a parent keeps of it, from its arguments. */
+/* The description that the trigger of a parent keeps, from its arguments. */
 struct IdemExact
 {
 	IdemStates	states;			/* in which it is asked for */

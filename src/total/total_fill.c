@@ -232,7 +232,7 @@ idem_total_may_suppress(Oid parent)
 	return may;
 }
 
-/* 39P01: what was filled is not there. */
+/* 39P01: the row that was filled is not there. */
 void
 idem_total_refuse_filled(Relation parent, const char *column,
 						 const char *finding)

@@ -51,7 +51,7 @@
 #include "base/settings.h"
 #include "total/total.h"
 
-/* What a counterpart keeps, from its arguments. */
+/* The description that a counterpart keeps, from its arguments. */
 typedef struct TotalSettings
 {
 	Oid			root;			/* the table at the top */
@@ -104,7 +104,7 @@ idem_total_withdraw(IdemTotalStep *step)
 
 /*
  * The totals of this table are filled from the sums; InvalidOid: it is done.
- * Whoever fills them takes it back on every way out, errors included.
+ * The caller takes it back on every way out, errors included.
  */
 void
 idem_total_set_filling(Oid parent)
@@ -257,7 +257,7 @@ compile_kept(Relation rel, Trigger *trigger, TotalSettings *s)
 	s->count = column_of(rel, trigger, "count_used");
 }
 
-/* What children were judged by, besides the cap. */
+/* The columns besides the cap by which children were judged */
 static void
 compile_fixed(Relation rel, Trigger *trigger, TotalSettings *s)
 {

@@ -56,8 +56,8 @@ has_columns(HeapTuple tuple, List *columns, IdemTotalKey *key)
 static const char own_table[] = "references its own table";
 
 /*
- * What is wrong with this foreign key for a guard, as the end of a sentence;
- * NULL: nothing.
+ * The reason why this foreign key does not fit a guard, as the end of a
+ * sentence; NULL: it does.
  */
 static const char *
 unfit(Form_pg_constraint con)

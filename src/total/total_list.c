@@ -6,7 +6,7 @@
  * room finds: limits that have not been cleared in time, holds that are past
  * their time.  Each guard is asked with one query, as the owner of the table
  * whose rows are shown, under the snapshot of the statement that reads the
- * view.  Whoever may not read that table sees that there are such rows and
+ * view.  A role that may not read that table sees that there are such rows and
  * since when, not which and how much.
  *
  * A guard that cannot be asked, because its foreign key is gone or another

@@ -1,9 +1,9 @@
 /*
  * total_report.c
- *		What is said when a child is refused, whatever guard refuses it.
+ *		The errors for a child that is refused, by whichever guard.
  *
- * The message alone is enough.  Values of the parent are told only to someone
- * who may read it.
+ * The message alone is enough.  Values of the parent are shown only to a role
+ * that may read it.
  */
 #include "postgres.h"
 

@@ -1,11 +1,11 @@
 /*
  * total_require.c
- *		What a total relies on, before it is put on a table.
+ *		The requirements of a total, checked before it is put on a table.
  *
- * Looks at what the catalog says of a child and a parent that are open: columns
- * that can be totals, types that do not round, other guards that keep the same
- * columns.  What the parent lacks and can get is noted in the declaration:
- * columns to add, defaults and NOT NULL to set.
+ * Looks at what the catalog says of a child and a parent that are open:
+ * columns that can be totals, types that do not round, other guards that keep
+ * the same columns.  Things that the parent lacks and can get are noted in the
+ * declaration: columns to add, defaults and NOT NULL to set.
  */
 #include "postgres.h"
 

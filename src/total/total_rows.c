@@ -2,10 +2,10 @@
  * total_rows.c
  *		Do the totals agree with the sums of the children?
  *
- * The guard counts what is written while it stands.  These look at rows that
- * came in otherwise: all of them, for the doctor; those of a table that is to
- * become a partition, which must have been counted before; those of a
- * partition that is to leave, which would stay counted.
+ * The guard counts rows that are written while it stands.  The checks here
+ * read rows that may have come in another way: all of them, for the doctor;
+ * those of a table that becomes a partition, which must have been counted
+ * before; those of a partition that is detached, which would stay counted.
  *
  * Child and parent are read once, restricted, under one snapshot, as the
  * owner of the parent, as whom no code of the child's owner may run: a

@@ -1,6 +1,6 @@
 /*
  * total_sums.c
- *		What the children of a running total add up to, as SQL.
+ *		The sums of the children of a running total, as SQL.
  *
  * Used where all rows are looked at: when a limit is declared, and by the
  * doctor.  The guard itself never adds up.
@@ -217,7 +217,7 @@ idem_total_source_of(Trigger *total)
 	return NULL;
 }
 
-/* What fills a total of the parent, a list of IdemTotalSource. */
+/* The sources that fill a total of the parent, a list of IdemTotalSource. */
 List *
 idem_total_sources(Relation parent, const char *name)
 {
