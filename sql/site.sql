@@ -83,8 +83,18 @@ SELECT outcome FROM idem.reserve('site', 'reserved');
 SELECT outcome FROM idem.reserve('site', 'sent');
 -- Results go on, and so does what keeps from running.
 SELECT outcome FROM idem.complete('site', 'sent', 1, 'succeeded', '{}');
-SELECT outcome FROM idem.fence('site', 'reserved', 'test');
-SELECT outcome FROM idem.fence('site', 'new', 'test');
+-- What may have been sent elsewhere is not said to be fenced for good.
+SELECT outcome, settled, state, detail FROM idem.fence('site', 'reserved', 'test');
+SELECT outcome, settled, state, detail FROM idem.fence('site', 'new', 'test');
+SELECT outcome, settled FROM idem.fence('site', 'new', 'test');
+-- It is once the database is at its place: whoever would go on ends it.
+SAVEPOINT f;
+DELETE FROM idem.site;
+SELECT outcome, settled FROM idem.fence('site', 'new', 'test');
+SELECT outcome, settled, token FROM idem.reserve('site', 'reserved', lease => '1 s');
+UPDATE idem.reservation SET lease_until = now() WHERE key = 'reserved';
+SELECT outcome, settled, token FROM idem.reserve('site', 'reserved');
+ROLLBACK TO f;
 SELECT outcome, token FROM idem.release('site', 'free', 1);
 -- What was reserved is not handed out, since nobody could send it.
 SELECT count(*) FROM idem.due('site', 100) WHERE state = 'reserved';
@@ -184,6 +194,12 @@ SET ROLE regress_idem_site_app;
 SELECT outcome, settled FROM idem.resolve('site', 'paid', 'succeeded', '{"by": "inquiry"}');
 RESET ROLE;
 SELECT state, concern, due_at FROM idem.reservation WHERE key = 'paid';
+-- also if it is of an attempt that nobody has heard of
+SELECT FROM idem.reserve('site', 'another');
+CALL idem.dispatch('site', 'another', 1) \gset
+UPDATE idem.reservation SET concern = 'm' WHERE key = 'another';
+SELECT outcome, settled FROM idem.resolve('site', 'another', 'succeeded', '{"by": "notice"}', attempt => 3);
+SELECT outcome, settled FROM idem.resolve('site', 'paid', 'succeeded', '{"by": "notice"}', attempt => 3);
 -- A fence ends it, once it is known that nothing arrived.
 CALL idem.dispatch('site', 'fenced', 1) \gset
 UPDATE idem.reservation SET concern = 'm' WHERE key = 'fenced';

@@ -25,6 +25,10 @@ With --banks two there are two banks, which answer in codes (coded_bank.py),
 and careless workers with a router that fails over to the other one at once
 (router.py), or workers that map codes by hand (byhand.py).
 
+With --moves N the database has a site, scopes are paused and resumed, and N
+times, in turn, the server is replaced by a backup that is started or
+recovered, or by a standby that has not heard everything (moving.py).
+
 The seed decides who dies where; the system decides when.  Exit status 1 if
 anything of the above was found.
 """
@@ -48,6 +52,7 @@ import router
 import worker
 from bank import read_book
 from client import Bank, Database
+from moving import Mover
 
 # A worker is a copy of this process, whatever the default (3.14).
 FORK = multiprocessing.get_context("fork")
@@ -195,11 +200,11 @@ class Fate:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def be_worker(client, server, banks, seed, deaths):
+def be_worker(client, dsn, server, banks, seed, deaths):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     random.seed(seed)
     fate = Fate(random.Random(seed), server.process.pid, deaths)
-    database = Database(server.dsn)
+    database = Database(dsn)
     database.execute = fate.around(database.execute)
     lines = {bank.name: router.Line(bank.path) if bank.name
              else Bank(bank.path) for bank in banks}
@@ -228,6 +233,8 @@ class Storm:
         self.database = Database(self.server.dsn)
         self.database.connect = self.with_server(self.database.connect)
         self.database.execute = self.with_server(self.database.execute)
+        self.mover = Mover(self) if options.moves else None
+        self.paused_until = None
         self.failures = 0                       # workers that met an error
         self.calm = False
 
@@ -268,10 +275,15 @@ class Storm:
             deaths = 0 if self.calm else self.options.deaths
             process = FORK.Process(
                 target=be_worker, daemon=True,
-                args=(client, self.server, self.banks,
+                args=(client, self.worker_dsn(), self.server, self.banks,
                       self.dice.random(), deaths))
             process.start()
             self.workers[number] = process
+
+    def worker_dsn(self):
+        """Where there is an operator, a worker is none."""
+        dsn = self.server.dsn
+        return dsn.replace("user=postgres", "user=app") if self.mover else dsn
 
     def bury(self, process):
         """A worker dies by being killed; an error of its own is a fault."""
@@ -303,6 +315,8 @@ class Storm:
         if self.dice.random() < 0.05:
             self.pause()
         self.resume()
+        if self.mover:
+            self.stop_and_go()
         self.order()
         if self.dice.random() < 0.1:
             self.cancel(f"p{self.dice.randint(1, len(self.orders) + 2)}")
@@ -323,6 +337,18 @@ class Storm:
                     os.kill(self.workers[number].pid, signal.SIGCONT)
                 except ProcessLookupError:
                     pass
+
+    def stop_and_go(self, go=False):
+        """An operator pauses the scope, and resumes it."""
+        now = time.monotonic()
+        if self.paused_until is None and not go and self.dice.random() < 0.02:
+            self.database.all("SELECT idem.pause('scope', 'payout', reason => 'storm')")
+            self.paused_until = now + self.dice.uniform(0, 0.5)
+            self.counts["scope paused"] += 1
+        elif self.paused_until is not None and (go or now > self.paused_until):
+            self.database.all("""SELECT idem.resume(kind, name, reason => 'storm')
+                                 FROM idem.pauses""")
+            self.paused_until = None
 
     def order(self):
         """Customers order as long as the queue is short."""
@@ -350,12 +376,14 @@ class Storm:
             payout)
         self.counts["cancellation: " + claim.outcome] += 1
         self.cancelling.discard(payout)
-        if claim.outcome == "fenced":
+        if claim.outcome == "fenced" and claim.settled:
             self.cancelled.add(payout)
         elif not claim.settled:
             self.cancelling.add(payout)
 
     def run(self):
+        if self.mover:
+            self.mover.configure()
         self.keep_server()
         two = self.options.banks == "two"
         with open(os.path.join(HERE, "banks.sql" if two else "payout.sql")) as script:
@@ -365,15 +393,25 @@ class Storm:
         if "byhand" in self.options.clients:
             self.database.all("""SELECT idem.drop_guard(
                 'payout', 'claimed', reason => 'codes are mapped by hand')""")
+        if self.mover:
+            self.mover.prepare()
         end = time.monotonic() + self.options.seconds
         said = time.monotonic()
         while time.monotonic() < end:
             self.blow()
+            if self.mover and self.mover.moves < self.options.moves and \
+                    time.monotonic() > end - self.options.seconds * (
+                        1 - (self.mover.moves + 1) / (self.options.moves + 1)):
+                before = time.monotonic()
+                self.mover.move()
+                end += time.monotonic() - before
             if time.monotonic() > said + 60:
                 said = time.monotonic()
                 print(f"{end - said:.0f} s to go, {len(self.orders)} payouts, "
                       f"{sum(self.counts.values())} accidents", flush=True)
         self.resume(True)
+        if self.mover:
+            self.stop_and_go(go=True)
         self.stop_workers()
 
     def stop_workers(self):
@@ -578,6 +616,8 @@ def parse():
     add("--seed", type=int, default=random.randrange(10**9))
     add("--banks", choices=("one", "two"), default="one",
         help="two: they answer in codes")
+    add("--moves", type=int, default=0,
+        help="how often the server is replaced by a backup or a standby")
     add("--clients", default=None,
         help="careful, careless, naive, or several of them; of two banks:"
         " router, byhand")

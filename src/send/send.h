@@ -184,6 +184,10 @@ extern bool idem_send_may_go(IdemCall *call, const IdemChannel *channel,
 /* send_site.c */
 extern bool idem_send_misplaced_new(IdemAnswer *answer);
 extern bool idem_send_misplaced(IdemCall *call, IdemAnswer *answer);
+extern void idem_send_doubt_fence(const IdemCall *call, IdemAnswer *answer);
+
+/* send_fence.c */
+extern void idem_send_end_fenced(IdemCall *call);
 
 /* send_word.c */
 extern bool idem_send_is_judged(IdemCall *call);

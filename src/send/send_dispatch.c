@@ -106,6 +106,12 @@ dispatch(IdemCall *call, int64 token, const IdemChannel *channel,
 		answer->token = token;
 		return;
 	}
+	if (row->fenced_at != 0)
+	{
+		idem_send_end_fenced(call);
+		answer_unchanged(call, token, answer);
+		return;
+	}
 	idem_send_check_standbys(call->key.scope);
 	if (channel == NULL)
 		attempt.serial = row->serial;

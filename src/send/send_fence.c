@@ -12,6 +12,11 @@
  * as fenced; if something did, a reversal is needed, and the key is put before
  * a person.
  *
+ * Where the database is not at its site (send_site.c), what is not known to
+ * have been sent may have been sent elsewhere: a key that is reserved or
+ * released is fenced when that is over, and of one that nobody has seen it is
+ * not said to be settled, nor as long as new keys are held.
+ *
  * A rival who is about to change the key is reported and not waited for, so
  * fences and claims in any order cannot deadlock: the caller asks again.
  */
@@ -22,6 +27,7 @@
 
 #include "base/idem_compat.h"
 #include "base/reason.h"
+#include "base/site.h"
 #include "send/send.h"
 
 /*
@@ -69,9 +75,12 @@ fence_unseen(IdemCall *call)
 	}
 }
 
-/* Fence a key that is reserved or released: its holder is overtaken. */
-static void
-fence_unsent(IdemCall *call)
+/*
+ * Fence a key that is locked, and reserved or released: its holder is
+ * overtaken.
+ */
+void
+idem_send_end_fenced(IdemCall *call)
 {
 	IdemReservation *row = &call->row;
 
@@ -85,6 +94,7 @@ fence_unsent(IdemCall *call)
 		row->concern = IDEM_CONCERN_NONE;
 	if (row->concern == IDEM_CONCERN_NONE)
 		row->due_at = 0;
+	idem_send_write(call);
 }
 
 /*
@@ -96,12 +106,12 @@ fence_known(IdemCall *call, IdemAnswer *answer)
 {
 	IdemReservation *row = &call->row;
 	bool		open = !idem_send_is_final(row);
+	bool		away = idem_site_away() != NULL;
 
-	if (open && !idem_send_may_have_run(row))
+	if (open && !away && !idem_send_may_have_run(row))
 	{
 		row->fenced_at = call->now;
-		fence_unsent(call);
-		idem_send_write(call);
+		idem_send_end_fenced(call);
 	}
 	else if (open && row->fenced_at == 0)
 	{
@@ -109,6 +119,7 @@ fence_known(IdemCall *call, IdemAnswer *answer)
 		idem_send_write(call);
 	}
 	idem_send_describe(call, answer);
+	idem_send_doubt_fence(call, answer);
 	if (open && !answer->settled)
 		answer->detail = "it may have been sent, and cannot be blocked; the fence is remembered";
 	return open;
@@ -126,6 +137,7 @@ fence_outside(IdemCall *call, const char *reason, IdemAnswer *answer)
 		answer->commit.kind = IDEM_COMMIT_OURS;
 		answer->first_seen = call->now;
 		answer->finished_at = call->now;
+		idem_send_doubt_fence(call, answer);
 	}
 	else if (call->row.found.held == IDEM_HELD_NOT)
 	{

@@ -92,6 +92,10 @@ idem_send_attempt_argument(FunctionCallInfo fcinfo, int n, const IdemCall *call)
 {
 	int32		attempt = PG_ARGISNULL(n) ? 0 : PG_GETARG_INT32(n);
 
+	/* of one that is lost the word is taken for the whole key */
+	if (attempt > call->row.attempt && idem_send_has_row(call) &&
+		call->row.concern == IDEM_CONCERN_MOVED)
+		return 0;
 	if (!PG_ARGISNULL(n) && idem_send_has_row(call) &&
 		(attempt < 1 || attempt > call->row.attempt))
 		ereport(ERROR,

@@ -180,8 +180,15 @@ reserve_again(IdemCall *call, text *nonce, int64 lease, const char *confirmed,
 	if (!is_free(call, nonce))
 		return false;
 	idem_send_check_standbys(call->key.scope);
-	if (idem_send_misplaced(call, answer) ||
-		is_refused(call, confirmed, answer))
+	if (idem_send_misplaced(call, answer))
+		return true;
+	if (call->row.fenced_at != 0)
+	{
+		idem_send_end_fenced(call);
+		idem_send_describe(call, answer);
+		return true;
+	}
+	if (is_refused(call, confirmed, answer))
 		return true;
 	mine =
 		call->row.state == IDEM_STATE_RESERVED && is_nonce(&call->row, nonce);

@@ -104,6 +104,23 @@ idem_send_misplaced(IdemCall *call, IdemAnswer *answer)
 	return true;
 }
 
+/*
+ * A fence of a key that nobody had seen here keeps it from running here, and
+ * is not settled as long as it may have run in what is missing.
+ */
+void
+idem_send_doubt_fence(const IdemCall *call, IdemAnswer *answer)
+{
+	IdemAnswer	away = {0};
+
+	if (call->row.state != IDEM_STATE_FENCED || call->row.attempt != 0 ||
+		!idem_send_misplaced_new(&away))
+		return;
+	answer->settled = false;
+	answer->retry_at = away.retry_at;
+	answer->detail = "it will not run here; it may have run before the database was moved";
+}
+
 /* ---------- setting the place ---------- */
 
 /* What a call of set_site says. */
@@ -350,6 +367,23 @@ suspect_keys(Relation rel, Adoption *a)
 	a->unknown = idem_run_as_owner(rel, unsent, 1, types, values, NULL);
 }
 
+/*
+ * Nothing is missing: what was to be fenced meanwhile, and has not been sent,
+ * is fenced.
+ */
+static void
+end_fences(Relation rel, const Adoption *a)
+{
+	static const char *const sql =
+		"UPDATE idem.reservation SET state = 'n', finished_at = $1, token = token + 1, lease_until = NULL, nonce = NULL,"
+		" due_at = CASE WHEN concern IS NULL OR concern = 'a' THEN NULL ELSE due_at END, concern = nullif(concern, 'a')"
+		" WHERE due_at IS NOT NULL AND state IN ('r', 'l') AND fenced_at IS NOT NULL";
+	Oid			types[1] = {TIMESTAMPTZOID};
+	Datum		values[1] = {TimestampTzGetDatum(a->now)};
+
+	(void) idem_run_as_owner(rel, sql, 1, types, values, NULL);
+}
+
 /* Leave out the numbers of channels that may have been given out. */
 static void
 leave_out_numbers(Relation rel, const Adoption *a)
@@ -432,7 +466,9 @@ adopt(Relation keys, Relation rel, Adoption *a)
 	idem_site_stamp(&now);
 	need_approval(&site, &now, a);
 	a->now = GetCurrentTimestamp();
-	if (a->lost > 0)
+	if (a->lost == 0)
+		end_fences(keys, a);
+	else
 	{
 		a->held_until = a->hold > 0 ? a->now + a->hold : 0;
 		suspect_keys(keys, a);

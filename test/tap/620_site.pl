@@ -172,8 +172,10 @@ is($before[0], 3, 'adopt_site is refused where the server is another place');
 like($err, qr/the database has site "production" already/, 'so is to set another place without a reason');
 $other->safe_psql('postgres', "SELECT idem.set_site('staging', reason => 'tests of the release')");
 refused($other, 'postgres', qr/the database is a copy/, 'a copy that was given another name');
+is($other->safe_psql('postgres', "SELECT outcome, settled FROM idem.fence('payout', 'b', 'cancelled')"), 'in_progress|f', 'a fence is remembered there');
 is($other->safe_psql('postgres', "SELECT unknown, held_until FROM idem.adopt_site('nothing else sends', lost => '0')"), '0|',
 	'nothing is lost of a dump that is complete');
+is($other->safe_psql('postgres', "SELECT outcome, settled, state FROM idem.lookup('payout', 'b')"), 'fenced|t|fenced', 'what was to be fenced is');
 is($other->safe_psql('postgres', "SELECT reserve('new'), reserve('released')"), 'reserved|reserved', 'then it reserves');
 like($other->safe_psql('postgres', "CALL idem.dispatch('payout', 'copied', 1)"), qr/^granted\|t/, 'and dispatches');
 is($other->safe_psql('postgres', q{SELECT action, name, reason FROM idem.change_log WHERE kind = 'site' ORDER BY n}),

@@ -110,9 +110,10 @@ like(here($new), qr/the server is on timeline 2 and the site on timeline 1/, 'th
 is(send_it($new, $_), 'misplaced', "$_ is not sent again") foreach qw(reserved sent fenced);
 is(reserve($new, $_), 'misplaced', "nor is $_ reserved") foreach qw(released seen-there);
 is(ask($new, q{SELECT outcome FROM idem.complete('payout', 'late', 1, answer => '{"code": "00"}')}), 'succeeded', 'results go on');
-is(ask($new, q{SELECT outcome FROM idem.fence('payout', 'fenced', 'cancelled')}), 'fenced', 'and fences');
+is(ask($new, q{SELECT outcome, settled FROM idem.fence('payout', 'fenced', 'cancelled')}), 'in_progress|f', 'a fence is remembered, since it may have been sent');
+is(ask($new, q{SELECT outcome, settled FROM idem.fence('payout', 'never-there', 'cancelled')}), 'fenced|f', 'also of a key that nobody has seen here');
 
-is(ask($new, "SELECT unknown, held_until > now() + interval '59 min' FROM idem.adopt_site('the old one is off', lost => '5 min')"), '6|t',
+is(ask($new, "SELECT unknown, held_until > now() + interval '59 min' FROM idem.adopt_site('the old one is off', lost => '5 min')"), '7|t',
 	'adopted: what may have been sent is unknown');
 is(here($new), 'here', 'and it goes on');
 like(ask($new, "SELECT finding FROM idem.doctor() WHERE object = 'site production'"), qr/^keys that are seen for the first time are held until [^\n]*$/,
@@ -141,9 +142,12 @@ ask($new, q{SELECT idem.resolve('daily', 'daily-new', 'released', '{"by": "bank"
 is(send_it($new, 'daily-new', 1002, 'daily'), 'granted', 'so is one with numbers of the day');
 cmp_ok(ask($new, "SELECT serial FROM idem.attempt WHERE key = 'daily-new' AND attempt = 2"), 'gt', $lost_of_day, 'also under a new one');
 # The hold ends when the operator has seen the bank's statement.
-is(ask($new, q{SELECT outcome FROM idem.fence('payout', 'seen-there', 'the bank has paid it')}), 'fenced', 'what the bank has paid is fenced');
+is(ask($new, q{SELECT outcome, settled FROM idem.fence('payout', 'seen-there', 'the bank has paid it')}), 'fenced|f', 'what the bank has paid is fenced');
+is(ask($new, q{SELECT outcome FROM idem.resolve('payout', 'fenced', 'released', '{"by": "bank"}', force => 'not in the statement')}), 'fenced',
+	'and what was to be fenced, and has not arrived');
 is(ask($new, "SELECT unknown, held_until FROM idem.adopt_site('the statement was read', lost => '0')"), '0|', 'no more is missing');
-is(reserve($new, 'first'), 'reserved', 'then new keys are reserved');
+is(ask($new, q{SELECT outcome, settled FROM idem.fence('payout', 'never-there', 'cancelled')}), 'fenced|t', 'then a fence is one');
+is(reserve($new, 'first'), 'reserved', 'and new keys are reserved');
 is(reserve($new, 'seen-there'), 'fenced', 'and what was paid is known');
 
 # Nobody has fenced the old primary: on its own timeline it knows nothing.
