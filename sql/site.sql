@@ -87,6 +87,11 @@ SELECT outcome FROM idem.complete('site', 'sent', 1, 'succeeded', '{}');
 SELECT outcome, settled, state, detail FROM idem.fence('site', 'reserved', 'test');
 SELECT outcome, settled, state, detail FROM idem.fence('site', 'new', 'test');
 SELECT outcome, settled FROM idem.fence('site', 'new', 'test');
+-- An attempt of which nothing is known here was one elsewhere.
+SELECT outcome FROM idem.resolve('site', 'sent', 'succeeded', '{"by": "notice"}', attempt => 2);
+SAVEPOINT f;
+SELECT outcome FROM idem.resolve('site', 'sent', 'released', '{"by": "notice"}', attempt => 2);
+ROLLBACK TO f;
 -- It is once the database is at its place: whoever would go on ends it.
 SAVEPOINT f;
 DELETE FROM idem.site;

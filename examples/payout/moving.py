@@ -6,7 +6,7 @@ database has a site, and so nothing is sent before an operator has adopted it.
 
 What is lost is lost: customers order again what is not there, and cancel again
 what they were told is cancelled.  The operator adopts the database, looks
-into the bank's book for every payout that may have been sent, and fences what
+into the bank's book for every payout that may have been sent, and adopts what
 the bank has paid and nobody here has heard of.
 """
 import os
@@ -131,6 +131,7 @@ class Mover:
 
     def adopt(self):
         storm, ask = self.storm, self.storm.database.all
+        storm.stop_and_go(go=True)      # a backup may have been paused
         for payout, order in storm.orders.items():
             storm.database.transaction(lambda: storm.enqueue(payout, *order))
         for payout in sorted(storm.cancelled):
@@ -150,10 +151,22 @@ class Mover:
             if results.get(claim.key) == "succeeded":
                 ask("""SELECT idem.correct('payout', %s, 'succeeded',
                        'read in the book', '{"by": "book"}')""", claim.key)
-        known = {row.key for row in ask("SELECT key FROM idem.reservation")}
-        for payout in sorted(set(results) - known):
-            ask("SELECT idem.fence('payout', %s, 'the bank has it')", payout)
+        self.adopt_paid([payout for payout in sorted(results)
+                         if results[payout] == "succeeded"])
         ask("SELECT idem.adopt_site('the bank was asked', lost => '0')")
+
+    def adopt_paid(self, paid):
+        """What the bank has paid and nobody here has heard of is done."""
+        ask = self.storm.database.all
+        ask("""CREATE TABLE IF NOT EXISTS statement
+               (payout_id text PRIMARY KEY, payee text, amount text,
+                status text DEFAULT 'paid')""")
+        for payout in paid:
+            ask("INSERT INTO statement VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                payout, *self.storm.orders[payout])
+        ask("""CALL idem.adopt_keys('payout', 'statement', key => '{payout_id}',
+               request => '{"payee":"payee","amount":"amount"}',
+               state => 'status', done => '{paid}')""")
 
     def resolve(self, payout, outcome):
         """What may have been sent since the move is left to the workers."""

@@ -345,7 +345,7 @@ class Storm:
             self.database.all("SELECT idem.pause('scope', 'payout', reason => 'storm')")
             self.paused_until = now + self.dice.uniform(0, 0.5)
             self.counts["scope paused"] += 1
-        elif self.paused_until is not None and (go or now > self.paused_until):
+        elif go or (self.paused_until is not None and now > self.paused_until):
             self.database.all("""SELECT idem.resume(kind, name, reason => 'storm')
                                  FROM idem.pauses""")
             self.paused_until = None

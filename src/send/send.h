@@ -209,7 +209,8 @@ extern const char *idem_send_outcome_argument(FunctionCallInfo fcinfo, int n,
 											  char other_state, char *state);
 extern void idem_send_hear_holder(IdemCall *call, IdemNews *news);
 extern int32 idem_send_attempt_argument(FunctionCallInfo fcinfo, int n,
-										const IdemCall *call);
+										const IdemCall *call,
+										const IdemNews *news);
 extern void idem_send_read_news(FunctionCallInfo fcinfo, IdemNews *news);
 extern void idem_send_hear_notice(IdemCall *call, IdemNews *news);
 

@@ -14,6 +14,7 @@
 #include "base/idem_compat.h"
 #include "base/identity.h"
 #include "base/reason.h"
+#include "base/site.h"
 #include "send/send.h"
 
 /* 22023: there are no codes by which an answer could be read. */
@@ -86,15 +87,27 @@ evidence_argument(FunctionCallInfo fcinfo, int n)
 	return evidence;
 }
 
+/*
+ * May an attempt of which nothing is known be one that is lost (send_site.c)?
+ * Then the word is taken for the whole key; that nothing arrived, only where
+ * that is a person's to decide.
+ */
+static bool
+may_be_lost(const IdemCall *call, const IdemNews *news)
+{
+	return call->row.concern == IDEM_CONCERN_MOVED ||
+		(news->state != IDEM_STATE_RELEASED && idem_has_site());
+}
+
 /* The attempt a resolve is about; 0: the last one.  22023 if there is none. */
 int32
-idem_send_attempt_argument(FunctionCallInfo fcinfo, int n, const IdemCall *call)
+idem_send_attempt_argument(FunctionCallInfo fcinfo, int n, const IdemCall *call,
+						   const IdemNews *news)
 {
 	int32		attempt = PG_ARGISNULL(n) ? 0 : PG_GETARG_INT32(n);
 
-	/* of one that is lost the word is taken for the whole key */
 	if (attempt > call->row.attempt && idem_send_has_row(call) &&
-		call->row.concern == IDEM_CONCERN_MOVED)
+		may_be_lost(call, news))
 		return 0;
 	if (!PG_ARGISNULL(n) && idem_send_has_row(call) &&
 		(attempt < 1 || attempt > call->row.attempt))

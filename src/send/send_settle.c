@@ -705,7 +705,7 @@ idem_resolve(PG_FUNCTION_ARGS)
 	if (call.row.found.held == IDEM_HELD_NOT && !idem_key_judge(&call.key))
 		idem_send_refuse(&call, "cannot be resolved: it was never reserved",
 						 "Fence it, if it must never run.");
-	news.attempt = idem_send_attempt_argument(fcinfo, 6, &call);
+	news.attempt = idem_send_attempt_argument(fcinfo, 6, &call, &news);
 	/* nobody asks in the future, whatever the client's clock says */
 	news.asked_at = PG_ARGISNULL(7) ? call.now :
 		Min(PG_GETARG_TIMESTAMPTZ(7), call.now);

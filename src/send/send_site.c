@@ -13,7 +13,7 @@
  * that tells the end settles the key; only an operator may say that nothing
  * arrived, since more than one attempt may have been lost.  Keys that are seen
  * for the first time may have been seen in what was lost: none is reserved for
- * a while, in which statements of the providers can be adopted or fenced.  The
+ * a while, in which what the providers have paid can be adopted.  The
  * numbers of channels go on behind those that were given out meanwhile: twice
  * as many as in the busiest time of that length, and 1,000, are left out.
  *

@@ -49,7 +49,7 @@ WHERE s.on_move = 'follow' AND c.effect = 'outside' AND c.standbys = 0
 UNION ALL
 SELECT 'notice', pg_catalog.format('site %I', s.name),
        pg_catalog.format('keys that are seen for the first time are held until %s', s.held_until),
-       'adopt or fence what the providers have had in the time that was lost'
+       'adopt what the providers have paid in the time that was lost: idem.adopt_keys'
 FROM idem.site s
 WHERE s.held_until > pg_catalog.clock_timestamp();
 COMMENT ON VIEW idem.site_problems IS 'what is wrong with the place of this database, as findings of idem.doctor()';
