@@ -28,13 +28,14 @@
 
 /*
  * Read name and settings from the arguments of a function, which begin with
- * the name and end with the settings; lock the table and connect to SPI.
+ * the name; lock the table and connect to SPI.
  */
 void
 idem_declared_begin(FunctionCallInfo fcinfo, const IdemDeclaredKind *kind,
 					IdemDeclared *call)
 {
-	int			first = PG_NARGS() - kind->nsettings;
+	int			first = kind->first > 0 ? kind->first :
+		PG_NARGS() - kind->nsettings;
 	int			i;
 
 	Assert(first > 0 && kind->nsettings < IDEM_DECLARED_MAX);
@@ -50,7 +51,8 @@ idem_declared_begin(FunctionCallInfo fcinfo, const IdemDeclaredKind *kind,
 		call->nulls[i] = PG_ARGISNULL(first + i - 1) ? 'n' : ' ';
 	}
 	PreventCommandIfReadOnly("a declaration");
-	call->rel = table_open(idem_extension_relation(kind->name),
+	call->rel = table_open(idem_extension_relation(kind->locked ?
+												   kind->locked : kind->name),
 						   ShareRowExclusiveLock);
 	SPI_connect();
 }
@@ -87,8 +89,8 @@ idem_declared_text(uint64 row, int column)
 }
 
 /* "a, b, c" of the settings: @ stands for the name of one, # for its number. */
-static char *
-each(const IdemDeclaredKind *kind, const char *pattern)
+char *
+idem_declared_each(const IdemDeclaredKind *kind, const char *pattern)
 {
 	StringInfoData buf;
 	int			i;
@@ -114,8 +116,8 @@ each(const IdemDeclaredKind *kind, const char *pattern)
 }
 
 /* What the change log keeps: the settings that are given. */
-static List *
-given_settings(const IdemDeclared *call)
+List *
+idem_declared_given(const IdemDeclared *call)
 {
 	List	   *list = NIL;
 	int			i;
@@ -134,8 +136,9 @@ given_settings(const IdemDeclared *call)
 	return list;
 }
 
-static bool
-exists(IdemDeclared *call)
+/* Is there one of the name? */
+bool
+idem_declared_exists(IdemDeclared *call)
 {
 	return idem_declared_run(call, call->kind->newest, false) > 0;
 }
@@ -144,7 +147,7 @@ exists(IdemDeclared *call)
 void
 idem_declared_require(IdemDeclared *call)
 {
-	if (!exists(call))
+	if (!idem_declared_exists(call))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("%s \"%s\" does not exist", call->kind->name,
@@ -152,8 +155,8 @@ idem_declared_require(IdemDeclared *call)
 }
 
 /* 22023 if something is wrong with the row of the name as it is now. */
-static void
-check_row(IdemDeclared *call)
+void
+idem_declared_check(IdemDeclared *call)
 {
 	char	   *hint;
 
@@ -177,12 +180,12 @@ check_row(IdemDeclared *call)
 bool
 idem_declared_stands(IdemDeclared *call)
 {
-	if (!exists(call))
+	if (!idem_declared_exists(call))
 		return false;
 	if (idem_declared_run(call,
 						  psprintf("SELECT FROM (%s) t WHERE (%s) IS DISTINCT FROM (%s)",
-								   call->kind->newest, each(call->kind, "t.@"),
-								   each(call->kind, "$#")), true) > 0)
+								   call->kind->newest, idem_declared_each(call->kind, "t.@"),
+								   idem_declared_each(call->kind, "$#")), true) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("%s \"%s\" is declared already, and otherwise",
@@ -224,11 +227,11 @@ idem_declared_insert(IdemDeclared *call, const char *columns,
 							 psprintf("INSERT INTO idem.%s (name, created_by%s, %s)"
 									  " VALUES ($1, session_user%s, %s)",
 									  call->kind->name, columns,
-									  each(call->kind, "@"), values,
-									  each(call->kind, "$#")), true);
-	check_row(call);
+									  idem_declared_each(call->kind, "@"), values,
+									  idem_declared_each(call->kind, "$#")), true);
+	idem_declared_check(call);
 	idem_log_change("declared", call->kind->name, InvalidOid, call->name,
-					given_settings(call), NULL);
+					idem_declared_given(call), NULL);
 }
 
 /* Change what is given in the row of the name; what is NULL stays. */
@@ -237,9 +240,9 @@ idem_declared_update(IdemDeclared *call)
 {
 	(void) idem_declared_run(call,
 							 psprintf("UPDATE idem.%s SET (%s) = ROW (%s) WHERE name = $1",
-									  call->kind->name, each(call->kind, "@"),
-									  each(call->kind, "coalesce($#, @)")), true);
-	check_row(call);
+									  call->kind->name, idem_declared_each(call->kind, "@"),
+									  idem_declared_each(call->kind, "coalesce($#, @)")), true);
+	idem_declared_check(call);
 }
 
 /* 2BP01 if a query finds what needs the thing that is to be dropped. */

@@ -26,6 +26,10 @@ typedef struct IdemDeclaredKind
 	const IdemDeclaredSetting *settings;
 	int			nsettings;
 	const char *newest;			/* rows of the name $1 that count */
+	const char *locked;			/* the table that a declaration locks; NULL:
+								 * its own */
+	int			first;			/* the argument of the first setting; 0: the
+								 * settings come last */
 } IdemDeclaredKind;
 
 /* One call: the name and the settings it gives, as $1, $2, ... */
@@ -46,7 +50,12 @@ extern void idem_declared_end(IdemDeclared *call);
 extern uint64 idem_declared_run(IdemDeclared *call, const char *sql,
 								bool settings);
 extern char *idem_declared_text(uint64 row, int column);
+extern char *idem_declared_each(const IdemDeclaredKind *kind,
+								const char *pattern);
+extern List *idem_declared_given(const IdemDeclared *call);
+extern bool idem_declared_exists(IdemDeclared *call);
 extern void idem_declared_require(IdemDeclared *call);
+extern void idem_declared_check(IdemDeclared *call);
 extern bool idem_declared_stands(IdemDeclared *call);
 extern void idem_declared_insert(IdemDeclared *call, const char *columns,
 								 const char *values);

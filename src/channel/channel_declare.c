@@ -35,6 +35,7 @@
 
 #include "base/approval.h"
 #include "base/declare.h"
+#include "base/declared.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/latest.h"
@@ -42,17 +43,7 @@
 #include "channel/channel_inner.h"
 #include "codes/codes.h"
 
-#define SETTINGS_MAX		18
-
-/* A setting of a declaration, which is a column of its table. */
-typedef struct Setting
-{
-	const char *name;
-	Oid			type;
-	bool		needed;			/* not null, in a declaration */
-} Setting;
-
-static const Setting channel_settings[] = {
+static const IdemDeclaredSetting channel_settings[] = {
 	{"send", TEXTOID, false},
 	{"inquire", TEXTOID, false},
 	{"notice", TEXTOID, false},
@@ -72,7 +63,7 @@ static const Setting channel_settings[] = {
 	{"calendar", TEXTOID, false}
 };
 
-static const Setting calendar_settings[] = {
+static const IdemDeclaredSetting calendar_settings[] = {
 	{"time_zone", TEXTOID, true},
 	{"cut", TIMEOID, true},
 	{"closed", TEXTARRAYOID, true},
@@ -80,220 +71,23 @@ static const Setting calendar_settings[] = {
 	{"weekend", INT4ARRAYOID, true}
 };
 
-/* What is declared: a channel or a calendar. */
-typedef struct Object
-{
-	const char *name;			/* also of its table */
-	const Setting *settings;
-	int			nsettings;
-	const char *newest;			/* rows of the name $1 that count */
-} Object;
-
-static const Object channel_object = {
-	"channel", channel_settings, lengthof(channel_settings),
-	"SELECT * FROM idem.channel WHERE name = $1"
+static const IdemDeclaredKind channel_object = {
+	.name = "channel",
+	.locked = "channel",
+	.first = 1,
+	.settings = channel_settings,
+	.nsettings = lengthof(channel_settings),
+	.newest = "SELECT * FROM idem.channel WHERE name = $1"
 };
 
-static const Object calendar_object = {
-	"calendar", calendar_settings, lengthof(calendar_settings),
-	"SELECT * FROM idem.calendar_at($1, 'infinity')"
+static const IdemDeclaredKind calendar_object = {
+	.name = "calendar",
+	.locked = "channel",
+	.first = 1,
+	.settings = calendar_settings,
+	.nsettings = lengthof(calendar_settings),
+	.newest = "SELECT * FROM idem.calendar_at($1, 'infinity')"
 };
-
-/* One call: the name and the settings it gives, as $1, $2, ... */
-typedef struct Call
-{
-	const Object *object;
-	Relation	rel;			/* idem.channel, locked */
-	char	   *name;
-	Oid			types[SETTINGS_MAX];
-	Datum		values[SETTINGS_MAX];
-	char		nulls[SETTINGS_MAX];
-} Call;
-
-static void
-begin_call(FunctionCallInfo fcinfo, const Object *object, Call *call)
-{
-	int			i;
-
-	call->object = object;
-	call->name = idem_required_text(fcinfo, 0, "name");
-	call->types[0] = TEXTOID;
-	call->values[0] = CStringGetTextDatum(call->name);
-	call->nulls[0] = ' ';
-	for (i = 1; i <= object->nsettings; i++)
-	{
-		call->types[i] = object->settings[i - 1].type;
-		call->values[i] = PG_GETARG_DATUM(i);
-		call->nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
-	}
-	PreventCommandIfReadOnly("a declaration");
-	call->rel = table_open(idem_extension_relation("channel"),
-						   ShareRowExclusiveLock);
-	SPI_connect();
-}
-
-static void
-end_call(Call *call)
-{
-	SPI_finish();
-	table_close(call->rel, NoLock);
-}
-
-/* Run a statement with the name as $1, and the settings from $2 on. */
-static uint64
-run(Call *call, const char *sql, bool settings)
-{
-	return idem_run_as_owner(call->rel, sql,
-							 settings ? call->object->nsettings + 1 : 1,
-							 call->types, call->values, call->nulls);
-}
-
-static char *
-result_text(uint64 row, int column)
-{
-	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[row],
-									  SPI_tuptable->tupdesc, column, &isnull);
-
-	return isnull ? NULL : TextDatumGetCString(value);
-}
-
-/* "a, b, c" of the settings, each written as a pattern says: %s, %d. */
-static char *
-each(const Object *object, const char *pattern)
-{
-	StringInfoData buf;
-	int			i;
-
-	initStringInfo(&buf);
-	for (i = 0; i < object->nsettings; i++)
-	{
-		const char *p;
-
-		if (i > 0)
-			appendStringInfoString(&buf, ", ");
-		for (p = pattern; *p != '\0'; p++)
-		{
-			if (*p == '@')
-				appendStringInfoString(&buf, object->settings[i].name);
-			else if (*p == '#')
-				appendStringInfo(&buf, "%d", i + 2);
-			else
-				appendStringInfoChar(&buf, *p);
-		}
-	}
-	return buf.data;
-}
-
-/* What the change log keeps: the settings that are given. */
-static List *
-given_settings(const Call *call)
-{
-	List	   *list = NIL;
-	int			i;
-
-	for (i = 1; i <= call->object->nsettings; i++)
-	{
-		Oid			output;
-		bool		varlena;
-
-		if (call->nulls[i] == 'n')
-			continue;
-		getTypeOutputInfo(call->types[i], &output, &varlena);
-		list = lappend(list, psprintf("%s=%s", call->object->settings[i - 1].name,
-									  OidOutputFunctionCall(output, call->values[i])));
-	}
-	return list;
-}
-
-static bool
-exists(Call *call)
-{
-	return run(call, call->object->newest, false) > 0;
-}
-
-/* 42704 unless there is one of the name. */
-static void
-require(Call *call)
-{
-	if (!exists(call))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("%s \"%s\" does not exist", call->object->name,
-						call->name)));
-}
-
-/* 22023 if something is wrong with the row of the name as it is now. */
-static void
-check_row(Call *call)
-{
-	uint64		rows = run(call, psprintf("SELECT flaw, hint FROM idem.%s_flaw($1)"
-										  " WHERE flaw IS NOT NULL",
-										  call->object->name), false);
-
-	if (rows > 0)
-	{
-		char	   *hint = result_text(0, 2);
-
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s \"%s\": %s", call->object->name, call->name,
-						result_text(0, 1)),
-				 hint ? errhint("%s", hint) : 0));
-	}
-}
-
-/* Is what is declared there already, and the same?  42710 if it is another. */
-static bool
-stands(Call *call)
-{
-	if (!exists(call))
-		return false;
-	if (run(call, psprintf("SELECT FROM (%s) t WHERE (%s) IS DISTINCT FROM (%s)",
-						   call->object->newest, each(call->object, "t.@"),
-						   each(call->object, "$#")), true) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("%s \"%s\" is declared already, and otherwise",
-						call->object->name, call->name),
-				 errhint("Change it with idem.alter_%s.", call->object->name)));
-	ereport(NOTICE,
-			(errcode(ERRCODE_DUPLICATE_OBJECT),
-			 errmsg("%s \"%s\" is declared already, in the same way",
-					call->object->name, call->name)));
-	return true;
-}
-
-/* 22004 for a setting that a declaration cannot do without. */
-static void
-check_nulls(const Call *call)
-{
-	int			i;
-
-	for (i = 1; i <= call->object->nsettings; i++)
-	{
-		if (call->nulls[i] == 'n' && call->object->settings[i - 1].needed)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument \"%s\" must not be null",
-							call->object->settings[i - 1].name)));
-	}
-}
-
-/* Write the first row of a name. */
-static void
-insert_row(Call *call, const char *columns, const char *values)
-{
-	check_nulls(call);
-	(void) run(call, psprintf("INSERT INTO idem.%s (name, created_by%s, %s)"
-							  " VALUES ($1, session_user%s, %s)",
-							  call->object->name, columns,
-							  each(call->object, "@"), values,
-							  each(call->object, "$#")), true);
-	check_row(call);
-	idem_log_change("declared", call->object->name, InvalidOid, call->name,
-					given_settings(call), NULL);
-}
 
 /* ----------
  * Channels
@@ -346,7 +140,7 @@ check_interfaces(const IdemChannel *channel)
  * idem.serial_day of channel "day".
  */
 static bool
-sequence_exists(const Call *call, const char *name)
+sequence_exists(const IdemDeclared *call, const char *name)
 {
 	Oid			relid = get_relname_relid(name,
 										  RelationGetNamespace(call->rel));
@@ -365,12 +159,12 @@ sequence_exists(const Call *call, const char *name)
  * which a number of today could be given again.
  */
 static void
-check_same_count(Call *call, const char *sequence)
+check_same_count(IdemDeclared *call, const char *sequence)
 {
-	if (run(call, psprintf("SELECT FROM %s s, idem.channel c WHERE s.is_called AND c.name = $1"
-						   " AND (c.serial LIKE '%% per day}%%') <>"
-						   " EXISTS (SELECT FROM idem.serial_day d WHERE d.channel = c.name)",
-						   sequence), false) > 0)
+	if (idem_declared_run(call, psprintf("SELECT FROM %s s, idem.channel c WHERE s.is_called AND c.name = $1"
+										 " AND (c.serial LIKE '%% per day}%%') <>"
+										 " EXISTS (SELECT FROM idem.serial_day d WHERE d.channel = c.name)",
+										 sequence), false) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("channel \"%s\" cannot go on counting where an earlier one of this name ended",
@@ -384,14 +178,14 @@ check_same_count(Call *call, const char *sequence)
  * is ahead of it; 0: where it is.  22023 for a number that it has passed.
  */
 static void
-take_up_sequence(Call *call, const char *sequence, int64 first)
+take_up_sequence(IdemDeclared *call, const char *sequence, int64 first)
 {
 	bool		isnull;
 	int64		next;
 
 	check_same_count(call, sequence);
-	(void) run(call, psprintf("SELECT last_value + is_called::integer FROM %s",
-							  sequence), false);
+	(void) idem_declared_run(call, psprintf("SELECT last_value + is_called::integer FROM %s",
+											sequence), false);
 	next = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
 									   SPI_tuptable->tupdesc, 1, &isnull));
 	if (first != 0 && first < next)
@@ -403,8 +197,8 @@ take_up_sequence(Call *call, const char *sequence, int64 first)
 						   next),
 				 errhint("Leave first_serial out, or give that number or a larger one. A number is never given twice.")));
 	if (first > next)
-		(void) run(call, psprintf("ALTER SEQUENCE %s RESTART WITH " INT64_FORMAT,
-								  sequence, first), false);
+		(void) idem_declared_run(call, psprintf("ALTER SEQUENCE %s RESTART WITH " INT64_FORMAT,
+												sequence, first), false);
 	else if (first == 0)
 		ereport(NOTICE,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
@@ -414,7 +208,7 @@ take_up_sequence(Call *call, const char *sequence, int64 first)
 
 /* The sequence of a channel that counts, from argument first on. */
 static void
-make_sequence(Call *call, int first)
+make_sequence(IdemDeclared *call, int first)
 {
 	char	   *name = idem_channel_sequence(call->name);
 	char	   *sequence = psprintf("idem.%s", quote_identifier(name));
@@ -424,8 +218,8 @@ make_sequence(Call *call, int first)
 	if (sequence_exists(call, name))
 		take_up_sequence(call, sequence, begin);
 	else
-		(void) run(call, psprintf("CREATE SEQUENCE %s AS bigint START " INT64_FORMAT " NO CYCLE CACHE 1",
-								  sequence, Max(begin, 1)), false);
+		(void) idem_declared_run(call, psprintf("CREATE SEQUENCE %s AS bigint START " INT64_FORMAT " NO CYCLE CACHE 1",
+												sequence, Max(begin, 1)), false);
 }
 
 /*
@@ -437,19 +231,19 @@ idem_create_channel(PG_FUNCTION_ARGS)
 {
 	const int	first = 9;		/* first_serial */
 	const IdemChannel *channel;
-	Call		call;
+	IdemDeclared call;
 
-	begin_call(fcinfo, &channel_object, &call);
-	if (!stands(&call))
+	idem_declared_begin(fcinfo, &channel_object, &call);
+	if (!idem_declared_stands(&call))
 	{
-		insert_row(&call, "", "");
+		idem_declared_insert(&call, "", "");
 		channel = idem_channel_get(call.name);	/* its serial can be read */
 		if (channel->serial != NULL &&
 			idem_channel_serial_counts(channel->serial))
 			make_sequence(&call, first);
 		check_interfaces(channel);
 	}
-	end_call(&call);
+	idem_declared_end(&call);
 	PG_RETURN_VOID();
 }
 
@@ -476,7 +270,7 @@ static const char changes_sql[] =
 " WHERE c.name = $1 AND v.was IS DISTINCT FROM v.now COLLATE \"C\""
 " ORDER BY v.n";
 
-static const Setting altered_settings[] = {
+static const IdemDeclaredSetting altered_settings[] = {
 	{"send", TEXTOID, false},
 	{"inquire", TEXTOID, false},
 	{"notice", TEXTOID, false},
@@ -490,20 +284,24 @@ static const Setting altered_settings[] = {
 	{"calendar", TEXTOID, false}
 };
 
-static const Object altered_channel = {
-	"channel", altered_settings, lengthof(altered_settings),
-	"SELECT * FROM idem.channel WHERE name = $1"
+static const IdemDeclaredKind altered_channel = {
+	.name = "channel",
+	.locked = "channel",
+	.first = 1,
+	.settings = altered_settings,
+	.nsettings = lengthof(altered_settings),
+	.newest = "SELECT * FROM idem.channel WHERE name = $1"
 };
 
 /* 42501 where that needs a second person: of this very channel as it is now. */
 static void
-need_approval(Call *call, List *changes, const char *force)
+need_approval(IdemDeclared *call, List *changes, const char *force)
 {
 	List	   *facts;
 
-	(void) run(call, "SELECT c::text FROM idem.channel c WHERE name = $1",
-			   false);
-	facts = list_make2(pstrdup(force), result_text(0, 1));
+	(void) idem_declared_run(call, "SELECT c::text FROM idem.channel c WHERE name = $1",
+							 false);
+	facts = list_make2(pstrdup(force), idem_declared_text(0, 1));
 	idem_need_approval("alter_channel",
 					   psprintf("channel \"%s\"", call->name),
 					   list_concat(facts, changes));
@@ -511,16 +309,16 @@ need_approval(Call *call, List *changes, const char *force)
 
 /* What the call changes; 42P17 if something is looser without a reason. */
 static List *
-changes_of(Call *call, const char *force)
+changes_of(IdemDeclared *call, const char *force)
 {
-	uint64		n = run(call, changes_sql, true);
+	uint64		n = idem_declared_run(call, changes_sql, true);
 	List	   *changes = NIL;
 	bool		loosened = false;
 	uint64		i;
 
 	for (i = 0; i < n; i++)
 	{
-		char	   *looser = result_text(i, 2);
+		char	   *looser = idem_declared_text(i, 2);
 
 		if (looser != NULL && force == NULL)
 			ereport(ERROR,
@@ -528,7 +326,7 @@ changes_of(Call *call, const char *force)
 					 errmsg("channel \"%s\" would become looser: %s",
 							call->name, looser),
 					 errhint("If that is meant, give force => 'reason'.")));
-		changes = lappend(changes, result_text(i, 1));
+		changes = lappend(changes, idem_declared_text(i, 1));
 		loosened = loosened || looser != NULL;
 	}
 	if (loosened)
@@ -546,34 +344,20 @@ idem_alter_channel(PG_FUNCTION_ARGS)
 	char	   *force = idem_reason(fcinfo, lengthof(altered_settings) + 1,
 									"force");
 	List	   *changes;
-	Call		call;
+	IdemDeclared call;
 
-	begin_call(fcinfo, &altered_channel, &call);
-	require(&call);
+	idem_declared_begin(fcinfo, &altered_channel, &call);
+	idem_declared_require(&call);
 	changes = changes_of(&call, force);
 	if (changes != NIL)
 	{
-		(void) run(&call, psprintf("UPDATE idem.channel SET (%s) = ROW (%s) WHERE name = $1",
-								   each(call.object, "@"),
-								   each(call.object, "coalesce($#, @)")), true);
-		check_row(&call);
+		idem_declared_update(&call);
 		check_interfaces(idem_channel_get(call.name));
 		idem_log_change("altered", "channel", InvalidOid, call.name, changes,
 						force);
 	}
-	end_call(&call);
+	idem_declared_end(&call);
 	PG_RETURN_VOID();
-}
-
-/* 2BP01 if a query finds what needs the thing that is to be dropped. */
-static void
-refuse_needed(Call *call, const char *sql)
-{
-	if (run(call, sql, false) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				 errmsg("%s \"%s\" cannot be dropped: %s", call->object->name,
-						call->name, result_text(0, 1))));
 }
 
 /*
@@ -582,27 +366,27 @@ refuse_needed(Call *call, const char *sql)
  * those that write to a table have ended and no other can begin.
  */
 static void
-drop(FunctionCallInfo fcinfo, Object object, const char *needed,
+drop(FunctionCallInfo fcinfo, IdemDeclaredKind object, const char *needed,
 	 const char *needed_too, const char *written)
 {
-	Call		call;
+	IdemDeclared call;
 
 	object.nsettings = 0;
-	begin_call(fcinfo, &object, &call);
-	require(&call);
+	idem_declared_begin(fcinfo, &object, &call);
+	idem_declared_require(&call);
 	/* first, so that a declaration that names it has ended or waits */
-	(void) run(&call, psprintf("DELETE FROM idem.%s WHERE name = $1",
-							   object.name), false);
-	refuse_needed(&call, needed);
-	refuse_needed(&call, needed_too);
+	(void) idem_declared_run(&call, psprintf("DELETE FROM idem.%s WHERE name = $1",
+											 object.name), false);
+	idem_declared_refuse_needed(&call, needed);
+	idem_declared_refuse_needed(&call, needed_too);
 	if (written != NULL)
 	{
 		LockRelationOid(idem_extension_relation(written),
 						ShareRowExclusiveLock);
-		refuse_needed(&call, needed_too);
+		idem_declared_refuse_needed(&call, needed_too);
 	}
 	idem_log_change("dropped", object.name, InvalidOid, call.name, NIL, NULL);
-	end_call(&call);
+	idem_declared_end(&call);
 }
 
 /*
@@ -637,12 +421,12 @@ PG_FUNCTION_INFO_V1(idem_create_calendar);
 Datum
 idem_create_calendar(PG_FUNCTION_ARGS)
 {
-	Call		call;
+	IdemDeclared call;
 
-	begin_call(fcinfo, &calendar_object, &call);
-	if (!stands(&call))
-		insert_row(&call, ", valid_from", ", '-infinity'");
-	end_call(&call);
+	idem_declared_begin(fcinfo, &calendar_object, &call);
+	if (!idem_declared_stands(&call))
+		idem_declared_insert(&call, ", valid_from", ", '-infinity'");
+	idem_declared_end(&call);
 	PG_RETURN_VOID();
 }
 
@@ -655,19 +439,19 @@ PG_FUNCTION_INFO_V1(idem_alter_calendar);
 Datum
 idem_alter_calendar(PG_FUNCTION_ARGS)
 {
-	Call		call;
+	IdemDeclared call;
 
-	begin_call(fcinfo, &calendar_object, &call);
-	require(&call);
-	(void) run(&call, psprintf("INSERT INTO idem.calendar (name, valid_from, created_by, %s)"
-							   " SELECT $1, clock_timestamp(), session_user, %s FROM (%s) t",
-							   each(call.object, "@"),
-							   each(call.object, "coalesce($#, t.@)"),
-							   call.object->newest), true);
-	check_row(&call);
+	idem_declared_begin(fcinfo, &calendar_object, &call);
+	idem_declared_require(&call);
+	(void) idem_declared_run(&call, psprintf("INSERT INTO idem.calendar (name, valid_from, created_by, %s)"
+											 " SELECT $1, clock_timestamp(), session_user, %s FROM (%s) t",
+											 idem_declared_each(call.kind, "@"),
+											 idem_declared_each(call.kind, "coalesce($#, t.@)"),
+											 call.kind->newest), true);
+	idem_declared_check(&call);
 	idem_log_change("altered", "calendar", InvalidOid, call.name,
-					given_settings(&call), NULL);
-	end_call(&call);
+					idem_declared_given(&call), NULL);
+	idem_declared_end(&call);
 	PG_RETURN_VOID();
 }
 
@@ -687,43 +471,47 @@ idem_drop_calendar(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-static const Setting closure_settings[] = {
+static const IdemDeclaredSetting closure_settings[] = {
 	{"during", TSTZRANGEOID, false},
 	{"reason", TEXTOID, false}
 };
 
 /* A closure is named by its calendar, and there may be many. */
-static const Object closure_object = {
-	"closure", closure_settings, lengthof(closure_settings),
-	"SELECT * FROM idem.calendar_at($1, 'infinity')"
+static const IdemDeclaredKind closure_object = {
+	.name = "closure",
+	.locked = "channel",
+	.first = 1,
+	.settings = closure_settings,
+	.nsettings = lengthof(closure_settings),
+	.newest = "SELECT * FROM idem.calendar_at($1, 'infinity')"
 };
 
 static void
-begin_closure(FunctionCallInfo fcinfo, Call *call)
+begin_closure(FunctionCallInfo fcinfo, IdemDeclared *call)
 {
 	idem_require_argument(fcinfo, 1, "during");
 	(void) idem_required_reason(fcinfo, 2, "reason");
-	begin_call(fcinfo, &closure_object, call);
-	if (!exists(call))
+	idem_declared_begin(fcinfo, &closure_object, call);
+	if (!idem_declared_exists(call))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("calendar \"%s\" does not exist", call->name)));
 }
 
 static void
-log_closure(Call *call, const char *action)
+log_closure(IdemDeclared *call, const char *action)
 {
 	idem_log_change(action, "closure", InvalidOid, call->name,
-					list_make1(linitial(given_settings(call))),
+					list_make1(linitial(idem_declared_given(call))),
 					TextDatumGetCString(call->values[2]));
 }
 
 /* 22023 unless a closure begins and ends, in times to come. */
 static void
-check_closure(Call *call)
+check_closure(IdemDeclared *call)
 {
-	if (run(call, "SELECT WHERE lower($2) > clock_timestamp() AND lower($2) < 'infinity' AND upper($2) < 'infinity' AND $3 IS NOT NULL",
-			true) != 1)
+	if (idem_declared_run(call, "SELECT WHERE lower($2) > clock_timestamp() AND lower($2) < 'infinity' AND upper($2) < 'infinity' AND $3 IS NOT NULL",
+						  true) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a closure begins and ends, in times to come"),
@@ -737,20 +525,20 @@ PG_FUNCTION_INFO_V1(idem_add_closure);
 Datum
 idem_add_closure(PG_FUNCTION_ARGS)
 {
-	Call		call;
+	IdemDeclared call;
 
 	begin_closure(fcinfo, &call);
 	check_closure(&call);
-	if (run(&call, "INSERT INTO idem.closure (calendar, during, reason, added_by)"
-			" VALUES ($1, $2, $3, session_user)"
-			" ON CONFLICT ON CONSTRAINT closure_pkey DO NOTHING", true) > 0)
+	if (idem_declared_run(&call, "INSERT INTO idem.closure (calendar, during, reason, added_by)"
+						  " VALUES ($1, $2, $3, session_user)"
+						  " ON CONFLICT ON CONSTRAINT closure_pkey DO NOTHING", true) > 0)
 		log_closure(&call, "declared");
 	else
 		ereport(NOTICE,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("calendar \"%s\" is closed then already",
 						call.name)));
-	end_call(&call);
+	idem_declared_end(&call);
 	PG_RETURN_VOID();
 }
 
@@ -761,21 +549,21 @@ PG_FUNCTION_INFO_V1(idem_drop_closure);
 Datum
 idem_drop_closure(PG_FUNCTION_ARGS)
 {
-	Call		call;
+	IdemDeclared call;
 
 	begin_closure(fcinfo, &call);
 	/* one that is under way ends now */
-	if (run(&call, "UPDATE idem.closure SET during = tstzrange(lower(during), clock_timestamp())"
-			" WHERE calendar = $1 AND during = $2 AND $3 IS NOT NULL"
-			" AND during @> clock_timestamp()", true) == 0 &&
-		run(&call, "DELETE FROM idem.closure WHERE calendar = $1 AND during = $2"
-			" AND lower(during) > clock_timestamp() AND $3 IS NOT NULL",
-			true) == 0)
+	if (idem_declared_run(&call, "UPDATE idem.closure SET during = tstzrange(lower(during), clock_timestamp())"
+						  " WHERE calendar = $1 AND during = $2 AND $3 IS NOT NULL"
+						  " AND during @> clock_timestamp()", true) == 0 &&
+		idem_declared_run(&call, "DELETE FROM idem.closure WHERE calendar = $1 AND during = $2"
+						  " AND lower(during) > clock_timestamp() AND $3 IS NOT NULL",
+						  true) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("calendar \"%s\" has no such closure, or it is over",
 						call.name)));
 	log_closure(&call, "dropped");
-	end_call(&call);
+	idem_declared_end(&call);
 	PG_RETURN_VOID();
 }

@@ -53,7 +53,10 @@ static const char newest_sql[] =
 "SELECT * FROM idem.reconciliation WHERE name = $1";
 
 static const IdemDeclaredKind declared_kind = {
-	"reconciliation", settings, lengthof(settings), newest_sql
+	.name = "reconciliation",
+	.settings = settings,
+	.nsettings = lengthof(settings),
+	.newest = newest_sql
 };
 
 static const IdemDeclaredSetting altered_settings[] = {
@@ -67,11 +70,15 @@ static const IdemDeclaredSetting altered_settings[] = {
 };
 
 static const IdemDeclaredKind altered_kind = {
-	"reconciliation", altered_settings, lengthof(altered_settings), newest_sql
+	.name = "reconciliation",
+	.settings = altered_settings,
+	.nsettings = lengthof(altered_settings),
+	.newest = newest_sql
 };
 
 static const IdemDeclaredKind dropped_kind = {
-	"reconciliation", NULL, 0, newest_sql
+	.name = "reconciliation",
+	.newest = newest_sql
 };
 
 /* What an alteration changes, in the order of its settings; %s: the caller */
