@@ -14,7 +14,7 @@ IDEM_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(here)/
 DATA_built = idem--$(IDEM_VERSION).sql
 
 PARTS = $(foreach room,$(ROOMS),src/$(room)/$(room).sql \
-	$(call found,src/$(room)/$(room)_*.sql))
+	$(call found,src/$(room)/$(room)_*.sql)) src/idem.sql
 SOURCES = $(call found,src/*.c $(patsubst %,src/%/*.c,$(ROOMS)))
 INCLUDES = $(call found,src/*.h $(patsubst %,src/%/*.h,$(ROOMS)))
 OBJS = $(SOURCES:.c=.o)

@@ -6,7 +6,10 @@
  * name ends as those of the others do: <what>_declarations, <what>_stuck.
  * Whoever shows all of it puts them together here, and knows none of them.
  *
- * Only views of the extension count: nobody else adds a part.
+ * Only views of the extension in schema idem count, so that nobody else adds a
+ * part: they are read as the owner of the extension's objects, and the owner of
+ * the extension, who need not be a superuser, can make a view of another schema
+ * a member of it.
  */
 #include "postgres.h"
 
@@ -38,7 +41,8 @@ idem_offered_sql(const char *word, const char *columns)
 							" AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
 							" AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
 							" JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'idem'"
-							" WHERE c.relkind = 'v' AND c.relname ~ ('_' || $1 || '$')"
+							" WHERE c.relkind = 'v' AND c.relnamespace = 'idem'::pg_catalog.regnamespace"
+							" AND c.relname ~ ('_' || $1 || '$')"
 							" ORDER BY c.relname",
 							1, types, values, NULL, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read pg_class");

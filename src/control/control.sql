@@ -10,7 +10,9 @@
 -- runtime: applications.  operator: people who overrule.  admin: people who
 -- declare.  monitor: programs that count.  owner: open to PUBLIC, demands
 -- ownership of the table or the machine.  public: reads or computes as the
--- caller, harms nobody.  extension: nobody but the owner of the extension.
+-- caller, harms nobody.  extension: nobody but the owner of the objects of the
+-- extension; grant_operator and grant_admin also for its own owner, whom
+-- grant_admin lets call them (the end of the script, src/idem.sql).
 -- A function may be for several of the first four.  Trigger functions are
 -- PUBLIC (base.sql).
 CREATE VIEW idem.rights (function, audience) AS VALUES
@@ -254,7 +256,7 @@ CREATE FUNCTION idem.grant_admin(role regrole) RETURNS void
     LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION idem.grant_admin(regrole) IS
-    'lets a role make scopes, define state machines and return codes of a new name, call the doctor, read the change log, what is open and every table of idem that pg_dump reads, claims and their responses included, so that the owner of a database can dump it, and name roles with grant_runtime and grant_monitor; kept in idem.change_log. For the owner of the extension.
+    'lets a role make scopes, define state machines and return codes of a new name, call the doctor, read the change log, what is open and every table of idem that pg_dump reads, claims and their responses included, so that the owner of a database can dump it, and name roles with grant_runtime and grant_monitor; the owner of the extension also with grant_operator and grant_admin; kept in idem.change_log. For the owner of the extension.
 Errors: 22004 role null; 42704 unknown role.';
 REVOKE ALL ON FUNCTION idem.grant_admin(regrole) FROM PUBLIC;
 

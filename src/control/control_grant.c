@@ -224,7 +224,27 @@ grant_dumped(const char *role)
 				 quote_identifier(role));
 }
 
-/* grant_admin(role regrole) -> void */
+/* Is this the owner of the extension, who need not be a superuser? */
+static bool
+owns_extension(Oid role)
+{
+	Oid			type = OIDOID;
+	Datum		value = ObjectIdGetDatum(role);
+
+	if (idem_execute_latest("SELECT FROM pg_catalog.pg_extension e"
+							" WHERE e.extname = 'idem' AND e.extowner = $1",
+							1, &type, &value, NULL, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read pg_extension");
+	return SPI_processed > 0;
+}
+
+/*
+ * grant_admin(role regrole) -> void
+ *
+ * The objects of the extension belong to a superuser, the extension itself may
+ * belong to the owner of the database, whose it is to name operators and
+ * admins.
+ */
 PG_FUNCTION_INFO_V1(idem_grant_admin);
 Datum
 idem_grant_admin(PG_FUNCTION_ARGS)
@@ -234,6 +254,10 @@ idem_grant_admin(PG_FUNCTION_ARGS)
 	SPI_connect();
 	grant_audience("admin", role, NULL);
 	grant_dumped(role);
+	if (owns_extension(PG_GETARG_OID(0)))
+		idem_execute("GRANT EXECUTE ON FUNCTION idem.grant_operator(regrole),"
+					 " idem.grant_admin(regrole) TO %s",
+					 quote_identifier(role));
 	SPI_finish();
 	PG_RETURN_VOID();
 }

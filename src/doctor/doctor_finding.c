@@ -2,8 +2,11 @@
  * doctor_finding.c
  *		What every room finds, put together for idem.doctor().
  *
- * A room tells what is wrong by a view of the extension with the columns
- * severity, object, finding, remedy; nobody lists these views.  The plan of
+ * A room tells what is wrong by a view of the extension, in schema idem, with
+ * the columns severity, object, finding, remedy; nobody lists these views.  A
+ * view of another schema is none of them, although the owner of the extension,
+ * who need not be a superuser, can make it a member: it would run whatever it
+ * calls as the owner of these functions.  The plan of
  * each is kept for the session, since planning them takes several times as
  * long as running them; the server plans one anew when something it depends on
  * changes.  They take about 9 MB of memory.
@@ -83,7 +86,8 @@ idem_findings(PG_FUNCTION_ARGS)
 		" AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
 		" AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
 		" JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'idem'"
-		" WHERE c.relkind = 'v' AND (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attnum)"
+		" WHERE c.relkind = 'v' AND c.relnamespace = 'idem'::pg_catalog.regnamespace"
+		" AND (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attnum)"
 		" FROM pg_catalog.pg_attribute a"
 		" WHERE a.attrelid = c.oid) = 'severity,object,finding,remedy'";
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
