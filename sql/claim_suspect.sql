@@ -91,6 +91,12 @@ SELECT outcome FROM idem.claim('suspect hold', 's2', '{"user":"u6","amount":1,"n
 COMMIT;
 SELECT key, outcome FROM idem.claim_many('suspect hold', '{s1,s2}', array_fill('{"user":"u6","amount":1,"note":""}'::jsonb, ARRAY[2]));
 
+-- A row of a key that was not taken after all, as somebody was faster who then
+-- rolled back, is of no account.
+SELECT outcome FROM idem.claim('suspect hold', 'o1', '{"user":"u2","amount":1,"note":""}');
+DELETE FROM idem.anchor a USING idem.scope c WHERE c.id = a.scope AND c.name = 'suspect hold' AND key = 'o1';
+SELECT outcome FROM idem.claim('suspect hold', 'o2', '{"user":"u2","amount":1,"note":""}');
+
 -- Confirmed: in the call, or before it comes again.
 SELECT outcome, granted FROM idem.claim('suspect hold', 'b', '{"user":"u1","amount":88,"note":"fifth"}', confirmed => 'asked by telephone');
 SELECT idem.confirm_suspects(ARRAY(SELECT id FROM idem.suspects WHERE scope = 'suspect hold' AND key IN ('m1', 'm2', 'm3')), 'three tickets');

@@ -77,6 +77,7 @@ CREATE TABLE sent_debit (key text PRIMARY KEY, amount int NOT NULL, at timestamp
 INSERT INTO sent_debit VALUES ('old', 88, now() - interval '25 h'), ('new', 89, now() - interval '23 h');
 SELECT idem.create_scope('sent adopted', 'inside', '{amount}', duplicate_fields => '{amount}', duplicate_window => '1 day', on_duplicate => 'hold');
 CALL idem.adopt_keys('sent adopted', 'sent_debit', '{key}', '{"amount":"amount"}', since => 'at');
+SELECT s.key FROM idem.sighting s JOIN idem.scope c ON c.id = s.scope WHERE c.name = 'sent adopted';
 SELECT outcome FROM idem.claim('sent adopted', 'a', '{"amount":88}');
 SELECT outcome FROM idem.claim('sent adopted', 'b', '{"amount":89}');
 

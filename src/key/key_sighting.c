@@ -259,7 +259,7 @@ idem_key_sighting_any(IdemAnchor *anchor, IdemSighting *sighting)
 	bool		found = false;
 
 	while (!found && idem_key_next_row(probe))
-		found = other_key(probe, sighting) != NULL && !is_held(probe);
+		found = other_key(probe, sighting) != NULL;
 	ExecClearTuple(probe->slot);
 	return found;
 }
