@@ -11,7 +11,7 @@
 # Where a Chromium is to be had besides ($CHROMIUM, or one on the path), what
 # machine_diagram returns of the machines of test/machines is rendered in it,
 # by Mermaid as a page would have it: each has to become an SVG with all its
-# states in it.
+# states in it, and with counts => true with their rows, too.
 
 use strict;
 use warnings;
@@ -84,11 +84,15 @@ SKIP:
 		my $name = 'm' . ++$n;
 		$text =~ s/'/''/g;
 		$node->safe_psql('postgres', "SELECT FROM idem.define_machine('$name', '$text')");
-		my $diagram = $node->safe_psql('postgres', "SELECT idem.machine_diagram('$name')");
 		my $states = $node->safe_psql('postgres', "SELECT string_agg(DISTINCT state, ' ') FROM idem.machine_table('$name')");
-		$diagram =~ s/&/&amp;/g;
-		$diagram =~ s/</&lt;/g;
-		print $html qq{<pre class="mermaid" data-states="$states">$diagram</pre>\n};
+		foreach my $counts ('false', 'true')
+		{
+			my $diagram = $node->safe_psql('postgres', "SELECT idem.machine_diagram('$name', counts => $counts)");
+			my $shown = $counts eq 'true' ? "$states rows" : $states;
+			$diagram =~ s/&/&amp;/g;
+			$diagram =~ s/</&lt;/g;
+			print $html qq{<pre class="mermaid" data-states="$shown">$diagram</pre>\n};
+		}
 	}
 	# what cannot be rendered, or lacks a state, is named in the title
 	print $html qq{<script src="mermaid.min.js"></script><script>
@@ -125,7 +129,7 @@ SKIP:
 			"file://$page/page.html" ], '>', \$dom, '2>', \$err);
 	my ($rendered) = $dom =~ /<title>rendered (\d+)/;
 	my ($wrong) = $dom =~ /data-said="([^"]*)"/;
-	is($rendered, $n, "a browser renders all $n machines") or diag($err);
+	is($rendered, 2 * $n, "a browser renders all $n machines, twice") or diag($err);
 	is($wrong, '', 'with all of their states');
 }
 done_testing();

@@ -184,14 +184,16 @@ sub draw_table
 {
 	my ($panel, $x, $y, $w, $h) = @_;
 	my @shown = now_of($panel);
-	my $each = $h / (@shown || 1);
-	$each = 14 if $each > 14;
+	my $columns = @shown > 8 ? 2 : 1;
+	my $rows = int((@shown + $columns - 1) / $columns) || 1;
+	my $each = $h / $rows > 14 ? 14 : $h / $rows;
 	foreach my $i (0 .. $#shown)
 	{
 		my ($name, $value) = @{ $shown[$i] };
 		my $unit = $panel->{fieldConfig}{defaults}{unit};
-		words($x, $y + ($i + 0.8) * $each, $name, 'font-size' => $each * 0.72, fill => '#ccc');
-		words($x + $w, $y + ($i + 0.8) * $each, number($value, $unit), 'text-anchor' => 'end', 'font-size' => $each * 0.72, fill => '#fff')
+		my ($left, $base) = ($x + int($i / $rows) * $w / $columns, $y + ($i % $rows + 0.8) * $each);
+		words($left, $base, $name, 'font-size' => $columns > 1 ? 7 : 10, fill => '#ccc');
+		words($left + $w / $columns, $base, number($value, $unit), 'text-anchor' => 'end', 'font-size' => 10, fill => '#fff')
 		  if defined $unit;
 	}
 }
