@@ -39,6 +39,8 @@ INSERT INTO reason_call VALUES
     ('alter_reconciliation', 'reason', $$SELECT idem.alter_reconciliation('reason rule', %L, tolerance => 1)$$),
     ('settle_difference', 'reason', $$SELECT idem.settle_difference('00000000-0000-0000-0000-000000000000', 'explained', %L)$$),
     ('drop_reconciliation', 'reason', $$SELECT idem.drop_reconciliation('reason rule', %L)$$),
+    ('set_site', 'reason', $$SELECT idem.set_site('reason', reason => %L)$$),
+    ('adopt_site', 'reason', $$SELECT idem.adopt_site(reason => %L, lost => '0')$$),
     ('resume', 'reason', $$SELECT idem.resume('scope', 'reason in', reason => %L)$$);
 
 -- none is missing, none is called in vain: no rows

@@ -53,7 +53,9 @@ SELECT severity, findings >= 0 AS counted FROM idem.stat_findings ORDER BY 1;
 SELECT kind, guards > 0 AS some, broken FROM idem.stat_guards WHERE kind IN ('states', 'limit') ORDER BY 1;
 SELECT * FROM idem.stat_codes WHERE interface ~ '^watch';
 SELECT kind, name, dispatched, reserved FROM idem.pauses WHERE name ~ '^watch';
-SELECT item, well, regexp_replace(said, '\d{4}-\S+ \S+', '...') AS said, see FROM idem.status() WHERE item IN ('pauses', 'claims', 'persons', 'stuck', 'excess');
+SELECT item, well, regexp_replace(said, '\d{4}-\S+ \S+', '...') AS said, see FROM idem.status() WHERE item IN ('pauses', 'stuck', 'excess');
+-- with the keys of whoever else is in this database
+SELECT item, well, said ~ '^keys open: \d+, overdue: \d+, the oldest since ' AS said, see FROM idem.status() WHERE item = 'claims';
 
 -- ------------------------------------------------------------ and what is not
 -- Nothing else of idem is read: no table, and no view that shows a key.
