@@ -192,7 +192,7 @@ sub draw_table
 		my ($name, $value) = @{ $shown[$i] };
 		my $unit = $panel->{fieldConfig}{defaults}{unit};
 		my ($left, $base) = ($x + int($i / $rows) * $w / $columns, $y + ($i % $rows + 0.8) * $each);
-		words($left, $base, $name, 'font-size' => $columns > 1 ? 7 : 10, fill => '#ccc');
+		words($left, $base, $name, 'font-size' => $columns > 1 ? 5.8 : 10, fill => '#ccc');
 		words($left + $w / $columns, $base, number($value, $unit), 'text-anchor' => 'end', 'font-size' => 10, fill => '#fff')
 		  if defined $unit;
 	}
