@@ -121,3 +121,17 @@ idem_found_texts(void)
 		texts = lappend(texts, idem_found_text(i, 1));
 	return texts;
 }
+
+/* Keep a plan that was prepared just now in place of the one kept before. */
+SPIPlanPtr
+idem_keep_plan(SPIPlanPtr *kept, SPIPlanPtr plan)
+{
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor returned %s",
+			 SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	if (*kept != NULL)
+		SPI_freeplan(*kept);
+	*kept = plan;
+	return plan;
+}

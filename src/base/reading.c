@@ -106,6 +106,18 @@ idem_fault_found(IdemFaults *faults, int line, int column, const char *kind,
 
 /* ---------- lines and characters ---------- */
 
+/* How many lines has a text?  At least one. */
+size_t
+idem_count_lines(const char *str, size_t length)
+{
+	size_t		lines = 1;
+	size_t		i;
+
+	for (i = 0; i < length; i++)
+		lines += str[i] == '\n';
+	return lines;
+}
+
 /*
  * The next line, without its end; *str becomes the beginning of the one
  * after it.  False: that was the last one.

@@ -69,6 +69,7 @@ extern void idem_fault_found(IdemFaults *faults, int line, int column,
 #endif
 		   ;
 
+extern size_t idem_count_lines(const char *str, size_t length);
 extern bool idem_next_line(const char **str, const char *end,
 						   IdemCursor *line);
 extern const char *idem_find_control(const IdemCursor *line);

@@ -323,17 +323,6 @@ read_line(Reader *reader, const IdemCursor *line)
 		fail(reader, NULL, "below the headings stands a row of hyphens, such as | --- |");
 }
 
-static size_t
-count_lines(const char *str, size_t length)
-{
-	size_t		lines = 1;
-	size_t		i;
-
-	for (i = 0; i < length; i++)
-		lines += str[i] == '\n';
-	return lines;
-}
-
 /*
  * Room for what the text can hold: a row a line, and in the pool its bytes
  * with up to three NULs a line.
@@ -368,7 +357,7 @@ idem_code_table_read(IdemCodeTable *table, const char *str, size_t length)
 	if (length > IDEM_TEXT_BYTES_MAX)
 		return fail(&reader, NULL, "the table is longer than %d bytes",
 					IDEM_TEXT_BYTES_MAX);
-	make_room(&reader, length, count_lines(str, length));
+	make_room(&reader, length, idem_count_lines(str, length));
 	if (length >= 3 && memcmp(str, "\xEF\xBB\xBF", 3) == 0)
 		str += 3;				/* a byte order mark */
 	do

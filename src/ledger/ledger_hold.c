@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/ask.h"
 #include "base/declare.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
@@ -112,20 +113,10 @@ static SPIPlanPtr
 plan_of(const IdemGuardCall *call, IdemLedgerSettings *s, SPIPlanPtr *kept,
 		HoldSql sql, Oid type)
 {
-	IdemLedgerPosts *posts = &s->posts;
-	SPIPlanPtr	plan = *kept;
-
-	if (plan != NULL && (posts->busy > 1 || SPI_plan_is_valid(plan)))
-		return plan;
-	plan = SPI_prepare_cursor(sql(call, s), 1, &type, CURSOR_OPT_GENERIC_PLAN);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor returned %s",
-			 SPI_result_code_string(SPI_result));
-	SPI_keepplan(plan);
-	if (*kept != NULL)
-		SPI_freeplan(*kept);
-	*kept = plan;
-	return plan;
+	if (*kept != NULL && (s->posts.busy > 1 || SPI_plan_is_valid(*kept)))
+		return *kept;
+	return idem_keep_plan(kept, SPI_prepare_cursor(sql(call, s), 1, &type,
+												   CURSOR_OPT_GENERIC_PLAN));
 }
 
 /* Free both; nobody runs them. */

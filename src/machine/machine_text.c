@@ -656,17 +656,6 @@ smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-static size_t
-count_lines(const char *str, size_t length)
-{
-	size_t		lines = 1;
-	size_t		i;
-
-	for (i = 0; i < length; i++)
-		lines += str[i] == '\n';
-	return lines;
-}
-
 /* A line names at most two states, one event and one edge. */
 static void
 make_room(Reader *reader, size_t length, size_t lines)
@@ -701,7 +690,7 @@ idem_diagram_read(IdemDiagram *diagram, const char *str, size_t length)
 	if (length > IDEM_TEXT_BYTES_MAX)
 		return fail(&reader, "diagram is longer than %d bytes",
 					IDEM_TEXT_BYTES_MAX);
-	make_room(&reader, length, count_lines(str, length));
+	make_room(&reader, length, idem_count_lines(str, length));
 	if (length >= 3 && memcmp(str, "\xEF\xBB\xBF", 3) == 0)
 		str += 3;				/* a byte order mark */
 

@@ -28,6 +28,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/ask.h"
 #include "base/declare.h"
 #include "base/identity.h"
 #include "total/total.h"
@@ -107,22 +108,14 @@ plan_of(IdemTotal *total, Relation parent, SPIPlanPtr *kept)
 	Oid			types[INDEX_MAX_KEYS + TOTALS_MAX];
 	int			n = argument_types(total, types);
 	bool		looks = kept == &total->look;
-	SPIPlanPtr	plan = *kept;
 
-	if (plan != NULL && (total->busy > 1 || SPI_plan_is_valid(plan)))
-		return plan;
-	plan = SPI_prepare_cursor(looks ? look_text(total, parent) :
-							  change_text(total, parent),
-							  looks ? total->key.n : n, types,
-							  CURSOR_OPT_GENERIC_PLAN);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor returned %s",
-			 SPI_result_code_string(SPI_result));
-	SPI_keepplan(plan);
-	if (*kept != NULL)
-		SPI_freeplan(*kept);
-	*kept = plan;
-	return plan;
+	if (*kept != NULL && (total->busy > 1 || SPI_plan_is_valid(*kept)))
+		return *kept;
+	return idem_keep_plan(kept,
+						  SPI_prepare_cursor(looks ? look_text(total, parent) :
+											 change_text(total, parent),
+											 looks ? total->key.n : n, types,
+											 CURSOR_OPT_GENERIC_PLAN));
 }
 
 /* Forget the plans that were kept for a total. */
