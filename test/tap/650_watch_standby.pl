@@ -2,16 +2,25 @@
 # promoted: a monitor asks there what it would ask the primary, read-only, and
 # hears of what has arrived.  A guard that was declared with a time in which rows
 # go on is restored by a dump, and since when a row stands where it stands with it.
+#
+# Refusals are counted from the server's log as docs/watch.md says: its statements
+# are read from there and run.
 
 use strict;
 use warnings;
 
+use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
+$primary->append_conf('postgresql.conf', qq{
+logging_collector = on
+log_destination = 'stderr,csvlog'
+log_filename = 'postgresql.log'
+});
 $primary->start;
 $primary->safe_psql('postgres', q{
 	CREATE EXTENSION idem;
@@ -68,6 +77,14 @@ is(seen_by($standby), $said, 'the standby says the same');
 $primary->safe_psql('postgres', q{UPDATE payment SET status = 'done' WHERE id = 1; UPDATE payment SET status = 'paying' WHERE id = 3; SELECT pg_sleep(0.002)});
 $primary->wait_for_catchup($standby);
 is(seen_by($standby), seen_by($primary), 'and follows');
+# ------------------------------------------------------------ refusals in the log
+
+my ($statements) = slurp_file(dirname(__FILE__) . '/../../docs/watch.md') =~ /^(    CREATE EXTENSION file_fdw;\n(?:    .*\n)+)/m;
+$statements =~ s{log/postgresql-[\d-]+\.csv}{log/postgresql.csv};
+$primary->psql('postgres', $_) foreach ('UPDATE payment SET status = \'created\' WHERE id = 2') x 2;
+$primary->psql('postgres', q{INSERT INTO payment VALUES (9, 'done')});
+like($primary->safe_psql('postgres', $statements), qr/^23I01\|.*\|2\|.*\n23I02\|.*\|1\|/m, 'refusals are counted as the page says');
+
 my $since = $primary->safe_psql('postgres', 'SELECT key, since FROM idem.stuck ORDER BY key');
 $primary->stop('immediate');
 $standby->promote;
