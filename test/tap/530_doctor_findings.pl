@@ -7,7 +7,7 @@
 # the guards' findings is in the list, so that a new finding without a test
 # fails here.  The same for the ways around a guard: each number of both lists
 # of docs/bypass.md ends in one of three ways, names tests that exist, and is tried
-# by its number.  No server is asked.
+# by its number; and for docs/runbook.md.  No server is asked.
 
 use strict;
 use warnings;
@@ -200,6 +200,83 @@ foreach my $head (sort keys %list)
 		  foreach @tests;
 		ok($tried =~ /^--.*(^|\W)$number: /m, "sql/$test.sql: $number, $way");
 	}
+}
+
+#
+# The runbook
+#
+# Every text of a finding, in the views that the doctor reads and in what looks
+# at guards and rows, has an entry in docs/runbook.md, and no entry is of a text
+# that is nowhere.  An entry is what stands in backticks there, with an ellipsis
+# where the source has a value.
+#
+my $runbook = slurp_file("$root/docs/runbook.md");
+my @entries = map { /`([^`]*)`/g } grep { /^\| / } split /\n/, $runbook;
+
+# What is said of rows that a DDL command moves, or elsewhere, and never by the
+# doctor
+my %elsewhere = map { $_ => 1 } (
+	'idem rows', 'that are kept', 'counting against a %s', 'whose running total "%s" is not zero, without a child',
+	'in no final state', 'in a state that asks for children, without a child', '%s IS NOT TRUE');
+
+# Names of objects, times, numbers and the words of a count
+my $no_finding = qr/^(?:
+	%I | %s(?:[ ]%s)* | %s[ ]%s:[ ]%s | %s,[ ]for[ ].* | ,[ ]for[ ].* | \d+[ ]\w+ | line[ ]%s:[ ]%s | its[ ]beginning
+	| (?:%s[ ])?(?:event[ ])?trigger[ ]%I(?:[ ]on[ ]%s)? | (?:limit|%s)[ ]guard[ ](?:%I|%s)[ ]on[ ]%s
+	| (?:index|table|sequence|setting|approval[ ]of)[ ]%s | table[ ]idem\.%I | setting[ ]%s[ ]of[ ]%s | column[ ]%I[ ]of[ ]table[ ]%s
+	| (?:role|scope|channel|interface|site|reconciliation|state[ ]machine|return[ ]code[ ]table)[ ]%I | %s[ ]%I | [ ]state[ ]%I
+	| prepared[ ]transaction[ ]%L | this[ ]database | extension[ ]idem | of[ ]table[ ]"%s"[ ]whose[ ]%s | "%s",[ ]which[ ]%s | [ ]%s[ ]%s[ ]in[ ]scope[ ]"%s"
+	| claims?[ ](?:is|are|has|have|needs?) | (?:late|reverse|stale|lost)[ ](?:result|needed|attempt) | [ ]?1?[ ]?rows?[ ](?:is|are)
+	| payments?[ ]of[ ]theirs | differences?[ ](?:is|are)[ ]open | days?[ ](?:is|are) | a[ ]code | 'a[ ]row' | ,[ ]the[ ]first[ ]since[ ]
+	| ,[ ]unless[ ].* | on[ ]the[ ]partitioned[ ]table[ ]at[ ]the[ ]top)$/x;
+
+# What a remedy or a hint begins with
+my $remedy = qr/^(?:[A-Z][a-z]|A[ ][a-z]|An[ ]|idem[. ](?!rows)|(?:ALTER|CASE|CREATE|DROP|SELECT|COMMIT|REVOKE|add|adopt|another|bring|call|carry|collect|convert
+	|find|give|have|keep|list|look|name|put|restore|see|set|take|what[ ]these)[ ]|ask[ ]|begin[ ]|declare[ ])/x;
+
+# The fixed parts of a text, those with a word in them
+sub parts
+{
+	my ($literal, $value) = @_;
+	return grep { /\w{2}/ } map { s/^\s+|\s+$//gr } split /$value/, $literal;
+}
+
+my (%said, $sources);
+foreach my $path (glob("$root/src/*/*.sql"))
+{
+	my $text = slurp_file($path) =~ s/--(?=\s).*$//mgr;
+
+	$sources .= $text =~ s/''/'/gr;
+	foreach my $view ($text =~ /^CREATE VIEW idem\.\w+_(?:problems|verdicts) AS(.*?);\n/msg)
+	{
+		$said{$_} = $path foreach map { s/''/'/gr } $view =~ /'((?:[^']|'')*)'/g;
+	}
+}
+foreach my $path (glob("$root/src/*/*.c"))
+{
+	my $text = slurp_file($path) =~ s{/\*.*?\*/}{}gsr =~ s/^#include.*$//mgr =~ s/"\s*\n\s*"//gr =~ s/\\"/"/gr;
+
+	$sources .= $text;
+	next unless $path =~ m{/(?:doctor_intact|total_key|\w*rows)\.c$};
+	$text = slurp_file($path) =~ s{/\*.*?\*/}{}gsr =~ s/^#include.*$//mgr =~ s/"\s*\n\s*"//gr;
+	$text =~ s/\b(?:err(?:msg|hint|detail)|elog)\s*\(.*?\)\)?;//gs;
+	$said{$_} = $path foreach map { s/\\"/"/gr }
+	  grep { !/SELECT|pg_catalog|CREATE|format\(| AS |\.\*|WHERE|FROM|JOIN| OR | AND |=> |could not prepare/ } $text =~ /"((?:[^"\\]|\\.)*)"/g;
+}
+foreach my $literal (sort keys %said)
+{
+	next unless $literal =~ /\w \w|% \w|\w %|\w: $/;
+	next if $literal =~ $remedy || $literal =~ $no_finding || $elsewhere{$literal};
+	my @parts = parts($literal, qr/"?%(?:\d\$)?[sIL]"?/);
+	my ($found) = grep { my $entry = $_; !grep { index($entry, $_) < 0 } @parts } @entries;
+
+	ok(defined $found, "docs/runbook.md: an entry: $literal") or diag($said{$literal});
+}
+foreach my $entry (grep { / / && !/^(?:ALTER|SELECT|CALL|SET|DISABLE|CREATE)\b|=/ } @entries)
+{
+	my @missing = grep { index($sources, $_) < 0 } parts($entry =~ s/\\//gr, qr/…/);
+
+	is("@missing", '', "docs/runbook.md: something says: $entry");
 }
 
 done_testing();
