@@ -21,10 +21,14 @@ INSERT INTO line SELECT day, 1, serial, amount, currency FROM ours WHERE serial 
 SELECT * FROM run();
 INSERT INTO line VALUES ('2018-11-26', 1, 'po-4', 5, 'EUR');
 SELECT * FROM run();
+-- the total, but a line too many
+UPDATE line SET amount = 4 WHERE serial = 'po-4';
+INSERT INTO line VALUES ('2018-11-26', 1, 'po-5', 0, 'EUR');
+SELECT * FROM run();
 TABLE open;
 SELECT day, problem, version, runs FROM idem.reconciled WHERE rule = 'file';
 -- there
-UPDATE line SET amount = 4 WHERE serial = 'po-4';
+DELETE FROM line WHERE serial = 'po-5';
 SELECT * FROM run();
 SELECT day, problem, version, runs FROM idem.reconciled WHERE rule = 'file';
 -- loaded twice: the same lines once more are no new file

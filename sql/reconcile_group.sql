@@ -107,6 +107,14 @@ CREATE TEMP TABLE before AS SELECT id, kind, ours, theirs, ours_lines, theirs_li
 SELECT idem.reconciliation_query('group types', '2018-11-26') ~ 'GROUP BY k1' AS grouped;
 SELECT * FROM run('types');
 SELECT * FROM before EXCEPT SELECT id, kind, ours, theirs, ours_lines, theirs_lines, fields, first_seen FROM idem.differences WHERE rule = 'group types';
+-- rows without a key are not lost
+CREATE TABLE p (day date, k text, x text, amount numeric, UNIQUE (k, x, day));
+CREATE TABLE q (LIKE p INCLUDING ALL);
+SELECT idem.create_reconciliation('group unique', 'p', 'q', '{k,x}');
+INSERT INTO p VALUES ('2018-11-26', 'a', 'b', 1), ('2018-11-26', '', 'b', 2), ('2018-11-26', NULL, 'b', 3), ('2018-11-26', NULL, 'b', 3), ('2018-11-26', 'a', NULL, 4);
+INSERT INTO q TABLE p;
+SELECT * FROM run('unique');
+SELECT key, line, ours, theirs FROM idem.difference WHERE rule = 'group unique' ORDER BY key::text, line;
 -- one that does not see to all rows is none
 CREATE TABLE child () INHERITS (a);
 SELECT idem.is_unique('reconcile_group.a', '{day,u,n}'), idem.is_unique('reconcile_group.z', '{day,u,n}'), idem.is_unique('reconcile_group.z', '{u,n}');

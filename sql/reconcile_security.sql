@@ -51,6 +51,8 @@ CALL try('GRANT ALL ON reconcile_security.secret TO PUBLIC');
 CALL try('SET ROLE regress_reconcile_other');
 CALL try('SET SESSION AUTHORIZATION DEFAULT');
 CALL try('RESET ROLE');
+CALL try('LISTEN reconcile_security');
+CALL try('EXECUTE ''DECLARE held CURSOR WITH HOLD FOR SELECT 1''');
 CALL try('SET transaction_read_only = off');
 CALL try('SET LOCAL row_security = on');
 CALL try('PERFORM set_config(''transaction_read_only'', ''off'', false)');

@@ -153,7 +153,7 @@ REVOKE ALL ON FUNCTION idem.compared(text, text, text, boolean) FROM PUBLIC;
 --
 -- A key is compared with the first and the last value of a column, so that no
 -- row is looked at again; where a unique index says that there is one row a
--- key, it is not grouped.  Shown by sql/reconcile_group.sql and
+-- key, it is not grouped, and rows without a key are looked up beside.  Shown by sql/reconcile_group.sql and
 -- sql/reconcile_day.sql.
 CREATE FUNCTION idem.reconciliation_query(name text, day date, strict boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -168,6 +168,10 @@ CREATE FUNCTION idem.reconciliation_query(name text, day date, strict boolean DE
             FROM idem.reconciliation r WHERE r.name = reconciliation_query.name),
         k AS ( -- keys: definition, list, join, is one of them missing, as jsonb
             SELECT string_agg(format('%s AS k%s', idem.compared(r.ours, r.theirs, c, true), n), ', ' ORDER BY n) AS define,
+                   -- the same where none is missing, and what that is
+                   string_agg(format('%s AS k%s', regexp_replace(idem.compared(r.ours, r.theirs, c, true), '^nullif\((.*), ''''\)$', '\1'), n), ', ' ORDER BY n) AS plain,
+                   string_agg(format(CASE WHEN o.category = 'S' AND t.category = 'S' THEN 's.%1$I IS NULL OR s.%1$I = ''''' ELSE 's.%1$I IS NULL' END, c), ' OR ' ORDER BY n) AS lacking,
+                   string_agg(format(CASE WHEN o.category = 'S' AND t.category = 'S' THEN 's.%I <> ''''' ELSE 's.%I IS NOT NULL' END, c), ' AND ' ORDER BY n) AS there,
                    string_agg(format('k%s', n), ', ' ORDER BY n) AS list,
                    string_agg(format('o.k%1$s = t.k%1$s', n), ' AND ' ORDER BY n) AS "join",
                    string_agg(format('k%s IS NULL', n), ' OR ' ORDER BY n) AS missing,
@@ -193,8 +197,8 @@ CREATE FUNCTION idem.reconciliation_query(name text, day date, strict boolean DE
         s AS ( -- the two sides
             SELECT i.is_ours, i.side, i.relation, coalesce(i.in_group, false) OR r.totals AS sums,
                    NOT r.totals AND idem.is_unique(i.relation, r.key || r.day || CASE WHEN r.versions AND NOT i.is_ours THEN 'version' END) AS is_raw,
-                   format('SELECT %s%s AS c, %s AS a%s%s, %s AS day FROM %s s WHERE ',
-                          k.define || ', ', CASE WHEN r.cur IS NULL THEN 'NULL::text' ELSE format('s.%I::text COLLATE "C"', r.cur) END,
+                   format('%s AS c, %s AS a%s%s, %s AS day FROM %s s WHERE ',
+                          CASE WHEN r.cur IS NULL THEN 'NULL::text' ELSE format('s.%I::text COLLATE "C"', r.cur) END,
                           CASE WHEN i.is_ours OR NOT r.fees THEN format('s.%I', r.amount)
                                WHEN r.gross IS NOT NULL THEN format('s.%I', r.gross)
                                ELSE format('s.%I + s.%I', r.net, r.fee) END
@@ -204,17 +208,17 @@ CREATE FUNCTION idem.reconciliation_query(name text, day date, strict boolean DE
                                ELSE format(', s.%I AS fee, %s AS ok', r.fee,
                                            CASE WHEN r.gross IS NULL THEN format('s.%I IS NOT NULL', r.net)
                                                 ELSE format('(s.%I = s.%I + s.%I) IS TRUE', r.gross, r.net, r.fee) END) END,
-                          r.s_day, i.relation) AS source,
+                          r.s_day, i.relation) AS rest,
                    o.type <> t.type OR o.type = 'numeric'::regtype AS decimals
             FROM r, k, g, idem.column_type(r.ours, r.amount) o,
                  idem.column_type(r.theirs, CASE WHEN r.fees THEN coalesce(r.gross, r.net) ELSE r.amount END) t,
                  LATERAL (VALUES (true, 'ours', r.ours, r.group_by IN ('ours', 'both')),
                                  (false, 'theirs', r.theirs, r.group_by IN ('theirs', 'both'))) i (is_ours, side, relation, in_group)),
         q AS ( -- a side as a query of one row a key
-            SELECT s.is_ours, s.sums, s.is_raw, s.source, s.decimals,
+            SELECT s.is_ours, s.sums, s.is_raw, e.source, s.decimals,
+                   CASE WHEN s.is_raw THEN 'SELECT ' || k.plain || ', ' || s.rest || h.here || ' AND ' || k.there || ' UNION ALL ' || e.source || h.here || ' AND (' || k.lacking || ')'
+                        ELSE e.source || h.here END AS rows,
                    NOT s.is_raw AND NOT s.sums AS many, NOT s.is_raw AND (s.sums AND NOT r.totals OR r.signed) AS mixes,
-                   w.here || CASE WHEN s.is_ours OR NOT r.versions THEN ''
-                                  ELSE format(' AND s.version = (SELECT max(v.version) FROM %s v WHERE v.%I = %L)', r.complete, r.day, reconciliation_query.day) END AS here,
                    CASE WHEN s.is_ours OR NOT r.versions THEN ''
                         ELSE format(' AND (%s, s.version) IN (SELECT v.%I, max(v.version) FROM %s v GROUP BY 1)', r.s_day, r.day, r.complete) END AS newest,
                    CASE WHEN s.is_raw THEN 'SELECT ' || k.list || ', c, a, 1 AS n, 1 AS m' || g.list || x.fee
@@ -227,7 +231,10 @@ CREATE FUNCTION idem.reconciliation_query(name text, day date, strict boolean DE
                         WHEN s.is_raw THEN ''
                         ELSE format(' GROUP BY %s, CASE WHEN %s THEN jsonb_build_array(trim_scale(a::numeric), c%s)::text END', k.list, k.missing, g.list) END AS "group"
             FROM r, k, g, s,
-                 LATERAL (SELECT format('%s = %L', r.s_day, reconciliation_query.day)) w (here),
+                 LATERAL (SELECT 'SELECT ' || coalesce(k.define || ', ', '') || s.rest) e (source),
+                 LATERAL (SELECT format('%s = %L', r.s_day, reconciliation_query.day)
+                                 || CASE WHEN s.is_ours OR NOT r.versions THEN ''
+                                         ELSE format(' AND s.version = (SELECT max(v.version) FROM %s v WHERE v.%I = %L)', r.complete, r.day, reconciliation_query.day) END) h (here),
                  LATERAL (SELECT CASE WHEN s.is_ours OR NOT r.fees THEN '' ELSE ', fee, ok' END) x (fee)),
         m AS ( -- what makes a pair agree
             SELECT CASE WHEN o.many THEN ' AND o.m = 1' ELSE '' END || CASE WHEN t.many THEN ' AND t.m = 1' ELSE '' END
@@ -271,8 +278,8 @@ SELECT coalesce(o.c, t.c) AS c, o.a AS o, t.a AS t, o.n AS ours_lines, t.n AS th
                      'theirs_currency', t.c) END AS d
 FROM o FULL JOIN t ON %s OFFSET 0) j
 GROUP BY j.c, j.d)$q$,
-                          o.columns, o.source || o.here, o."group",
-                          t.columns, t.source || t.here, t."group",
+                          o.columns, o.rows, o."group",
+                          t.columns, t.rows, t."group",
                           n.ours, n.theirs, CASE WHEN r.fees THEN 'sum(j.fee)::numeric' ELSE '0' END, CASE WHEN r.fees THEN ', t.fee' ELSE '' END,
                           m.agrees, m.same, CASE WHEN m.near IS NULL THEN '' ELSE format(' WHEN %s%s THEN ''{"kind":"tolerated"}''', m.near, m.same) END,
                           u.is, CASE WHEN r.fees THEN 't.ok AND ' ELSE '' END || coalesce(m.near, m.exact),
