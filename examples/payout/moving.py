@@ -61,7 +61,8 @@ class Mover:
 
     def move(self):
         """One of the accidents, and what follows."""
-        kind = self.KINDS[self.moves % len(self.KINDS)]
+        kind = self.KINDS[(self.storm.options.seed + self.moves)
+                          % len(self.KINDS)]
         self.moves += 1
         self.storm.counts["server replaced: " + kind] += 1
         self.back_up()
@@ -157,16 +158,23 @@ class Mover:
 
     def adopt_paid(self, paid):
         """What the bank has paid and nobody here has heard of is done."""
-        ask = self.storm.database.all
-        ask("""CREATE TABLE IF NOT EXISTS statement
-               (payout_id text PRIMARY KEY, payee text, amount text,
-                status text DEFAULT 'paid')""")
-        for payout in paid:
-            ask("INSERT INTO statement VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                payout, *self.storm.orders[payout])
-        ask("""CALL idem.adopt_keys('payout', 'statement', key => '{payout_id}',
-               request => '{"payee":"payee","amount":"amount"}',
-               state => 'status', done => '{paid}')""")
+        database = self.storm.database
+
+        def write():
+            """On disk: the server may be killed before it is read."""
+            database.execute("SET LOCAL synchronous_commit = on")
+            database.execute("""CREATE TABLE IF NOT EXISTS statement
+                (payout_id text PRIMARY KEY, payee text, amount text,
+                 status text DEFAULT 'paid')""")
+            for payout in paid:
+                database.execute("""INSERT INTO statement VALUES (%s, %s, %s)
+                                    ON CONFLICT DO NOTHING""",
+                                 payout, *self.storm.orders[payout])
+
+        database.transaction(write)
+        database.all("""CALL idem.adopt_keys('payout', 'statement', key => '{payout_id}',
+            request => '{"payee":"payee","amount":"amount"}',
+            state => 'status', done => '{paid}')""")
 
     def resolve(self, payout, outcome):
         """What may have been sent since the move is left to the workers."""

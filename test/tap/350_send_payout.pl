@@ -3,8 +3,9 @@
 # Workers, server and bank are killed at random, the bank loses answers,
 # answers late, twice and for another request; who looks only at granted and
 # settled works beside who looks at everything. The bank's own book says that
-# nobody was paid twice, idem.due that nobody was forgotten. The third run is
-# the worker that one writes without idem: it has to be found out.
+# nobody was paid twice, idem.due that nobody was forgotten. In the second run the
+# server is replaced by a backup or by a standby that lags, as the seed has it,
+# and the database has a site. The third run is the worker that one writes without idem: it has to be found out.
 #
 # IDEM_SEED repeats the choices of a run, IDEM_STORM is its length in seconds.
 # Skipped without a python3 that has psycopg2.
@@ -49,6 +50,10 @@ cmp_ok(($out =~ /worker killed +(\d+)/)[0] // 0, '>', 0, 'workers were killed');
 cmp_ok(($out =~ /server killed/), '>', 0, 'so was the server');
 my ($paid) = $out =~ /^ +paid +(\d+)/m;
 cmp_ok($paid // 0, '>', 5, 'and payouts were paid');
+
+($status, $out) = storm('careful,careless', 2, '--moves', 1);
+is($status, 0, 'the server is replaced: no fault') or diag($out);
+like($out, qr/server replaced: [a-z ]+ 1$/m, 'by something older');
 
 ($status, $out) = storm('naive', 2, '--watch', 0, '--patience', 3);
 is($status, 1, 'a worker without idem is found out');

@@ -62,7 +62,7 @@ sub cut_off
 
 my $old = PostgreSQL::Test::Cluster->new('old');
 $old->init(allows_streaming => 1);
-$old->append_conf('postgresql.conf', "include '$dir/site.conf'\nstatement_timeout = '1min'");
+$old->append_conf('postgresql.conf', "include '$dir/site.conf'\nstatement_timeout = '1min'\nwal_keep_size = 128MB");
 $old->start;
 $old->backup('early');
 my $new = copy_of($old, 'early', 'new', streaming => 1,
