@@ -51,7 +51,7 @@ SELECT idem.guard_states('payment', 'status', 'within', within => '{"paying": "2
 INSERT INTO payment VALUES (1, 'paying');
 SELECT idem.guard_states('payment', 'status', 'within', within => '{"sure": "1.5 days", "paying": "7200000000 us"}');
 SELECT tgname, idem.setting(idem.trigger_settings(tgargs), 'within') FROM pg_trigger
-    WHERE tgrelid = 'payment'::regclass AND tgname ~ 'states';
+    WHERE tgrelid = 'payment'::regclass AND tgname ~ 'states' ORDER BY tgname COLLATE "C";
 -- The same again, in another spelling; another one
 SET client_min_messages = notice;
 SELECT idem.guard_states('payment', 'status', 'within', within => '{"paying": "120 min", "sure": "36 h"}');
