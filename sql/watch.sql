@@ -50,7 +50,7 @@ SELECT what, relation, state, rows, oldest IS NOT NULL AS oldest, unread FROM id
 -- Two limits share the column: it is counted once.
 SELECT * FROM idem.stat_excess WHERE relation ~ '^watch';
 SELECT severity, findings >= 0 AS counted FROM idem.stat_findings ORDER BY 1;
-SELECT kind, guards > 0 AS some, broken FROM idem.stat_guards WHERE kind IN ('states', 'limit') ORDER BY 1;
+SELECT kind, guards > 0 AS some, broken < guards AS intact FROM idem.stat_guards WHERE kind IN ('states', 'limit') ORDER BY 1;
 SELECT * FROM idem.stat_codes WHERE interface ~ '^watch';
 SELECT kind, name, dispatched, reserved FROM idem.pauses WHERE name ~ '^watch';
 SELECT item, well, regexp_replace(said, '\d{4}-\S+ \S+', '...') AS said, see FROM idem.status() WHERE item IN ('pauses', 'stuck', 'excess');
