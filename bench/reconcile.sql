@@ -3,8 +3,9 @@
 --
 -- Beside what one would write by hand: the FULL JOIN over two GROUP BYs, where
 -- nothing says that a key is there once; and the FULL JOIN of both tables as
--- they are, where unique indexes say so.  Both list what differs; neither counts
--- and sums what agrees, or keeps anything.  Measured by reconcile.sh.
+-- they are, where unique indexes say so, which list what differs and neither count
+-- nor sum what agrees; and the latter with counts and sums.  None keeps anything.
+-- Measured by reconcile.sh.
 
 CREATE TABLE bench.ours_any (day date NOT NULL, serial text NOT NULL, amount numeric NOT NULL, currency text NOT NULL);
 CREATE TABLE bench.theirs_any (LIKE bench.ours_any);

@@ -7,9 +7,9 @@
 # looked the message up, found nothing, and inserted.  This is done again with
 # real records and real concurrency, first the old way, then with idem.  After
 # that payments get late, repeated and contradicting notices, banks answer
-# payouts in codes and not always about the payout, one account pays everybody,
-# and sales meet their cancellations.  A table at the end says what each way let
-# through.
+# payouts in codes and not always about the payout, and their book is compared
+# with what we know; one account pays everybody, and sales meet their
+# cancellations.  A table at the end says what each way let through.
 #
 # Needs a Debian 12 machine and root, or a user with sudo.  Installs what is
 # missing (compiler, make, PostgreSQL and its headers), builds, and works in a
@@ -72,6 +72,9 @@ main()
 	pay old
 	pay guarded
 	script payout_result
+	step "The day of these payouts, beside the banks' own book"
+	script reconcile
+	sql demo -P footer=off -c "SELECT rule, kind, keys, ours, theirs FROM idem.reconciled_sum ORDER BY rule DESC, kind"
 	step "A hot account: everybody is paid out of it, then a batch in one statement"
 	race wallet old
 	batch old

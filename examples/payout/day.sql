@@ -41,26 +41,8 @@ SELECT kind, keys, ours, theirs, open, detail FROM idem.reconcile('payout day', 
 -- 4. The file says what became of payouts of which nobody knew: its line is the
 -- answer, and what is not in a complete file did not happen: it is sent again, on
 -- the next day.
-BEGIN;
-INSERT INTO payout_day (day) VALUES (date :'day' + 1) ON CONFLICT DO NOTHING;
-WITH file AS (
-    SELECT id, loaded_at FROM bank_file WHERE day = :'day' AND status = 'complete' ORDER BY version DESC LIMIT 1),
-line AS (
-    SELECT DISTINCT ON (l.serial) l.serial, l.payee, l.amount, l.code FROM bank_line l JOIN file f ON f.id = l.file ORDER BY l.serial, l.line),
-told AS (
-    SELECT p.id, r.state
-    FROM payout p CROSS JOIN file f LEFT JOIN line l ON l.serial = p.id,
-         LATERAL idem.resolve('payout', p.id, via => 'bank/file', asked_at => f.loaded_at,
-             answer => CASE WHEN l.serial IS NULL THEN jsonb_build_object('code', 'absent', 'asked', jsonb_build_object('serial', p.id))
-                            ELSE jsonb_build_object('code', l.code, 'serial', l.serial, 'payee', l.payee, 'amount', l.amount::numeric) END) r
-    WHERE p.day = :'day' AND p.status = 'sent'),
-changed AS (
-    UPDATE payout p SET status = CASE t.state WHEN 'released' THEN 'open' ELSE t.state END,
-                        day = CASE t.state WHEN 'released' THEN p.day + 1 ELSE p.day END
-    FROM told t WHERE t.id = p.id AND t.state IN ('succeeded', 'failed', 'released')
-    RETURNING t.state)
-SELECT state, count(*) FROM changed GROUP BY state ORDER BY state;
-COMMIT;
+CALL settle_by_file(:'day');
+SELECT status, count(*) FROM payout WHERE day = :'day' GROUP BY status ORDER BY status;
 
 -- 5. Every day that is not at its end, once more.
 SELECT d.day, r.kind, r.keys, r.open

@@ -63,6 +63,7 @@ CREATE TABLE bank_line (
     code    text NOT NULL,
     PRIMARY KEY (file, line)
 );
+CREATE INDEX ON bank_line (file, serial);
 SELECT idem.guard_limit('bank_line', 'file', amount => 'amount', cap => 'total', used => 'booked', parent_state => 'status', open => '{loading}',
     exact => '{complete}', count_used => 'lines', exact_count => 'count');
 CREATE VIEW bank_file_of_day AS
@@ -81,3 +82,34 @@ CREATE TABLE desk (
     day        date NOT NULL,
     what       text NOT NULL
 );
+
+-- What the newest complete file of a day says of payouts of which nobody knows.
+-- Some hundred a transaction: each of them holds a lock of its own.
+CREATE PROCEDURE settle_by_file(of_day date) LANGUAGE plpgsql AS $$
+DECLARE
+    file  bank_file;
+    batch text[] := '{""}';
+BEGIN
+    SELECT * INTO file FROM bank_file WHERE day = of_day AND status = 'complete' ORDER BY version DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    INSERT INTO payout_day (day) VALUES (of_day + 1) ON CONFLICT DO NOTHING;
+    LOOP
+        batch := ARRAY(SELECT id FROM payout WHERE day = of_day AND status = 'sent' AND id > batch[cardinality(batch)] ORDER BY id LIMIT 500);
+        EXIT WHEN batch = '{}';
+        WITH line AS (
+            SELECT DISTINCT ON (serial) serial, payee, amount, code FROM bank_line WHERE bank_line.file = file.id AND serial = ANY (batch) ORDER BY serial, line),
+        told AS (
+            SELECT p.id, r.state
+            FROM payout p LEFT JOIN line l ON l.serial = p.id,
+                 LATERAL idem.resolve('payout', p.id, via => 'bank/file', asked_at => file.loaded_at,
+                     answer => CASE WHEN l.serial IS NULL THEN jsonb_build_object('code', 'absent', 'asked', jsonb_build_object('serial', p.id))
+                                    ELSE jsonb_build_object('code', l.code, 'serial', l.serial, 'payee', l.payee, 'amount', l.amount::numeric) END) r
+            WHERE p.id = ANY (batch))
+        UPDATE payout p SET status = CASE t.state WHEN 'released' THEN 'open' ELSE t.state END,
+                            day = CASE t.state WHEN 'released' THEN p.day + 1 ELSE p.day END
+        FROM told t WHERE t.id = p.id AND t.state IN ('succeeded', 'failed', 'released');
+        COMMIT;
+    END LOOP;
+END $$;

@@ -41,6 +41,13 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
+# What the last step said, and the end
+failed()
+{
+	tail -n 10 "$tmp/reconcile.log" | sed 's/^/    /'
+	die "$1 failed"
+}
+
 psql()
 {
 	"$bin/psql" -X -q -A -t -h "$tmp" -U postgres -d postgres -v ON_ERROR_STOP=1 "$@"
@@ -71,7 +78,7 @@ read_data()
 send()
 {
 	psql -f "$src/examples/payout/day_tables.sql" -f "$src/test/proof/reconcile/day.sql" \
-		-v payouts="$payouts" >>"$tmp/reconcile.log" 2>&1 || die "see $tmp/reconcile.log"
+		-v payouts="$payouts" >>"$tmp/reconcile.log" 2>&1 || failed "making the day"
 	cat >"$tmp/send.pgbench" <<-'SQL'
 		SELECT nextval('day.turn') AS n \gset
 		UPDATE payout SET status = 'sent' WHERE id = 'p' || :n;
@@ -88,7 +95,7 @@ loop()
 {
 	psql -c "SELECT line FROM day.file" >"$tmp/book"
 	psql -v day=2018-11-26 -f "$src/examples/payout/day.sql" <"$tmp/book" >>"$tmp/reconcile.log" 2>&1 ||
-		die "see $tmp/reconcile.log"
+		failed "the loop"
 }
 
 idem_begin "$here"
@@ -100,7 +107,7 @@ idem_cluster "fsync = off" "max_connections = 40"
 psql -f "$src/test/proof/reconcile/tables.sql" >>"$tmp/reconcile.log" 2>&1 || die "no tables"
 if [ -n "$data" ]; then
 	read_data
-	psql -f "$src/test/proof/reconcile/data.sql" >>"$tmp/reconcile.log" 2>&1 || die "see $tmp/reconcile.log"
+	psql -f "$src/test/proof/reconcile/data.sql" >>"$tmp/reconcile.log" 2>&1 || failed "reading"
 fi
 if [ "$payouts" -gt 0 ]; then
 	send
