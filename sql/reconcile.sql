@@ -62,6 +62,9 @@ SELECT key, ours_lines, theirs_lines FROM idem.differences WHERE rule = 'reconci
 TRUNCATE ours, theirs;
 INSERT INTO ours SELECT '2018-11-24', k, 'pay', '1', 'EUR', NULL FROM unnest('{a,a,b,b,c,c,c,d,d}'::text[]) k;
 INSERT INTO theirs SELECT '2018-11-24', k, 'pay', '1', 'EUR', NULL FROM unnest('{a,a,b,b,b,c,c,e,e}'::text[]) k;
+-- and in two parts
+INSERT INTO ours VALUES ('2018-11-24', 'f', 'pay', '0.4', 'EUR', NULL), ('2018-11-24', 'f', 'pay', '0.6', 'EUR', NULL);
+INSERT INTO theirs VALUES ('2018-11-24', 'f', 'pay', 1, 'EUR', NULL);
 SELECT kind, keys, ours, theirs, open FROM idem.reconcile('reconcile bank', '2018-11-24');
 SELECT key->>'serial' AS serial, kind, ours_lines, theirs_lines FROM idem.differences WHERE rule = 'reconcile bank' AND day = '2018-11-24' ORDER BY 1;
 -- Amounts that are no numbers agree with nothing

@@ -73,8 +73,9 @@ SELECT * FROM diff('grace') WHERE day = '2099-07-08';
 -- nobody else's, and of two that could be meant none is taken
 TRUNCATE ours, theirs;
 INSERT INTO ours VALUES ('2099-07-01', 'used', 1), ('2099-07-02', 'used', 1), ('2099-07-01', 'two', 1), ('2099-07-03', 'two', 1),
-    ('2099-07-01', 'chain', 1), ('2099-07-03', 'chain', 1), ('2099-07-02', 'twice', 1);
-INSERT INTO theirs VALUES ('2099-07-02', 'used', 1), ('2099-07-02', 'two', 1),
+    ('2099-07-01', 'chain', 1), ('2099-07-03', 'chain', 1), ('2099-07-02', 'twice', 1),
+    ('2099-07-02', 'spare', 1), ('2099-07-03', 'spare', 1);
+INSERT INTO theirs VALUES ('2099-07-01', 'spare', 1), ('2099-07-03', 'spare', 1), ('2099-07-02', 'used', 1), ('2099-07-02', 'two', 1),
     ('2099-07-02', 'chain', 1), ('2099-07-06', 'chain', 1), ('2099-07-03', 'twice', 1), ('2099-07-03', 'twice', 1);
 SELECT d.day::date, r.* FROM generate_series(timestamp '2099-07-01', '2099-07-06', '1 day') d (day), LATERAL run('grace', d.day::date) r ORDER BY 1, 2;
 SELECT day, serial, kind, other_day FROM diff('grace') WHERE state = 'open' AND day BETWEEN '2099-07-01' AND '2099-07-06';
