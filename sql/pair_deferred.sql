@@ -47,6 +47,14 @@ BEGIN; UPDATE debit SET status = 'done'; SAVEPOINT a; UPDATE debit SET note = 'z
 -- another row in the parent's place
 BEGIN; WITH d AS (DELETE FROM "order" WHERE id = 1 RETURNING id) INSERT INTO "order" SELECT id, 'processed' FROM d; COMMIT;
 BEGIN; WITH d AS (DELETE FROM "order" WHERE id = 1 RETURNING id) INSERT INTO "order" SELECT id, 'processed' FROM d; UPDATE debit SET status = 'done'; COMMIT;
+-- also where the row that gave up the key is written once more, or goes
+INSERT INTO "order" VALUES (7, 'new'), (8, 'processed');
+INSERT INTO debit VALUES (7, 7, 'asked');
+BEGIN; UPDATE "order" SET id = CASE id WHEN 7 THEN 9 ELSE 7 END WHERE id IN (7, 8); UPDATE "order" SET note = 'x' WHERE id = 9; COMMIT;
+BEGIN; UPDATE "order" SET id = CASE id WHEN 7 THEN 9 ELSE 7 END WHERE id IN (7, 8); DELETE FROM "order" WHERE id = 9; COMMIT;
+BEGIN; UPDATE "order" SET id = CASE id WHEN 7 THEN 9 ELSE 7 END WHERE id IN (7, 8); UPDATE "order" SET status = 'new' WHERE id = 7; DELETE FROM "order" WHERE id = 9; COMMIT;
+DELETE FROM debit WHERE id = 7;
+DELETE FROM "order" WHERE id = 7;
 -- a parent that is deleted and comes back before its first child
 BEGIN; DELETE FROM "order" WHERE id = 2; INSERT INTO "order" VALUES (2, 'processed'); INSERT INTO debit VALUES (3, 2, 'done'); COMMIT;
 BEGIN; DELETE FROM debit WHERE id = 3; UPDATE "order" SET status = 'new' WHERE id = 2; COMMIT;

@@ -11,8 +11,10 @@
  * Another row can take the place of a parent, where one statement deletes it,
  * or changes its key, and inserts or changes the other one: the foreign key is
  * satisfied if some row has the key in the end.  So the children of a key that
- * a row gives up are judged by the row that has it now.  A row that only takes
- * a key takes one without children, or one that was given up so.
+ * a row gives up are judged by the row that has it now, with deferred => true
+ * also where a later version, or none, of the row that gave it up is left.  A
+ * row that only takes a key takes one without children, or one that was given
+ * up so.
  *
  * With judge => 'entry' children are not looked at; a parent that closes waits
  * for those that come in (pair_entry.c).
@@ -199,7 +201,7 @@ judge_parent(const IdemGuardCall *call, IdemPair *pair)
 	}
 	if (had_key && !stays)
 		judge_left(call, pair, before);
-	if (IDEM_CALL_IS_DELETE(call) ||
+	if (IDEM_CALL_IS_DELETE(call) || !idem_pair_is_last(call, pair) ||
 		!idem_pair_values(call, pair, call->after, after))
 		return;
 	if (own ||
@@ -226,7 +228,8 @@ idem_keep_pair_parent(PG_FUNCTION_ARGS)
 		IDEM_CALL_IS_INSERT(&call))
 		return PointerGetDatum(NULL);
 	pair = idem_pair_open_parent(&call);
-	if (IDEM_CALL_IS_DELETE(&call) || idem_pair_is_last(&call, pair))
+	if (IDEM_CALL_IS_DELETE(&call) || !idem_pair_same_key(&call, pair) ||
+		idem_pair_is_last(&call, pair))
 		judge_parent(&call, pair);
 	return PointerGetDatum(NULL);
 }
