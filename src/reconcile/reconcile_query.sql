@@ -286,7 +286,7 @@ GROUP BY j.c, j.d)$q$,
                           u.is, coalesce(k.both, ''), v.ours, v.theirs, coalesce(k.both, CASE WHEN r.cur IS NOT NULL THEN format('%L, coalesce(o.c, t.c)', r.cur) END, ''),
                           v.ours, v.theirs,
                           m.differ,
-                          coalesce(k."join", CASE WHEN r.cur IS NULL THEN 'true' ELSE 'coalesce(o.c, '''') = coalesce(t.c, '''')' END)) AS compared,
+                          coalesce(k."join", 'coalesce(o.c, '''') = coalesce(t.c, '''')')) AS compared,
                    v.*, o.source AS ours_source, t.source AS theirs_source, t.newest, o.sums::text AS ours_sums, t.sums::text AS theirs_sums
             FROM r, k, g, m, q o, q t,
                  LATERAL (SELECT CASE WHEN o.sums AND NOT o.is_raw THEN 'sum(j.ours_lines)' ELSE format(l.lines, 'ours') END,
