@@ -68,8 +68,8 @@ ALTER DATABASE contrib_regression SET idem.site = 'production';
 -- ---------------------------------------------------------------------------
 
 BEGIN;
-INSERT INTO idem.site (one, name, set_at, role, system_identifier, timeline, database, stamped_at)
-    SELECT true, 'production', now(), 'test', s.system_identifier, c.timeline_id, d.oid, now()
+INSERT INTO idem.site (one, name, set_at, role, system_identifier, timeline, database, relation, stamped_at)
+    SELECT true, 'production', now(), 'test', s.system_identifier, c.timeline_id, d.oid, 'idem.site'::regclass, now()
     FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d WHERE d.datname = current_database();
 SELECT idem.misplaced();
 -- Nothing is granted.
@@ -111,7 +111,7 @@ SELECT severity, object, finding FROM idem.doctor() WHERE object ~ 'site';
 SAVEPOINT s;
 INSERT INTO idem.site SELECT (s.r).* FROM (SELECT s AS r FROM idem.site s) s;
 ROLLBACK TO s;
-INSERT INTO idem.site SELECT false, name, on_move, set_at, role, system_identifier, timeline, database, backup, stamped_at FROM idem.site;
+INSERT INTO idem.site SELECT false, name, on_move, set_at, role, system_identifier, timeline, database, relation, backup, stamped_at FROM idem.site;
 ROLLBACK TO s;
 UPDATE idem.site SET on_move = 'stop';
 ROLLBACK TO s;

@@ -17,6 +17,7 @@ CREATE TABLE idem.site (
     system_identifier bigint NOT NULL,
     timeline   bigint NOT NULL,
     database   oid NOT NULL,
+    relation   oid NOT NULL,
     backup     text COLLATE "C",
     stamped_at timestamptz NOT NULL,
     held_until timestamptz
@@ -30,6 +31,7 @@ COMMENT ON COLUMN idem.site.role IS 'session user who called it';
 COMMENT ON COLUMN idem.site.system_identifier IS 'the stamp: of which cluster, as pg_control_system() says it';
 COMMENT ON COLUMN idem.site.timeline IS 'the stamp: on which timeline';
 COMMENT ON COLUMN idem.site.database IS 'the stamp: which database of the cluster';
+COMMENT ON COLUMN idem.site.relation IS 'the stamp: which table this is: a dump that is restored into the same database brings another one';
 COMMENT ON COLUMN idem.site.backup IS 'the stamp: where the base backup began from which the server was started on the timeline of that backup; NULL: it was not';
 COMMENT ON COLUMN idem.site.stamped_at IS 'since when the stamp is this one';
 COMMENT ON COLUMN idem.site.held_until IS 'until then no key is reserved that is seen for the first time; NULL: none is held';

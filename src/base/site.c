@@ -8,10 +8,12 @@
  * sent: a copy of production is not production.
  *
  * Beside the name there is a stamp: the identifier of the cluster, its
- * timeline, and the number of the database.  A dump that is restored has
- * another identifier or another number; a backup that was recovered, and a
- * standby that was promoted, are on a new timeline; and a base backup that was
- * simply started has its label lying there, which names the timeline of now.
+ * timeline, and the numbers of the database and of the table idem.site in it.
+ * A dump that is restored has another identifier or another number, also in the
+ * database from which it came, since the table is made anew; a backup that was
+ * recovered, and a standby that was promoted, are on a new timeline; and a base
+ * backup that was simply started has its label lying there, which names the
+ * timeline of now.
  * Any of them may be older than what was sent, so nothing goes on until an
  * operator has said so (send_site.c), but for one case, on_move => 'follow':
  * the timeline follows the stamped one without a recovery target, this server
@@ -66,8 +68,9 @@
 #define Anum_site_system_identifier	6
 #define Anum_site_timeline			7
 #define Anum_site_database			8
-#define Anum_site_backup			9
-#define Anum_site_held_until		11
+#define Anum_site_relation			9
+#define Anum_site_backup			10
+#define Anum_site_held_until		12
 
 bool		idem_site_here = false;
 TimestampTz idem_site_held = 0;
@@ -210,6 +213,8 @@ decode(Relation rel, HeapTuple tuple, IdemSite *site)
 	site->stamp.timeline = DatumGetInt64(value);
 	value = column(rel, tuple, Anum_site_database, &isnull);
 	site->stamp.database = DatumGetObjectId(value);
+	value = column(rel, tuple, Anum_site_relation, &isnull);
+	site->stamp.relation = DatumGetObjectId(value);
 	value = column(rel, tuple, Anum_site_backup, &isnull);
 	site->stamp.backup = isnull ? NULL : TextDatumGetCString(value);
 	value = column(rel, tuple, Anum_site_held_until, &isnull);
@@ -289,6 +294,7 @@ idem_site_stamp(IdemStamp *stamp)
 	stamp->system = (int64) GetSystemIdentifier();
 	stamp->timeline = timeline;
 	stamp->database = MyDatabaseId;
+	stamp->relation = idem_extension_relation("site");
 	stamp->backup = backup_started(timeline);
 }
 
@@ -368,7 +374,8 @@ stamp_flaw(const IdemSite *site, bool *follow)
 	*follow = false;
 	idem_site_stamp(&now);
 	if (site->stamp.system != now.system ||
-		site->stamp.database != now.database)
+		site->stamp.database != now.database ||
+		site->stamp.relation != now.relation)
 		return "the database is a copy: an operator has to call idem.adopt_site";
 	if (now.backup != NULL && (site->stamp.backup == NULL ||
 							   strcmp(site->stamp.backup, now.backup) != 0))

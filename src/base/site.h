@@ -7,12 +7,16 @@
 
 #include "utils/timestamp.h"
 
-/* The cluster, its timeline, the database in it, and the backup it was. */
+/*
+ * The cluster, its timeline, the database in it, its table idem.site, and the
+ * backup it was.
+ */
 typedef struct IdemStamp
 {
 	int64		system;
 	int64		timeline;
 	Oid			database;
+	Oid			relation;
 	char	   *backup;			/* NULL: none */
 } IdemStamp;
 

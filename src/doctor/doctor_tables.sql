@@ -13,7 +13,7 @@ CREATE VIEW idem.own_tables (name, columns, constraints) AS VALUES
     ('pause',
      '{kind,name,state,at,role,reason}', '{pause_pkey,pause_kind_check}'),
     ('site',
-     '{one,name,on_move,set_at,role,system_identifier,timeline,database,backup,stamped_at,held_until}',
+     '{one,name,on_move,set_at,role,system_identifier,timeline,database,relation,backup,stamped_at,held_until}',
      '{site_pkey,site_one_check,site_on_move_check}'),
     ('policy',
      '{name,since,role}', '{policy_pkey,policy_name_check}'),

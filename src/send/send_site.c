@@ -229,10 +229,10 @@ put_backup(const IdemStamp *stamp, Datum *value, char *null)
 static void
 write_site(Relation rel, const IdemSite *before, const Wanted *w)
 {
-	Oid			types[6] = {TEXTOID, TEXTOID, INT8OID, INT8OID, OIDOID,
+	Oid			types[7] = {TEXTOID, TEXTOID, INT8OID, INT8OID, OIDOID, OIDOID,
 	TEXTOID};
-	Datum		values[6];
-	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+	Datum		values[7];
+	char		nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
 	IdemStamp	now;
 
 	idem_site_stamp(&now);
@@ -243,15 +243,16 @@ write_site(Relation rel, const IdemSite *before, const Wanted *w)
 	values[2] = Int64GetDatum(now.system);
 	values[3] = Int64GetDatum(now.timeline);
 	values[4] = ObjectIdGetDatum(now.database);
-	put_backup(&now, &values[5], &nulls[5]);
+	values[5] = ObjectIdGetDatum(now.relation);
+	put_backup(&now, &values[6], &nulls[6]);
 	(void) idem_run_as_owner(rel, before->set ?
 							 "UPDATE idem.site SET name = $1, on_move = $2,"
 							 " set_at = clock_timestamp(), role = SESSION_USER" :
 							 "INSERT INTO idem.site (one, name, on_move, set_at, role,"
-							 " system_identifier, timeline, database, backup, stamped_at)"
+							 " system_identifier, timeline, database, relation, backup, stamped_at)"
 							 " VALUES (true, $1, $2, clock_timestamp(), SESSION_USER,"
-							 " $3, $4, $5, $6, clock_timestamp())",
-							 before->set ? 2 : 6, types, values, nulls);
+							 " $3, $4, $5, $6, $7, clock_timestamp())",
+							 before->set ? 2 : 7, types, values, nulls);
 	log_set(before->set ? "altered" : "declared", w, before);
 	idem_flush();
 }
@@ -317,8 +318,8 @@ read_adoption(FunctionCallInfo fcinfo, Adoption *a)
 static char *
 stamp_text(const IdemStamp *stamp)
 {
-	return psprintf(INT64_FORMAT "/" INT64_FORMAT "/%u%s%s", stamp->system,
-					stamp->timeline, stamp->database,
+	return psprintf(INT64_FORMAT "/" INT64_FORMAT "/%u/%u%s%s", stamp->system,
+					stamp->timeline, stamp->database, stamp->relation,
 					stamp->backup ? "/" : "",
 					stamp->backup ? stamp->backup : "");
 }
@@ -419,11 +420,12 @@ write_stamp(Relation rel, const IdemStamp *now, const Adoption *a)
 {
 	static const char *const sql =
 		"UPDATE idem.site SET system_identifier = $1, timeline = $2,"
-		" database = $3, stamped_at = $4, held_until = $5, backup = $6";
-	Oid			types[6] = {INT8OID, INT8OID, OIDOID, TIMESTAMPTZOID,
-	TIMESTAMPTZOID, TEXTOID};
-	Datum		values[6];
-	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+		" database = $3, stamped_at = $4, held_until = $5, backup = $6,"
+		" relation = $7";
+	Oid			types[7] = {INT8OID, INT8OID, OIDOID, TIMESTAMPTZOID,
+	TIMESTAMPTZOID, TEXTOID, OIDOID};
+	Datum		values[7];
+	char		nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
 
 	values[0] = Int64GetDatum(now->system);
 	values[1] = Int64GetDatum(now->timeline);
@@ -432,7 +434,8 @@ write_stamp(Relation rel, const IdemStamp *now, const Adoption *a)
 	values[4] = TimestampTzGetDatum(a->held_until);
 	nulls[4] = a->held_until == 0 ? 'n' : ' ';
 	put_backup(now, &values[5], &nulls[5]);
-	(void) idem_run_as_owner(rel, sql, 6, types, values, nulls);
+	values[6] = ObjectIdGetDatum(now->relation);
+	(void) idem_run_as_owner(rel, sql, 7, types, values, nulls);
 }
 
 static void

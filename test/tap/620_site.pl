@@ -147,6 +147,17 @@ sub refused
 
 $node->safe_psql('postgres', $_) foreach 'CREATE DATABASE template TEMPLATE postgres';
 refused($node, 'template', qr/the database is a copy/, 'a database made from the other one');
+
+# The dump of yesterday, restored into the database that has sent since.
+$node->safe_psql('postgres', 'CREATE DATABASE again');
+$node->safe_psql('again', q{CREATE EXTENSION idem; SELECT idem.create_scope('payout', 'outside', '{}'), idem.set_site('production'), idem.reserve('payout', 'k')});
+$node->command_ok([ 'pg_dump', '-f', "$dir/yesterday.sql", $node->connstr('again') ], 'a dump of a database');
+like($node->safe_psql('again', "CALL idem.dispatch('payout', 'k', 1)"), qr/^granted/, 'in which a key is sent then');
+$node->safe_psql('again', "SET idem.allow_unguarded = 'yesterday comes back'; DROP EXTENSION idem");
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/yesterday.sql", $node->connstr('again') ], 'and which the dump replaces');
+like(said('', dbname => 'again'), qr/the database is a copy/, 'is a copy of itself');
+like($node->safe_psql('again', "CALL idem.dispatch('payout', 'k', 1)"), qr/^misplaced/, 'and does not send the key again');
+is($node->safe_psql('again', "SELECT unknown FROM idem.adopt_site('test', lost => '1 day'); SELECT idem.misplaced() IS NULL"), "1\nt", 'before it is adopted');
 my $dump = "$dir/dump.sql";
 $node->command_ok([ 'pg_dump', '-f', $dump, '-d', $node->connstr('postgres') ], 'pg_dump');
 $node->safe_psql('postgres', 'CREATE DATABASE beside');
