@@ -29,6 +29,7 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/rel.h"
+#include "utils/tuplestore.h"
 
 #include "base/declare.h"
 #include "base/guard.h"
