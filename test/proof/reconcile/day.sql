@@ -7,6 +7,7 @@ INSERT INTO payout_day VALUES ('2018-11-26');
 INSERT INTO payout (id, payee, amount, day)
     SELECT 'p' || i, 'payee ' || i % 97, (1 + i::bigint * 7919 % 1000000)::numeric / 100, '2018-11-26' FROM generate_series(1, :payouts) i;
 CREATE TABLE day.book (serial text, payee text, amount numeric, result text);
+CREATE INDEX ON day.book (serial);
 
 -- What the bank does with a payout that was sent, and what it says
 CREATE FUNCTION day.pay(n bigint) RETURNS void LANGUAGE plpgsql AS $$
