@@ -126,5 +126,6 @@ wrong=$(psql -c "SELECT count(*) FILTER (WHERE expected IS DISTINCT FROM found) 
 answers=$(psql -c "SELECT count(*) FROM data.answer")
 keep=$keep_wanted
 [ "$keep" = no ] || idem_kept postgres
+idem_result reconcile "$answers answers, $wrong wrong"
 say "$answers answers, $wrong wrong"
 [ "$wrong" -eq 0 ]
