@@ -181,12 +181,15 @@ SELECT idem.confirm_suspects(NULL, 'x');
 SELECT idem.create_scope('suspect none', 'inside', '{}');
 SELECT outcome FROM idem.claim('suspect none', 'a', NULL, confirmed => 'x');
 \echo :LAST_ERROR_SQLSTATE
--- Where two persons are asked for, an operator's word needs another one; a caller's own does not.
+-- Where two persons are asked for, an operator's word needs another one; a caller's own does not. Whether the
+-- server has authenticated anybody, who then is one, is a matter of pg_hba.conf.
 INSERT INTO idem.policy VALUES ('approval', now(), 'test');
+\set VERBOSITY sqlstate
 SELECT outcome FROM idem.claim('suspect all', 'd', '{"x":2,"amount":1}', confirmed => 'x');
 \echo :LAST_ERROR_SQLSTATE
 SELECT outcome FROM idem.claim('suspect all', 'd', '{"x":2,"amount":1}');
 SELECT idem.confirm_suspects(ARRAY(SELECT id FROM idem.suspects WHERE scope = 'suspect all'), 'x');
+\set VERBOSITY default
 \echo :LAST_ERROR_SQLSTATE
 SELECT outcome FROM idem.claim('suspect members', 'e', '{"card":null}', confirmed => 'a third guest');
 DELETE FROM idem.policy;

@@ -61,7 +61,7 @@ TABLE rule ORDER BY 1;
 SELECT action, name, arguments, reason FROM idem.change_log WHERE kind = 'reconciliation' AND name ~ '^declare' AND action = 'altered' ORDER BY n;
 -- where two persons are needed, one is not enough
 INSERT INTO idem.policy VALUES ('approval', now(), session_user);
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 SELECT idem.alter_reconciliation('declare a', 'alone', tolerance => 5);
 \set VERBOSITY default
 DELETE FROM idem.policy;
