@@ -46,6 +46,16 @@ SELECT idem.confirm_suspects(ARRAY(SELECT id FROM idem.suspects WHERE scope = 's
 SELECT pg_temp.ask('e');
 SELECT outcome FROM idem.release('sent hold', 'e', 1);
 SELECT pg_temp.ask('e', 'still');
+-- Released again, it is as confirmed as it was, but not against what is ordered meanwhile.
+SELECT outcome FROM idem.release('sent hold', 'e', 2);
+SELECT pg_temp.ask('e');
+SELECT outcome FROM idem.release('sent hold', 'e', 3);
+SELECT pg_temp.ask('n', 'ordered anew');
+SELECT * FROM pg_temp.suspects;
+SELECT pg_temp.ask('e');
+SELECT idem.confirm_suspects(ARRAY(SELECT id FROM idem.suspects WHERE scope = 'sent hold'), 'both of them');
+SELECT * FROM pg_temp.suspects;
+SELECT pg_temp.ask('e');
 SELECT e.key, e.n, e.action, e.outcome, e.reason FROM idem.evidence e JOIN idem.scope s ON s.id = e.scope WHERE s.name = 'sent hold' ORDER BY 1, 2;
 -- A reservation whose lease is over is taken over as ever: it spoke against others all the time.
 UPDATE idem.reservation r SET lease_until = now() - interval '1 min' FROM idem.scope s WHERE r.scope = s.id AND s.name = 'sent hold' AND key = 'd';

@@ -435,7 +435,7 @@ extern void idem_key_keep_confirmation(const IdemKey *key,
 									   const pg_uuid_t *members,
 									   const char *reason);
 extern bool idem_key_was_confirmed(const IdemKey *key,
-								   const pg_uuid_t *members);
+								   const pg_uuid_t *members, TimestampTz *at);
 extern void idem_key_keep_late_result(const IdemKey *key,
 									  const IdemLateResult *late);
 extern void idem_key_log_begin(IdemKeyLogRow *row, const char *name, int natts,

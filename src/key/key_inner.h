@@ -123,6 +123,7 @@ typedef struct IdemSighting
 	pg_uuid_t	members;
 	TimestampTz seen;			/* when it came */
 	TimestampTz since;			/* others from then on speak against it */
+	TimestampTz accepted;		/* but none first seen until then; 0: any */
 	text	   *other;			/* which one does; NULL: none */
 	bool		held;			/* it was held when it came before */
 	TransactionId rival;		/* of IDEM_OTHER_RIVAL */
@@ -142,6 +143,8 @@ extern void idem_key_sighting_end(IdemAnchor *anchor, IdemSighting *sighting,
 extern void idem_key_sighting_hold(IdemAnchor *anchor, IdemSighting *sighting);
 extern void idem_key_sighting_adopt(IdemAnchor *anchor, const IdemKey *key,
 									Jsonb *request, TimestampTz at);
+extern TimestampTz idem_key_sighting_taken(IdemAnchor *anchor,
+										   IdemSighting *sighting);
 extern IdemOther idem_key_sighting_judge(IdemAnchor *anchor,
 										 IdemSighting *sighting);
 

@@ -276,10 +276,12 @@ is_confirmation(Relation log, HeapTuple tuple, const IdemKey *key,
 
 /*
  * Has somebody said that the key, with these members, is no duplicate of
- * another one?  In this transaction, or in one that is committed now.
+ * another one?  In this transaction, or in one that is committed now; and when
+ * was it said last?
  */
 bool
-idem_key_was_confirmed(const IdemKey *key, const pg_uuid_t *members)
+idem_key_was_confirmed(const IdemKey *key, const pg_uuid_t *members,
+					   TimestampTz *at)
 {
 	Relation	log = idem_key_log_open("evidence", Natts_evidence,
 										AccessShareLock);
@@ -293,8 +295,16 @@ idem_key_was_confirmed(const IdemKey *key, const pg_uuid_t *members)
 	scan = systable_beginscan_ordered(log, index, SnapshotSelf, LOG_KEYS - 1,
 									  keys);
 	while (!confirmed && HeapTupleIsValid(tuple =
-										  systable_getnext_ordered(scan, ForwardScanDirection)))
+										  systable_getnext_ordered(scan, BackwardScanDirection)))
+	{
+		bool		isnull;
+
 		confirmed = is_confirmation(log, tuple, key, members);
+		if (confirmed && at != NULL)
+			*at = DatumGetTimestampTz(heap_getattr(tuple, Anum_log_at,
+												   RelationGetDescr(log),
+												   &isnull));
+	}
 	systable_endscan_ordered(scan);
 	index_close(index, AccessShareLock);
 	table_close(log, AccessShareLock);

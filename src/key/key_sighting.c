@@ -240,15 +240,22 @@ other_key(IdemProbe *probe, const IdemSighting *sighting)
 	return other;
 }
 
+/* The time of the row that was found last. */
+static TimestampTz
+seen_time(IdemProbe *probe)
+{
+	bool		isnull;
+
+	return DatumGetTimestampTz(slot_getattr(probe->slot,
+											Anum_sighting_first_seen,
+											&isnull));
+}
+
 /* Is the row that was found last one of a key that is held? */
 static bool
 is_held(IdemProbe *probe)
 {
-	bool		isnull;
-
-	return TIMESTAMP_IS_NOEND(DatumGetTimestampTz(slot_getattr(probe->slot,
-															   Anum_sighting_first_seen,
-															   &isnull)));
+	return TIMESTAMP_IS_NOEND(seen_time(probe));
 }
 
 /* Did another key come with the same members, whatever became of it? */
@@ -262,6 +269,26 @@ idem_key_sighting_any(IdemAnchor *anchor, IdemSighting *sighting)
 		found = other_key(probe, sighting) != NULL;
 	ExecClearTuple(probe->slot);
 	return found;
+}
+
+/*
+ * When the key itself was granted last, before the row that is being judged,
+ * as far as the look goes back; 0: it was not.
+ */
+TimestampTz
+idem_key_sighting_taken(IdemAnchor *anchor, IdemSighting *sighting)
+{
+	IdemProbe  *probe = begin_look(idem_key_open_sightings(anchor), sighting);
+	TimestampTz taken = 0;
+
+	while (idem_key_next_row(probe))
+	{
+		if (other_key(probe, sighting) == NULL && !is_held(probe) &&
+			seen_time(probe) != sighting->seen)
+			taken = Max(taken, seen_time(probe));
+	}
+	ExecClearTuple(probe->slot);
+	return taken;
 }
 
 /*
@@ -307,6 +334,16 @@ check_visible(IdemAnchor *anchor, const IdemKey *key, IdemFound *found)
 				 errhint("The transaction might succeed if retried.")));
 }
 
+/* Did a key come first when it was known not to be the same payment? */
+static bool
+is_accepted(const IdemSighting *sighting, const IdemFound *found)
+{
+	Datum		first_seen = found->values[Anum_anchor_first_seen - 1];
+
+	return sighting->accepted != 0 &&
+		DatumGetTimestampTz(first_seen) <= sighting->accepted;
+}
+
 /* Does the key of the row that was found speak against ours? */
 static IdemOther
 judge_other(IdemAnchor *anchor, IdemSighting *sighting, text *other)
@@ -322,7 +359,8 @@ judge_other(IdemAnchor *anchor, IdemSighting *sighting, text *other)
 	sighting->rival = found.rival;
 	if (found.held == IDEM_HELD_RIVAL)
 		return IDEM_OTHER_RIVAL;
-	if (found.held == IDEM_HELD_NOT || !has_effect(&found))
+	if (found.held == IDEM_HELD_NOT || !has_effect(&found) ||
+		is_accepted(sighting, &found))
 		return IDEM_OTHER_NONE;
 	check_visible(anchor, &key, &found);
 	return IDEM_OTHER_KNOWN;

@@ -18,6 +18,9 @@
  * commits with the caller's transaction; a caller that rolls back after
  * suspect leaves none, and the key is new when it comes again.
  *
+ * A confirmation of a key that was granted, and released since, says nothing of
+ * keys that came first after both: the customer may have ordered anew.
+ *
  * A confirmation is a row of idem.evidence, kept with the reason.  It is an
  * operator's word, where the scope does not leave it to the caller.
  *
@@ -171,7 +174,7 @@ idem_key_is_held(const IdemKey *key, TimestampTz *since)
 
 	if (key->scope->compared == NULL || !key->scope->holds ||
 		!find_suspect(key, true, NULL, &noted) ||
-		idem_key_was_confirmed(key, &noted.members))
+		idem_key_was_confirmed(key, &noted.members, NULL))
 		return false;
 	*since = noted.since;
 	return true;
@@ -267,8 +270,27 @@ answer_suspect(const IdemSighting *sighting, IdemAnswer *answer)
 }
 
 /*
+ * What speaks against a key although it is confirmed: nothing, unless it was
+ * granted before, and somebody else came first after that and after it was
+ * confirmed.
+ */
+static IdemOther
+judge_confirmed(IdemAnchor *anchor, IdemSighting *sighting,
+				TimestampTz confirmed)
+{
+	IdemFound	found;
+
+	idem_key_find(anchor, sighting->key, &found);
+	if (found.held != IDEM_HELD_COMMITTED && found.held != IDEM_HELD_OWN)
+		return IDEM_OTHER_NONE;
+	sighting->accepted = Max(confirmed,
+							 idem_key_sighting_taken(anchor, sighting));
+	return idem_key_sighting_judge(anchor, sighting);
+}
+
+/*
  * What speaks against a key whose row is written, within the window before it
- * came, which may be long ago if it was held; nothing if it is confirmed.
+ * came, which may be long ago if it was held.
  */
 static IdemOther
 judge(IdemAnchor *anchor, IdemSighting *sighting)
@@ -276,6 +298,7 @@ judge(IdemAnchor *anchor, IdemSighting *sighting)
 	const IdemKey *key = sighting->key;
 	IdemOther	other = idem_key_sighting_judge(anchor, sighting);
 	Noted		noted;
+	TimestampTz confirmed;
 
 	if (other != IDEM_OTHER_KNOWN && sighting->held &&
 		find_suspect(key, true, &sighting->members, &noted))
@@ -284,8 +307,8 @@ judge(IdemAnchor *anchor, IdemSighting *sighting)
 		other = idem_key_sighting_judge(anchor, sighting);
 	}
 	if (other != IDEM_OTHER_NONE &&
-		idem_key_was_confirmed(key, &sighting->members))
-		other = IDEM_OTHER_NONE;
+		idem_key_was_confirmed(key, &sighting->members, &confirmed))
+		other = judge_confirmed(anchor, sighting, confirmed);
 	return other;
 }
 

@@ -71,6 +71,13 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT true AS seen FROM idem.sighting w
     WHERE w.digest = p.members AND w.key = p.key AND w.first_seen < 'infinity' LIMIT 1) w ON true
+CROSS JOIN LATERAL (
+    SELECT pg_catalog.max(e.at) AS at FROM idem.evidence e
+    WHERE e.scope = p.scope AND e.key = p.key AND e.action = 'confirm' AND e.scope_created_at = s.created_at
+          AND e.evidence ->> 'members' = p.members::text) confirmed
+CROSS JOIN LATERAL (
+    SELECT greatest(confirmed.at, pg_catalog.max(w.first_seen)) AS until FROM idem.sighting w
+    WHERE w.digest = p.members AND w.key = p.key AND w.first_seen < 'infinity') accepted
 CROSS JOIN LATERAL (SELECT pg_catalog.make_interval(secs => pg_catalog.date_part('epoch', s.duplicate_window)) AS time) within
 CROSS JOIN LATERAL (
     SELECT o.key, o.first_seen
@@ -80,12 +87,11 @@ CROSS JOIN LATERAL (
           AND o.first_seen < CASE WHEN k.counts THEN p.first_seen + within.time ELSE 'infinity' END
           AND CASE s.effect WHEN 'inside'
                    THEN (SELECT a.state <> 'n' FROM idem.anchor a WHERE a.digest = idem.key_digest(o.scope, o.key))
-                   ELSE (SELECT r.state NOT IN ('f', 'l', 'n') FROM idem.reservation r WHERE r.digest = idem.key_digest(o.scope, o.key)) END
+                   ELSE (SELECT r.state NOT IN ('f', 'l', 'n') AND (confirmed.at IS NULL OR r.first_seen > accepted.until)
+                         FROM idem.reservation r WHERE r.digest = idem.key_digest(o.scope, o.key)) END
     ORDER BY o.first_seen LIMIT 1) o
 WHERE (k.counts AND w.seen OR p.held AND (k.released OR k.counts IS NULL))
-      AND NOT EXISTS (SELECT FROM idem.evidence e
-                      WHERE e.scope = p.scope AND e.key = p.key AND e.action = 'confirm' AND e.scope_created_at = s.created_at
-                            AND e.evidence ->> 'members' = p.members::text)
+      AND (confirmed.at IS NULL OR k.released)
 ORDER BY p.id, p.members, p.first_seen;
 COMMENT ON VIEW idem.suspects IS 'keys that may be a second request for a payment that another key has: a row a key, until it is confirmed';
 COMMENT ON COLUMN idem.suspects.id IS 'what idem.confirm_suspects is given';
