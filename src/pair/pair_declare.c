@@ -281,13 +281,21 @@ check_rows(PairDeclaration *d)
 
 #define PAIR_EVENTS "INSERT OR UPDATE OR DELETE"
 
-/* In upper case, to fire behind a limit and before the foreign key (pair.c). */
+/*
+ * The child's in upper case, to fire behind a limit and before the foreign key
+ * (pair.c).  Entries are waited for before a trigger of the parent adds them
+ * up, so that its name is in upper case, too; else the triggers that take
+ * children along come first.
+ */
 static void
 name_triggers(PairDeclaration *d)
 {
+	const char *parent = strcmp(d->judge, "entry") == 0 ?
+		"IDEM_pair_parent" : "idem_pair_parent";
+
 	d->name = idem_free_trigger_name(d->key.child, "IDEM_pair", d->fk);
 	d->parent_name =
-		idem_free_trigger_name(d->key.parent, "idem_pair_parent",
+		idem_free_trigger_name(d->key.parent, parent,
 							   list_concat(list_make1(RelationGetRelationName(d->child)),
 										   d->fk));
 }
