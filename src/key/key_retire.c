@@ -16,9 +16,10 @@
  * no time can be read from it now, is kept.
  *
  * Sightings (key_sighting.c): of keys first seen longer ago than the
- * duplicate_window of the scope.  While a key is held as a duplicate, however
- * long ago it came, everything it was compared with stays, keys included: or
- * it would be granted when that is forgotten.
+ * duplicate_window of the scope, and before the window of the oldest
+ * transaction.  While a key is held as a duplicate, however long ago it came,
+ * everything it was compared with stays, keys included: or it would be granted
+ * when that is forgotten.
  *
  * Both work in batches: the rest is for the next call.  No index leads to the
  * old rows, so a call reads the table until it has found its batch.
@@ -55,6 +56,7 @@ enum
 	PARTS,
 	SEEN_UNTIL,					/* what was seen since then is compared */
 	BEFORE,
+	COMPARED_UNTIL,				/* the same of whatever has not ended */
 	PARAMETERS
 };
 
@@ -68,12 +70,17 @@ typedef struct Retirement
 
 /*
  * Days and months of keep are those of UTC, whatever the session's time zone.
+ * A transaction that has not ended may have compared a key with what was in the
+ * window when it began, and nobody sees as yet that the key is held.  Of one
+ * that is prepared, only when that was done is known.
  */
 static const char keep_sql[] =
 "SELECT (clock_timestamp() AT TIME ZONE 'UTC' - keep) AT TIME ZONE 'UTC', key_time, parts,"
-" CASE WHEN duplicate_fields <> '{}' THEN clock_timestamp()"
-" - make_interval(secs => date_part('epoch', duplicate_window)) END"
-" FROM idem.scope WHERE id = $1";
+" clock_timestamp() - w.within, least(clock_timestamp(), "
+" (SELECT min(xact_start) FROM pg_stat_activity WHERE datname = current_database() AND backend_type <> 'autovacuum worker'),"
+" (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database())) - w.within FROM idem.scope,"
+" LATERAL (SELECT CASE WHEN duplicate_fields <> '{}'"
+" THEN make_interval(secs => date_part('epoch', duplicate_window)) END AS within) w WHERE id = $1";
 
 /* FOR UPDATE SKIP LOCKED: a claim that somebody works on is left for later. */
 static const char drop_inside_sql[] =
@@ -94,7 +101,7 @@ static const char drop_outside_sql[] =
 static const char remove_inside_sql[] =
 "DELETE FROM idem.anchor WHERE ctid = ANY (ARRAY("
 "SELECT ctid FROM idem.anchor WHERE scope = $1 AND state IN ('c', 's', 'd', 'a')"
-" AND ($3 IS NULL OR first_seen < $3) AND ($6 IS NULL OR first_seen < $6)"
+" AND ($3 IS NULL OR first_seen < $3) AND ($8 IS NULL OR first_seen < $8)"
 " AND key NOT IN " COMPARED_KEYS
 " AND idem.known_key_time(key, $4, $5) < $7 LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
@@ -102,7 +109,7 @@ static const char remove_inside_sql[] =
 static const char remove_outside_sql[] =
 "WITH gone AS (DELETE FROM idem.reservation WHERE ctid = ANY (ARRAY("
 "SELECT ctid FROM idem.reservation WHERE scope = $1 AND due_at IS NULL AND state IN ('s', 'f', 'a')"
-" AND ($3 IS NULL OR finished_at < $3) AND ($6 IS NULL OR first_seen < $6)"
+" AND ($3 IS NULL OR finished_at < $3) AND ($8 IS NULL OR first_seen < $8)"
 " AND key NOT IN " COMPARED_KEYS
 " AND idem.known_key_time(key, $4, $5) < $7 LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING key),"
 " attempts AS (DELETE FROM idem.attempt a USING gone WHERE a.scope = $1 AND a.key = gone.key)"
@@ -114,7 +121,7 @@ static const char horizon_sql[] =
 /* Before the sightings: one that was held and is known keeps none any more. */
 static const char forget_suspects_sql[] =
 "DELETE FROM idem.suspect WHERE ctid = ANY (ARRAY("
-"SELECT h.ctid FROM idem.suspect h WHERE h.scope = $1 AND h.first_seen < $6"
+"SELECT h.ctid FROM idem.suspect h WHERE h.scope = $1 AND h.first_seen < $8"
 " AND (NOT h.held OR EXISTS (SELECT FROM idem.anchor a WHERE a.digest = h.id)"
 " OR EXISTS (SELECT FROM idem.reservation r WHERE r.digest = h.id AND r.state <> 'l'))"
 " LIMIT $2 FOR UPDATE SKIP LOCKED))";
@@ -122,7 +129,7 @@ static const char forget_suspects_sql[] =
 static const char forget_sightings_sql[] =
 "DELETE FROM idem.sighting WHERE ctid = ANY (ARRAY("
 "SELECT s.ctid FROM idem.sighting s WHERE s.scope = $1"
-" AND (s.first_seen < $6 OR s.first_seen = 'infinity')"
+" AND (s.first_seen < $8 OR s.first_seen = 'infinity')"
 " AND s.digest NOT IN (SELECT h.members FROM idem.suspect h WHERE h.scope = $1 AND h.held)"
 " LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
@@ -134,7 +141,7 @@ static uint64
 run(Retirement *retirement, Relation owner, const char *sql)
 {
 	static Oid	types[PARAMETERS] = {INT4OID, INT8OID, TIMESTAMPTZOID,
-	TEXTOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	TEXTOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
 
 	return idem_run_as_owner(owner, sql, PARAMETERS, types, retirement->values,
 							 retirement->nulls);
@@ -157,21 +164,22 @@ set(Retirement *retirement, int n, Datum value)
 static void
 read_rules(Retirement *retirement, Relation rel)
 {
+	static const int rules[] = {KEPT_UNTIL, KEY_TIME, PARTS, SEEN_UNTIL,
+	COMPARED_UNTIL};
 	TupleDesc	desc;
 	int			i;
 
 	if (run(retirement, rel, keep_sql) != 1)
 		elog(ERROR, "could not read idem.scope");
 	desc = SPI_tuptable->tupdesc;
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < (int) lengthof(rules); i++)
 	{
 		bool		isnull;
-
 		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], desc, i + 1,
 										  &isnull);
 
 		if (!isnull)
-			set(retirement, KEPT_UNTIL + i, value);
+			set(retirement, rules[i], value);
 	}
 	/* idem.known_key_time takes no NULL */
 	if (!has(retirement, PARTS))
