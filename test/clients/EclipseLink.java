@@ -88,7 +88,7 @@ public class EclipseLink {
 		ClassLoader loader = new URLClassLoader(new URL[] {folder.toUri().toURL()}, EclipseLink.class.getClassLoader());
 		Thread.currentThread().setContextClassLoader(loader);
 		factory = Persistence.createEntityManagerFactory("clients", Map.of(
-			"javax.persistence.jdbc.url", "jdbc:postgresql://127.0.0.1:" + System.getenv("PGPORT") + "/postgres?sslmode=disable",
+			"javax.persistence.jdbc.url", "jdbc:postgresql://127.0.0.1:" + System.getenv("PGPORT") + "/postgres?sslmode=disable" + (System.getenv("POOLED") == null ? "" : "&prepareThreshold=0"),
 			"javax.persistence.jdbc.user", "postgres", "javax.persistence.jdbc.password", "",
 			"javax.persistence.jdbc.driver", "org.postgresql.Driver",
 			"eclipselink.classloader", loader, "eclipselink.weaving", "false", "eclipselink.logging.level", "OFF"));

@@ -70,7 +70,7 @@ public class Hibernate {
 		Thread.currentThread().setContextClassLoader(Hibernate.class.getClassLoader());
 		factory = new Configuration()
 			.setProperty("hibernate.connection.driver_class", "org.postgresql.Driver")
-			.setProperty("hibernate.connection.url", "jdbc:postgresql://127.0.0.1:" + System.getenv("PGPORT") + "/postgres?sslmode=disable")
+			.setProperty("hibernate.connection.url", "jdbc:postgresql://127.0.0.1:" + System.getenv("PGPORT") + "/postgres?sslmode=disable" + (System.getenv("POOLED") == null ? "" : "&prepareThreshold=0"))
 			.setProperty("hibernate.connection.username", "postgres")
 			.setProperty("hibernate.dialect", "org.hibernate.dialect.PostgreSQLDialect")
 			.setProperty("hibernate.temp.use_jdbc_metadata_defaults", "false")

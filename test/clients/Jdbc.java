@@ -53,7 +53,7 @@ class Jdbc {
 	}
 
 	public static void main(String[] args) throws Exception {
-		db = DriverManager.getConnection("jdbc:postgresql://127.0.0.1:" + System.getenv("PGPORT") + "/postgres?sslmode=disable", "postgres", "");
+		db = DriverManager.getConnection("jdbc:postgresql://127.0.0.1:" + System.getenv("PGPORT") + "/postgres?sslmode=disable" + (System.getenv("POOLED") == null ? "" : "&prepareThreshold=0"), "postgres", "");
 		step("insert a BigDecimal", run(INSERT, s -> s.setBigDecimal(1, new BigDecimal("12.34"))));
 		step("insert a whole BigDecimal", run(INSERT, s -> s.setBigDecimal(1, new BigDecimal("100"))));
 		step("insert a BigDecimal with an exponent", run(INSERT, s -> s.setBigDecimal(1, new BigDecimal("1E+3"))));

@@ -3,7 +3,7 @@ require 'active_record'
 require_relative 'steps'
 
 ActiveRecord::Base.establish_connection(adapter: 'postgresql', host: ENV['PGHOST'], port: ENV['PGPORT'],
-                                        username: 'postgres', database: 'postgres')
+                                        username: 'postgres', database: 'postgres', prepared_statements: !ENV['POOLED'])
 class Payment < ActiveRecord::Base
   self.table_name = 'payment'
   attribute :amount, :decimal

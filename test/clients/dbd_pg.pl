@@ -13,7 +13,7 @@ sub say_it
 }
 
 my $db = DBI->connect("dbi:Pg:dbname=postgres;host=127.0.0.1;port=$ENV{PGPORT};sslmode=disable",
-	'postgres', '', { RaiseError => 1, PrintError => 0, AutoCommit => 1 });
+	'postgres', '', { RaiseError => 1, PrintError => 0, AutoCommit => 1, pg_server_prepare => $ENV{POOLED} ? 0 : 1 });
 
 sub step
 {

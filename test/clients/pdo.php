@@ -19,7 +19,8 @@ function step(string $name, callable $work): void
 }
 
 $dsn = sprintf('pgsql:host=%s;port=%s;dbname=postgres;sslmode=disable', getenv('PGHOST'), getenv('PGPORT'));
-$db = new PDO($dsn, 'postgres', '', [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION]);
+$db = new PDO($dsn, 'postgres', '', [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
+	PDO::PGSQL_ATTR_DISABLE_PREPARES => (bool) getenv('POOLED')]);
 $insert = 'INSERT INTO payment (amount, currency, status) VALUES (?, ?, ?)';
 $run = function (string $sql, array $values) use ($db): void {
 	$db->prepare($sql)->execute($values);

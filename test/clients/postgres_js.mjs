@@ -1,7 +1,7 @@
 // postgres_js.mjs - the driver "postgres" (postgres.js)
 import { load, server, step } from './steps.mjs';
 
-const sql = load('postgres')({ ...server, max: 1, fetch_types: false, onnotice: () => {} });
+const sql = load('postgres')({ ...server, max: 1, fetch_types: false, prepare: !process.env.POOLED, onnotice: () => {} });
 
 await step('insert a decimal, as text', async () => { await sql`INSERT INTO payment (amount, currency, status) VALUES (${'12.34'}, 'EUR', 'created')`; });
 await step('insert a decimal, as a number', async () => { await sql`INSERT INTO payment (amount, currency, status) VALUES (${12.34}, 'EUR', 'created')`; });

@@ -1,4 +1,5 @@
 # psycopg3_driver.py - psycopg 3, which binds values with the types that it gives them
+import os
 from decimal import Decimal
 
 import psycopg
@@ -6,6 +7,8 @@ import psycopg
 from steps import step
 
 connection = psycopg.connect('', autocommit=True)
+if 'POOLED' in os.environ:
+    connection.prepare_threshold = None
 INSERT = "INSERT INTO payment (amount, currency, status) VALUES (%s, 'EUR', 'created')"
 DECREMENT = 'UPDATE account SET balance = balance - %s WHERE id = 1'
 
