@@ -194,11 +194,11 @@ SELECT outcome, settled FROM idem.complete('site', 'moved', 7, 'failed', '{"code
 SELECT state, concern FROM idem.reservation WHERE key = 'moved';
 -- What an application hears of the end settles it.
 CALL idem.dispatch('site', 'paid', 1) \gset
-UPDATE idem.reservation SET concern = 'm' WHERE key = 'paid';
+UPDATE idem.reservation SET concern = 'm' WHERE key = 'paid' AND scope = (SELECT id FROM idem.scope WHERE name = 'site');
 SET ROLE regress_idem_site_app;
 SELECT outcome, settled FROM idem.resolve('site', 'paid', 'succeeded', '{"by": "inquiry"}');
 RESET ROLE;
-SELECT state, concern, due_at FROM idem.reservation WHERE key = 'paid';
+SELECT state, concern, due_at FROM idem.reservation WHERE key = 'paid' AND scope = (SELECT id FROM idem.scope WHERE name = 'site');
 -- also if it is of an attempt that nobody has heard of
 SELECT FROM idem.reserve('site', 'another');
 CALL idem.dispatch('site', 'another', 1) \gset
@@ -207,10 +207,10 @@ SELECT outcome, settled FROM idem.resolve('site', 'another', 'succeeded', '{"by"
 SELECT outcome, settled FROM idem.resolve('site', 'paid', 'succeeded', '{"by": "notice"}', attempt => 3);
 -- A fence ends it, once it is known that nothing arrived.
 CALL idem.dispatch('site', 'fenced', 1) \gset
-UPDATE idem.reservation SET concern = 'm' WHERE key = 'fenced';
+UPDATE idem.reservation SET concern = 'm' WHERE key = 'fenced' AND scope = (SELECT id FROM idem.scope WHERE name = 'site');
 SELECT outcome FROM idem.fence('site', 'fenced', 'test');
 SELECT outcome FROM idem.resolve('site', 'fenced', 'released', '{"by": "statement"}');
-SELECT state, concern, due_at FROM idem.reservation WHERE key = 'fenced';
+SELECT state, concern, due_at FROM idem.reservation WHERE key = 'fenced' AND scope = (SELECT id FROM idem.scope WHERE name = 'site');
 
 REVOKE ALL ON ALL ROUTINES IN SCHEMA idem FROM regress_idem_site_app;
 DELETE FROM idem.runtime_role WHERE role = 'regress_idem_site_app';
