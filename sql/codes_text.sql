@@ -27,6 +27,7 @@ SELECT * FROM pg_temp.wrong(E'\uFEFF| code | meaning |', '|---|---|', '| 0000 | 
 SELECT * FROM pg_temp.wrong('   | code | meaning |', '|---|---|', '  0000 | succeeded |');
 SELECT * FROM pg_temp.wrong('| code | meaning |', '|---|---|', '    | 0000 | succeeded |');
 SELECT * FROM pg_temp.wrong(E'\t| code | meaning |', E'\t|---|---|', '| 0000 | succeeded |');
+SELECT * FROM pg_temp.wrong('   | code | meaning |', '   |---|---|', '    0000 | succeeded |');
 -- a table, and nothing else
 SELECT * FROM pg_temp.wrong('');
 SELECT * FROM pg_temp.wrong('', 'Our bank', '| code | meaning |');

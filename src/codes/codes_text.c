@@ -262,8 +262,9 @@ indentation(const IdemCursor *line)
 }
 
 /*
- * The text may have been cut out of a deeper place, but a line that is four
- * columns deeper than another one would be code.
+ * The text may have been cut out of a deeper place, so all lines may be deep;
+ * but beside others that are not, a line that is indented by four columns, or
+ * by four more than they are, would be drawn as code.
  */
 static bool
 check_indentation(Reader *reader, const IdemCursor *line)
@@ -275,8 +276,9 @@ check_indentation(Reader *reader, const IdemCursor *line)
 		reader->shallow = columns;
 	if (first || columns > reader->deep)
 		reader->deep = columns;
-	return reader->deep - reader->shallow < 4 ||
-		fail(reader, NULL, "the line is indented four columns more or less than others");
+	return (reader->deep - reader->shallow < 4 &&
+			(reader->deep < 4 || reader->shallow >= 4)) ||
+		fail(reader, NULL, "the lines are not indented alike: what is four columns deep is code");
 }
 
 /* A row of any part of the table: the line is not empty. */
