@@ -119,7 +119,8 @@ package_deb()
 		pg_ctlcluster 15 main start
 		trap "pg_ctlcluster 15 main stop" EXIT
 		cd /root/deb/tree
-		sudo -u packager make installcheck PG_CONFIG=/usr/bin/pg_config with_llvm=no' || return 1
+		port=$(pg_lsclusters -h | awk "{ print \$3 }")
+		sudo -u packager make installcheck PGPORT="$port" PG_CONFIG=/usr/bin/pg_config with_llvm=no' || return 1
 	echo "=> $(grep -c '^ok\|^test .* ok' "$log") tests of installcheck as another superuser"
 }
 
