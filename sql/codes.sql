@@ -144,7 +144,7 @@ ROLLBACK;
 
 -- A star stands for layers that a table could list: no blank, and nothing unseen, makes "unknown" a failure.
 SELECT count(*) FROM idem.define_return_codes('codes/star', E'|code|meaning|\n|---|---|\n|OK|succeeded|\n|RJCT/*|failed [all: final]|\n|RJCT/MS03|unknown|');
-SELECT pg_catalog.quote_literal(c) AS reason, m.meaning, m.listed
+SELECT pg_catalog.quote_literal(encode(convert_to(c, 'UTF8'), 'escape')) AS reason, m.meaning, m.listed
 FROM unnest(ARRAY['AC04', 'MS03', 'MS03 ', ' MS03', E'MS03\n', E'MS03\x01', E'MS03\x7f', U&'MS03\200B', U&'\202EMS03', U&'MS03\00A0']) WITH ORDINALITY u (c, n)
 CROSS JOIN LATERAL idem.meaning_of('codes/star', ARRAY['RJCT', c]) m ORDER BY n;
 
