@@ -22,6 +22,7 @@ set -u
 here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 # shellcheck source=../lib.sh
 . "$here/test/lib.sh"
+. "$here/test/clients/jars.sh"
 
 records=${1:-}
 [ -d "$records" ] || {
@@ -59,23 +60,6 @@ run_php()
 		done
 		echo "$php -n $modules $1"
 		return
-	done
-}
-
-# Hibernate and EclipseLink bring JPA in two versions, each its own first.
-jars()
-{
-	spec="geronimo-jpa_2.0_spec hibernate-core hibernate-commons-annotations"
-	case $1 in
-		EclipseLink*)	spec="eclipselink-jpa-2.1-spec eclipselink javax.json
-			org.eclipse.persistence.jpa.jpql" ;;
-	esac
-	for jar in $spec postgresql dom4j slf4j-api slf4j-nop javassist cglib \
-		geronimo-jta-1.2-spec commons-collections3 antlr
-	do
-		for file in "$unpacked/usr/share/java/$jar.jar" "/usr/share/java/$jar.jar"; do
-			[ ! -e "$file" ] || printf '%s:' "$file"
-		done
 	done
 }
 

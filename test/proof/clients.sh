@@ -22,6 +22,7 @@
 set -u
 here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$here/test/lib.sh"
+. "$here/test/clients/jars.sh"
 
 # What is taken from Debian where it is not installed
 debian="pgbouncer libevent-2.1-7 libc-ares2 libpq-dev python3-psycopg2 python3-psycopg python3-typing-extensions
@@ -160,23 +161,6 @@ php()
 		done
 		echo "$php -n $modules $1"
 		return
-	done
-}
-
-# Hibernate and EclipseLink bring JPA in two versions, each its own first.
-jars()
-{
-	spec="geronimo-jpa_2.0_spec hibernate-core hibernate-commons-annotations"
-	case $1 in
-		EclipseLink*)	spec="eclipselink-jpa-2.1-spec eclipselink javax.json
-			org.eclipse.persistence.jpa.jpql" ;;
-	esac
-	for jar in $spec postgresql dom4j slf4j-api slf4j-nop javassist cglib \
-		geronimo-jta-1.2-spec commons-collections3 antlr
-	do
-		for file in "$unpacked/usr/share/java/$jar.jar" "/usr/share/java/$jar.jar"; do
-			[ ! -e "$file" ] || printf '%s:' "$file"
-		done
 	done
 }
 
