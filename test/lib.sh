@@ -403,6 +403,39 @@ idem_cache()
 	mkdir -p "$cache" || die "cannot keep anything in $cache, set IDEM_CACHE"
 }
 
+# Take packages of Debian apart into $1/root, and install none of them, so that
+# nothing of this machine is changed; what is there already stays.  Says which
+# are not to be had: idem_unpack FOLDER PACKAGE...
+idem_unpack()
+{
+	place=$1
+	shift
+	mkdir -p "$place/root" "$place/debs"
+	for package; do
+		[ ! -e "$place/debs/$package.done" ] || continue
+		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' && continue
+		{ idem_download "$package" || { idem_refresh && idem_download "$package"; }; } &&
+			dpkg-deb -x "$place/debs/${package}"_*.deb "$place/root" 2>>"$tmp/debian.log" &&
+			: >"$place/debs/$package.done" ||
+			say "not to be had: $package"
+	done
+}
+
+idem_download()
+{
+	(cd "$place/debs" && rm -f "${1}"_*.deb &&
+		apt-get download -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20 "$1") >>"$tmp/debian.log" 2>&1
+}
+
+# The lists of packages may be old, or none: false if that was mended before.
+idem_refresh()
+{
+	[ -z "${refreshed:-}" ] || return 1
+	refreshed=yes
+	apt-get update -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20 >>"$tmp/debian.log" 2>&1
+	return 0
+}
+
 # Install $packages, where "server" stands for a server and its headers in
 # the highest version that this machine's package sources have.
 idem_install()

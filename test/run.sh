@@ -8,6 +8,12 @@
 # clusters of its own; what is missing on a Debian machine is installed first.
 # TEST is the name of a file in sql/, test/isolation/specs/ or test/tap/.
 #
+# A Perl test may name packages of Debian in its head, "# Packages: NAME...",
+# where MAJOR stands for the version of the server.  They are unpacked into
+# $IDEM_CACHE (see idem_cache in lib.sh) and not installed; extensions among them
+# come into the private server, the rest is found below $IDEM_PACKAGES.  Without
+# them the test skips.
+#
 # Every suite runs, whatever the one before it did.  A test counts as passed
 # only if its suite said so: a test that never ran has failed, and so has a
 # suite without tests.  The last line is "N passed, N failed", the exit status
@@ -47,6 +53,7 @@ main()
 	idem_begin "$here"
 	idem_need "${tap_tests:+tap}"
 	idem_relocate
+	bring_packages
 	say "idem on PostgreSQL $version, in $tmp"
 	if build; then
 		idem_cluster "fsync = off"
@@ -141,6 +148,29 @@ build()
 	say "building failed, so no test could run"
 	failed=$((failed + 1))
 	return 1
+}
+
+# What the wanted tests name, for a server that is Debian's own, too.
+bring_packages()
+{
+	[ -n "$tap_tests" ] && command -v apt-get >/dev/null || return 0
+	case $pg_config in
+		/usr/lib/postgresql/*)	;;
+		*)	return 0 ;;
+	esac
+	named=$(for name in $tap_tests; do
+		sed -n "s/^# Packages: //p" "$here/test/tap/$name.pl"
+	done | sed "s/MAJOR/${version%%[!0-9]*}/g")
+	[ -n "$named" ] || return 0
+	idem_cache
+	# shellcheck disable=SC2086 # a list of packages
+	idem_unpack "$cache/debian" $named
+	IDEM_PACKAGES=$cache/debian/root
+	export IDEM_PACKAGES
+	for folder in "$("$pg_config" --pkglibdir)" "$("$pg_config" --sharedir)/extension"; do
+		[ ! -d "$IDEM_PACKAGES$folder" ] ||
+			idem_step "$tmp/copy.log" "copying extensions" cp -R --remove-destination "$IDEM_PACKAGES$folder/." "$root$folder"
+	done
 }
 
 # ----------------------------------------------------------------------

@@ -81,19 +81,11 @@ main()
 # What clients there are
 # ----------------------------------------------------------------------
 
-# Each package by itself, unpacked and not installed: nothing of this machine
-# is changed.
 fetch_debian()
 {
+	# shellcheck disable=SC2086 # a list of packages
+	idem_unpack "$cache/clients" $debian
 	unpacked=$cache/clients/root
-	mkdir -p "$unpacked" "$cache/clients/debs"
-	for package in $debian; do
-		[ ! -e "$cache/clients/debs/$package.done" ] || continue
-		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' && continue
-		(cd "$cache/clients/debs" && rm -f "${package}"_*.deb && apt-get download -qq "$package" &&
-			dpkg -x "${package}"_*.deb "$unpacked" && : >"$package.done") >>"$tmp/debian.log" 2>&1 ||
-			say "not to be had: $package"
-	done
 	LD_LIBRARY_PATH=$(echo "$unpacked"/usr/lib/*-linux-gnu)
 	export LD_LIBRARY_PATH
 	PSQLODBC=

@@ -68,19 +68,10 @@ find_tools()
 	done
 	[ -n "${missing:-}" ] || return 0
 	idem_cache
-	tools=$cache/monitor/usr/bin:$PATH
-	[ ! -x "$cache/monitor/usr/bin/promtool" ] || return 0
-	command -v apt-get >/dev/null || die "please install: $programs"
-	say "taking the programs out of Debian's packages: $programs"
-	mkdir "$tmp/packages" && cd "$tmp/packages" || exit 1
+	tools=$cache/monitor/root/usr/bin:$PATH
 	# shellcheck disable=SC2086 # a list of packages
-	apt-get download $programs >"$tmp/apt.log" 2>&1 ||
-		{ apt-get update >>"$tmp/apt.log" 2>&1; apt-get download $programs >>"$tmp/apt.log" 2>&1; } ||
-		{ tail -n 5 "$tmp/apt.log"; die "the packages could not be had"; }
-	for package in ./*.deb; do
-		dpkg-deb -x "$package" "$cache/monitor" || die "could not unpack $package"
-	done
-	cd "$tmp" || exit 1
+	idem_unpack "$cache/monitor" $programs
+	[ -x "$cache/monitor/root/usr/bin/promtool" ] || die "please install: $programs"
 }
 
 free_port()
