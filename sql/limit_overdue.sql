@@ -26,6 +26,22 @@ SELECT key, remaining FROM idem.overdue_limits;
 SELECT pg_stat_force_next_flush();
 SELECT idx_scan > 0 AS by_the_index, idx_tup_read < 1000 AS few FROM pg_stat_user_indexes WHERE indexrelname = 'suspense_hangs';
 
+-- limits that share what has been used share what remains: it is listed once
+CREATE TABLE void_off (LIKE write_off INCLUDING ALL, FOREIGN KEY (suspense_id) REFERENCES suspense);
+SELECT idem.guard_limit('void_off', 'suspense_id', amount => 'amount', cap => 'amount', used => 'cleared', state => 'status', released => '{void}',
+                        age_from => 'since', clear_within => '28 days');
+SELECT key, remaining FROM idem.overdue_limits ORDER BY 1;
+SELECT key, state FROM idem.stuck WHERE what = 'limit' ORDER BY 1;
+-- also where the one that came first cannot be asked
+SET idem.allow_unguarded = 'a test of what is not refused';
+BEGIN;
+ALTER TABLE void_off DROP CONSTRAINT void_off_suspense_id_fkey;
+SELECT key FROM idem.overdue_limits ORDER BY 1;
+ROLLBACK;
+RESET idem.allow_unguarded;
+SELECT idem.drop_guard('void_off', 'limit', reason => 'one is enough');
+DROP TABLE void_off;
+
 -- a parent with a key of two columns; facts beyond the cap hang no longer
 CREATE TABLE day (person text, day date, allowed int NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (person, day));
 CREATE TABLE use (person text NOT NULL, day date NOT NULL, n int NOT NULL, FOREIGN KEY (person, day) REFERENCES day);

@@ -53,6 +53,18 @@ INSERT INTO refund VALUES (2, 1, 60, 'CNY');
 INSERT INTO refund VALUES (2, 1, 10, 'USD');
 SELECT idem.remaining('refund', '1');
 RESET ROLE;
+-- nor what a refund holds that the role updates and may not read
+CREATE ROLE regress_idem_limit_blind;
+GRANT INSERT, UPDATE ON refund TO regress_idem_limit_blind;
+INSERT INTO refund VALUES (9, 2, 77, 'CNY', 'failed'), (10, 2, 44, 'CNY', 'sent');
+SET ROLE regress_idem_limit_blind;
+UPDATE refund SET status = 'sent';
+UPDATE refund SET currency = 'USD', status = 'sent';
+INSERT INTO refund VALUES (11, 2, 57, 'CNY');
+RESET ROLE;
+UPDATE refund SET status = 'failed' WHERE id = 10;
+DROP OWNED BY regress_idem_limit_blind;
+DROP ROLE regress_idem_limit_blind;
 -- by a function of the clerk's, the answer still reaches the application
 CREATE FUNCTION clerks_refund() RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = limit_priv
     AS $$INSERT INTO refund VALUES (2, 1, 60, 'CNY')$$;

@@ -62,6 +62,11 @@ INSERT INTO refund VALUES (3, 2, 'sent');
 INSERT INTO refund VALUES (3, 1, 'sent');
 UPDATE "order" SET status = 'shipped';
 UPDATE refund SET order_id = 2;
+UPDATE refund SET order_id = 99 WHERE true;
+RESET ROLE;
+GRANT SELECT ON refund TO regress_pair_bypass;
+SET ROLE regress_pair_bypass;
+UPDATE "order" SET status = 'shipped';
 RESET ROLE;
 \set VERBOSITY terse
 GRANT SELECT ON refund, "order" TO regress_pair_bypass;

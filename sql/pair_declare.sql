@@ -29,6 +29,7 @@ SELECT n, sqlstate_of('SELECT idem.guard_parent_state(' || arguments || ')') FRO
     (6, $$'child', 'parent', 'status', 'status', '{"a":"{open}"}', judge => NULL$$),
     (7, $$'child', 'parent', 'status', 'status', '{"a":"{open}"}', deferred => NULL$$),
     (8, $$'child', 'parent', 'status', 'status', '{"a":"{open}"}', judge => 'rows'$$),
+    (9, $$'child', 'parent', 'status', 'status', '{"a":"{*,open}"}'$$),
     (10, $$'child', 'parent', 'status', 'status', '{}'$$),
     (11, $$'child', 'parent', 'status', 'status', '[]'$$),
     (12, $$'child', 'parent', 'status', 'status', '"a"'$$),
@@ -42,6 +43,7 @@ SELECT n, sqlstate_of('SELECT idem.guard_parent_state(' || arguments || ')') FRO
     (20, $$'child', 'parent', parent_state => 'status', allowed => '{"*":"{open}"}', facts => '{a}'$$),
     (21, $$'child', 'parent', 'status', 'status', '{"a":"{open}"}', facts => '{*}'$$),
     (22, $$'child', 'parent', 'status', 'status', '{"a":"{open}"}', facts => '{a,NULL}'$$),
+    (23, $$'child', 'parent', 'status', 'status', '{"a":"{open}"}', facts => '{a,*}'$$),
     -- columns
     (30, $$'child', 'parent', 'no', 'status', '{"a":"{open}"}'$$),
     (31, $$'child', 'parent', 'status', 'no', '{"a":"{open}"}'$$),

@@ -87,7 +87,7 @@ read_states(FunctionCallInfo fcinfo, IdemBalanceDeclaration *d)
 	if (of->state != NULL && PG_ARGISNULL(RELEASED))
 		idem_total_refuse_unsaid();
 	of->released = idem_list_argument(fcinfo, RELEASED, "released");
-	of->facts = idem_list_argument(fcinfo, FACTS, "facts");
+	of->facts = idem_states_argument(fcinfo, FACTS, "facts");
 	d->pending = idem_list_argument(fcinfo, PENDING, "pending");
 	if (of->released != NIL && of->state == NULL)
 		idem_total_refuse_pairing(&d->total, "released", "state");

@@ -27,7 +27,7 @@ report_normal(IdemTotalChange *c)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg("\"%s\" of %s %s is neither the word for a debit nor the one for a credit",
+			 errmsg("\"%s\" of %s%s is neither the word for a debit nor the one for a credit",
 					c->total->column[IDEM_LEDGER_NORMAL],
 					RelationGetRelationName(c->parent),
 					idem_total_key_text(c)),

@@ -77,7 +77,7 @@ indexed_sql(const IdemTotalSource *source, List *pending)
 
 /* IdemTotalListSql: (key, account, expires_at, amount) */
 static char *
-lapsed_sql(const IdemGuard *guard, Relation *shown)
+lapsed_sql(const IdemGuard *guard, List *before, Relation *shown)
 {
 	IdemTotalSource *source =
 		idem_total_read_source(guard->settings, guard->relid);

@@ -2,8 +2,8 @@
  * ledger_report.c
  *		What is said when an entry is refused, in words of accounts.
  *
- * The message alone is enough.  Values of the account are told only to someone
- * who may read it.
+ * The message alone is enough.  Values of account and entry are told only to
+ * someone who may know them (total_report.c).
  */
 #include "postgres.h"
 
@@ -62,7 +62,7 @@ entry_text(const IdemTotalNote *note)
 		if ((note->step & IDEM_ENTRY_CREDIT) == 0)
 			amount = idem_amount_minus(type, type->zero, amount);
 	}
-	return psprintf("%s of %s%s", word, idem_amount_text(type, amount),
+	return psprintf("%s%s%s", word, idem_total_amount_text(note, amount),
 					note->step & IDEM_ENTRY_UNDO ? ", taken back," : "");
 }
 
@@ -115,8 +115,8 @@ idem_ledger_report_exceeded(IdemTotalChange *c)
 	detail = takes ? floor_text(c, &totals) : ceiling_text(c);
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_LIMIT_EXCEEDED),
-			 errmsg(takes ? "%s exceeds the balance of %s %s" :
-					"%s exceeds the ceiling of %s %s",
+			 errmsg(takes ? "%s exceeds the balance of %s%s" :
+					"%s exceeds the ceiling of %s%s",
 					entry_text(c->refused), RelationGetRelationName(c->parent),
 					idem_total_key_text(c)),
 			 idem_may_read(c->parent) ? errdetail("%s", detail) : 0,

@@ -115,7 +115,7 @@ read_states(FunctionCallInfo fcinfo, IdemLimitDeclaration *d)
 	of->state = idem_text_argument(fcinfo, 6);
 	d->parent_state = idem_text_argument(fcinfo, 8);
 	d->open = idem_list_argument(fcinfo, 9, "open");
-	of->facts = idem_list_argument(fcinfo, 12, "facts");
+	of->facts = idem_states_argument(fcinfo, 12, "facts");
 	if (of->facts != NIL)
 		d->excess = idem_required_text(fcinfo, 13, "excess");
 

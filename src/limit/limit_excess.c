@@ -42,7 +42,7 @@ currency_column(const IdemGuard *guard)
 
 /* IdemTotalListSql: (excess_column, currency, rows, amount) */
 static char *
-excess_sql(const IdemGuard *guard, Relation *shown)
+excess_sql(const IdemGuard *guard, List *before, Relation *shown)
 {
 	IdemTotalSource *source =
 		idem_total_read_source(guard->settings, guard->relid);

@@ -2,8 +2,8 @@
  * limit_report.c
  *		What is said when a child is refused.
  *
- * The message alone is enough.  Values of the parent are told only to someone
- * who may read it.
+ * The message alone is enough.  Values of parent and child are told only to
+ * someone who may know them (total_report.c).
  */
 #include "postgres.h"
 
@@ -61,7 +61,7 @@ report_too_many(IdemTotalChange *c, int64 cap)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_LIMIT_EXCEEDED),
-			 errmsg("%s %s already has as many rows of %s as its limit allows",
+			 errmsg("%s%s already has as many rows of %s as its limit allows",
 					parent_name(c), idem_total_key_text(c), child_name(c)),
 			 errdetail("At most " INT64_FORMAT " count.", cap),
 			 idem_total_guard_fields(c->refused->total)));
@@ -90,7 +90,7 @@ report_not_exact(IdemTotalChange *c, const IdemTotals *totals)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_LIMIT_EXCEEDED),
-			 errmsg("%s %s is complete: its rows of %s stay exactly what it declares",
+			 errmsg("%s%s is complete: its rows of %s stay exactly what it declares",
 					parent_name(c), idem_total_key_text(c), child_name(c)),
 			 idem_may_read(c->parent) ?
 			 errdetail("%s",
@@ -123,8 +123,8 @@ idem_limit_report_exceeded(IdemTotalChange *c)
 		report_too_many(c, count_cap);
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_LIMIT_EXCEEDED),
-			 errmsg("%s of %s exceeds the limit of %s %s", child_name(c),
-					idem_amount_text(&c->total->amount, c->refused->amount),
+			 errmsg("%s%s exceeds the limit of %s%s", child_name(c),
+					idem_total_amount_text(c->refused, c->refused->amount),
 					parent_name(c), idem_total_key_text(c)),
 			 detail_totals(c, &totals),
 			 idem_total_fields(c->refused->total,
@@ -137,7 +137,7 @@ idem_limit_report_not_open(IdemTotalChange *c)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_PARENT_NOT_OPEN),
-			 errmsg("%s %s is not open for a new %s",
+			 errmsg("%s%s is not open for a new %s",
 					parent_name(c), idem_total_key_text(c), child_name(c)),
 			 idem_may_read(c->parent) ?
 			 errdetail("Its \"%s\" is %s.", c->total->column[IDEM_LIMIT_STATE],
@@ -155,7 +155,7 @@ idem_limit_report_too_old(IdemTotalChange *c)
 
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_PARENT_NOT_OPEN),
-			 errmsg("%s %s is too old for a new %s",
+			 errmsg("%s%s is too old for a new %s",
 					parent_name(c), idem_total_key_text(c), child_name(c)),
 			 idem_may_read(c->parent) ?
 			 errdetail("Its \"%s\" is %s, and it takes children for %s.",

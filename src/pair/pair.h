@@ -51,6 +51,14 @@ typedef enum IdemPairPlan
 	IDEM_PAIR_PLANS
 } IdemPairPlan;
 
+/* How a child holds the parent row that it is judged by. */
+typedef enum IdemPairLock
+{
+	IDEM_PAIR_NO_LOCK,
+	IDEM_PAIR_SHARE,
+	IDEM_PAIR_NO_KEY_UPDATE
+} IdemPairLock;
+
 /* What a trigger keeps, from its arguments and the catalog. */
 typedef struct IdemPair
 {
@@ -70,13 +78,13 @@ typedef struct IdemPair
 	AttrNumber	column[INDEX_MAX_KEYS]; /* in the order of the key */
 	Oid			type[INDEX_MAX_KEYS];	/* of these */
 
-	/* what the lock of an entry is named by (pair_entry.c) */
-	bool		hashable;
+	/* how an entry locks, and what its lock is named by (pair_entry.c) */
+	bool		locks_rows;
+	IdemPairLock row_lock;		/* where it locks the row */
 	FmgrInfo	hash[INDEX_MAX_KEYS];
 	Oid			collation[INDEX_MAX_KEYS];
 
 	/* of the child's trigger */
-	bool		shares_parent;	/* another guard of the child writes it */
 	bool		is_plain;		/* the parent can be searched by its index */
 	IdemTotalSearch search;
 	AttrNumber	parent_state;
@@ -91,14 +99,6 @@ typedef struct IdemPair
 
 	SPIPlanPtr	plan[IDEM_PAIR_PLANS];	/* NULL until needed */
 } IdemPair;
-
-/* How a child holds the parent row that it is judged by. */
-typedef enum IdemPairLock
-{
-	IDEM_PAIR_NO_LOCK,
-	IDEM_PAIR_SHARE,
-	IDEM_PAIR_NO_KEY_UPDATE
-} IdemPairLock;
 
 /* A parent row as it was looked at. */
 typedef struct IdemPairSeen

@@ -89,6 +89,7 @@ parent_states(char *value)
 
 	if (list == NIL)
 		refuse_allowed();
+	idem_total_check_states("allowed", list);
 	list_sort(list, compare_strings);
 	return idem_list_text(list);
 }
@@ -124,7 +125,7 @@ read_allowed(Jsonb *allowed, PairDeclaration *d)
 static void
 read_facts(FunctionCallInfo fcinfo, PairDeclaration *d)
 {
-	d->facts = idem_list_argument(fcinfo, 5, "facts");
+	d->facts = idem_states_argument(fcinfo, 5, "facts");
 	if (d->facts != NIL && d->state == NULL)
 		refuse_stateless("facts");
 	if (idem_total_is_everything(d->facts))

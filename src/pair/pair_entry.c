@@ -14,15 +14,16 @@
  *
  * The lock table is finite.  A transaction that has taken half of its share in
  * such locks (max_locks_per_transaction) locks the rows of further parents
- * instead, FOR SHARE, which their UPDATE waits for; FOR NO KEY UPDATE where
- * another guard of the child writes the parent row, because two strengths of
- * one lock deadlock.  One that closes as many parents locks the table of the
- * children, SHARE ROW EXCLUSIVE, once, which everybody who writes to it waits
- * for.
+ * instead, FOR SHARE, which their UPDATE waits for.  One that closes as many
+ * parents locks the table of the children, SHARE ROW EXCLUSIVE, once, which
+ * everybody who writes to it waits for.
  *
  * The name is a hash of the key, so two parents can share a lock, and wait
  * where they need not.  Where the types of both columns do not hash alike,
- * rows are locked from the beginning.
+ * rows are locked from the beginning.  So are they, FOR NO KEY UPDATE, where
+ * another guard of the child writes the parent row: it does that at the end of
+ * a statement, and would wait there for a parent that closes, and holds the
+ * row while it waits for the lock that was taken at the beginning.
  */
 #include "postgres.h"
 
@@ -56,14 +57,33 @@ idem_pair_entry_init(void)
 	RegisterXactCallback(entry_at_transaction, NULL);
 }
 
-/* How the key is hashed, on both sides alike, if it can be. */
+/* Does another guard of the child write the row of its parent? */
+static bool
+shares_parent(const IdemPair *pair)
+{
+	ListCell   *lc;
+
+	foreach(lc, idem_guard_triggers_of(pair->key.parent))
+	{
+		IdemGuardTrigger *trigger = lfirst(lc);
+
+		if (trigger->bound == pair->key.child &&
+			idem_kind_named(trigger->kind->kind)->statement != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* How an entry locks, on both sides alike; how the key is hashed, if it is. */
 void
 idem_pair_entry_compile(IdemPair *pair)
 {
 	int			flags = TYPECACHE_HASH_EXTENDED_PROC | TYPECACHE_HASH_OPFAMILY;
 	int			i;
 
-	pair->hashable = true;
+	pair->locks_rows = shares_parent(pair);
+	pair->row_lock = pair->locks_rows ? IDEM_PAIR_NO_KEY_UPDATE :
+		IDEM_PAIR_SHARE;
 	for (i = 0; i < pair->key.n; i++)
 	{
 		Oid			type;
@@ -79,8 +99,8 @@ idem_pair_entry_compile(IdemPair *pair)
 											  pair->key.child_column[i]),
 								  flags);
 		own = lookup_type_cache(pair->type[i], flags);
-		pair->hashable &= OidIsValid(own->hash_extended_proc) &&
-			child->hash_opf == parent->hash_opf;
+		pair->locks_rows |= !OidIsValid(own->hash_extended_proc) ||
+			child->hash_opf != parent->hash_opf;
 		if (OidIsValid(own->hash_extended_proc))
 			fmgr_info_cxt(own->hash_extended_proc, &pair->hash[i],
 						  CurrentMemoryContext);
@@ -120,9 +140,8 @@ idem_pair_enter(IdemPair *pair, const NullableDatum *values)
 {
 	LOCKTAG		tag;
 
-	if (!pair->hashable || entered >= locks_max())
-		return pair->shares_parent ? IDEM_PAIR_NO_KEY_UPDATE :
-			IDEM_PAIR_SHARE;
+	if (pair->locks_rows || entered >= locks_max())
+		return pair->row_lock;
 	make_tag(pair, values, &tag);
 	if (LockAcquire(&tag, ShareLock, false, false) == LOCKACQUIRE_OK)
 		entered++;
@@ -135,7 +154,7 @@ idem_pair_close(IdemPair *pair, const NullableDatum *values)
 {
 	LOCKTAG		tag;
 
-	if (!pair->hashable)
+	if (pair->locks_rows)
 		return;
 	if (closed >= locks_max())
 	{

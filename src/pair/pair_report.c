@@ -3,7 +3,8 @@
  *		What is said when the states of two rows do not agree.
  *
  * The message alone is enough.  What the other row is like is told only to
- * someone who may read it; why, only with it.
+ * someone who may read it; why, only with it; what an UPDATE has left as it
+ * was in the row itself, only to someone who may read that.
  */
 #include "postgres.h"
 
@@ -28,19 +29,27 @@ value_text(Oid type, Datum value)
 	return OidOutputFunctionCall(output, value);
 }
 
-/* The key of the parent as the child has it: 4711, or (7, 4711) */
+/* Is the row that was written known to its writer? */
+static bool
+is_known(const IdemGuardCall *call)
+{
+	return IDEM_CALL_IS_INSERT(call) || idem_may_read(call->rel);
+}
+
+/* The key of the parent as the child has it: " 4711", or " (7, 4711)" */
 static char *
-key_text(IdemPair *pair, const NullableDatum *values)
+key_text(const IdemGuardCall *call, IdemPair *pair,
+		 const NullableDatum *values)
 {
 	bool		several = pair->key.n > 1;
 	StringInfoData buf;
 	int			i;
 
 	initStringInfo(&buf);
-	for (i = 0; i < pair->key.n; i++)
-		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : several ? "(" : "",
+	for (i = 0; i < pair->key.n && is_known(call); i++)
+		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : several ? " (" : " ",
 						 value_text(pair->type[i], values[i].value));
-	if (several)
+	if (several && buf.len > 0)
 		appendStringInfoChar(&buf, ')');
 	return buf.data;
 }
@@ -52,6 +61,8 @@ wish_text(const IdemGuardCall *call, AttrNumber state, TupleTableSlot *row)
 	bool		isnull;
 	Datum		value;
 
+	if (!is_known(call))
+		return "cannot be changed";
 	if (state == 0)
 		return "cannot be stored";
 	value = slot_getattr(row, state, &isnull);
@@ -107,24 +118,18 @@ detail_rule(IdemPair *pair, IdemPairRule *rule)
 					 child, rule->state, parent, idem_list_text(rule->names));
 }
 
-/*
- * 23I0C: the child does not go with the parent row that was seen.  What an
- * update left as it was is not the writer's either.
- */
+/* 23I0C: the child does not go with the parent row that was seen. */
 void
 idem_pair_report_child(const IdemGuardCall *call, IdemPair *pair,
 					   IdemPairRule *rule, const NullableDatum *values,
 					   const IdemPairSeen *seen)
 {
-	bool		known = IDEM_CALL_IS_INSERT(call) || idem_may_read(call->rel);
-	bool		shown = known && may_read(pair->key.parent);
+	bool		shown = is_known(call) && may_read(pair->key.parent);
 	const char *child = get_rel_name(pair->key.child);
 	const char *child_key = idem_readable_key(call->rel, call->after);
-	const char *wish = !known ? "cannot be stored" :
-		wish_text(call, pair->state, call->after);
+	const char *wish = wish_text(call, pair->state, call->after);
 	const char *parent = get_rel_name(pair->key.parent);
-	const char *parent_key = !known ? "" :
-		psprintf(" %s", key_text(pair, values));
+	const char *parent_key = key_text(call, pair, values);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_STATES_DISAGREE),
@@ -176,8 +181,9 @@ idem_pair_report_no_parent(const IdemGuardCall *call, IdemPair *pair,
 			 errmsg("insert or update on table \"%s\" violates foreign key constraint \"%s\"",
 					RelationGetRelationName(call->rel),
 					NameStr(pair->key.name)),
-			 errdetail("There is no %s %s.", get_rel_name(pair->key.parent),
-					   key_text(pair, values)),
+			 is_known(call) ?
+			 errdetail("There is no %s%s.", get_rel_name(pair->key.parent),
+					   key_text(call, pair, values)) : 0,
 			 errtableconstraint(call->rel, NameStr(pair->key.name))));
 }
 

@@ -145,22 +145,6 @@ bears_deciding(Relation child, const IdemGuard *guard)
 	return false;
 }
 
-/* Has the child another guard, which writes the row of a parent? */
-static bool
-bears_totals(Relation child)
-{
-	ListCell   *lc;
-
-	foreach(lc, idem_guard_triggers(child))
-	{
-		IdemGuardTrigger *trigger = lfirst(lc);
-
-		if (trigger->kind->statement != NULL)
-			return true;
-	}
-	return false;
-}
-
 /* ------------------------------------------------------------------------
  * The child
  * ------------------------------------------------------------------------
@@ -202,7 +186,6 @@ compile_child(Relation rel, Trigger *trigger, Oid *also)
 		pair->state = idem_column_number(rel, pair->state_name);
 	idem_pair_read_rules(guard->settings, rel, parent, pair);
 	compile_parent_state(parent, pair);
-	pair->shares_parent = bears_totals(rel);
 	if (pair->entry)
 		idem_pair_entry_compile(pair);
 	table_close(parent, NoLock);

@@ -191,6 +191,7 @@ idem_total_note(const IdemGuardCall *call, IdemTotal *total,
 	note->n = 0;
 	note->step = step;
 	note->begins = false;
+	note->inserted = IDEM_CALL_IS_INSERT(call);
 	note->amount = slot_getattr(row, total->amount_column, &isnull);
 	note->other = total->amount.zero;
 	for (i = 0; i < total->nvalues; i++)

@@ -193,6 +193,7 @@ typedef struct IdemTotalNote
 	uint64		n;				/* in the order of the rows */
 	int			step;
 	bool		begins;
+	bool		inserted;		/* what its writer has written is no secret */
 	Datum		amount;
 	Datum		other;			/* a second amount, or 0 */
 	NullableDatum values[FLEXIBLE_ARRAY_MEMBER];	/* key, compared columns */
@@ -318,6 +319,9 @@ extern void idem_total_recount(IdemTotalDeclaration *d,
 extern char *idem_text_argument(FunctionCallInfo fcinfo, int n);
 extern List *idem_list_argument(FunctionCallInfo fcinfo, int n,
 								const char *name);
+extern void idem_total_check_states(const char *name, List *states);
+extern List *idem_states_argument(FunctionCallInfo fcinfo, int n,
+								  const char *name);
 extern List *idem_columns_argument(char *columns);
 extern void idem_total_read_arguments(FunctionCallInfo fcinfo, bool many,
 									  int same, int children,
@@ -382,6 +386,7 @@ extern void idem_total_judge_same(IdemTotalChange *c,
 /* total_report.c */
 extern const char *idem_total_parent_text(IdemTotalChange *c, int column);
 extern char *idem_total_key_text(IdemTotalChange *c);
+extern char *idem_total_amount_text(const IdemTotalNote *note, Datum amount);
 extern int	idem_total_fields(const IdemTotal *total, AttrNumber column);
 extern int	idem_total_guard_fields(const IdemTotal *total);
 extern void idem_total_report_no_parent(IdemTotalChange *c);
@@ -511,8 +516,12 @@ extern Datum idem_total_ask(FunctionCallInfo fcinfo, const char *function,
 
 /* total_list.c */
 
-/* The query of what is listed of a guard, and the table, opened, it shows. */
-typedef char *(*IdemTotalListSql) (const IdemGuard *guard, Relation *shown);
+/*
+ * The query of what is listed of a guard behind others, and the table, opened,
+ * that it shows.
+ */
+typedef char *(*IdemTotalListSql) (const IdemGuard *guard, List *before,
+								   Relation *shown);
 
 extern Datum idem_total_list(FunctionCallInfo fcinfo, const char *kind,
 							 const char *setting, IdemTotalListSql sql);

@@ -33,6 +33,33 @@ idem_list_argument(FunctionCallInfo fcinfo, int n, const char *name)
 		idem_array_list(name, PG_GETARG_ARRAYTYPE_P(n));
 }
 
+/* 22023 for {*,a}: an asterisk stands alone, for every state. */
+void
+idem_total_check_states(const char *name, List *states)
+{
+	ListCell   *lc;
+
+	foreach(lc, states)
+	{
+		if (strcmp(lfirst(lc), "*") == 0 && list_length(states) > 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"%s\" names \"*\" beside other states",
+							name),
+					 errhint("Write {*} for every state.")));
+	}
+}
+
+/* Some states, or {*}; NIL for a NULL, and for an empty array. */
+List *
+idem_states_argument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	List	   *states = idem_list_argument(fcinfo, n, name);
+
+	idem_total_check_states(name, states);
+	return states;
+}
+
 /* One column name, or several as the text of an array: {a,b}. */
 List *
 idem_columns_argument(char *columns)

@@ -41,6 +41,7 @@
 /* the list that is being made */
 static IdemTotalListSql list_sql = NULL;
 static ReturnSetInfo *list_result = NULL;
+static List *list_before = NIL; /* guards that are on it already */
 static bool list_counts = false;	/* of counts, which show no row */
 
 /* Put the rows of SPI_tuptable into a list, behind the table they are of. */
@@ -75,7 +76,7 @@ list_guard(const IdemGuard *guard, Oid rows)
 {
 	ReturnSetInfo *result = list_result;	/* a query may make another */
 	Relation	shown = NULL;
-	char	   *sql = list_sql(guard, &shown);
+	char	   *sql = list_sql(guard, list_before, &shown);
 	bool		may_read = list_counts || idem_may_read(shown);
 	IdemIdentity saved;
 
@@ -120,21 +121,15 @@ read_guard(HeapTuple row, TupleDesc desc, const char *kind)
 	return guard;
 }
 
-/* Ask one guard; false if another session holds a lock on its tables. */
-static bool
-ask_guard(const IdemGuard *guard, int wait_ms)
+/* Why it is that a guard is not listed */
+static void
+warn_unlisted(const IdemGuard *guard, const char *finding)
 {
-	char	   *finding = idem_ask_rows(list_guard, guard, guard->relid,
-										wait_ms);
-
-	if (finding == NULL)
-		return true;
 	ereport(WARNING,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("guard \"%s\" of table %s is not listed", guard->name,
 					idem_qualified_name_of(guard->relid)),
 			 errdetail_internal("%c%s.", pg_toupper(finding[0]), finding + 1)));
-	return !idem_rows_locked(finding);
 }
 
 static Datum
@@ -142,6 +137,7 @@ put_list(FunctionCallInfo fcinfo, const char *kind, const char *setting,
 		 IdemTotalListSql sql, bool counts)
 {
 	int			wait_ms = LOCK_WAIT_MS;
+	List	   *before = NIL;
 	SPITupleTable *guards;
 	uint64		n;
 	uint64		i;
@@ -153,11 +149,21 @@ put_list(FunctionCallInfo fcinfo, const char *kind, const char *setting,
 	n = SPI_processed;
 	for (i = 0; i < n; i++)
 	{
+		IdemGuard  *guard = read_guard(guards->vals[i], guards->tupdesc, kind);
+		char	   *finding;
+
 		list_sql = sql;
 		list_result = (ReturnSetInfo *) fcinfo->resultinfo;
+		list_before = before;
 		list_counts = counts;
-		if (!ask_guard(read_guard(guards->vals[i], guards->tupdesc, kind),
-					   wait_ms))
+		finding = idem_ask_rows(list_guard, guard, guard->relid, wait_ms);
+		if (finding == NULL)
+		{
+			before = lappend(before, guard);
+			continue;
+		}
+		warn_unlisted(guard, finding);
+		if (idem_rows_locked(finding))
 			wait_ms = NO_LOCK_WAIT_MS;
 	}
 	SPI_finish();

@@ -3,7 +3,8 @@
  *		The errors for a child that is refused, by whichever guard.
  *
  * The message alone is enough.  Values of the parent are shown only to a role
- * that may read it.
+ * that may read it, those of the child only to one that may read it or has
+ * inserted it.
  */
 #include "postgres.h"
 
@@ -40,7 +41,24 @@ idem_total_parent_text(IdemTotalChange *c, int column)
 	return quoted(type, value, isnull);
 }
 
-/* The key of the parent as the child has it: 4711, or (7, 4711). */
+/* The table that has the child, which its statement has locked. */
+static Relation
+child_of(const IdemTotal *total)
+{
+	return table_open(total->relid, AccessShareLock);
+}
+
+/* May the values of the child be shown? */
+static bool
+is_known(const IdemTotalNote *note)
+{
+	return note->inserted || idem_may_read(child_of(note->total));
+}
+
+/*
+ * The key of the parent as the child has it, behind a blank: 4711, or
+ * (7, 4711); nothing to someone who does not know the child.
+ */
 char *
 idem_total_key_text(IdemTotalChange *c)
 {
@@ -49,26 +67,27 @@ idem_total_key_text(IdemTotalChange *c)
 	int			i;
 
 	initStringInfo(&buf);
-	for (i = 0; i < c->total->key.n; i++)
+	for (i = 0; i < c->total->key.n && is_known(c->notes[0]); i++)
 	{
 		Datum		value = c->notes[0]->values[i].value;
 		Oid			output;
 		bool		varlena;
 
 		getTypeOutputInfo(c->total->fk_type[i], &output, &varlena);
-		appendStringInfoString(&buf, i > 0 ? ", " : several ? "(" : "");
+		appendStringInfoString(&buf, i > 0 ? ", " : several ? " (" : " ");
 		appendStringInfoString(&buf, OidOutputFunctionCall(output, value));
 	}
-	if (several)
+	if (several && buf.len > 0)
 		appendStringInfoChar(&buf, ')');
 	return buf.data;
 }
 
-/* The table that has the child, which its statement has locked. */
-static Relation
-child_of(const IdemTotal *total)
+/* " of 60.00", an amount of the child; nothing in the same case. */
+char *
+idem_total_amount_text(const IdemTotalNote *note, Datum amount)
 {
-	return table_open(total->relid, AccessShareLock);
+	return is_known(note) ?
+		psprintf(" of %s", idem_amount_text(&note->total->amount, amount)) : "";
 }
 
 /* The fields of an error on a column of the child: table, column, guard. */
@@ -100,9 +119,10 @@ idem_total_report_no_parent(IdemTotalChange *c)
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 			 errmsg("insert or update on table \"%s\" violates foreign key constraint \"%s\"",
 					RelationGetRelationName(child), constraint),
-			 errdetail("There is no %s %s.",
+			 is_known(c->notes[0]) ?
+			 errdetail("There is no %s%s.",
 					   RelationGetRelationName(c->parent),
-					   idem_total_key_text(c)),
+					   idem_total_key_text(c)) : 0,
 			 errtableconstraint(child, constraint)));
 }
 
@@ -121,10 +141,10 @@ idem_total_report_mismatch(IdemTotalChange *c, const IdemTotalNote *note,
 
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_REVERSE_MISMATCH),
-			 errmsg("\"%s\" of %s is not the \"%s\" of %s %s",
+			 errmsg("\"%s\" of %s is not the \"%s\" of %s%s",
 					NameStr(att->attname), child, c->total->column[other],
 					parent, idem_total_key_text(c)),
-			 idem_may_read(c->parent) ?
+			 is_known(note) && idem_may_read(c->parent) ?
 			 errdetail("%s has %s, %s has %s.", child,
 					   quoted(att->atttypid, note->values[place].value,
 							  note->values[place].isnull),
