@@ -12,6 +12,9 @@ EXTENSION = idem
 MODULE_big = idem
 IDEM_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(here)/idem.control)
 DATA_built = idem--$(IDEM_VERSION).sql
+# The install scripts of earlier versions, which never change, and the ways
+# from each version to the next
+DATA = $(call found,src/update/*.sql)
 
 PARTS = $(foreach room,$(ROOMS),src/$(room)/$(room).sql \
 	$(call found,src/$(room)/$(room)_*.sql)) src/idem.sql

@@ -585,7 +585,8 @@ idem_keep_built()
 	(
 		mkdir -p "$cache/built" && kept=$(mktemp -d "$cache/built/new.XXXXXX") &&
 			chmod 755 "$kept" &&
-			cp "$src/idem.so" "$src/idem.control" "$src"/idem--*.sql "$kept/" &&
+			cp "$src/idem.so" "$src/idem.control" "$src"/idem--*.sql \
+				"$src"/src/update/*.sql "$kept/" &&
 			cp "$1" "$kept/log" && : >"$kept/done" &&
 			mv -T "$kept" "$built" || rm -rf "$kept"
 		# shellcheck disable=SC2012 # names of our own making

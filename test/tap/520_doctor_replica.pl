@@ -160,9 +160,9 @@ is( $node->safe_psql('evil', q{
 is(refusal($node, 'evil', q{SELECT * FROM idem.doctor()}), 'passes', 'and the doctor reads the catalog');
 
 #
-# ALTER EXTENSION UPDATE.  There is one version so far: the way from it is
-# tried with a script that changes a function and adds one, as a next version
-# would.  The script may change what is refused to everybody else.
+# ALTER EXTENSION UPDATE to a version that is not there yet: a script changes a
+# function and adds one.  It may change what is refused to everybody else.  The
+# ways there are, from each version to the next, are walked by 550_update.
 #
 my $share = `pg_config --sharedir`;
 chomp $share;

@@ -242,7 +242,7 @@ sub parts
 }
 
 my (%said, $sources);
-foreach my $path (glob("$root/src/*/*.sql"))
+foreach my $path (grep { !m{/update/} } glob("$root/src/*/*.sql"))
 {
 	my $text = slurp_file($path) =~ s/--(?=\s).*$//mgr;
 

@@ -87,7 +87,7 @@ foreach my $room (sort keys %of_room)
 # one the spec of a race, but where nothing races
 my %single = map { $_ => 1 } qw(money audit);
 my %shown_by;
-foreach my $path (glob("$top/src/*/*.sql"))
+foreach my $path (grep { !m{/update/} } glob("$top/src/*/*.sql"))
 {
 	$text{ substr($path, length("$top/src/")) } = slurp_file($path);
 }

@@ -1,8 +1,9 @@
 --
--- Every room in use, for test/proof/upgrade.sh: run on the old server.
+-- Every room in use, for test/proof/upgrade.sh: run on the old server.  And for
+-- test/tap/550_update.pl, which has installed an old version of the extension.
 --
-CREATE EXTENSION idem;
 SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS idem;
 
 -- money: a column under every kind of index, and a range
 CREATE TABLE price (id int PRIMARY KEY, amount money_micro NOT NULL, period money_micro_range);
