@@ -29,7 +29,7 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 # outside of the data directory, as the setting of a site has to be
 append_to_file("${PostgreSQL::Test::Utils::tmp_check}/site.conf", "idem.site = 'test'\n");
-$node->append_conf('postgresql.conf', "include '${PostgreSQL::Test::Utils::tmp_check}/site.conf'");
+$node->append_conf('postgresql.conf', "include '${PostgreSQL::Test::Utils::tmp_check}/site.conf'\njit = off");
 $node->start;
 
 # What psql prints for a query: rows only, unaligned.

@@ -3,6 +3,7 @@
 -- is the same there.  Object identifiers, and the room that a dropped column
 -- leaves, are no aspects.
 SET search_path = pg_catalog;
+SET jit = off;
 
 CREATE FUNCTION pg_temp.sorted(acl aclitem[]) RETURNS text LANGUAGE sql AS
     $$SELECT string_agg(a::text, ' ' ORDER BY a::text COLLATE "C") FROM unnest(acl) a$$;
