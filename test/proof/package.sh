@@ -5,8 +5,8 @@
 #
 # deb: dpkg-buildpackage on the tree as it is, lintian; the package installed in
 #	a Debian that has nothing else, where a database is made, the extension is
-#	created, the README's first use is pasted, and installcheck passes as a
-#	superuser not called postgres.
+#	created, also in its first version and updated, the README's first use is
+#	pasted, and installcheck passes as a superuser not called postgres.
 # rpm: rpmbuild of packaging/idem.spec, from the archive that make dist makes.
 # pgxn: that archive, installed and checked by PGXN's own client.
 # cnpg: share/ and lib/ of packaging/cnpg, found by the search paths of 18.
@@ -107,6 +107,8 @@ package_deb()
 		trap "pg_ctlcluster 15 main stop" EXIT
 		as_server="sudo -u postgres psql -XAtq -v ON_ERROR_STOP=1"
 		$as_server -c "CREATE ROLE packager SUPERUSER LOGIN" -c "CREATE DATABASE shop"
+		$as_server -c "CREATE DATABASE old"
+		$as_server -d old -c "CREATE EXTENSION idem VERSION '"'0.1.0'"'" -c "ALTER EXTENSION idem UPDATE"
 		$as_server -v ON_ERROR_STOP=0 -d shop -f - <"/root/deb/first_use.sql" >/root/deb/said 2>&1
 		cat /root/deb/said' || return 1
 	grep -q 'has no claim of key' "$place/root/deb/said" &&
@@ -139,8 +141,9 @@ package_rpm()
 		rpmbuild -bb --nodeps --define 'pg_config /usr/bin/pg_config' \
 			/root/package/idem-$version/packaging/idem.spec
 		rpm -qlp /root/rpmbuild/RPMS/*/idem*.rpm" || return 1
-	grep -q '/idem.so$' "$log" && grep -q "/idem--$version.sql\$" "$log" || return 1
-	echo "=> built, with library, control file and script"
+	grep -q '/idem.so$' "$log" && grep -q "/idem--$version.sql\$" "$log" &&
+		grep -q "/idem--.*--$version.sql\$" "$log" || return 1
+	echo "=> built, with library, control file and scripts"
 }
 
 package_pgxn()
