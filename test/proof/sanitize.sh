@@ -332,7 +332,7 @@ run_growth()
 	say "idem on PostgreSQL $version, $calls million calls of each kind in one backend"
 	idem_step "$tmp/growth.log" "the calls" "$bin/psql" -X -q -A -t -h "$tmp" -U postgres \
 		-d postgres -v ON_ERROR_STOP=1 -v calls="$((calls * 1000000))" \
-		-f "$src/test/proof/growth.sql"
+		-f "$src/test/proof/growth/calls.sql"
 	grep -E '^[a-z]' "$tmp/growth.log" | sed 's/^/    /'
 	grew=$(grep -c '^GREW' "$tmp/growth.log")
 	grep '^GREW' "$tmp/growth.log"

@@ -1,4 +1,4 @@
--- growth.sql - claims, transitions and refunds in one backend, :calls of each
+-- calls.sql - claims, transitions and refunds in one backend, :calls of each
 --
 -- Memory is what the server counts in its own contexts, and where the kernel
 -- tells it what the process has for itself; measured after a twentieth of the
