@@ -4,13 +4,15 @@
 #	sh test/proof/upgrade.sh [FROM] [TO]...
 #
 # FROM is 15, TO are 17, 18 and 19, unless told otherwise.  A cluster of the
-# old version gets every room in use (test/proof/upgrade/before.sql): columns of
-# money under every kind of index, claims settled and open, machines with
-# history, limits, fixed and kept tables, partitions, an application's role.
+# old version gets every room in use (before.sql and rooms.sql of
+# test/proof/upgrade/): columns of money under every kind of index, claims settled,
+# open and suspected, machines with history, a guard of every kind, partitions,
+# channels, a reconciled day, a site, roles with rights.
 # pg_upgrade brings it to the new version, once by copying and once with
 # --link, and test/proof/upgrade/checks.sql asks the same of the new cluster as it
-# did of the old one: the doctor is quiet, each guard refuses, old keys are
-# known, indexes find what a scan finds and pass amcheck.
+# did of the old one: every row is there, the doctor says nothing new, each guard
+# refuses, old keys are known, indexes find what a scan finds and pass amcheck.
+# Nothing is sent before an operator has adopted the site (moved.sql).
 #
 # Both versions run in the root of the new one (see roots.sh): the old one is
 # copied there from its own, with the libraries that the new release lacks.
@@ -149,9 +151,10 @@ make_cluster()
 		--locale=C.UTF-8 --encoding=UTF8 -N ${checksums:+"$checksums"} >>"$tmp/initdb.log" 2>&1 ||
 		{ cat "$tmp/initdb.log"; die "initdb failed"; }
 	for setting in "listen_addresses = ''" "fsync = off" \
-		"unix_socket_directories = '$tmp'"; do
+		"unix_socket_directories = '$tmp'" "include '$tmp/site.conf'"; do
 		echo "$setting"
 	done | as_postgres tee -a "$tmp/data/postgresql.conf" >/dev/null
+	echo "idem.site = 'test'" | as_postgres tee "$tmp/site.conf" >/dev/null
 }
 
 as_postgres()
@@ -174,10 +177,10 @@ script()
 		-v ON_ERROR_STOP=1 -f "$src/test/proof/upgrade/$1" 2>&1
 }
 
-# What is wrong, by checks.sql; its count of checks in $asked.
+# What is wrong, by checks.sql, or by another script; its count of checks in $asked.
 check()
 {
-	script checks.sql >"$tmp/checks.out" || { tail -n 20 "$tmp/checks.out"; return 1; }
+	script "${1:-checks.sql}" >"$tmp/checks.out" || { tail -n 20 "$tmp/checks.out"; return 1; }
 	asked=$(grep -c '^\(ok\|WRONG\)|' "$tmp/checks.out")
 	! grep -v '^ok|' "$tmp/checks.out" && [ "$asked" -gt 0 ]
 }
@@ -190,7 +193,8 @@ one_upgrade()
 	make_cluster
 	idem_server_start
 	as_postgres "$bin/createdb" -h "$tmp" -U postgres shop
-	if ! script before.sql >"$tmp/before.out" || ! check; then
+	if ! script before.sql >"$tmp/before.out" || ! check ||
+		! script rooms.sql >"$tmp/before.out" || ! script kept.sql >"$tmp/before.out" || ! check; then
 		cat "$tmp/before.out"
 		say "=== $old_version: the old cluster is not as it should be"
 		stop
@@ -211,13 +215,13 @@ one_upgrade()
 		return 1
 	fi
 	idem_server_start
-	if ! check; then
+	if ! check || ! both=$asked || ! check moved.sql; then
 		say "=== $old_version to $new_version, --$1: upgraded, and wrong"
 		stop
 		return 1
 	fi
 	stop
-	say "=== PostgreSQL $old_version to $new_version, --$1: $asked checks before and after, 0 wrong"
+	say "=== PostgreSQL $old_version to $new_version, --$1: $both checks before and after, $asked of the site, 0 wrong"
 }
 
 main "$@"

@@ -92,3 +92,13 @@ CREATE VIEW kept.now AS
     UNION ALL SELECT 'payment', p::text FROM payment p
     UNION ALL SELECT 'price', p::text FROM price p;
 CREATE TABLE kept.before AS SELECT * FROM kept.now;
+-- what the doctor says already
+CREATE TABLE kept.finding (severity text, object text, finding text);
+-- the rows of every table of the extension that goes into a dump, and of rooms.sql
+CREATE FUNCTION kept.rows() RETURNS TABLE (name text, "row" jsonb) LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY EXECUTE (
+        SELECT string_agg(format('SELECT %L, to_jsonb(t) FROM %s t', c::regclass, c::regclass), ' UNION ALL ')
+        FROM (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'idem'
+              UNION SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace('rooms') AND relkind = 'r') t (c));
+END $$;

@@ -1,6 +1,7 @@
 --
--- The rooms that before.sql leaves empty, for test/tap/550_update.pl: a row in
--- every table of the extension, a guard of every kind, and findings.
+-- The rooms that before.sql leaves empty, for test/proof/upgrade.sh and
+-- test/tap/550_update.pl: a row in every table of the extension, a guard of
+-- every kind, and findings.
 --
 SET client_min_messages = warning;
 SET timezone = 'UTC';
@@ -32,6 +33,15 @@ CREATE TABLE sale (till_id bigint NOT NULL REFERENCES till, amount bigint NOT NU
 SELECT idem.guard_balance('sale', 'till_id', amount => 'amount', balance => 'balance', floor => 'floor', unbounded => 'is_ours', batched => true);
 INSERT INTO till (id, is_ours) VALUES (1, true);
 INSERT INTO sale SELECT 1, i FROM generate_series(1, 100) i;
+
+-- limit: a batch that is accepted when it is what its header says
+CREATE TABLE batch (id bigint PRIMARY KEY, total money_micro NOT NULL, lines integer NOT NULL, status text NOT NULL);
+CREATE TABLE batch_line (batch_id bigint NOT NULL REFERENCES batch, line integer, amount money_micro NOT NULL, PRIMARY KEY (batch_id, line));
+SELECT idem.guard_limit('batch_line', 'batch_id', amount => 'amount', cap => 'total', used => 'booked', parent_state => 'status',
+    open => '{loading}', exact => '{accepted}', count_used => 'booked_lines', exact_count => 'lines');
+INSERT INTO batch VALUES (1, 30.00, 2, 'loading'), (2, 30.00, 2, 'loading');
+INSERT INTO batch_line VALUES (1, 1, 10.00), (2, 1, 10.00), (2, 2, 20.00);
+UPDATE batch SET status = 'accepted' WHERE id = 2;
 
 -- pair: at once, at the entry, deferred
 CREATE TABLE "order" (id bigint PRIMARY KEY, status text NOT NULL);
