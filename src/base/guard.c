@@ -25,6 +25,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "replication/logicalworker.h"
 #include "replication/worker_internal.h"
 #include "utils/array.h"
@@ -196,11 +197,18 @@ idem_extension_relation(const char *name)
 /*
  * Is this the apply worker of logical replication?  Its rows were judged at
  * their origin, and the parent's running total is replicated, too.
+ *
+ * pglogical and what descends from it apply in workers of their own, and copy
+ * in ordinary sessions.  Both have a replication origin, which takes a right
+ * that only superusers have unless it is granted; of a superuser it is
+ * believed.
  */
 bool
 idem_in_apply_worker(void)
 {
-	return IsLogicalWorker();
+	return IsLogicalWorker() ||
+		(unlikely(idem_has_replication_origin()) &&
+		 superuser_arg(GetSessionUserId()));
 }
 
 /*

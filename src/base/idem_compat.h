@@ -228,4 +228,16 @@ GetSystemUser(void)
 #define IDEM_EXECUTOR_RUN_VALUES query, direction, count, once
 #endif
 
+/* Does what this session writes come from elsewhere?  A struct since 19. */
+#include "replication/origin.h"
+#if PG_VERSION_NUM < 190000
+#define idem_has_replication_origin() \
+	(replorigin_session_origin != InvalidRepOriginId && \
+	 replorigin_session_origin != DoNotReplicateId)
+#else
+#define idem_has_replication_origin() \
+	(replorigin_xact_state.origin != InvalidReplOriginId && \
+	 replorigin_xact_state.origin != DoNotReplicateId)
+#endif
+
 #endif							/* IDEM_COMPAT_H */
