@@ -39,11 +39,11 @@ CREATE TEMPORARY VIEW schema_names AS SELECT
     -- amounts: what they are, what it is instead when the name ends or begins so
     '(^|_)(amount|amt|price|total|balance|fee|cost|paid|refunded|captured|authorized|charged|'
     'debit|credit|payout|tax|vat|discount|surcharge|tip|fare|principal|proceed|revenue)(e?s)?(_|$)' AS amount,
-    '(^|_)(id[0-9]*|at|on|by|type|kind|count|counts|rate|rates|percent|percentage|pct|code|name|currency|status|state|'
-    'number|no|date|time|key|method|category|class|model|items|quantity|qty|usage|units|attempts|requests|records|pages|days|seconds|bytes|'
+    '(^|_)(id[0-9]*|at|on|by|type|kind|count|counts|rate|rates|percent|percentage|pct|ppm|bps|code|name|currency|status|state|'
+    'number|no|date|time|lock|key|method|category|class|model|items|quantity|qty|usage|units|attempts|requests|records|pages|days|seconds|bytes|'
     'enabled|allowed|included|uuid|reason|mode|index|score|weight|priority|terms?|account|list|center|centre|group|tier|book|set)$'
     '|(^|_)version(_|$)|^(is|has|can|include|includes|max_number|num|nb|number)_' AS no_amount,
-    '(^|_)(cents?|minor|micros?|millis?|nanos?|pence|fen|units|points?|satoshis?|wei|subunits?)(_|$)' AS unit,
+    '(^|_)(cents?|minor|micros?|millis?|nanos?|pence|fen|units|points?|satoshis?|m?sats?|wei|subunits?)(_|$)' AS unit,
     '(^|_)(currency|ccy|iso_?code|asset|asset_code)(_|$)' AS currency,
     -- statuses, but for those of an address and of another row or time
     '(^|_)(status|state)$' AS status,
@@ -56,13 +56,13 @@ CREATE TEMPORARY VIEW schema_names AS SELECT
     '^serial_?(no|num|number)$' AS serial,
     '(^|_)(qty|quantity)$' AS quantity,
     -- keys, in a table about money
-    '^(merchant_|external_|provider_|psp_|gateway_|processor_|channel_|bank_|client_)?(order|trade|refund|payment|transaction|txn|charge|capture|transfer|payout|invoice|voucher|reference|receipt|connector_transaction|inv)_?(no|num|number|sn|uuid|ref|reference|external_key)$'
+    '^(merchant_|external_|provider_|psp_|gateway_|processor_|channel_|bank_|client_)?(order|trade|refund|payment|transaction|txn|charge|capture|transfer|payout|invoice|voucher|reference|connector_transaction|inv)_?(no|num|number|sn|uuid|ref|reference|external_key)$'
     '|^(.*_)?(external|remote)_(id|key|ref|reference)$'
     '|^(.*_)?(external|client|merchant|provider|psp|gateway|processor|bank|channel|connector|stripe|paypal|adyen|braintree|alipay|wechat)_(key|ref|reference|(transaction|payment|payment_intent|refund|charge|order|payout|transfer)_?(id|key|ref|reference))$'
     '|^request_id$|^(message|msg|event)_?(id|key|uuid)$|^(.*_)?external_key$' AS money_key,
     '(^|_)(customer|account|user|owner|buyer|seller|store|shop|company|product|item|plan|wallet|subscription)_(external|remote)_' AS no_key,
     -- what the row of a payment table itself is called
-    '^(number|no|identifier)$' AS own_key;
+    '^(receipt_?)?(number|no|identifier)$' AS own_key;
 
 -- Every column of every table of a user, and the type of its value: of a
 -- domain the one below, of a composite (amount and currency) its first number.

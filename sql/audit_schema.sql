@@ -55,10 +55,12 @@ CREATE TABLE priced (
     paid_cents  bigint,
     discount    integer,
     cost_micro  bigint,
+    fee_msat    bigint,
     subtotal    numeric,
     balance     money_micro,
     -- none of these is an amount
-    total_count integer, tax_rate real, amount_id int, paid_at bigint, price_list int, is_paid int, cost_center int);
+    total_count integer, tax_rate real, amount_id int, paid_at bigint, price_list int, is_paid int, cost_center int,
+    fee_ppm int, total_time_lock int);
 COMMENT ON COLUMN priced.discount IS 'in cents';
 SELECT * FROM findings;
 -- A currency beside them says what the integers count, and not that the others
@@ -134,7 +136,7 @@ DROP TABLE gone;
 -- The number of a payment, where the database makes the other key; ids of the
 -- other side; and what refers to somebody
 CREATE TABLE invoice (id bigint PRIMARY KEY, number text, amount numeric);
-CREATE TABLE refund (id text PRIMARY KEY, number text, amount numeric, stripe_refund_id text, remote_id text, customer_external_id text);
+CREATE TABLE refund (id text PRIMARY KEY, number text, receipt_number text, amount numeric, stripe_refund_id text, remote_id text, customer_external_id text);
 CREATE TABLE parcel (id bigint PRIMARY KEY, number text, amount numeric);
 -- The serial number of a message, and those of goods
 CREATE TABLE sent (id int PRIMARY KEY, serial_no text);
