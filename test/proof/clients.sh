@@ -32,8 +32,11 @@ debian="pgbouncer libevent-2.1-7 libc-ares2 libpq-dev python3-psycopg2 python3-p
 	libhibernate3-java libhibernate-commons-annotations-java libgeronimo-jpa-2.0-spec-java libgeronimo-jta-1.2-spec-java
 	libdom4j-java libslf4j-java libjavassist-java libcglib-java libasm-java libcommons-collections3-java libantlr-java
 	libeclipselink-java libjpa-2.1-spec-java
-	golang-1.19-go golang-1.19-src golang-github-lib-pq-dev"
-npm="pg postgres drizzle-orm knex kysely sequelize typeorm reflect-metadata"
+	golang-1.19-go golang-1.19-src golang-github-lib-pq-dev golang-github-jackc-pgx-v4-dev golang-github-jackc-pgconn-dev
+	golang-github-jackc-pgio-dev golang-github-jackc-pgproto3-v2-dev golang-github-jackc-pgtype-dev golang-github-jackc-chunkreader-v2-dev
+	golang-github-jackc-pgpassfile-dev golang-github-jackc-pgservicefile-dev golang-golang-x-crypto-dev golang-golang-x-text-dev"
+npm="pg postgres drizzle-orm knex kysely sequelize typeorm reflect-metadata @mikro-orm/core@7 @mikro-orm/postgresql@7
+	prisma @prisma/client @prisma/adapter-pg"
 
 passed=0
 failed=0
@@ -99,12 +102,13 @@ fetch_npm()
 {
 	CLIENTS_NODE=${CLIENTS_NODE:-$cache/clients/node}
 	export CLIENTS_NODE
-	[ ! -d "$CLIENTS_NODE/node_modules" ] || return 0
 	command -v npm >/dev/null || return 0
 	mkdir -p "$CLIENTS_NODE"
 	for package in $npm; do
+		[ ! -d "$CLIENTS_NODE/node_modules/${package%@[0-9]*}" ] || continue
+		# what a package would download when it is installed is not needed
 		(cd "$CLIENTS_NODE" && { [ -e package.json ] || echo '{}' >package.json; } &&
-			timeout 100 npm install --silent --no-audit --no-fund "$package") >>"$tmp/npm.log" 2>&1 ||
+			timeout 200 npm install --silent --no-audit --no-fund --ignore-scripts "$package") >>"$tmp/npm.log" 2>&1 ||
 			say "not to be had: $package"
 	done
 }
