@@ -5,8 +5,8 @@
 #
 # Builds with gcov's counters, runs all suites (or the TESTs, by name) through
 # test/run.sh (the test of the commands aside: they build copies of their own,
-# which count elsewhere), and prints, file by file, how many of the lines that have code
-# were run; with --lines also each line that was not.  Nothing is left out: a
+# which count elsewhere), and prints, file by file and then room by room, how many of the
+# lines that have code were run; with --lines also each line that was not.  Nothing is left out: a
 # line that cannot be reached counts as not run, and is explained in
 # test/README.md or, better, is an Assert.
 #
@@ -44,6 +44,8 @@ fi
 
 idem_begin "$here"
 [ -n "$(command -v gcov)" ] || idem_need_command gcov gcc
+idem_find_server || die "no PostgreSQL 15 or later with headers"
+version=$("$("$pg_config" --bindir)/postgres" --version | sed 's/[^0-9]*\([^ ]*\).*/\1/')
 
 # Atomic counters, because many processes add to one file.  The suites run in
 # a folder of their own; $tmp/saved is what is left of it.
@@ -83,6 +85,9 @@ done | awk -F : -v lines="$lines" '
 	END {
 		for (file in total) {
 			printf "%s 0 %-36s %5d of %5d  %5.1f %%\n", file, file, run[file], total[file], 100 * run[file] / total[file]
+			split(file, part, "/")
+			room_total[part[2]] += total[file]
+			room_run[part[2]] += run[file]
 			all += total[file]
 			ran += run[file]
 			if (lines != "yes")
@@ -91,7 +96,10 @@ done | awk -F : -v lines="$lines" '
 				if ((file, n) in seen && !seen[file, n])
 					printf "%s %d     %s:%d: %s\n", file, n, file, n, code[file, n]
 		}
-		printf "~ 0 %d of %d lines, %.1f %%\n", ran, all, all ? 100 * ran / all : 0
+		for (room in room_total)
+			printf "~%s 0 %-36s %5d of %5d  %5.1f %%\n", room, room, room_run[room], room_total[room],
+				100 * room_run[room] / room_total[room]
+		printf "~~ 0 %d of %d lines, %.1f %%\n", ran, all, all ? 100 * ran / all : 0
 	}' | sort -k 1,1 -k 2,2n | cut -d ' ' -f 3- | tee "$tmp/coverage"
 idem_result coverage "$(tail -n 1 "$tmp/coverage")"
 tail -n 1 "$tmp/coverage" | awk -v bar="$bar" '{ exit !($5 >= bar) }' || status=1
