@@ -24,6 +24,8 @@ SELECT t, serial_try(t, 'attempt') FROM string_to_table('{key};{key}-{attempt};{
 SELECT serial_try('{key}', 'key', serial_max => 0), serial_try('P{hash:32}', 'key', serial_max => 32), serial_try('P{hash:31}', 'key', serial_max => 32),
        serial_try('{hash:16}', 'key', serial_charset => '0-9'), serial_try('{hash:20}', 'key', serial_charset => '0-9'),
        serial_try('{hash:16}', 'key', serial_charset => '0-9A-Z'), serial_try('{hash:16}', 'key', serial_charset => 'A-Z');
+-- A form with letters, or digits, of a provider that takes none.
+SELECT serial_try('P{hash:16}', 'key', serial_charset => '0-9a-f'), serial_try('{HHMMSSZ}{hash:20}', 'key', serial_charset => 'a-p');
 SELECT serial_try('{seq:6}', 'key', first_serial => 1000000), serial_try('{seq:6}', 'key', first_serial => 999999), serial_try('{key}', 'key', first_serial => 5);
 
 SELECT idem.create_calendar('serial', 'Asia/Shanghai');
@@ -174,3 +176,23 @@ CALL serial_send('serial dot', '5.10');
 SELECT outcome, settled, mismatch FROM idem.complete('serial dot', '5.10', 1, answer => '{"code":"OK","serial":"5.1"}');
 SELECT outcome, settled, mismatch FROM idem.complete('serial dot', '5.10', 1, answer => '{"code":"OK","serial":5.1}');
 SELECT outcome, settled, mismatch FROM idem.complete('serial dot', '5.10', 1, answer => '{"code":"OK","serial":5.10}');
+
+-- Channels that make the same number of a key: it is known before one of them is
+-- chosen, and not where one makes another.
+SELECT idem.create_channel('serial left', send => 'serial/told', serial => 'P{hash:20}', serial_per => 'key');
+SELECT idem.create_channel('serial right', send => 'serial/told', serial => 'P{hash:20}', serial_per => 'key');
+SELECT idem.create_channel('serial odd', send => 'serial/told', serial => 'P{hash:21}', serial_per => 'key');
+SELECT idem.create_scope('serial same', 'outside', '{}', channels => '{"serial left","serial right"}');
+SELECT idem.create_scope('serial other', 'outside', '{}', channels => '{"serial left","serial odd"}');
+SELECT outcome, length(serial) FROM idem.reserve('serial same', 'k');
+SELECT outcome, length(serial) FROM idem.reserve('serial other', 'k');
+CALL idem.dispatch('serial other', 'k', 1, channel => 'serial odd') \gset
+SELECT :'granted' AS granted, length(:'serial') AS length;
+-- A day whose year has two digits.
+SELECT idem.create_channel('serial short', send => 'serial/told', serial => '{YYMMDDZ}-{seq:4 per day}', serial_per => 'attempt');
+SELECT idem.create_scope('serial short', 'outside', '{}', channels => '{"serial short"}');
+SELECT (idem.reserve('serial short', k)).outcome FROM unnest('{a,b}'::text[]) k;
+CALL idem.dispatch('serial short', 'a', 1) \gset
+SELECT to_date(left(:'serial', 6), 'YYMMDD') - (now() AT TIME ZONE 'UTC')::date IN (-1, 0) AS day, substr(:'serial', 7);
+CALL idem.dispatch('serial short', 'b', 1) \gset
+SELECT substr(:'serial', 7);
