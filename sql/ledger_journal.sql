@@ -170,5 +170,15 @@ BEGIN; INSERT INTO named VALUES ('t'); INSERT INTO named_line VALUES ('t', 'EUR'
 SAVEPOINT a; TRUNCATE named_line; RELEASE a; SELECT idem.check_journals(); INSERT INTO named_line VALUES ('t', 'EUR', -10);
 COMMIT;
 RESET idem.truncate_reason;
+-- somebody who changes entries and may not read them is not told which journal they are of
+CREATE ROLE regress_ledger_journal;
+GRANT USAGE ON SCHEMA ledger_journal TO regress_ledger_journal;
+GRANT UPDATE, INSERT ON day_line TO regress_ledger_journal;
+BEGIN; INSERT INTO day VALUES (make_date(2026, 1, 4)); INSERT INTO day_line VALUES (make_date(2026, 1, 4), 10), (make_date(2026, 1, 4), -10); COMMIT;
+SET ROLE regress_ledger_journal;
+UPDATE day_line SET amount = 1;
+INSERT INTO day_line VALUES (make_date(2026, 1, 4), 10);
+RESET ROLE;
 SELECT (SELECT count(*) FROM day_line) AS days, (SELECT count(*) FROM named_line) AS named;
 DROP SCHEMA ledger_journal CASCADE;
+DROP ROLE regress_ledger_journal;

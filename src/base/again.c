@@ -29,12 +29,6 @@
 #include "base/latest.h"
 #include "base/settings.h"
 
-static int
-compare_strings(const ListCell *a, const ListCell *b)
-{
-	return strcmp(lfirst(a), lfirst(b));
-}
-
 /* Do the two values mean the same?  NULL: the setting is not there. */
 static bool
 same_value(const IdemSetting *setting, List *a, List *b)
@@ -50,8 +44,8 @@ same_value(const IdemSetting *setting, List *a, List *b)
 		return strcmp(one, other) == 0;
 	ones = idem_setting_list(a, setting->name);
 	others = idem_setting_list(b, setting->name);
-	list_sort(ones, compare_strings);
-	list_sort(others, compare_strings);
+	list_sort(ones, idem_compare_strings);
+	list_sort(others, idem_compare_strings);
 	return idem_same_strings(ones, others);
 }
 

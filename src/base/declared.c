@@ -124,14 +124,11 @@ idem_declared_given(const IdemDeclared *call)
 
 	for (i = 1; i <= call->kind->nsettings; i++)
 	{
-		Oid			output;
-		bool		varlena;
-
 		if (call->nulls[i] == 'n')
 			continue;
-		getTypeOutputInfo(call->types[i], &output, &varlena);
 		list = lappend(list, psprintf("%s=%s", call->kind->settings[i - 1].name,
-									  OidOutputFunctionCall(output, call->values[i])));
+									  idem_value_text(call->types[i],
+													  call->values[i])));
 	}
 	return list;
 }

@@ -354,6 +354,43 @@ idem_same_image(Relation rel, AttrNumber attnum,
 	return datum_image_eq(a_value, b_value, att->attbyval, att->attlen);
 }
 
+/* A value as its type writes it. */
+char *
+idem_value_text(Oid type, Datum value)
+{
+	Oid			output;
+	bool		varlena;
+
+	getTypeOutputInfo(type, &output, &varlena);
+	return OidOutputFunctionCall(output, value);
+}
+
+/* The same of a column of a row; NULL for null. */
+char *
+idem_column_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, attnum, &isnull);
+
+	return isnull ? NULL :
+		idem_value_text(TupleDescAttr(RelationGetDescr(rel),
+									  attnum - 1)->atttypid, value);
+}
+
+/* The values of a key as messages show it: 4711, or (7, 4711). */
+char *
+idem_key_text(List *texts)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, texts)
+		appendStringInfo(&buf, "%s%s", lc != list_head(texts) ? ", " : "",
+						 lfirst(lc) != NULL ? (char *) lfirst(lc) : "null");
+	return list_length(texts) > 1 ? psprintf("(%s)", buf.data) : buf.data;
+}
+
 /*
  * The primary key of a row as text: 4711, or (7, 2026-11-22) in the order of
  * the key, which is the same in every partition; the order of the columns is
@@ -362,36 +399,20 @@ idem_same_image(Relation rel, AttrNumber attnum,
 char *
 idem_row_key(Relation rel, TupleTableSlot *slot)
 {
-	StringInfoData buf;
+	List	   *texts = NIL;
 	Relation	index;
-	int			n;
 	int			i;
 
-	initStringInfo(&buf);
 	list_free(RelationGetIndexList(rel));	/* finds rd_pkindex */
 	if (!OidIsValid(rel->rd_pkindex))
-		return buf.data;
+		return pstrdup("");
 	index = index_open(rel->rd_pkindex, AccessShareLock);
-	n = IndexRelationGetNumberOfKeyAttributes(index);
-	for (i = 0; i < n; i++)
-	{
-		AttrNumber	attnum = index->rd_index->indkey.values[i];
-		Oid			output;
-		bool		varlena;
-		bool		isnull;
-		Datum		value = slot_getattr(slot, attnum, &isnull);
-
-		getTypeOutputInfo(TupleDescAttr(RelationGetDescr(rel),
-										attnum - 1)->atttypid,
-						  &output, &varlena);
-		appendStringInfoString(&buf, i > 0 ? ", " : n > 1 ? "(" : "");
-		appendStringInfoString(&buf, isnull ? "null" :
-							   OidOutputFunctionCall(output, value));
-	}
+	for (i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+		texts = lappend(texts,
+						idem_column_text(rel, index->rd_index->indkey.values[i],
+										 slot));
 	index_close(index, AccessShareLock);
-	if (n > 1)
-		appendStringInfoChar(&buf, ')');
-	return buf.data;
+	return idem_key_text(texts);
 }
 
 /*

@@ -57,6 +57,10 @@ extern AttrNumber idem_column_number(Relation rel, const char *name);
 extern Bitmapset *idem_row_key_columns(Relation rel);
 extern bool idem_same_image(Relation rel, AttrNumber attnum,
 							TupleTableSlot *a, TupleTableSlot *b);
+extern char *idem_value_text(Oid type, Datum value);
+extern char *idem_column_text(Relation rel, AttrNumber attnum,
+							  TupleTableSlot *slot);
+extern char *idem_key_text(List *texts);
 extern char *idem_row_key(Relation rel, TupleTableSlot *slot);
 extern const char *idem_readable_key(Relation rel, TupleTableSlot *slot);
 extern void idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key);

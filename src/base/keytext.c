@@ -25,6 +25,7 @@
 #include "utils/rel.h"
 
 #include "base/declare.h"
+#include "base/guard.h"
 #include "base/keytext.h"
 
 /* Is there one text that stands for a value of this type? */
@@ -61,8 +62,6 @@ idem_row_key_argument(FunctionCallInfo fcinfo, int n, const char *argument)
 	Oid			given = get_fn_expr_argtype(fcinfo->flinfo, n);
 	Oid			type = OidIsValid(given) ? getBaseType(given) : TEXTOID;
 	Datum		value;
-	Oid			output;
-	bool		is_varlena;
 
 	idem_require_argument(fcinfo, n, argument);
 	value = PG_GETARG_DATUM(n);
@@ -76,8 +75,7 @@ idem_row_key_argument(FunctionCallInfo fcinfo, int n, const char *argument)
 		return text_to_cstring(DatumGetTextPP(value));
 	if (type == NUMERICOID)
 		value = DirectFunctionCall1(numeric_trim_scale, value);
-	getTypeOutputInfo(type, &output, &is_varlena);
-	return OidOutputFunctionCall(output, value);
+	return idem_value_text(type, value);
 }
 
 static void

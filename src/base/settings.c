@@ -95,6 +95,13 @@ idem_same_strings(List *a, List *b)
 	return true;
 }
 
+/* For list_sort: by their bytes. */
+int
+idem_compare_strings(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
 /* One element, from *at on, which moves behind it; NULL if there is none. */
 static char *
 read_element(const char **at)
@@ -247,6 +254,24 @@ idem_setting(List *settings, const char *name)
 			return value;
 	}
 	return NULL;
+}
+
+/* A copy of it, or NULL. */
+char *
+idem_setting_copy(List *settings, const char *name)
+{
+	const char *value = idem_setting(settings, name);
+
+	return value == NULL ? NULL : pstrdup(value);
+}
+
+/* Has it this value? */
+bool
+idem_setting_is(List *settings, const char *name, const char *value)
+{
+	const char *is = idem_setting(settings, name);
+
+	return is != NULL && strcmp(is, value) == 0;
 }
 
 /* The elements of one that is a list; NIL if it is absent, or no list. */

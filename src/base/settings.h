@@ -48,6 +48,9 @@ extern List *idem_settings_of_trigger(const Trigger *trigger);
 extern List *idem_settings_of_args(bytea *args);
 extern List *idem_settings_of_array(ArrayType *array);
 extern const char *idem_setting(List *settings, const char *name);
+extern char *idem_setting_copy(List *settings, const char *name);
+extern bool idem_setting_is(List *settings, const char *name,
+							const char *value);
 extern List *idem_setting_list(List *settings, const char *name);
 extern void idem_setting_map(List *settings, const char *name,
 							 List **keys, List **values);
@@ -72,6 +75,7 @@ extern List *idem_settings_add_map(List *settings, const char *name,
 extern char *idem_list_text(List *strings);
 extern List *idem_text_list(const char *str);
 extern bool idem_same_strings(List *a, List *b);
+extern int	idem_compare_strings(const ListCell *a, const ListCell *b);
 
 /* names of what a guard makes */
 extern char *idem_made_name(const char *prefix, List *parts);

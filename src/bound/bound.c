@@ -73,14 +73,6 @@ compile_keys(Relation rel, Bound *bound, Oid *also)
 												  idem_root_relid(rel));
 }
 
-static char *
-copy_setting(List *settings, const char *name)
-{
-	const char *value = idem_setting(settings, name);
-
-	return value != NULL ? pstrdup(value) : NULL;
-}
-
 /*
  * scope=debit, key={message}, rows=one; or keys=app.request_key instead of
  * scope; or state=status, claimed={paying,"{reserved,dispatched}"} instead of
@@ -97,8 +89,8 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 	List	   *claimed;
 	Bound	   *bound = palloc0(sizeof(Bound));
 
-	bound->scope = copy_setting(settings, "scope");
-	bound->keys = copy_setting(settings, "keys");
+	bound->scope = idem_setting_copy(settings, "scope");
+	bound->keys = idem_setting_copy(settings, "keys");
 	if ((bound->scope == NULL) == (bound->keys == NULL) ||
 		(bound->keys != NULL && column != NULL))
 		refuse_source(rel, name);

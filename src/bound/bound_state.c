@@ -121,8 +121,6 @@ state_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
 	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 	bool		isnull;
 	Datum		value = slot_getattr(slot, attnum, &isnull);
-	Oid			output;
-	bool		varlena;
 
 	if (isnull)
 		ereport(ERROR,
@@ -131,8 +129,7 @@ state_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
 						RelationGetRelationName(rel), NameStr(att->attname)),
 				 errhint("Declare the column NOT NULL."),
 				 errtablecol(rel, attnum)));
-	getTypeOutputInfo(att->atttypid, &output, &varlena);
-	return OidOutputFunctionCall(output, value);
+	return idem_value_text(att->atttypid, value);
 }
 
 /* What is wrong, and how the claim is, to those who may look at claims */

@@ -88,19 +88,9 @@ compile_settings(Relation rel, Trigger *trigger, Oid *also)
 static char *
 exact_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
 {
-	Oid			type =
-		TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid;
-	Oid			output;
-	bool		varlena;
-	bool		isnull;
-	Datum		value = slot_getattr(slot, attnum, &isnull);
+	int			level = NewGUCNestLevel();
 	char	   *str;
-	int			level;
 
-	if (isnull)
-		return NULL;
-	getTypeOutputInfo(type, &output, &varlena);
-	level = NewGUCNestLevel();
 	(void) set_config_option("datestyle", "ISO",
 							 PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
@@ -110,7 +100,7 @@ exact_text(Relation rel, AttrNumber attnum, TupleTableSlot *slot)
 	(void) set_config_option("extra_float_digits", "3",
 							 PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	str = OidOutputFunctionCall(output, value);
+	str = idem_column_text(rel, attnum, slot);
 	AtEOXact_GUC(true, level);
 	return str;
 }

@@ -36,6 +36,7 @@
 
 #include "base/approval.h"
 #include "base/declare.h"
+#include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/kind.h"
@@ -114,13 +115,8 @@ typedef struct Declaration
 static char *
 setting_text(const Declaration *decl, int n)
 {
-	Oid			output;
-	bool		varlena;
-
-	if (decl->nulls[n])
-		return pstrdup("null");
-	getTypeOutputInfo(settings[n].type, &output, &varlena);
-	return OidOutputFunctionCall(output, decl->values[n]);
+	return decl->nulls[n] ? pstrdup("null") :
+		idem_value_text(settings[n].type, decl->values[n]);
 }
 
 static bool
@@ -508,12 +504,6 @@ idem_key_logged_settings(Relation rel, int32 scope)
  * ----------
  */
 
-static int
-compare_strings(const ListCell *a, const ListCell *b)
-{
-	return strcmp(lfirst(a), lfirst(b));
-}
-
 /* Are these lists of the same names, in whatever order? */
 static bool
 same_names(Datum a, Datum b)
@@ -521,8 +511,8 @@ same_names(Datum a, Datum b)
 	List	   *ones = idem_array_list("names", DatumGetArrayTypeP(a));
 	List	   *others = idem_array_list("names", DatumGetArrayTypeP(b));
 
-	list_sort(ones, compare_strings);
-	list_sort(others, compare_strings);
+	list_sort(ones, idem_compare_strings);
+	list_sort(others, idem_compare_strings);
 	return idem_same_strings(ones, others);
 }
 

@@ -182,23 +182,13 @@ hold_value(int column, bool *isnull)
 						 isnull);
 }
 
-static char *
-value_text(Oid type, Datum value)
-{
-	Oid			output;
-	bool		varlena;
-
-	getTypeOutputInfo(type, &output, &varlena);
-	return OidOutputFunctionCall(output, value);
-}
-
 /* hold 4711 of table "entry" */
 static char *
 hold_text(IdemLedgerSettings *s, Datum hold)
 {
 	return psprintf("hold %s of table \"%s\"",
-					value_text(get_atttype(s->posts.key.child,
-										   s->posts.key.child_column[0]), hold),
+					idem_value_text(get_atttype(s->posts.key.child,
+												s->posts.key.child_column[0]), hold),
 					get_rel_name(s->posts.key.child));
 }
 

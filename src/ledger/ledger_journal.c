@@ -38,6 +38,7 @@
 #include "base/identity.h"
 #include "base/moved.h"
 #include "base/settings.h"
+#include "ledger/ledger.h"
 #include "ledger/ledger_journal.h"
 
 /* A column, and how its values are shown. */
@@ -151,28 +152,33 @@ compile_journal(Relation rel, Trigger *trigger, Oid *also)
  * ------------------------------------------------------------------------
  */
 
-/* journal 7, or journal (7, 4711) */
+/* The value of a column; NULL for null. */
 static char *
-journal_name(JournalSettings *s, TupleTableSlot *row)
+shown_text(Shown *shown, TupleTableSlot *row)
 {
-	StringInfoData buf;
 	bool		isnull;
+	Datum		value = slot_getattr(row, shown->column, &isnull);
+
+	return isnull ? NULL : OutputFunctionCall(&shown->output, value);
+}
+
+/*
+ * journal 7, or journal (7, 4711); without the key to someone who has changed
+ * a row that it may not read.
+ */
+static char *
+journal_name(const IdemGuardCall *call, JournalSettings *s,
+			 TupleTableSlot *row)
+{
+	char	   *table = get_rel_name(s->key.parent);
+	List	   *texts = NIL;
 	int			i;
 
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "%s ", get_rel_name(s->key.parent));
+	if (!IDEM_CALL_IS_INSERT(call) && !idem_may_read(call->rel))
+		return table;
 	for (i = 0; i < s->key.n; i++)
-	{
-		Datum		value = slot_getattr(row, s->columns[i].column, &isnull);
-
-		appendStringInfo(&buf, "%s%s",
-						 i > 0 ? ", " : s->key.n > 1 ? "(" : "",
-						 isnull ? "null" :
-						 OutputFunctionCall(&s->columns[i].output, value));
-	}
-	if (s->key.n > 1)
-		appendStringInfoChar(&buf, ')');
-	return buf.data;
+		texts = lappend(texts, shown_text(&s->columns[i], row));
+	return psprintf("%s %s", table, idem_key_text(texts));
 }
 
 /*
@@ -328,7 +334,7 @@ require_open(const IdemGuardCall *call, JournalSettings *s,
 	if (was_there(s, row))
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_UNBALANCED_JOURNAL),
-				 errmsg("%s is closed", journal_name(s, row)),
+				 errmsg("%s is closed", journal_name(call, s, row)),
 				 errhint("Entries are made with their journal; a correction is a journal of its own."),
 				 errtableconstraint(call->rel, call->trigger->tgname)));
 	idem_book_note_own(key);
@@ -362,15 +368,13 @@ phase_of(JournalSettings *s, TupleTableSlot *row)
 static void
 refuse(const IdemGuardCall *call, AttrNumber column, const char *what)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg("\"%s\" of %s is %s",
-					NameStr(TupleDescAttr(RelationGetDescr(call->rel),
-										  column - 1)->attname),
-					RelationGetRelationName(call->rel), what),
-			 errtablecol(call->rel, column),
-			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-								call->trigger->tgname)));
+	const char *name = NameStr(TupleDescAttr(RelationGetDescr(call->rel),
+											 column - 1)->attname);
+
+	idem_ledger_refuse_entry(call, ERRCODE_CHECK_VIOLATION, column,
+							 psprintf("\"%s\" of %s is %s", name,
+									  RelationGetRelationName(call->rel), what),
+							 NULL);
 }
 
 /* 23514 unless the amount is one: finite, and positive beside a direction. */
@@ -403,13 +407,12 @@ is_credit(const IdemGuardCall *call, JournalSettings *s, TupleTableSlot *row)
 static char *
 currency_of(JournalSettings *s, TupleTableSlot *row)
 {
-	bool		isnull;
-	Datum		value;
+	char	   *str;
 
 	if (s->currency.column == 0)
 		return NULL;
-	value = slot_getattr(row, s->currency.column, &isnull);
-	return isnull ? "null" : OutputFunctionCall(&s->currency.output, value);
+	str = shown_text(&s->currency, row);
+	return str == NULL ? "null" : str;
 }
 
 /* Add an image of a row to the book; undo: take it out. */
@@ -423,7 +426,7 @@ book_row(const IdemGuardCall *call, JournalSettings *s, TupleTableSlot *row,
 
 	if (in_states(&s->released, row))
 		return;
-	what.name = journal_name(s, row);
+	what.name = journal_name(call, s, row);
 	what.currency = currency_of(s, row);
 	what.phase = phase_of(s, row);
 	what.type = &s->amount;

@@ -31,25 +31,6 @@
 #include "base/settings.h"
 #include "ledger/ledger_declare.h"
 
-/* concat_ws(', ', c.a, c.b): the account of an entry */
-static char *
-account_sql(const IdemTotalKey *key)
-{
-	StringInfoData sql;
-	int			i;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "pg_catalog.concat_ws(', '");
-	for (i = 0; i < key->n; i++)
-		appendStringInfo(&sql, ", %s",
-						 idem_total_column_sql("c",
-											   get_attname(key->child,
-														   key->child_column[i],
-														   false)));
-	appendStringInfoChar(&sql, ')');
-	return sql.data;
-}
-
 /*
  * c.state = 'pending' as a user's index says it, beside the comparison that no
  * collation softens; "true" for several states.
@@ -90,7 +71,7 @@ lapsed_sql(const IdemGuard *guard, List *before, Relation *shown)
 	return psprintf("SELECT %s, %s, %s, %s::pg_catalog.numeric FROM %s c"
 					" WHERE %s AND %s AND %s OPERATOR(pg_catalog.<) pg_catalog.now() AND NOT %s"
 					" ORDER BY 3",
-					idem_row_key_sql(*shown, "c"), account_sql(&source->key),
+					idem_row_key_sql(*shown, "c"), idem_total_concat_sql("c", source->fk),
 					expires, idem_total_column_sql("c", source->amount),
 					idem_qualified_name(*shown),
 					idem_total_state_sql(source->key.child, "c", source->state,

@@ -73,15 +73,11 @@ value_text(IdemTotalChange *c, int column)
 {
 	bool		isnull;
 	Datum		value = idem_total_value(c, column, &isnull);
-	Oid			output;
-	bool		varlena;
 
-	if (isnull)
-		return "null";
-	getTypeOutputInfo(TupleDescAttr(RelationGetDescr(c->parent),
-									c->total->number[column] - 1)->atttypid,
-					  &output, &varlena);
-	return OidOutputFunctionCall(output, value);
+	return isnull ? "null" :
+		idem_value_text(TupleDescAttr(RelationGetDescr(c->parent),
+									  c->total->number[column] - 1)->atttypid,
+						value);
 }
 
 /* 23I05: the parent would no longer have exactly what it declares. */

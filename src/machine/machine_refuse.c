@@ -40,17 +40,9 @@ static char *
 value_text(const IdemGuardCall *call, const IdemStatesGuard *guard,
 		   TupleTableSlot *slot)
 {
-	bool		isnull;
-	Datum		value = slot_getattr(slot, guard->column, &isnull);
-	Oid			output;
-	bool		varlena;
+	char	   *str = idem_column_text(call->rel, guard->column, slot);
 
-	if (isnull)
-		return pstrdup("null");
-	getTypeOutputInfo(TupleDescAttr(RelationGetDescr(call->rel),
-									guard->column - 1)->atttypid,
-					  &output, &varlena);
-	return psprintf("\"%s\"", OidOutputFunctionCall(output, value));
+	return str == NULL ? pstrdup("null") : psprintf("\"%s\"", str);
 }
 
 /* Can a plain UPDATE lead from one state to another? */

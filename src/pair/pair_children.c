@@ -116,21 +116,10 @@ describe(IdemPair *pair, Relation child, TupleTableSlot *slot,
 		 IdemPairChild *found)
 {
 	char	   *key = idem_row_key(child, slot);
-	bool		isnull = true;
-	Datum		state = (Datum) 0;
-	Oid			output;
-	bool		varlena;
 
 	found->key = *key ? psprintf(" %s", key) : key;
-	found->state = NULL;
-	if (pair->child_state != 0)
-		state = slot_getattr(slot, pair->child_state, &isnull);
-	if (isnull)
-		return;
-	getTypeOutputInfo(TupleDescAttr(RelationGetDescr(child),
-									pair->child_state - 1)->atttypid,
-					  &output, &varlena);
-	found->state = OidOutputFunctionCall(output, state);
+	found->state = pair->child_state == 0 ? NULL :
+		idem_column_text(child, pair->child_state, slot);
 }
 
 static bool
@@ -272,17 +261,12 @@ static char *
 found_key(void)
 {
 	TupleDesc	desc = SPI_tuptable->tupdesc;
-	bool		several = desc->natts > 2;
-	StringInfoData buf;
+	List	   *texts = NIL;
 	int			i;
 
-	initStringInfo(&buf);
 	for (i = 2; i <= desc->natts; i++)
-		appendStringInfo(&buf, "%s%s", i > 2 ? ", " : several ? " (" : " ",
-						 SPI_getvalue(SPI_tuptable->vals[0], desc, i));
-	if (several)
-		appendStringInfoChar(&buf, ')');
-	return buf.data;
+		texts = lappend(texts, SPI_getvalue(SPI_tuptable->vals[0], desc, i));
+	return texts == NIL ? "" : psprintf(" %s", idem_key_text(texts));
 }
 
 static bool

@@ -74,12 +74,6 @@ refuse_stateless(const char *argument)
 			 errhint("For children without a state \"allowed\" has one entry, \"*\".")));
 }
 
-static int
-compare_strings(const ListCell *a, const ListCell *b)
-{
-	return strcmp(lfirst(a), lfirst(b));
-}
-
 /* {paid,refunding}, in the order of their bytes; at least one */
 static char *
 parent_states(char *value)
@@ -90,7 +84,7 @@ parent_states(char *value)
 	if (list == NIL)
 		refuse_allowed();
 	idem_total_check_states("allowed", list);
-	list_sort(list, compare_strings);
+	list_sort(list, idem_compare_strings);
 	return idem_list_text(list);
 }
 
@@ -133,7 +127,7 @@ read_facts(FunctionCallInfo fcinfo, PairDeclaration *d)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"facts\" of idem.guard_parent_state must name states"),
 				 errdetail("Where every child is a fact, none is ever refused.")));
-	list_sort(d->facts, compare_strings);
+	list_sort(d->facts, idem_compare_strings);
 }
 
 static void

@@ -32,6 +32,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/ask.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/identity.h"
@@ -42,38 +43,17 @@
  * ------------------------------------------------------------------------
  */
 
-/* Somebody else has changed or deleted the row that was found. */
-static void
-refuse_concurrent(TM_Result result)
-{
-	if (result != TM_Updated && result != TM_Deleted)
-		elog(ERROR, "unexpected status of a row: %u", result);
-	if (IsolationUsesXactSnapshot())
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to concurrent %s",
-						result == TM_Updated ? "update" : "delete")));
-}
-
 /* Lock the last version of the row in slot; false: look for it again. */
 static bool
 lock_row(Relation parent, Snapshot snapshot, IdemPairLock lock,
 		 TupleTableSlot *slot)
 {
-	ItemPointerData tid = slot->tts_tid;
-	TM_FailureData failure;
-	TM_Result	result;
+	bool		is_newer;		/* a later version may have another key */
 
-	result = table_tuple_lock(parent, &tid, snapshot, slot,
-							  GetCurrentCommandId(false),
-							  lock == IDEM_PAIR_SHARE ? LockTupleShare :
-							  LockTupleNoKeyExclusive, LockWaitBlock,
-							  IsolationUsesXactSnapshot() ? 0 :
-							  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
-	if (result == TM_Ok)		/* a later version may have another key */
-		return !failure.traversed;
-	refuse_concurrent(result);
-	return false;
+	return idem_total_lock(parent, snapshot, GetCurrentCommandId(false),
+						   lock == IDEM_PAIR_SHARE ? LockTupleShare :
+						   LockTupleNoKeyExclusive, slot, &is_newer) &&
+		!is_newer;
 }
 
 /* One look; false: the row was changed meanwhile. */
@@ -127,16 +107,9 @@ plan_of(IdemPair *pair, IdemPairPlan which, IdemPairText text, int n,
 
 	if (plan != NULL && SPI_plan_is_valid(plan))
 		return plan;
-	plan = SPI_prepare_cursor(text (pair, which), n, types,
-							  CURSOR_OPT_GENERIC_PLAN);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor returned %s",
-			 SPI_result_code_string(SPI_result));
-	SPI_keepplan(plan);
-	if (pair->plan[which] != NULL)
-		SPI_freeplan(pair->plan[which]);
-	pair->plan[which] = plan;
-	return plan;
+	return idem_keep_plan(&pair->plan[which],
+						  SPI_prepare_cursor(text (pair, which), n, types,
+											 CURSOR_OPT_GENERIC_PLAN));
 }
 
 /*

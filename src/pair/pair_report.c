@@ -18,17 +18,6 @@
 #include "base/settings.h"
 #include "pair/pair.h"
 
-/* A value as text, by a function of its type */
-static char *
-value_text(Oid type, Datum value)
-{
-	Oid			output;
-	bool		varlena;
-
-	getTypeOutputInfo(type, &output, &varlena);
-	return OidOutputFunctionCall(output, value);
-}
-
 /* Is the row that was written known to its writer? */
 static bool
 is_known(const IdemGuardCall *call)
@@ -41,36 +30,30 @@ static char *
 key_text(const IdemGuardCall *call, IdemPair *pair,
 		 const NullableDatum *values)
 {
-	bool		several = pair->key.n > 1;
-	StringInfoData buf;
+	List	   *texts = NIL;
 	int			i;
 
-	initStringInfo(&buf);
-	for (i = 0; i < pair->key.n && is_known(call); i++)
-		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : several ? " (" : " ",
-						 value_text(pair->type[i], values[i].value));
-	if (several && buf.len > 0)
-		appendStringInfoChar(&buf, ')');
-	return buf.data;
+	if (!is_known(call))
+		return "";
+	for (i = 0; i < pair->key.n; i++)
+		texts = lappend(texts, idem_value_text(pair->type[i],
+											   values[i].value));
+	return psprintf(" %s", idem_key_text(texts));
 }
 
 /* cannot be "sent", of the row of the table that fired; or cannot be stored */
 static char *
 wish_text(const IdemGuardCall *call, AttrNumber state, TupleTableSlot *row)
 {
-	bool		isnull;
-	Datum		value;
+	char	   *str;
 
 	if (!is_known(call))
 		return "cannot be changed";
 	if (state == 0)
 		return "cannot be stored";
-	value = slot_getattr(row, state, &isnull);
-	if (isnull)
-		return "cannot be without a state";
-	return psprintf("cannot be \"%s\"",
-					value_text(TupleDescAttr(RelationGetDescr(call->rel),
-											 state - 1)->atttypid, value));
+	str = idem_column_text(call->rel, state, row);
+	return str == NULL ? "cannot be without a state" :
+		psprintf("cannot be \"%s\"", str);
 }
 
 /* is "shipped", of a parent */
@@ -82,7 +65,7 @@ parent_text(IdemPair *pair, const IdemPairSeen *seen)
 											  pair->parent_name));
 
 	return seen->isnull ? "has no state" :
-		psprintf("is \"%s\"", value_text(type, seen->state));
+		psprintf("is \"%s\"", idem_value_text(type, seen->state));
 }
 
 /* May the current user read the table, which is locked? */

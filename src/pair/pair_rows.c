@@ -118,26 +118,6 @@ from_sql(Relation child, Relation parent, const IdemTotalKey *key,
 					idem_total_join_sql(key, NULL), condition);
 }
 
-/* concat_ws(', ', c.a, c.b): the primary key of the child */
-static const char *
-child_key_sql(Relation child)
-{
-	Bitmapset  *key = idem_row_key_columns(child);
-	StringInfoData sql;
-	int			i = -1;
-
-	if (key == NULL)
-		return "'a row'";
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "pg_catalog.concat_ws(', '");
-	while ((i = bms_next_member(key, i)) >= 0)
-		appendStringInfo(&sql, ", c.%s",
-						 quote_identifier(NameStr(TupleDescAttr(RelationGetDescr(child),
-																i - 1)->attname)));
-	appendStringInfoChar(&sql, ')');
-	return sql.data;
-}
-
 /* "sent", or null */
 static char *
 shown_sql(const char *table, const char *column)
@@ -157,7 +137,8 @@ example_sql(List *settings, Relation child, Relation parent,
 	const char *column = idem_setting(settings, "parent_state");
 
 	return psprintf("pg_catalog.format('%%s is %%s while %%s %%s is %%s', %s, %s, %s, %s, %s)",
-					child_key_sql(child),
+					idem_row_key_columns(child) == NULL ? "'a row'" :
+					idem_row_key_sql(child, "c"),
 					state == NULL ? "'there'" : shown_sql("c", state),
 					quote_literal_cstr(RelationGetRelationName(parent)),
 					idem_total_key_sql(key), shown_sql("p", column));
@@ -221,9 +202,7 @@ count_rows(const IdemGuard *guard, Oid part, bool facts)
 static bool
 is_entry(const IdemGuard *guard)
 {
-	const char *judge = idem_setting(guard->settings, "judge");
-
-	return judge != NULL && strcmp(judge, "entry") == 0;
+	return idem_setting_is(guard->settings, "judge", "entry");
 }
 
 static char *

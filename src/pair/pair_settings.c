@@ -26,22 +26,6 @@
 #include "base/settings.h"
 #include "pair/pair.h"
 
-static char *
-copy_setting(List *settings, const char *name)
-{
-	const char *value = idem_setting(settings, name);
-
-	return value == NULL ? NULL : pstrdup(value);
-}
-
-static bool
-is_setting(List *settings, const char *name, const char *value)
-{
-	const char *is = idem_setting(settings, name);
-
-	return is != NULL && strcmp(is, value) == 0;
-}
-
 /* The plans go when the settings go, which is when nobody runs them. */
 static void
 free_plans(void *arg)
@@ -65,11 +49,11 @@ begin_pair(List *settings, Oid child)
 
 	idem_total_find_key(child, idem_setting_list(settings, "fk"),
 						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, &pair->key);
-	pair->fk = copy_setting(settings, "fk");
-	pair->state_name = copy_setting(settings, "state");
-	pair->parent_name = copy_setting(settings, "parent_state");
-	pair->entry = is_setting(settings, "judge", "entry");
-	pair->deferred = is_setting(settings, "deferred", "true");
+	pair->fk = idem_setting_copy(settings, "fk");
+	pair->state_name = idem_setting_copy(settings, "state");
+	pair->parent_name = idem_setting_copy(settings, "parent_state");
+	pair->entry = idem_setting_is(settings, "judge", "entry");
+	pair->deferred = idem_setting_is(settings, "deferred", "true");
 	callback->func = free_plans;
 	callback->arg = pair;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);

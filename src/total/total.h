@@ -12,6 +12,7 @@
 
 #include "access/attnum.h"
 #include "access/skey.h"
+#include "access/tableam.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
@@ -427,6 +428,10 @@ extern bool idem_total_search(const IdemTotalKey *key,
 							  Relation parent, Snapshot snapshot,
 							  const NullableDatum *values,
 							  TupleTableSlot *found);
+extern void idem_total_refuse_concurrent(TM_Result result);
+extern bool idem_total_lock(Relation parent, Snapshot snapshot,
+							CommandId command, LockTupleMode mode,
+							TupleTableSlot *slot, bool *is_newer);
 
 /* total_compile.c */
 extern Relation idem_total_open_parent(Relation rel, Trigger *trigger,
@@ -437,6 +442,8 @@ extern void idem_total_compile(Relation rel, Trigger *trigger,
 							   IdemTotal *total);
 
 /* total_type.c */
+extern AttrNumber idem_total_named(Relation rel, Trigger *trigger,
+								   const char *setting);
 extern bool idem_amount_type_supported(Oid type);
 extern void idem_amount_type_init(IdemAmountType *amount, Oid type);
 extern int	idem_amount_compare(IdemAmountType *amount, Datum a, Datum b);
@@ -493,6 +500,7 @@ typedef struct IdemTotalComparison
 /* total_rows.c */
 extern char *idem_total_declaration(const IdemGuard *guard);
 extern List *idem_total_sharing(IdemTotalSource *source, Relation parent);
+extern char *idem_total_concat_sql(const char *table, List *names);
 extern char *idem_total_key_sql(const IdemTotalKey *key);
 extern char *idem_row_key_sql(Relation rel, const char *table);
 extern char *idem_total_compare(const IdemTotalSource *source,

@@ -425,42 +425,17 @@ has_key(DirectChange *x)
 }
 
 /*
- * Somebody else has changed or deleted the row: 40001 where the whole
- * transaction has one snapshot.
- */
-static void
-refuse_concurrent(TM_Result result)
-{
-	if (result != TM_Updated && result != TM_Deleted)
-		elog(ERROR, "unexpected status of a row: %u", result);
-	if (IsolationUsesXactSnapshot())
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to concurrent %s",
-						result == TM_Updated ? "update" : "delete")));
-}
-
-/*
  * Lock the last version of the row in c->seen, which takes its place there;
  * false if there is none any more.
  */
 static bool
 lock_row(DirectChange *x)
 {
-	TupleTableSlot *seen = x->c->seen;
-	ItemPointerData tid = seen->tts_tid;
-	TM_FailureData failure;
-	TM_Result	result;
+	bool		is_newer;
 
-	result = table_tuple_lock(x->rel, &tid, x->snapshot, seen, x->command,
-							  LockTupleNoKeyExclusive, LockWaitBlock,
-							  IsolationUsesXactSnapshot() ? 0 :
-							  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
-	x->locked = result == TM_Ok;
-	if (x->locked)
-		return !failure.traversed || has_key(x);
-	refuse_concurrent(result);
-	return false;
+	x->locked = idem_total_lock(x->rel, x->snapshot, x->command,
+								LockTupleNoKeyExclusive, x->c->seen, &is_newer);
+	return x->locked && (!is_newer || has_key(x));
 }
 
 /* Build the next version from the one in c->seen. */
@@ -593,7 +568,7 @@ update_row(DirectChange *x)
 								GetTransactionSnapshot() : InvalidSnapshot,
 								true, &failure, &lockmode, &indexes);
 	if (result != TM_Ok)
-		refuse_concurrent(result);
+		idem_total_refuse_concurrent(result);
 	else if (indexes != TU_None && x->direct->index_code)
 		insert_index_entries_as_owner(x, indexes);
 	else if (indexes != TU_None)

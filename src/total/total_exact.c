@@ -42,14 +42,6 @@ struct IdemExact
 	List	   *key;			/* numbers of the columns of the key */
 };
 
-static AttrNumber
-column_of(Relation parent, Trigger *trigger, const char *setting)
-{
-	const char *name = idem_trigger_setting(trigger, setting);
-
-	return name == NULL ? 0 : idem_column_number(parent, name);
-}
-
 /* What the trigger of a parent says of it; NULL: nothing. */
 IdemExact *
 idem_exact_compile(Relation parent, Trigger *trigger)
@@ -63,10 +55,10 @@ idem_exact_compile(Relation parent, Trigger *trigger)
 	exact = palloc0(sizeof(IdemExact));
 	idem_states_init(&exact->states, parent,
 					 idem_trigger_setting(trigger, "exact_state"), states);
-	exact->cap = column_of(parent, trigger, "cap");
-	exact->used = column_of(parent, trigger, "used");
-	exact->count = column_of(parent, trigger, "count_used");
-	exact->declared = column_of(parent, trigger, "exact_count");
+	exact->cap = idem_total_named(parent, trigger, "cap");
+	exact->used = idem_total_named(parent, trigger, "used");
+	exact->count = idem_total_named(parent, trigger, "count_used");
+	exact->declared = idem_total_named(parent, trigger, "exact_count");
 	idem_amount_type_init(&exact->amount,
 						  idem_column_base_type(parent, exact->used, NULL));
 	foreach(lc, idem_trigger_setting_list(trigger, "key"))
@@ -92,15 +84,9 @@ name_of(const IdemGuardCall *call, AttrNumber column)
 static char *
 value_text(const IdemGuardCall *call, AttrNumber column)
 {
-	bool		isnull;
-	Datum		value = slot_getattr(call->after, column, &isnull);
-	Oid			output;
-	bool		varlena;
+	char	   *str = idem_column_text(call->rel, column, call->after);
 
-	if (isnull)
-		return "null";
-	getTypeOutputInfo(type_of(call, column), &output, &varlena);
-	return OidOutputFunctionCall(output, value);
+	return str == NULL ? "null" : str;
 }
 
 /* batch 4711, or batch (7, 4711), or what anybody may know */
@@ -108,18 +94,14 @@ static char *
 row_text(const IdemGuardCall *call, IdemExact *exact)
 {
 	const char *table = get_rel_name(idem_root_relid(call->rel));
-	bool		several = list_length(exact->key) > 1;
-	StringInfoData buf;
+	List	   *texts = NIL;
 	ListCell   *lc;
 
 	if (!idem_may_read(call->rel))
 		return psprintf("row of table \"%s\"", table);
-	initStringInfo(&buf);
 	foreach(lc, exact->key)
-		appendStringInfo(&buf, "%s%s",
-						 buf.len > 0 ? ", " : several ? "(" : "",
-						 value_text(call, lfirst_int(lc)));
-	return psprintf("%s %s%s", table, buf.data, several ? ")" : "");
+		texts = lappend(texts, value_text(call, lfirst_int(lc)));
+	return psprintf("%s %s", table, idem_key_text(texts));
 }
 
 /* How many children count; 0 where they are not counted. */

@@ -195,14 +195,6 @@ compile_total_key(Relation rel, Trigger *trigger, TotalSettings *s)
 		s->key[s->nkeys++] = idem_column_number(rel, lfirst(lc));
 }
 
-static AttrNumber
-column_of(Relation rel, Trigger *trigger, const char *setting)
-{
-	const char *name = idem_trigger_setting(trigger, setting);
-
-	return name == NULL ? 0 : idem_column_number(rel, name);
-}
-
 /*
  * Cap and totals are taken for one another: 42804 unless they have one type
  * that a total can be kept in, whatever the table was altered to.
@@ -254,14 +246,14 @@ compile_kept(Relation rel, Trigger *trigger, TotalSettings *s)
 		Assert(i < IDEM_TOTAL_VALUES);
 		s->value[i] = column == NULL ? 0 : idem_column_number(rel, column);
 	}
-	s->count = column_of(rel, trigger, "count_used");
+	s->count = idem_total_named(rel, trigger, "count_used");
 }
 
 /* The columns besides the cap by which children were judged */
 static void
 compile_fixed(Relation rel, Trigger *trigger, TotalSettings *s)
 {
-	AttrNumber	normal = column_of(rel, trigger, "normal_column");
+	AttrNumber	normal = idem_total_named(rel, trigger, "normal_column");
 	const char *batched = idem_trigger_setting(trigger, "batched");
 	AttrNumber	unbounded;
 	ListCell   *lc;
@@ -275,7 +267,7 @@ compile_fixed(Relation rel, Trigger *trigger, TotalSettings *s)
 		s->fixed = lappend_int(s->fixed, normal);
 	if (batched == NULL || strcmp(batched, "true") != 0)
 		return;
-	unbounded = column_of(rel, trigger, "unbounded");
+	unbounded = idem_total_named(rel, trigger, "unbounded");
 	if (unbounded)
 		s->fixed = lappend_int(s->fixed, unbounded);
 }
@@ -290,7 +282,7 @@ compile_total(Relation rel, Trigger *trigger, Oid *also)
 	s->child = trigger->tgconstrrelid;
 	s->fk = pstrdup(idem_trigger_setting(trigger, "fk"));
 	compile_kept(rel, trigger, s);
-	s->cap = column_of(rel, trigger, "cap");
+	s->cap = idem_total_named(rel, trigger, "cap");
 	s->cap_grows = grows != NULL && strcmp(grows, "true") == 0;
 	check_total_types(rel, s);
 	compile_total_key(rel, trigger, s);

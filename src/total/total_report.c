@@ -20,13 +20,8 @@
 static const char *
 quoted(Oid type, Datum value, bool isnull)
 {
-	Oid			output;
-	bool		varlena;
-
-	if (isnull)
-		return "null";
-	getTypeOutputInfo(type, &output, &varlena);
-	return psprintf("\"%s\"", OidOutputFunctionCall(output, value));
+	return isnull ? "null" :
+		psprintf("\"%s\"", idem_value_text(type, value));
 }
 
 /* A column of the parent, in quotes. */
@@ -62,24 +57,15 @@ is_known(const IdemTotalNote *note)
 char *
 idem_total_key_text(IdemTotalChange *c)
 {
-	StringInfoData buf;
-	bool		several = c->total->key.n > 1;
+	List	   *texts = NIL;
 	int			i;
 
-	initStringInfo(&buf);
-	for (i = 0; i < c->total->key.n && is_known(c->notes[0]); i++)
-	{
-		Datum		value = c->notes[0]->values[i].value;
-		Oid			output;
-		bool		varlena;
-
-		getTypeOutputInfo(c->total->fk_type[i], &output, &varlena);
-		appendStringInfoString(&buf, i > 0 ? ", " : several ? " (" : " ");
-		appendStringInfoString(&buf, OidOutputFunctionCall(output, value));
-	}
-	if (several && buf.len > 0)
-		appendStringInfoChar(&buf, ')');
-	return buf.data;
+	if (!is_known(c->notes[0]))
+		return "";
+	for (i = 0; i < c->total->key.n; i++)
+		texts = lappend(texts, idem_value_text(c->total->fk_type[i],
+											   c->notes[0]->values[i].value));
+	return psprintf(" %s", idem_key_text(texts));
 }
 
 /* " of 60.00", an amount of the child; nothing in the same case. */

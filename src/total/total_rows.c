@@ -27,24 +27,18 @@
 #include "base/settings.h"
 #include "total/total.h"
 
-static const char *
-column_of(const char *table, Oid relid, AttrNumber column)
-{
-	return psprintf("%s.%s", table,
-					quote_identifier(get_attname(relid, column, false)));
-}
-
 /* c.fk AS k1, ... */
 static char *
 child_keys_sql(const IdemTotalKey *key)
 {
 	StringInfoData sql;
+	List	   *names = idem_total_child_columns(key);
 	int			i;
 
 	initStringInfo(&sql);
 	for (i = 0; i < key->n; i++)
 		appendStringInfo(&sql, "%s%s AS k%d", i > 0 ? ", " : "",
-						 column_of("c", key->child, key->child_column[i]),
+						 idem_total_column_sql("c", list_nth(names, i)),
 						 i + 1);
 	return sql.data;
 }
@@ -68,35 +62,39 @@ idem_total_sharing(IdemTotalSource *source, Relation parent)
 
 /* concat_ws(', ', p.a, p.b) */
 char *
-idem_total_key_sql(const IdemTotalKey *key)
+idem_total_concat_sql(const char *table, List *names)
 {
 	StringInfoData sql;
-	int			i;
+	ListCell   *lc;
 
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, "concat_ws(', '");
-	for (i = 0; i < key->n; i++)
+	appendStringInfoString(&sql, "pg_catalog.concat_ws(', '");
+	foreach(lc, names)
 		appendStringInfo(&sql, ", %s",
-						 column_of("p", key->parent, key->parent_column[i]));
+						 idem_total_column_sql(table, lfirst(lc)));
 	appendStringInfoChar(&sql, ')');
 	return sql.data;
 }
 
-/* concat_ws(', ', c.a, c.b): the primary key of a row of a table */
+/* The same of the key that children reference. */
+char *
+idem_total_key_sql(const IdemTotalKey *key)
+{
+	return idem_total_concat_sql("p", idem_total_parent_columns(key));
+}
+
+/* The same of the primary key of a table. */
 char *
 idem_row_key_sql(Relation rel, const char *table)
 {
 	Bitmapset  *key = idem_row_key_columns(rel);
-	StringInfoData sql;
+	List	   *names = NIL;
 	int			i = -1;
 
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "concat_ws(', '");
 	while ((i = bms_next_member(key, i)) >= 0)
-		appendStringInfo(&sql, ", %s",
-						 column_of(table, RelationGetRelid(rel), i));
-	appendStringInfoChar(&sql, ')');
-	return sql.data;
+		names = lappend(names, NameStr(TupleDescAttr(RelationGetDescr(rel),
+													 i - 1)->attname));
+	return idem_total_concat_sql(table, names);
 }
 
 /*

@@ -3,12 +3,13 @@
  *		Finding a parent row by the unique index of its foreign key.
  *
  * Below the executor, of an ordinary table and a btree; nothing is locked but
- * the index.
+ * the index, and the row where that is asked for.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -86,4 +87,41 @@ idem_total_search(const IdemTotalKey *key, const IdemTotalSearch *search,
 	index_endscan(scan);
 	index_close(index, NoLock);
 	return is_found;
+}
+
+/*
+ * Somebody else has changed or deleted the row: 40001 where the whole
+ * transaction has one snapshot.
+ */
+void
+idem_total_refuse_concurrent(TM_Result result)
+{
+	if (result != TM_Updated && result != TM_Deleted)
+		elog(ERROR, "unexpected status of a row: %u", result);
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent %s",
+						result == TM_Updated ? "update" : "delete")));
+}
+
+/*
+ * Lock the last version of the row in the slot, which takes its place there;
+ * false if there is none any more.  is_newer: it is another than was found.
+ */
+bool
+idem_total_lock(Relation parent, Snapshot snapshot, CommandId command,
+				LockTupleMode mode, TupleTableSlot *slot, bool *is_newer)
+{
+	ItemPointerData tid = slot->tts_tid;
+	TM_FailureData failure;
+	TM_Result	result;
+
+	result = table_tuple_lock(parent, &tid, snapshot, slot, command, mode,
+							  LockWaitBlock, IsolationUsesXactSnapshot() ? 0 :
+							  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+	*is_newer = failure.traversed;
+	if (result != TM_Ok)
+		idem_total_refuse_concurrent(result);
+	return result == TM_Ok;
 }

@@ -153,14 +153,6 @@ idem_total_sums_sql(List *sources, const char *aggregates, IdemTotalRowSql row)
  * ------------------------------------------------------------------------
  */
 
-static char *
-copy_setting(List *settings, const char *name)
-{
-	const char *value = idem_setting(settings, name);
-
-	return value == NULL ? NULL : pstrdup(value);
-}
-
 /*
  * What the settings of a guard on a child say, the only reader of them; its
  * foreign key has to be there still: 39P01.
@@ -175,13 +167,13 @@ idem_total_read_source(List *settings, Oid child)
 	idem_total_find_key(child, source->fk,
 						ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
 						&source->key);
-	source->amount = copy_setting(settings, "amount");
-	source->state = copy_setting(settings, "state");
+	source->amount = idem_setting_copy(settings, "amount");
+	source->state = idem_setting_copy(settings, "state");
 	source->released = idem_setting_list(settings, "released");
 	source->facts = idem_setting_list(settings, "facts");
-	source->total = copy_setting(settings, "used");
+	source->total = idem_setting_copy(settings, "used");
 	if (source->total == NULL)
-		source->total = copy_setting(settings, "balance");
+		source->total = idem_setting_copy(settings, "balance");
 	return source;
 }
 

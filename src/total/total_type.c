@@ -26,6 +26,7 @@
 #include "utils/typcache.h"
 
 #include "base/idem_compat.h"
+#include "base/settings.h"
 #include "total/total.h"
 
 /* Can a limit be kept in this type?  Not in one that rounds. */
@@ -174,6 +175,15 @@ idem_equal(IdemEquality *equal, Datum a, Datum b)
 {
 	return DatumGetBool(FunctionCall2Coll(&equal->function, equal->collation,
 										  a, b));
+}
+
+/* The column that a setting of a trigger names; 0: none. */
+AttrNumber
+idem_total_named(Relation rel, Trigger *trigger, const char *setting)
+{
+	const char *name = idem_trigger_setting(trigger, setting);
+
+	return name == NULL ? 0 : idem_column_number(rel, name);
 }
 
 /* The type of a column below all domains. */
