@@ -104,7 +104,7 @@ package_deb()
 		apt-get update
 		apt-get install -y --no-install-recommends sudo /root/deb/*.deb
 		pg_ctlcluster 15 main start
-		trap "pg_ctlcluster 15 main stop" EXIT
+		trap "pg_ctlcluster 15 main stop -- -t 600" EXIT
 		as_server="sudo -u postgres psql -XAtq -v ON_ERROR_STOP=1"
 		$as_server -c "CREATE ROLE packager SUPERUSER LOGIN" -c "CREATE DATABASE shop"
 		$as_server -c "CREATE DATABASE old"
@@ -119,7 +119,7 @@ package_deb()
 		useradd packager
 		chown -R packager /root/deb/tree && chmod 755 /root
 		pg_ctlcluster 15 main start
-		trap "pg_ctlcluster 15 main stop" EXIT
+		trap "pg_ctlcluster 15 main stop -- -t 600" EXIT
 		cd /root/deb/tree
 		port=$(pg_lsclusters -h | awk "{ print \$3 }")
 		sudo -u packager make installcheck PGPORT="$port" PG_CONFIG=/usr/bin/pg_config with_llvm=no' || return 1
@@ -152,7 +152,7 @@ package_pgxn()
 	in_root sh -ec "
 		pg_createcluster 15 pgxn
 		pg_ctlcluster 15 pgxn start
-		trap 'pg_ctlcluster 15 pgxn stop; pg_dropcluster 15 pgxn' EXIT
+		trap 'pg_ctlcluster 15 pgxn stop -- -t 600; pg_dropcluster 15 pgxn' EXIT
 		cd /root/package
 		pgxn install --pg_config /usr/bin/pg_config ./idem-$version.zip
 		sudo -u postgres psql -p \$(pg_lsclusters -h | awk '\$2 == \"pgxn\" { print \$3 }') -XAtqc 'CREATE ROLE root SUPERUSER LOGIN'

@@ -2,12 +2,12 @@
 #
 # Method: each version whose install script is frozen in src/update/ is
 # installed, with the library of today, and every room is filled (the tables of
-# test/proof/upgrade/before.sql), so that the library of today also serves the
-# script of yesterday while nobody has said ALTER EXTENSION.  After the update
-# the rows are there, the guards refuse what they refused, a dump can be
-# restored, and the catalog is compared with that of a new install, object by
-# object (550_update.sql).  Then the same for an owner of a database who is no
-# superuser.
+# test/proof/upgrade/), so that the library of today also serves the script of
+# yesterday while nobody has said ALTER EXTENSION.  A dump made then is restored
+# into the extension of today.  After the update the rows are there, the guards
+# refuse what they refused, a dump can be restored, and the catalog is compared
+# with that of a new install, object by object (550_update.sql).  Then the same
+# for an owner of a database who is no superuser.
 #
 # What differs is named, with the object.  Its line belongs into the update
 # script of src/update/ whose name ends with the version of today.
@@ -15,7 +15,6 @@
 use strict;
 use warnings;
 
-use File::Basename qw(basename);
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -23,6 +22,7 @@ use Test::More;
 
 my @frozen = map { m{idem--([\d.]+)\.sql$} ? $1 : () } sort(glob('src/update/idem--*.sql'));
 my $findings = q{SELECT severity, object, regexp_replace(finding, '(since|until|for) .*', '') FROM idem.doctor()};
+my $copies = 0;
 my ($today) = slurp_file('idem.control') =~ /^default_version = '(.*)'/m;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
@@ -130,6 +130,19 @@ sub rows_in_dump
 	return rows($database, "SELECT name, row FROM ($query) q WHERE name <> 'idem.change' ORDER BY 1, 2");
 }
 
+# A database into which a dump of this one is restored, and so the extension of today.
+sub copy_of
+{
+	my ($database) = @_;
+	my $dump = "${PostgreSQL::Test::Utils::tmp_check}/dump.sql";
+	my $copy = 'copy ' . ++$copies;
+
+	command_ok([ 'pg_dump', '-f', $dump, $node->connstr($database) ], "$database is dumped");
+	rows('postgres', qq{CREATE DATABASE "$copy"});
+	command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($copy), '-f', $dump ], 'and restored');
+	return $copy;
+}
+
 # What the checks of pg_upgrade say is wrong, but for what is expected.
 sub wrong
 {
@@ -170,9 +183,12 @@ foreach my $version (@frozen)
 	rows($database, "CREATE TABLE kept.row AS $query; TRUNCATE kept.before; INSERT INTO kept.before SELECT * FROM kept.now");
 	rows($database, "INSERT INTO kept.finding $findings");
 
+	my $lost = "SELECT name, row FROM kept.row b WHERE NOT EXISTS (SELECT FROM ($query) t WHERE t.name = b.name AND t.row @> b.row)";
+
+	is(rows(copy_of($database), $lost), '', "every row is kept by a dump of $version, restored into $today");
+
 	rows($database, 'ALTER EXTENSION idem UPDATE');
-	is( rows($database, "SELECT name, row FROM kept.row b WHERE NOT EXISTS (SELECT FROM ($query) t WHERE t.name = b.name AND t.row @> b.row)"),
-		'', "every row is kept by the update from $version");
+	is(rows($database, $lost), '', "every row is kept by the update from $version");
 	is(rows($database, "$findings EXCEPT SELECT * FROM kept.finding"), '', 'the doctor finds nothing new');
 	rows($database, 'DROP TABLE kept.row');
 	# the doctor has been asked, and what was granted again is logged
@@ -181,13 +197,7 @@ foreach my $version (@frozen)
 	grant($database, 'fresh');    # again: what is new is not theirs before
 	same_catalog($database, 'fresh', $version);
 
-	# A dump of it is one of today's
-	my $dump = "${PostgreSQL::Test::Utils::tmp_check}/$version.sql";
-
-	command_ok([ 'pg_dump', '-f', $dump, $node->connstr($database) ], "$version updated can be dumped");
-	rows('postgres', qq{CREATE DATABASE "copy of $version"});
-	command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr("copy of $version"), '-f', $dump ], 'and restored');
-	is(rows_in_dump("copy of $version"), rows_in_dump($database), 'with all rows');
+	is(rows_in_dump(copy_of($database)), rows_in_dump($database), "a dump of $version updated keeps every row");
 }
 
 # An owner of a database who is no superuser
