@@ -142,7 +142,8 @@ SELECT pg_temp.say(s, pg_temp.outcome(s), wanted) FROM (VALUES
     ) t (n, s, wanted) ORDER BY n;
 SELECT pg_temp.say('suspected: ' || k, (idem.claim('rooms suspect', k, '{"user": "u1"}')).outcome, wanted)
     FROM (VALUES ('a', 'replayed'), ('b', 'suspect'), ('c', 'suspect')) t (k, wanted);
-SELECT pg_temp.say('paused', (idem.reserve('rooms pay', 'c', '{"amount": 1}')).outcome, 'paused');
+SELECT pg_temp.say('paused', (idem.reserve('rooms pay', 'c', '{"amount": 1}')).outcome,
+    CASE WHEN idem.misplaced() IS NULL THEN 'paused' ELSE 'misplaced' END);
 SELECT pg_temp.say('late', (SELECT string_agg(outcome, ' ') FROM idem.late_result), 'unknown');
 SELECT pg_temp.say('reconciled again', (SELECT string_agg(concat_ws(' ', kind, keys, open), ', ' ORDER BY kind)
                                         FROM idem.reconcile('rooms', '2018-07-18')),
