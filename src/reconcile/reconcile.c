@@ -44,6 +44,10 @@ typedef struct Run
 	Datum		values[2];
 } Run;
 
+/* 0001-01-01 and 9999-12-31 */
+#define FIRST_DAY			(1721426 - POSTGRES_EPOCH_JDATE)
+#define LAST_DAY			(5373484 - POSTGRES_EPOCH_JDATE)
+
 /* One run of a rule at a time. */
 static const char lock_sql[] =
 "SELECT FROM idem.reconciliation WHERE name = $1 AND $2 IS NOT NULL FOR NO KEY UPDATE";
@@ -87,7 +91,8 @@ static const char problem_sql[] =
 #define CURRENT_DIFFERENCES \
 "WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now)," \
 " current AS (" \
-" SELECT f.d->'key' AS key, coalesce(g.line, 0) AS line, k.kind, f.currency," \
+" SELECT f.d->'key' AS key, CASE k.kind WHEN 'unidentified' THEN row_number() OVER (PARTITION BY f.d->'key' ORDER BY f.d) ELSE 0 END AS line," \
+" k.kind, f.currency," \
 " CASE k.kind WHEN 'unidentified' THEN trim_scale(f.ours / l.lines) ELSE f.ours END AS ours," \
 " CASE k.kind WHEN 'unidentified' THEN trim_scale(f.theirs / l.lines) ELSE coalesce((f.d->>'theirs_amount')::numeric, f.theirs) END AS theirs," \
 " CASE k.kind WHEN 'unidentified' THEN least(f.ours_lines, 1) ELSE f.ours_lines END AS ours_lines," \
@@ -95,7 +100,9 @@ static const char problem_sql[] =
 " ARRAY(SELECT jsonb_array_elements_text(f.d->'fields') COLLATE \"C\") AS fields," \
 " nullif(f.d->'ours', 'null') AS ours_values, nullif(f.d->'theirs', 'null') AS theirs_values," \
 " (f.d->>'other_day')::date AS other_day" \
-" FROM found f JOIN idem.reconciliation r ON r.name = $1" \
+" FROM (SELECT currency, d, sum(ours) AS ours, sum(theirs) AS theirs, sum(ours_lines)::bigint AS ours_lines, sum(theirs_lines)::bigint AS theirs_lines" \
+" FROM found WHERE d IS NOT NULL GROUP BY currency, d) f" \
+" JOIN idem.reconciliation r ON r.name = $1" \
 " JOIN t ON true" \
 " CROSS JOIN LATERAL (SELECT f.d->>'kind' COLLATE \"C\") k (kind)" \
 " CROSS JOIN LATERAL (SELECT f.ours_lines + f.theirs_lines) l (lines)" \
@@ -287,22 +294,61 @@ put_judged(Run *r, ReturnSetInfo *rsinfo)
 }
 
 /*
+ * A plan of the comparison.  The statement depends on the columns and unique
+ * indexes that both sides have, and planning it may wait for who changes them:
+ * so it is planned until it is the one that is right while they are locked.
+ */
+static SPIPlanPtr
+plan_comparison(Run *r, char **owner)
+{
+	SPIPlanPtr	plan = NULL;
+	char	   *before;
+	char	   *sql = NULL;
+
+	for (;;)
+	{
+		before = sql;
+		(void) run(r, rule_sql);
+		sql = result(1);
+		*owner = result(2);
+		if (before != NULL && strcmp(sql, before) == 0)
+			return plan;
+		if (plan != NULL)
+			SPI_freeplan(plan);
+		plan = idem_reconcile_plan(sql, *owner);
+	}
+}
+
+/*
  * Compare both sides.  An infinite amount agrees with itself; that it is there
  * is seen by the sum, and both sides are then compared once more.
  */
 static void
 compare(Run *r)
 {
-	(void) run(r, rule_sql);
-	idem_reconcile_compare(result(1), result(2));
+	char	   *owner;
+	SPIPlanPtr	plan = plan_comparison(r, &owner);
+
+	idem_reconcile_compare(plan, owner);
 	if (run(r, strict_sql) > 0)
 	{
-		char	   *sql = result(1);
-		char	   *owner = result(2);
-
+		plan = idem_reconcile_plan(result(1), owner);
 		idem_reconcile_forget();
-		idem_reconcile_compare(sql, owner);
+		idem_reconcile_compare(plan, owner);
 	}
+}
+
+/*
+ * Days that have neighbours and an end: what was judged is read by everybody,
+ * and an end that is no time would be an error there.
+ */
+static void
+check_day(DateADT day)
+{
+	if (day < FIRST_DAY || day > LAST_DAY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"day\" must be a day of the years 1 to 9999")));
 }
 
 static void
@@ -311,10 +357,7 @@ begin_run(FunctionCallInfo fcinfo, Run *r)
 	r->values[0] = CStringGetTextDatum(idem_required_text(fcinfo, 0, "rule"));
 	idem_require_argument(fcinfo, 1, "day");
 	r->values[1] = PG_GETARG_DATUM(1);
-	if (DATE_NOT_FINITE(DatumGetDateADT(r->values[1])))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"day\" must be a day")));
+	check_day(DatumGetDateADT(r->values[1]));
 	PreventCommandIfReadOnly("idem.reconcile()");
 	r->rel = table_open(idem_extension_relation("reconciliation"),
 						RowShareLock);

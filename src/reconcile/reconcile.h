@@ -14,8 +14,11 @@
 
 #include "postgres.h"
 
+#include "executor/spi.h"
+
 extern void idem_reconcile_try(const char *sql, const char *owner);
-extern void idem_reconcile_compare(const char *sql, const char *owner);
+extern SPIPlanPtr idem_reconcile_plan(const char *sql, const char *owner);
+extern void idem_reconcile_compare(SPIPlanPtr plan, const char *owner);
 extern void idem_reconcile_forget(void);
 
 #endif							/* IDEM_RECONCILE_H */

@@ -255,7 +255,7 @@ CREATE FUNCTION idem.reconcile(rule text, day date)
 COMMENT ON FUNCTION idem.reconcile(text, date) IS
     'compares the two records of a day, and keeps what differs in idem.differences: new ones, those that are still there, those that healed. Called again it finds the same.
 Out: a row a kind and currency: how many keys, and the sums of both sides; open: how many of them wait for somebody. The sums of all rows are those of the day. kind incomplete: the file of theirs is not there as declared; the day was not judged, detail says why, and nothing was changed.
-Errors: 22004 null; 42704 unknown; 42501 a side that the owner of the rule may not read, or may not read whole; 25006 on a standby or in a read-only transaction, and for a view that writes; what else the two sides raise.
+Errors: 22004 null; 22023 a day that is not of the years 1 to 9999; 42704 unknown; 42501 a side that the owner of the rule may not read, or may not read whole; 25006 on a standby or in a read-only transaction, and for a view that writes; what else the two sides raise.
 Locks: the row of the rule: a second run of it waits; ACCESS SHARE on both sides. Both are read with one snapshot, taken when the lock is held.';
 REVOKE ALL ON FUNCTION idem.reconcile(text, date) FROM PUBLIC;
 

@@ -135,16 +135,17 @@ CREATE FUNCTION idem.compared(ours text, theirs text, "column" text, is_key bool
 COMMENT ON FUNCTION idem.compared(text, text, text, boolean) IS 'the expression by which a column s.column of both sides is compared';
 REVOKE ALL ON FUNCTION idem.compared(text, text, text, boolean) FROM PUBLIC;
 
--- A statement whose rows are what a day of a rule has: one for each currency
--- and d, which is NULL where both sides agree, {"kind":"tolerated"}, and
--- otherwise the kind, the key and what both sides hold, or of kind file what
--- the file of theirs declares.
+-- A statement whose rows are what a day of a rule has: one a key, of which d is
+-- NULL where both sides agree, {"kind":"tolerated"}, and otherwise the kind, the
+-- key and what both sides hold, or of kind file what the file of theirs
+-- declares.  Rows without a key are one or several, and those that agree may be
+-- one: keys says of how many.  idem_reconcile_compare() sums them.
 --
---	o, t	a row a key of each side: k1.. its key, c currency, a amount, n rows,
---			m rows of one sign, f1.. what has to agree, x, x1.. whether rows that
---			were added up disagree in it, ok whether net and fee make the gross
---	f		both together; where they agree, what is counted and summed of ours
---			is that of theirs
+--	o, t	a row a key of each side: k1.. its key, c currency, a amount, n rows
+--			(of a side that is not grouped: not NULL), m rows of one sign, f1..
+--			what has to agree, x, x1.. whether rows that were added up disagree
+--			in it, ok whether net and fee make the gross
+--	j, f	both together; with grace, one row for all that agree
 --	w, e, p	of the keys that one side lacks: what both have on days around, what
 --			of that has no counterpart on its own day, and pairs of it
 --
@@ -153,7 +154,7 @@ REVOKE ALL ON FUNCTION idem.compared(text, text, text, boolean) FROM PUBLIC;
 --
 -- A key is compared with the first and the last value of a column, so that no
 -- row is looked at again; where a unique index says that there is one row a
--- key, it is not grouped, and rows without a key are looked up beside.  Shown by sql/reconcile_group.sql and
+-- key, it is not grouped.  Shown by sql/reconcile_group.sql and
 -- sql/reconcile_day.sql.
 CREATE FUNCTION idem.reconciliation_query(name text, day date, strict boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -168,20 +169,21 @@ CREATE FUNCTION idem.reconciliation_query(name text, day date, strict boolean DE
             FROM idem.reconciliation r WHERE r.name = reconciliation_query.name),
         k AS ( -- keys: definition, list, join, is one of them missing, as jsonb
             SELECT string_agg(format('%s AS k%s', idem.compared(r.ours, r.theirs, c, true), n), ', ' ORDER BY n) AS define,
-                   -- the same where none is missing, and what that is
-                   string_agg(format('%s AS k%s', regexp_replace(idem.compared(r.ours, r.theirs, c, true), '^nullif\((.*), ''''\)$', '\1'), n), ', ' ORDER BY n) AS plain,
-                   string_agg(format(CASE WHEN o.category = 'S' AND t.category = 'S' THEN 's.%1$I IS NULL OR s.%1$I = ''''' ELSE 's.%1$I IS NULL' END, c), ' OR ' ORDER BY n) AS lacking,
-                   string_agg(format(CASE WHEN o.category = 'S' AND t.category = 'S' THEN 's.%I <> ''''' ELSE 's.%I IS NOT NULL' END, c), ' AND ' ORDER BY n) AS there,
+                   -- the same with an empty text as it is, which must not meet another
+                   string_agg(format('%s AS k%s', idem.compared(r.ours, r.theirs, c, NOT x.is_text), n), ', ' ORDER BY n) AS plain,
+                   coalesce(string_agg(format(' AND o.k%s <> ''''', n), '' ORDER BY n) FILTER (WHERE x.is_text), '') AS filled,
                    string_agg(format('k%s', n), ', ' ORDER BY n) AS list,
                    string_agg(format('o.k%1$s = t.k%1$s', n), ' AND ' ORDER BY n) AS "join",
                    string_agg(format('k%s IS NULL', n), ' OR ' ORDER BY n) AS missing,
-                   string_agg(format('coalesce(o.k%1$s, t.k%1$s) IS NULL', n), ' OR ' ORDER BY n) AS unidentified,
-                   string_agg(format('%L, coalesce(o.k%2$s, t.k%2$s)', c, n), ', ' ORDER BY n) AS both,
+                   string_agg(format('%s IS NULL', x.either), ' OR ' ORDER BY n) AS unidentified,
+                   string_agg(format('%L, %s', c, x.either), ', ' ORDER BY n) AS both,
                    string_agg(format('%L, k%s', c, n), ', ' ORDER BY n) AS one,
                    string_agg(format('(f.d->''key''->>%L)::%s AS k%s', c,
-                                     CASE WHEN o.category = 'S' AND t.category = 'S' THEN 'text'
+                                     CASE WHEN x.is_text THEN 'text'
                                           WHEN 'numeric'::regtype IN (o.type, t.type) THEN 'numeric' ELSE format_type(o.type, NULL) END, n), ', ' ORDER BY n) AS again
-            FROM r, unnest(r.key) WITH ORDINALITY u (c, n), idem.column_type(r.ours, c) o, idem.column_type(r.theirs, c) t),
+            FROM r, unnest(r.key) WITH ORDINALITY u (c, n), idem.column_type(r.ours, c) o, idem.column_type(r.theirs, c) t,
+                 LATERAL (SELECT o.category = 'S' AND t.category = 'S' AS is_text) i,
+                 LATERAL (SELECT i.is_text, format(CASE WHEN i.is_text THEN 'nullif(coalesce(o.k%1$s, t.k%1$s), '''')' ELSE 'coalesce(o.k%1$s, t.k%1$s)' END, n) AS either) x),
         g AS ( -- what has to agree
             SELECT coalesce(string_agg(format(', %s AS f%s', idem.compared(r.ours, r.theirs, c, false), n), '' ORDER BY n), '') AS define,
                    coalesce(string_agg(format(', f%s', n), '' ORDER BY n), '') AS list,
@@ -216,12 +218,13 @@ CREATE FUNCTION idem.reconciliation_query(name text, day date, strict boolean DE
                                  (false, 'theirs', r.theirs, r.group_by IN ('theirs', 'both'))) i (is_ours, side, relation, in_group)),
         q AS ( -- a side as a query of one row a key
             SELECT s.is_ours, s.sums, s.is_raw, e.source, s.decimals,
-                   CASE WHEN s.is_raw THEN 'SELECT ' || k.plain || ', ' || s.rest || h.here || ' AND ' || k.there || ' UNION ALL ' || e.source || h.here || ' AND (' || k.lacking || ')'
-                        ELSE e.source || h.here END AS rows,
+                   CASE WHEN s.is_raw THEN 'SELECT ' || k.plain || ', ' || s.rest ELSE e.source END || h.here AS rows,
+                   format(CASE WHEN s.is_raw THEN 'CASE WHEN %s.n IS NULL THEN 0::bigint ELSE 1::bigint END' ELSE 'coalesce(%s.n, 0)' END, i.alias) AS lines,
+                   CASE WHEN s.is_raw THEN '1' ELSE i.alias || '.m' END AS most,
                    NOT s.is_raw AND NOT s.sums AS many, NOT s.is_raw AND (s.sums AND NOT r.totals OR r.signed) AS mixes,
                    CASE WHEN s.is_ours OR NOT r.versions THEN ''
                         ELSE format(' AND (%s, s.version) IN (SELECT v.%I, max(v.version) FROM %s v GROUP BY 1)', r.s_day, r.day, r.complete) END AS newest,
-                   CASE WHEN s.is_raw THEN 'SELECT ' || k.list || ', c, a, 1 AS n, 1 AS m' || g.list || x.fee
+                   CASE WHEN s.is_raw THEN 'SELECT ' || k.list || ', c, a, day AS n' || g.list || x.fee
                         ELSE format('SELECT %smin(c) AS c, sum(a) AS a, count(*) AS n, %s AS m%s%s%s', k.list || ', ',
                                     CASE WHEN s.sums THEN '1' WHEN r.signed THEN 'greatest(count(*) FILTER (WHERE a > 0), count(*) - count(*) FILTER (WHERE a > 0))' ELSE 'count(*)' END,
                                     g.one,
@@ -235,6 +238,7 @@ CREATE FUNCTION idem.reconciliation_query(name text, day date, strict boolean DE
                  LATERAL (SELECT format('%s = %L', r.s_day, reconciliation_query.day)
                                  || CASE WHEN s.is_ours OR NOT r.versions THEN ''
                                          ELSE format(' AND s.version = (SELECT max(v.version) FROM %s v WHERE v.%I = %L)', r.complete, r.day, reconciliation_query.day) END) h (here),
+                 LATERAL (SELECT CASE WHEN s.is_ours THEN 'o' ELSE 't' END) i (alias),
                  LATERAL (SELECT CASE WHEN s.is_ours OR NOT r.fees THEN '' ELSE ', fee, ok' END) x (fee)),
         m AS ( -- what makes a pair agree
             SELECT CASE WHEN o.many THEN ' AND o.m = 1' ELSE '' END || CASE WHEN t.many THEN ' AND t.m = 1' ELSE '' END
@@ -257,41 +261,42 @@ CREATE FUNCTION idem.reconciliation_query(name text, day date, strict boolean DE
             SELECT format($q$
 o AS (%s FROM (%s) s%s),
 t AS (%s FROM (%s) s%s),
-f AS MATERIALIZED (
-SELECT j.c, j.d, count(*) AS keys, %s AS ours_lines, %s AS theirs_lines, sum(j.o)::numeric AS ours,
-       CASE WHEN j.d IS NULL THEN sum(j.o) ELSE sum(j.t) FILTER (WHERE j.d IS NOT NULL) END::numeric AS theirs, %s AS fee
-FROM (
-SELECT coalesce(o.c, t.c) AS c, o.a AS o, t.a AS t, o.n AS ours_lines, t.n AS theirs_lines%s,
+j AS (
+SELECT coalesce(o.c, t.c) AS c,
        CASE WHEN %s%s THEN NULL%s
             ELSE jsonb_build_object('kind', CASE WHEN %s THEN 'unidentified'
                                                  WHEN t.n IS NULL THEN 'missing_theirs'
-                                                 WHEN o.n IS NULL THEN 'missing_ours'
-                                                 WHEN o.m > 1 AND o.m >= t.m THEN 'duplicate_ours'
-                                                 WHEN t.m > 1 THEN 'duplicate_theirs'
+                                                 WHEN o.n IS NULL THEN 'missing_ours'%s
                                                  WHEN %s THEN 'fields' ELSE 'amount' END,
-                     'key', CASE WHEN %s THEN jsonb_strip_nulls(jsonb_build_object(%s)) || jsonb_build_object('side', CASE WHEN t.n IS NULL THEN 'ours' ELSE 'theirs' END,
-                                                                 'amount', trim_scale(coalesce(o.a, t.a)::numeric / coalesce(o.n, t.n)))
-                                                       || CASE WHEN t.n IS NULL THEN %s ELSE %s END
+                     'key', CASE WHEN %s THEN jsonb_strip_nulls(jsonb_build_object(%s)) || CASE WHEN t.n IS NULL THEN %s ELSE %s END
+                                                       || jsonb_build_object('side', CASE WHEN t.n IS NULL THEN 'ours' ELSE 'theirs' END,
+                                                                             'amount', trim_scale(coalesce(o.a, t.a)::numeric / (%s + %s)))
                                  ELSE jsonb_build_object(%s) END,
                      'ours', CASE WHEN o.n IS NOT NULL THEN %s END, 'theirs', CASE WHEN t.n IS NOT NULL THEN %s END,
                      'fields', CASE WHEN o.n IS NOT NULL AND t.n IS NOT NULL THEN to_jsonb(array_remove(ARRAY[%s], NULL)) ELSE '[]' END,
-                     'theirs_currency', t.c) END AS d
-FROM o FULL JOIN t ON %s OFFSET 0) j
-GROUP BY j.c, j.d)$q$,
+                     'theirs_currency', t.c) END AS d,
+       %s AS ours_lines, %s AS theirs_lines, o.a::numeric AS ours, t.a::numeric AS theirs, %s::numeric AS fee
+FROM o FULL JOIN t ON %s),
+f AS %s$q$,
                           o.columns, o.rows, o."group",
                           t.columns, t.rows, t."group",
-                          n.ours, n.theirs, CASE WHEN r.fees THEN 'sum(j.fee)::numeric' ELSE '0' END, CASE WHEN r.fees THEN ', t.fee' ELSE '' END,
                           m.agrees, m.same, CASE WHEN m.near IS NULL THEN '' ELSE format(' WHEN %s%s THEN ''{"kind":"tolerated"}''', m.near, m.same) END,
-                          u.is, CASE WHEN r.fees THEN 't.ok AND ' ELSE '' END || coalesce(m.near, m.exact),
-                          u.is, coalesce(k.both, ''), v.ours, v.theirs, coalesce(k.both, CASE WHEN r.cur IS NOT NULL THEN format('%L, coalesce(o.c, t.c)', r.cur) END, ''),
-                          v.ours, v.theirs,
-                          m.differ,
-                          coalesce(k."join", 'coalesce(o.c, '''') = coalesce(t.c, '''')')) AS compared,
+                          u.is,
+                          CASE WHEN o.many OR t.many THEN format($q$
+                                                 WHEN %1$s > 1 AND %1$s >= %2$s THEN 'duplicate_ours'
+                                                 WHEN %2$s > 1 THEN 'duplicate_theirs'$q$, o.most, t.most) ELSE '' END,
+                          CASE WHEN r.fees THEN 't.ok AND ' ELSE '' END || coalesce(m.near, m.exact),
+                          u.is, coalesce(k.both, ''), v.ours, v.theirs, o.lines, t.lines,
+                          coalesce(k.both, CASE WHEN r.cur IS NOT NULL THEN format('%L, coalesce(o.c, t.c)', r.cur) END, ''),
+                          v.ours, v.theirs, m.differ,
+                          o.lines, t.lines, CASE WHEN r.fees THEN 't.fee' ELSE 'NULL' END,
+                          coalesce(k."join" || CASE WHEN o.is_raw AND t.is_raw THEN k.filled ELSE '' END, 'coalesce(o.c, '''') = coalesce(t.c, '''')'),
+                          CASE WHEN r.grace IS NULL THEN '(SELECT j.*, 1::bigint AS keys FROM j)'
+                               ELSE $q$MATERIALIZED (
+SELECT c, d, sum(ours_lines)::bigint AS ours_lines, sum(theirs_lines)::bigint AS theirs_lines, sum(ours) AS ours, sum(theirs) AS theirs, sum(fee) AS fee, count(*) AS keys
+FROM j GROUP BY c, d)$q$ END) AS compared,
                    v.*, o.source AS ours_source, t.source AS theirs_source, t.newest, o.sums::text AS ours_sums, t.sums::text AS theirs_sums
             FROM r, k, g, m, q o, q t,
-                 LATERAL (SELECT CASE WHEN o.sums AND NOT o.is_raw THEN 'sum(j.ours_lines)' ELSE format(l.lines, 'ours') END,
-                                 CASE WHEN t.sums AND NOT t.is_raw THEN 'sum(j.theirs_lines)' ELSE format(l.lines, 'theirs') END
-                          FROM (VALUES ('CASE WHEN j.d IS NULL THEN count(*) ELSE coalesce(sum(j.%s_lines) FILTER (WHERE j.d IS NOT NULL), 0) END')) l (lines)) n (ours, theirs),
                  LATERAL (SELECT coalesce(k.unidentified, 'false')) u ("is"),
                  LATERAL (SELECT format('jsonb_build_object(%s)', substr(CASE WHEN r.cur IS NULL THEN '' ELSE format(', %L, o.c', r.cur) END || g.ours, 3)),
                                  format('jsonb_build_object(%s)', substr(CASE WHEN r.cur IS NULL THEN '' ELSE format(', %L, t.c', r.cur) END || g.theirs, 3)),
@@ -329,8 +334,7 @@ JOIN (VALUES %13$s) d (day, since, until) ON d.day = o.day AND t.day BETWEEN d.s
                           FROM idem.neighbour_days(r.calendar, reconciliation_query.day) d) n (since, until, days)
             WHERE r.grace IS NOT NULL)
         SELECT format($q$WITH%s%s
-SELECT f.c::text AS currency, %s AS d, f.keys::bigint AS keys, coalesce(f.ours_lines, 0)::bigint AS ours_lines, coalesce(f.theirs_lines, 0)::bigint AS theirs_lines,
-       f.ours, f.theirs, f.fee::numeric AS fee
+SELECT f.c::text AS currency, %s AS d, f.keys, f.ours_lines, f.theirs_lines, f.ours, f.theirs, f.fee
 FROM f%s%s$q$,
                       b.compared, coalesce(p.around, ''),
                       CASE WHEN p.around IS NULL THEN 'f.d'

@@ -36,3 +36,209 @@ CREATE OR REPLACE VIEW idem.schema_names AS SELECT
     '(^|_)(customer|account|user|owner|buyer|seller|store|shop|company|product|item|plan|wallet|subscription)_(external|remote)_' AS no_key,
     -- what the row of a payment table itself is called
     '^(receipt_?)?(number|no|identifier)$' AS own_key;
+
+-- reconcile: one row a key, which the library sums; a row without a key has its side last
+CREATE OR REPLACE FUNCTION idem.reconciliation_query(name text, day date, strict boolean DEFAULT false) RETURNS text
+    LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO'
+    BEGIN ATOMIC
+        WITH r AS (
+            SELECT r.*, r.key = '{}' AS totals,
+                   coalesce(r.currency, CASE WHEN 'currency' = ANY (r.agree) THEN 'currency' END) AS cur,
+                   r.complete IS NOT NULL AND idem.column_type(r.theirs, 'version') IS NOT NULL AS versions,
+                   r.fee IS NOT NULL AS fees,
+                   format('s.%I', r.day) AS s_day
+            FROM idem.reconciliation r WHERE r.name = reconciliation_query.name),
+        k AS ( -- keys: definition, list, join, is one of them missing, as jsonb
+            SELECT string_agg(format('%s AS k%s', idem.compared(r.ours, r.theirs, c, true), n), ', ' ORDER BY n) AS define,
+                   -- the same with an empty text as it is, which must not meet another
+                   string_agg(format('%s AS k%s', idem.compared(r.ours, r.theirs, c, NOT x.is_text), n), ', ' ORDER BY n) AS plain,
+                   coalesce(string_agg(format(' AND o.k%s <> ''''', n), '' ORDER BY n) FILTER (WHERE x.is_text), '') AS filled,
+                   string_agg(format('k%s', n), ', ' ORDER BY n) AS list,
+                   string_agg(format('o.k%1$s = t.k%1$s', n), ' AND ' ORDER BY n) AS "join",
+                   string_agg(format('k%s IS NULL', n), ' OR ' ORDER BY n) AS missing,
+                   string_agg(format('%s IS NULL', x.either), ' OR ' ORDER BY n) AS unidentified,
+                   string_agg(format('%L, %s', c, x.either), ', ' ORDER BY n) AS both,
+                   string_agg(format('%L, k%s', c, n), ', ' ORDER BY n) AS one,
+                   string_agg(format('(f.d->''key''->>%L)::%s AS k%s', c,
+                                     CASE WHEN x.is_text THEN 'text'
+                                          WHEN 'numeric'::regtype IN (o.type, t.type) THEN 'numeric' ELSE format_type(o.type, NULL) END, n), ', ' ORDER BY n) AS again
+            FROM r, unnest(r.key) WITH ORDINALITY u (c, n), idem.column_type(r.ours, c) o, idem.column_type(r.theirs, c) t,
+                 LATERAL (SELECT o.category = 'S' AND t.category = 'S' AS is_text) i,
+                 LATERAL (SELECT i.is_text, format(CASE WHEN i.is_text THEN 'nullif(coalesce(o.k%1$s, t.k%1$s), '''')' ELSE 'coalesce(o.k%1$s, t.k%1$s)' END, n) AS either) x),
+        g AS ( -- what has to agree
+            SELECT coalesce(string_agg(format(', %s AS f%s', idem.compared(r.ours, r.theirs, c, false), n), '' ORDER BY n), '') AS define,
+                   coalesce(string_agg(format(', f%s', n), '' ORDER BY n), '') AS list,
+                   coalesce(string_agg(format(', min(f%1$s) AS f%1$s', n), '' ORDER BY n), '') AS one,
+                   coalesce(string_agg(format(', min(f%1$s) IS DISTINCT FROM max(f%1$s) OR count(f%1$s) NOT IN (0, count(*)) AS x%1$s', n), '' ORDER BY n), '') AS mixed,
+                   coalesce(string_agg(format(' AND o.f%1$s IS NOT DISTINCT FROM t.f%1$s', n), '' ORDER BY n), '') AS same,
+                   coalesce(string_agg(format(' AND NOT o.x%s', n), '' ORDER BY n), '') AS ours_same,
+                   coalesce(string_agg(format(' AND NOT t.x%s', n), '' ORDER BY n), '') AS theirs_same,
+                   coalesce(string_agg(format(', %L, o.f%s', c, n), '' ORDER BY n), '') AS ours,
+                   coalesce(string_agg(format(', %L, t.f%s', c, n), '' ORDER BY n), '') AS theirs,
+                   coalesce(string_agg(format(', %L, min(f%s)', c, n), '' ORDER BY n), '') AS around
+            FROM r, unnest(r.agree) WITH ORDINALITY u (c, n) WHERE c IS DISTINCT FROM r.cur),
+        s AS ( -- the two sides
+            SELECT i.is_ours, i.side, i.relation, coalesce(i.in_group, false) OR r.totals AS sums,
+                   NOT r.totals AND idem.is_unique(i.relation, r.key || r.day || CASE WHEN r.versions AND NOT i.is_ours THEN 'version' END) AS is_raw,
+                   format('%s AS c, %s AS a%s%s, %s AS day FROM %s s WHERE ',
+                          CASE WHEN r.cur IS NULL THEN 'NULL::text' ELSE format('s.%I::text COLLATE "C"', r.cur) END,
+                          CASE WHEN i.is_ours OR NOT r.fees THEN format('s.%I', r.amount)
+                               WHEN r.gross IS NOT NULL THEN format('s.%I', r.gross)
+                               ELSE format('s.%I + s.%I', r.net, r.fee) END
+                          || CASE WHEN o.type <> t.type THEN '::numeric' ELSE '' END,
+                          g.define,
+                          CASE WHEN i.is_ours OR NOT r.fees THEN ''
+                               ELSE format(', s.%I AS fee, %s AS ok', r.fee,
+                                           CASE WHEN r.gross IS NULL THEN format('s.%I IS NOT NULL', r.net)
+                                                ELSE format('(s.%I = s.%I + s.%I) IS TRUE', r.gross, r.net, r.fee) END) END,
+                          r.s_day, i.relation) AS rest,
+                   o.type <> t.type OR o.type = 'numeric'::regtype AS decimals
+            FROM r, k, g, idem.column_type(r.ours, r.amount) o,
+                 idem.column_type(r.theirs, CASE WHEN r.fees THEN coalesce(r.gross, r.net) ELSE r.amount END) t,
+                 LATERAL (VALUES (true, 'ours', r.ours, r.group_by IN ('ours', 'both')),
+                                 (false, 'theirs', r.theirs, r.group_by IN ('theirs', 'both'))) i (is_ours, side, relation, in_group)),
+        q AS ( -- a side as a query of one row a key
+            SELECT s.is_ours, s.sums, s.is_raw, e.source, s.decimals,
+                   CASE WHEN s.is_raw THEN 'SELECT ' || k.plain || ', ' || s.rest ELSE e.source END || h.here AS rows,
+                   format(CASE WHEN s.is_raw THEN 'CASE WHEN %s.n IS NULL THEN 0::bigint ELSE 1::bigint END' ELSE 'coalesce(%s.n, 0)' END, i.alias) AS lines,
+                   CASE WHEN s.is_raw THEN '1' ELSE i.alias || '.m' END AS most,
+                   NOT s.is_raw AND NOT s.sums AS many, NOT s.is_raw AND (s.sums AND NOT r.totals OR r.signed) AS mixes,
+                   CASE WHEN s.is_ours OR NOT r.versions THEN ''
+                        ELSE format(' AND (%s, s.version) IN (SELECT v.%I, max(v.version) FROM %s v GROUP BY 1)', r.s_day, r.day, r.complete) END AS newest,
+                   CASE WHEN s.is_raw THEN 'SELECT ' || k.list || ', c, a, day AS n' || g.list || x.fee
+                        ELSE format('SELECT %smin(c) AS c, sum(a) AS a, count(*) AS n, %s AS m%s%s%s', k.list || ', ',
+                                    CASE WHEN s.sums THEN '1' WHEN r.signed THEN 'greatest(count(*) FILTER (WHERE a > 0), count(*) - count(*) FILTER (WHERE a > 0))' ELSE 'count(*)' END,
+                                    g.one,
+                                    CASE WHEN s.sums AND NOT r.totals OR r.signed THEN ', min(c) IS DISTINCT FROM max(c) OR count(c) NOT IN (0, count(*)) AS x' || g.mixed ELSE '' END,
+                                    CASE WHEN x.fee = '' THEN '' ELSE ', sum(fee) AS fee, bool_and(ok) AS ok' END) END AS columns,
+                   CASE WHEN r.totals THEN ' GROUP BY c HAVING count(*) > 0'
+                        WHEN s.is_raw THEN ''
+                        ELSE format(' GROUP BY %s, CASE WHEN %s THEN jsonb_build_array(trim_scale(a::numeric), c%s)::text END', k.list, k.missing, g.list) END AS "group"
+            FROM r, k, g, s,
+                 LATERAL (SELECT 'SELECT ' || coalesce(k.define || ', ', '') || s.rest) e (source),
+                 LATERAL (SELECT format('%s = %L', r.s_day, reconciliation_query.day)
+                                 || CASE WHEN s.is_ours OR NOT r.versions THEN ''
+                                         ELSE format(' AND s.version = (SELECT max(v.version) FROM %s v WHERE v.%I = %L)', r.complete, r.day, reconciliation_query.day) END) h (here),
+                 LATERAL (SELECT CASE WHEN s.is_ours THEN 'o' ELSE 't' END) i (alias),
+                 LATERAL (SELECT CASE WHEN s.is_ours OR NOT r.fees THEN '' ELSE ', fee, ok' END) x (fee)),
+        m AS ( -- what makes a pair agree
+            SELECT CASE WHEN o.many THEN ' AND o.m = 1' ELSE '' END || CASE WHEN t.many THEN ' AND t.m = 1' ELSE '' END
+                   || CASE WHEN r.cur IS NULL OR r.totals THEN '' ELSE ' AND o.c IS NOT DISTINCT FROM t.c' END
+                   || CASE WHEN o.mixes THEN ' AND NOT o.x' || g.ours_same ELSE '' END || CASE WHEN t.mixes THEN ' AND NOT t.x' || g.theirs_same ELSE '' END
+                   || CASE WHEN r.fees THEN ' AND t.ok' ELSE '' END || g.same AS same,
+                   'o.a = t.a' || CASE WHEN o.decimals AND strict THEN e.finite ELSE '' END AS agrees,
+                   'o.a = t.a' || CASE WHEN o.decimals THEN e.finite ELSE '' END AS exact,
+                   CASE WHEN r.tolerance > 0 THEN format('abs(o.a::numeric - t.a::numeric) <= %L::numeric', r.tolerance) END AS near,
+                   CASE WHEN r.cur IS NULL OR r.totals THEN 'NULL::text'
+                        ELSE format('CASE WHEN o.c IS DISTINCT FROM t.c%s%s THEN %L END', CASE WHEN o.mixes THEN ' OR o.x' ELSE '' END,
+                                    CASE WHEN t.mixes THEN ' OR t.x' ELSE '' END, r.cur) END
+                   || CASE WHEN r.fees THEN format(', CASE WHEN NOT t.ok THEN %L END', r.net) ELSE '' END
+                   || coalesce((SELECT string_agg(format(', CASE WHEN o.f%1$s IS DISTINCT FROM t.f%1$s%2$s%3$s THEN %4$L END', n, CASE WHEN o.mixes THEN format(' OR o.x%s', n) ELSE '' END,
+                                                         CASE WHEN t.mixes THEN format(' OR t.x%s', n) ELSE '' END, c), '' ORDER BY n)
+                                FROM unnest(r.agree) WITH ORDINALITY u (c, n) WHERE c IS DISTINCT FROM r.cur), '') AS differ
+            FROM r, g, q o, q t, (VALUES (' AND o.a < ''Infinity'' AND o.a > ''-Infinity''')) e (finite)
+            WHERE o.is_ours AND NOT t.is_ours),
+        b AS (
+            SELECT format($q$
+o AS (%s FROM (%s) s%s),
+t AS (%s FROM (%s) s%s),
+j AS (
+SELECT coalesce(o.c, t.c) AS c,
+       CASE WHEN %s%s THEN NULL%s
+            ELSE jsonb_build_object('kind', CASE WHEN %s THEN 'unidentified'
+                                                 WHEN t.n IS NULL THEN 'missing_theirs'
+                                                 WHEN o.n IS NULL THEN 'missing_ours'%s
+                                                 WHEN %s THEN 'fields' ELSE 'amount' END,
+                     'key', CASE WHEN %s THEN jsonb_strip_nulls(jsonb_build_object(%s)) || CASE WHEN t.n IS NULL THEN %s ELSE %s END
+                                                       || jsonb_build_object('side', CASE WHEN t.n IS NULL THEN 'ours' ELSE 'theirs' END,
+                                                                             'amount', trim_scale(coalesce(o.a, t.a)::numeric / (%s + %s)))
+                                 ELSE jsonb_build_object(%s) END,
+                     'ours', CASE WHEN o.n IS NOT NULL THEN %s END, 'theirs', CASE WHEN t.n IS NOT NULL THEN %s END,
+                     'fields', CASE WHEN o.n IS NOT NULL AND t.n IS NOT NULL THEN to_jsonb(array_remove(ARRAY[%s], NULL)) ELSE '[]' END,
+                     'theirs_currency', t.c) END AS d,
+       %s AS ours_lines, %s AS theirs_lines, o.a::numeric AS ours, t.a::numeric AS theirs, %s::numeric AS fee
+FROM o FULL JOIN t ON %s),
+f AS %s$q$,
+                          o.columns, o.rows, o."group",
+                          t.columns, t.rows, t."group",
+                          m.agrees, m.same, CASE WHEN m.near IS NULL THEN '' ELSE format(' WHEN %s%s THEN ''{"kind":"tolerated"}''', m.near, m.same) END,
+                          u.is,
+                          CASE WHEN o.many OR t.many THEN format($q$
+                                                 WHEN %1$s > 1 AND %1$s >= %2$s THEN 'duplicate_ours'
+                                                 WHEN %2$s > 1 THEN 'duplicate_theirs'$q$, o.most, t.most) ELSE '' END,
+                          CASE WHEN r.fees THEN 't.ok AND ' ELSE '' END || coalesce(m.near, m.exact),
+                          u.is, coalesce(k.both, ''), v.ours, v.theirs, o.lines, t.lines,
+                          coalesce(k.both, CASE WHEN r.cur IS NOT NULL THEN format('%L, coalesce(o.c, t.c)', r.cur) END, ''),
+                          v.ours, v.theirs, m.differ,
+                          o.lines, t.lines, CASE WHEN r.fees THEN 't.fee' ELSE 'NULL' END,
+                          coalesce(k."join" || CASE WHEN o.is_raw AND t.is_raw THEN k.filled ELSE '' END, 'coalesce(o.c, '''') = coalesce(t.c, '''')'),
+                          CASE WHEN r.grace IS NULL THEN '(SELECT j.*, 1::bigint AS keys FROM j)'
+                               ELSE $q$MATERIALIZED (
+SELECT c, d, sum(ours_lines)::bigint AS ours_lines, sum(theirs_lines)::bigint AS theirs_lines, sum(ours) AS ours, sum(theirs) AS theirs, sum(fee) AS fee, count(*) AS keys
+FROM j GROUP BY c, d)$q$ END) AS compared,
+                   v.*, o.source AS ours_source, t.source AS theirs_source, t.newest, o.sums::text AS ours_sums, t.sums::text AS theirs_sums
+            FROM r, k, g, m, q o, q t,
+                 LATERAL (SELECT coalesce(k.unidentified, 'false')) u ("is"),
+                 LATERAL (SELECT format('jsonb_build_object(%s)', substr(CASE WHEN r.cur IS NULL THEN '' ELSE format(', %L, o.c', r.cur) END || g.ours, 3)),
+                                 format('jsonb_build_object(%s)', substr(CASE WHEN r.cur IS NULL THEN '' ELSE format(', %L, t.c', r.cur) END || g.theirs, 3)),
+                                 format('jsonb_build_object(%s)', substr(CASE WHEN r.cur IS NULL THEN '' ELSE format(', %L, min(c)', r.cur) END || g.around, 3))) v (ours, theirs, around)
+            WHERE o.is_ours AND NOT t.is_ours),
+        p AS ( -- pairs on neighbouring days
+            SELECT format($q$,
+l AS MATERIALIZED (
+SELECT f.d->>'kind' = 'missing_theirs' AS is_ours, f.d->'key' AS key, f.c, coalesce(f.ours, f.theirs) AS a,
+       coalesce(f.ours_lines, 0) + coalesce(f.theirs_lines, 0) AS n,
+       CASE f.d->>'kind' WHEN 'missing_theirs' THEN f.d->'ours' ELSE f.d->'theirs' END AS v, %1$s
+FROM f WHERE f.d->>'kind' IN ('missing_theirs', 'missing_ours')),
+w AS MATERIALIZED (
+SELECT true AS is_ours, s.day, jsonb_build_object(%2$s) AS key, min(c) AS c, sum(a)::numeric AS a, CASE WHEN %3$s THEN 1 ELSE count(*) END AS n, %4$s AS v
+FROM (%5$s%6$s) s WHERE (%7$s) IN (SELECT %7$s FROM l) GROUP BY s.day, %7$s
+UNION ALL
+SELECT false, s.day, jsonb_build_object(%2$s), min(c), sum(a)::numeric, CASE WHEN %8$s THEN 1 ELSE count(*) END, %4$s
+FROM (%9$s%6$s%10$s) s WHERE (%7$s) IN (SELECT %7$s FROM l) GROUP BY s.day, %7$s),
+e AS (
+SELECT x.* FROM (SELECT is_ours, %11$L::date AS day, key, c, a, CASE WHEN CASE WHEN is_ours THEN %3$s ELSE %8$s END THEN 1 ELSE n END AS n, v FROM l
+                 UNION ALL SELECT * FROM w) x
+WHERE x.n = 1 AND NOT EXISTS (SELECT FROM w y WHERE y.key = x.key AND y.day = x.day AND y.is_ours <> x.is_ours)),
+p AS (
+SELECT o.key, o.day AS ours_day, t.day AS theirs_day, t.a AS theirs, t.c AS theirs_currency, t.v AS theirs_values, z.fields, abs(o.a - t.a) <= %12$L AS near,
+       count(*) OVER (PARTITION BY o.key, o.day) AS for_ours, count(*) OVER (PARTITION BY t.key, t.day) AS for_theirs
+FROM e o JOIN e t ON t.key = o.key AND o.is_ours AND NOT t.is_ours
+JOIN (VALUES %13$s) d (day, since, until) ON d.day = o.day AND t.day BETWEEN d.since AND d.until,
+     LATERAL (SELECT coalesce(jsonb_agg(i.key ORDER BY i.key) FILTER (WHERE i.value IS DISTINCT FROM t.v->i.key), '[]') FROM jsonb_each(o.v) i) z (fields))$q$,
+                          k.again, k.one, b.ours_sums, b.around,
+                          b.ours_source, format('%s BETWEEN %L AND %L AND %1$s <> %4$L', r.s_day, n.since, n.until, reconciliation_query.day),
+                          k.list, b.theirs_sums, b.theirs_source, b.newest,
+                          reconciliation_query.day, r.tolerance, n.days) AS around
+            FROM r, k, b,
+                 LATERAL (SELECT min(d.neighbour), max(d.neighbour), coalesce(string_agg(format('(%L::date, %L::date, %L::date)', d.neighbour, d.since, d.until), ', '), '(NULL::date, NULL::date, NULL::date)')
+                          FROM idem.neighbour_days(r.calendar, reconciliation_query.day) d) n (since, until, days)
+            WHERE r.grace IS NOT NULL)
+        SELECT format($q$WITH%s%s
+SELECT f.c::text AS currency, %s AS d, f.keys, f.ours_lines, f.theirs_lines, f.ours, f.theirs, f.fee
+FROM f%s%s$q$,
+                      b.compared, coalesce(p.around, ''),
+                      CASE WHEN p.around IS NULL THEN 'f.d'
+                           ELSE format($q$CASE WHEN p.key IS NULL THEN f.d
+            WHEN p.ours_day <> %1$L THEN f.d || jsonb_build_object('kind', 'other_day', 'other_day', p.ours_day, 'counted', true)
+            ELSE f.d || jsonb_build_object('kind', CASE WHEN NOT p.near THEN 'amount' WHEN p.fields <> '[]' THEN 'fields' ELSE 'other_day' END,
+                                           'other_day', p.theirs_day, 'fields', p.fields, 'theirs', p.theirs_values,
+                                           'theirs_amount', p.theirs, 'theirs_currency', p.theirs_currency) END$q$, reconciliation_query.day) END,
+                      CASE WHEN p.around IS NULL THEN ''
+                           ELSE format($q$ LEFT JOIN p ON p.key = f.d->'key' AND f.d->>'kind' IN ('missing_theirs', 'missing_ours') AND p.for_ours = 1 AND p.for_theirs = 1
+            AND CASE f.d->>'kind' WHEN 'missing_theirs' THEN p.ours_day ELSE p.theirs_day END = %L$q$, reconciliation_query.day) END,
+                      CASE WHEN r.complete IS NULL THEN ''
+                           ELSE format($q$
+UNION ALL
+SELECT %1$s, jsonb_build_object('kind', 'file', 'version', v.version), sum(v.count)::bigint, 0, 0, 0, sum(v.total)::numeric, 0
+FROM %2$s v WHERE v.%3$I = %4$L AND v.version = (SELECT max(v.version) FROM %2$s v WHERE v.%3$I = %4$L)
+GROUP BY 1, v.version$q$, CASE WHEN idem.column_type(r.complete, r.cur) IS NULL THEN 'NULL::text' ELSE format('v.%I::text COLLATE "C"', r.cur) END,
+                                       r.complete, r.day, reconciliation_query.day) END)
+        FROM r, b LEFT JOIN p ON true;
+    END;
+COMMENT ON FUNCTION idem.reconcile(text, date) IS
+    'compares the two records of a day, and keeps what differs in idem.differences: new ones, those that are still there, those that healed. Called again it finds the same.
+Out: a row a kind and currency: how many keys, and the sums of both sides; open: how many of them wait for somebody. The sums of all rows are those of the day. kind incomplete: the file of theirs is not there as declared; the day was not judged, detail says why, and nothing was changed.
+Errors: 22004 null; 22023 a day that is not of the years 1 to 9999; 42704 unknown; 42501 a side that the owner of the rule may not read, or may not read whole; 25006 on a standby or in a read-only transaction, and for a view that writes; what else the two sides raise.
+Locks: the row of the rule: a second run of it waits; ACCESS SHARE on both sides. Both are read with one snapshot, taken when the lock is held.';
