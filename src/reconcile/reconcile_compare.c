@@ -281,14 +281,15 @@ destroy(DestReceiver *self)
 	pfree(self);
 }
 
+/* The rest goes into the store as it comes: the server detoasts or converts. */
 static Receiver *
-make_receiver(Tuplestorestate *store, TupleDesc desc)
+make_receiver(Tuplestorestate *store)
 {
 	Receiver   *receiver = palloc0(sizeof(Receiver));
 
 	receiver->rest = CreateDestReceiver(DestTuplestore);
 	SetTuplestoreDestReceiverParams(receiver->rest, store, CurrentMemoryContext,
-									true, desc, NULL);
+									true, NULL, NULL);
 	receiver->pub.receiveSlot = receive;
 	receiver->pub.rStartup = start_up;
 	receiver->pub.rShutdown = shut_down;
@@ -375,7 +376,7 @@ static void
 run_statement(SPIPlanPtr plan, Tuplestorestate *store, TupleDesc desc)
 {
 	bool		was_read_only = XactReadOnly;
-	Receiver   *receiver = make_receiver(store, desc);
+	Receiver   *receiver = make_receiver(store);
 	SPIExecuteOptions options = {0};
 
 	options.read_only = true;
