@@ -81,6 +81,33 @@ CREATE VIEW idem.claim_problems AS
 COMMENT ON VIEW idem.claim_problems IS 'scopes of effects outside in which a key was due an hour ago and nobody has looked at it, those whose rows of keys and of attempts are not of one moment, and those that ask for no standby where the server has one that is waited for';
 REVOKE ALL ON TABLE idem.claim_problems FROM PUBLIC;
 
+-- The doctor's, of a server that is no standby itself.  waits: for how many
+-- standbys a commit waits, read as the server reads the setting.
+CREATE VIEW idem.standby_problems AS
+WITH server AS (
+    SELECT coalesce(pg_catalog.substring(n.names, '(?i)^\s*(?:(?:any|first)\s*)?(\d+)\s*\(')::integer,
+                    CASE WHEN n.names ~ '\S' THEN 1 ELSE 0 END) AS waits
+    FROM (SELECT pg_catalog.current_setting('synchronous_standby_names')) n (names)
+    WHERE NOT pg_catalog.pg_is_in_recovery()
+)
+SELECT 'error' AS severity, pg_catalog.format('scope %I', s.name) AS object,
+       pg_catalog.format('asks for %s synchronous standbys, and the server waits for %s: nothing is reserved or dispatched', s.standbys, w.waits) AS finding,
+       pg_catalog.format('set synchronous_standby_names = ''ANY %s (*)'', when so many standbys are there', s.standbys) AS remedy
+FROM server w
+JOIN idem.scope s ON s.standbys > w.waits
+UNION ALL
+SELECT 'warning', pg_catalog.format('scope %I', s.name),
+       'no commit waits for the standby that follows this server: promoted, it does not know all that was sent',
+       pg_catalog.format('set synchronous_standby_names = ''ANY 1 (*)'', then SELECT idem.alter_scope(%L, standbys => 1)', s.name)
+FROM server w
+JOIN idem.scope s ON s.effect = 'outside' AND s.standbys = 0 AND w.waits = 0
+WHERE EXISTS (SELECT FROM pg_catalog.pg_stat_replication r
+              WHERE r.state IN ('catchup', 'streaming')
+                    AND NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots l
+                                    WHERE l.active_pid = r.pid AND l.slot_type = 'logical'));
+COMMENT ON VIEW idem.standby_problems IS 'scopes of effects outside that ask for more standbys than the server waits for, or for none where one could be waited for, as findings of idem.doctor()';
+REVOKE ALL ON TABLE idem.standby_problems FROM PUBLIC;
+
 CREATE TYPE idem.due_result AS (
     outcome          text,
     granted          boolean,

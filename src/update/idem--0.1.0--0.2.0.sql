@@ -242,3 +242,71 @@ COMMENT ON FUNCTION idem.reconcile(text, date) IS
 Out: a row a kind and currency: how many keys, and the sums of both sides; open: how many of them wait for somebody. The sums of all rows are those of the day. kind incomplete: the file of theirs is not there as declared; the day was not judged, detail says why, and nothing was changed.
 Errors: 22004 null; 22023 a day that is not of the years 1 to 9999; 42704 unknown; 42501 a side that the owner of the rule may not read, or may not read whole; 25006 on a standby or in a read-only transaction, and for a view that writes; what else the two sides raise.
 Locks: the row of the rule: a second run of it waits; ACCESS SHARE on both sides. Both are read with one snapshot, taken when the lock is held.';
+-- The doctor's.  A publication and a subscription name tables; what is not named
+-- is not there when the other server takes over, and nothing tells then.
+CREATE VIEW idem.publication_problems AS
+WITH carried (object, name, part, remedy) AS (
+    SELECT pg_catalog.format('publication %I', p.pubname), t.tablename,
+           NOT (p.pubinsert AND p.pubupdate AND p.pubdelete) OR t.rowfilter IS NOT NULL
+           OR EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                      WHERE a.attrelid = pg_catalog.format('idem.%I', t.tablename)::regclass AND a.attnum > 0
+                            AND NOT a.attisdropped AND a.attname <> ALL (t.attnames)),
+           pg_catalog.format('ALTER PUBLICATION %I ADD TABLE ', p.pubname)
+    FROM pg_catalog.pg_publication p
+    JOIN pg_catalog.pg_publication_tables t ON t.pubname = p.pubname AND t.schemaname = 'idem'
+    UNION ALL
+    SELECT pg_catalog.format('subscription %I', s.subname), c.relname, false,
+           pg_catalog.format('put into its publications, then ALTER SUBSCRIPTION %I REFRESH PUBLICATION: ', s.subname)
+    FROM pg_catalog.pg_subscription s
+    JOIN pg_catalog.pg_database d ON d.oid = s.subdbid AND d.datname = pg_catalog.current_database()
+    JOIN pg_catalog.pg_subscription_rel r ON r.srsubid = s.oid
+    JOIN pg_catalog.pg_class c ON c.oid = r.srrelid AND c.relnamespace = 'idem'::regnamespace
+), claims (name) AS (
+    SELECT pg_catalog.unnest('{scope,anchor,reservation,attempt,sighting,suspect,evidence,late_result}'::name[])
+), of_claims AS (
+    SELECT object, pg_catalog.min(remedy) AS remedy, pg_catalog.array_agg(name) AS names,
+           pg_catalog.string_agg('idem.' || name, ', ' ORDER BY name) FILTER (WHERE part) AS parts
+    FROM carried JOIN claims USING (name)
+    GROUP BY object
+)
+SELECT 'warning' AS severity, o.object,
+       pg_catalog.format('carries tables of claims, and not %s: a server that takes over with them does not know all that was granted and sent', l.lacking) AS finding,
+       o.remedy || l.lacking AS remedy
+FROM of_claims o,
+     LATERAL (SELECT pg_catalog.string_agg('idem.' || c.name, ', ' ORDER BY c.name) FROM claims c WHERE c.name <> ALL (o.names)) l (lacking)
+WHERE l.lacking IS NOT NULL
+UNION ALL
+SELECT 'warning', o.object,
+       pg_catalog.format('leaves rows, columns or commands out of %s: a server that takes over with it does not know all that was granted and sent', o.parts),
+       'take the filter and the list of columns away, and publish insert, update and delete'
+FROM of_claims o
+WHERE o.parts IS NOT NULL;
+COMMENT ON VIEW idem.publication_problems IS 'publications and subscriptions that carry keys elsewhere, and not all that is known of them, as findings of idem.doctor()';
+REVOKE ALL ON TABLE idem.publication_problems FROM PUBLIC;
+
+-- The doctor's, of a server that is no standby itself.  waits: for how many
+-- standbys a commit waits, read as the server reads the setting.
+CREATE VIEW idem.standby_problems AS
+WITH server AS (
+    SELECT coalesce(pg_catalog.substring(n.names, '(?i)^\s*(?:(?:any|first)\s*)?(\d+)\s*\(')::integer,
+                    CASE WHEN n.names ~ '\S' THEN 1 ELSE 0 END) AS waits
+    FROM (SELECT pg_catalog.current_setting('synchronous_standby_names')) n (names)
+    WHERE NOT pg_catalog.pg_is_in_recovery()
+)
+SELECT 'error' AS severity, pg_catalog.format('scope %I', s.name) AS object,
+       pg_catalog.format('asks for %s synchronous standbys, and the server waits for %s: nothing is reserved or dispatched', s.standbys, w.waits) AS finding,
+       pg_catalog.format('set synchronous_standby_names = ''ANY %s (*)'', when so many standbys are there', s.standbys) AS remedy
+FROM server w
+JOIN idem.scope s ON s.standbys > w.waits
+UNION ALL
+SELECT 'warning', pg_catalog.format('scope %I', s.name),
+       'no commit waits for the standby that follows this server: promoted, it does not know all that was sent',
+       pg_catalog.format('set synchronous_standby_names = ''ANY 1 (*)'', then SELECT idem.alter_scope(%L, standbys => 1)', s.name)
+FROM server w
+JOIN idem.scope s ON s.effect = 'outside' AND s.standbys = 0 AND w.waits = 0
+WHERE EXISTS (SELECT FROM pg_catalog.pg_stat_replication r
+              WHERE r.state IN ('catchup', 'streaming')
+                    AND NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots l
+                                    WHERE l.active_pid = r.pid AND l.slot_type = 'logical'));
+COMMENT ON VIEW idem.standby_problems IS 'scopes of effects outside that ask for more standbys than the server waits for, or for none where one could be waited for, as findings of idem.doctor()';
+REVOKE ALL ON TABLE idem.standby_problems FROM PUBLIC;

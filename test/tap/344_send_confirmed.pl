@@ -91,6 +91,16 @@ sub in_session
 }
 is(in_session(q{SELECT outcome, settled FROM idem.claim('fast', 'local')}), 'replayed|t', 'a session that stays');
 
+# What the doctor says of standbys.
+my $doctor = q{SELECT object, split_part(finding, ': ', 1) FROM idem.doctor() WHERE object ~ '^scope ' ORDER BY 1};
+is(ask($doctor), 'scope payout|asks for no standby', 'one scope asks for no standby');
+require_standbys('');
+is(ask($doctor), "scope payout|no commit waits for the standby that follows this server\nscope strict|asks for 1 synchronous standbys, and the server waits for 0",
+	'none is waited for: both scopes are named');
+is($standby->safe_psql('postgres', q{SELECT count(*) FROM idem.doctor() WHERE object ~ '^scope '}), '0', 'of a standby nothing of it is said');
+require_standbys('*');
+$node->poll_query_until('postgres', q{SELECT sync_state = 'sync' FROM pg_stat_replication}) or die 'no standby';
+
 # So many standbys as the scope asks for.
 is(answered('', q{SELECT outcome, token FROM idem.reserve('strict', 'one')}), 'reserved|1', 'one is asked for: reserved');
 is(answered('', q{CALL idem.dispatch('strict', 'one', 1)}), 'granted|t', 'and dispatched');
