@@ -268,3 +268,14 @@ CALL idem.dispatch('channel none', 'k', 1, channel => 'bankA') \gset
 CALL idem.dispatch('channel none', 'k', 1) \gset
 SELECT outcome FROM idem.complete('channel none', 'k', 1, answer => '{"code": "0000"}');
 SELECT outcome FROM idem.resolve('channel none', 'k', via => 'bankA/query', answer => '{"code": "0000"}');
+
+-- Before it was sent nobody answers it; without an answer a word counts by force
+-- only, and then against what the codes say.
+SELECT outcome FROM idem.reserve('channel pay', 'early', '{"payee": "p", "amount": 88}');
+SELECT outcome, settled FROM idem.complete('channel pay', 'early', 1, answer => '{"code": "0000", "serial": "early", "amount": 88}');
+SELECT state FROM idem.lookup('channel pay', 'early');
+CALL channel_sent('told', 'bankA');
+SELECT outcome, settled, detail FROM idem.resolve('channel pay', 'told', 'failed', '{"phone": "no"}');
+SELECT outcome, settled FROM idem.resolve('channel pay', 'told', 'failed', '{"phone": "taken back"}', force => 'the bank has corrected it by phone',
+    via => 'bankA/query', answer => '{"code": "0000/PAID", "serial": "told", "amount": 88}');
+SELECT outcome, state, response FROM idem.reserve('channel pay', 'told', '{"payee": "p", "amount": 88}');
