@@ -23,7 +23,7 @@ CALL idem.dispatch('settle pay', 'a', 1) \gset
 SELECT * FROM settle_open;
 
 -- An inquiry that overtakes the payment finds no such transaction.  That is not believed yet.
-SELECT outcome, settled, state, retry_at - (SELECT dispatched_at FROM idem.open_claims WHERE key = 'a') AS quiet, detail
+SELECT outcome, settled, state, retry_at - (SELECT dispatched_at FROM idem.open_claims WHERE scope = 'settle pay' AND key = 'a') AS quiet, detail
     FROM idem.resolve('settle pay', 'a', 'released', '{"inquiry": "no such transaction"}');
 SELECT outcome, state FROM idem.resolve('settle pay', 'a', 'failed', '{"inquiry": "no such transaction"}');
 SELECT count(*) FROM settle_evidence;
