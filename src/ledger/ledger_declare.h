@@ -55,6 +55,8 @@ extern char *idem_ledger_net_sql(const IdemTotalSource *source);
 extern char *idem_ledger_sums_sql(List *sources);
 extern char *idem_ledger_balance_sql(const IdemTotalSource *source);
 extern char *idem_ledger_held_sql(const IdemTotalSource *source);
+extern char *idem_ledger_missing_sql(const char *floor, const char *unbounded,
+									 const char *balance, const char *held);
 extern char *idem_ledger_posted_sql(const IdemTotalSource *source);
 extern char *idem_ledger_side_sql(const IdemTotalSource *source, Oid relid,
 								  const char *table, const char *column,

@@ -118,24 +118,6 @@ idem_balance_check_rows(IdemTotalDeclaration *d)
 	check_bounds(d);
 }
 
-/* GREATEST(floor - (balance - held), 0), of an account that has a floor */
-static char *
-shortfall_sql(IdemTotalDeclaration *d)
-{
-	IdemBalanceDeclaration *declared = IDEM_BALANCE_DECLARATION(d);
-	char	   *sql;
-
-	if (declared->floor == NULL)
-		return "0";
-	sql = psprintf("GREATEST(%s::pg_catalog.numeric - (%s - %s), 0)",
-				   idem_total_column_sql("p", declared->floor),
-				   idem_ledger_balance_sql(&d->of),
-				   idem_ledger_held_sql(&d->of));
-	return declared->unbounded == NULL ? sql :
-		psprintf("CASE WHEN %s THEN 0 ELSE %s END",
-				 idem_total_column_sql("p", declared->unbounded), sql);
-}
-
 static void
 add_value(StringInfo sql, List **columns, const char *column,
 		  const char *value, Oid type)
@@ -155,6 +137,7 @@ idem_balance_fill(IdemTotalDeclaration *d)
 	IdemBalanceDeclaration *declared = IDEM_BALANCE_DECLARATION(d);
 	const char *held = declared->held;
 	const char *shortfall = declared->shortfall;
+	char	   *missing;
 	List	   *columns = NIL;
 	StringInfoData sql;
 
@@ -162,10 +145,13 @@ idem_balance_fill(IdemTotalDeclaration *d)
 		held = idem_total_column(d->parent, d->of.total, "held");
 	if (shortfall == NULL)
 		shortfall = idem_total_column(d->parent, d->of.total, "shortfall");
+	missing = idem_ledger_missing_sql(declared->floor, declared->unbounded,
+									  idem_ledger_balance_sql(&d->of),
+									  idem_ledger_held_sql(&d->of));
 	initStringInfo(&sql);
 	add_value(&sql, &columns, d->of.total, idem_ledger_balance_sql(&d->of),
 			  d->type);
 	add_value(&sql, &columns, held, idem_ledger_held_sql(&d->of), d->type);
-	add_value(&sql, &columns, shortfall, shortfall_sql(d), d->type);
+	add_value(&sql, &columns, shortfall, missing, d->type);
 	idem_total_fill(d, columns, sql.data, idem_ledger_sums_sql(d->sources));
 }

@@ -30,32 +30,11 @@ kept_sql(Relation account, const char *balance, const char *setting)
 		psprintf("%s::numeric", idem_total_column_sql("p", column));
 }
 
-/*
- * What the shortfall has to be at least: GREATEST(floor - (balance - held), 0).
- * Of an account whose floor was lowered it may be more, until the next entry.
- */
-static char *
-missing_sql(const IdemTotalSource *source, const char *balance,
-			const char *held)
-{
-	const char *floor = idem_setting(source->settings, "floor");
-	const char *unbounded = idem_setting(source->settings, "unbounded");
-
-	if (floor == NULL)
-		return "0";
-	return psprintf("CASE WHEN %s THEN 0 ELSE GREATEST(%s::numeric - (%s - %s), 0) END",
-					unbounded == NULL ? "false" :
-					idem_total_column_sql("p", unbounded),
-					idem_total_column_sql("p", floor), balance, held);
-}
-
 /* Is p an account whose balance is added up later? */
 static const char *
 batched_sql(const IdemTotalSource *source)
 {
-	const char *batched = idem_setting(source->settings, "batched");
-
-	return batched == NULL || strcmp(batched, "true") != 0 ? "false" :
+	return !idem_setting_is(source->settings, "batched", "true") ? "false" :
 		idem_total_column_sql("p", idem_setting(source->settings, "unbounded"));
 }
 
@@ -86,7 +65,11 @@ compare_balances(IdemTotalSource *source, const char *among)
 						   kept_sql(account, source->total, "shortfall"),
 						   kept_sql(account, source->total,
 									"shortfall")[0] == '0' ? "0" :
-						   missing_sql(source, balance, held));
+						   idem_ledger_missing_sql(idem_setting(source->settings,
+																"floor"),
+												   idem_setting(source->settings,
+																"unbounded"),
+												   balance, held));
 	how.what = psprintf("balance \"%s\" is not the sum of the entries",
 						source->total);
 	finding = idem_total_compare(source, account, among, &how);
@@ -117,32 +100,11 @@ check_attached_entries(const IdemGuard *guard, Oid rows)
 	return among == NULL ? NULL : compare_balances(source, among);
 }
 
-/* Accounts of which facts took more than there was: lawful, and a loss. */
 static char *
 check_shortfall(const IdemGuard *guard, Oid rows)
 {
-	const char *shortfall = idem_setting(guard->settings, "shortfall");
-	IdemTotalSource *source;
-	Relation	account;
-	const char *column;
-	char	   *finding;
-
-	if (shortfall == NULL)
-		return NULL;
-	source = source_of(guard);
-	account = relation_open(source->key.parent, AccessShareLock);
-	column = idem_total_column_sql("p", shortfall);
-	finding = idem_count_offenders(account,
-								   psprintf("SELECT count(*), min(format('%%s: %%s missing', %s, %s) COLLATE \"C\") FROM %s p WHERE %s > '0'",
-											idem_total_key_sql(&source->key),
-											column,
-											idem_qualified_name(account),
-											column),
-								   (Datum) 0,
-								   psprintf("of table \"%s\" of which facts took more than there was",
-											RelationGetRelationName(account)));
-	relation_close(account, AccessShareLock);
-	return finding;
+	return idem_total_check_losses(guard, "shortfall", "missing",
+								   "facts took more than there was");
 }
 
 /* The foreign key, and the column that names holds. */

@@ -146,3 +146,20 @@ idem_ledger_held_sql(const IdemTotalSource *source)
 	return by_normal_sql(source, "COALESCE(t.held_debit, 0)",
 						 "COALESCE(t.held_credit, 0)");
 }
+
+/*
+ * What the shortfall of an account p has to be at least, by its columns of the
+ * floor and of who has none, and by what it has: GREATEST(floor - (balance -
+ * held), 0).  Where the floor was lowered it may be more, until the next entry.
+ */
+char *
+idem_ledger_missing_sql(const char *floor, const char *unbounded,
+						const char *balance, const char *held)
+{
+	if (floor == NULL)
+		return "0";
+	return psprintf("CASE WHEN %s THEN 0 ELSE GREATEST(%s::pg_catalog.numeric - (%s - %s), 0) END",
+					unbounded == NULL ? "false" :
+					idem_total_column_sql("p", unbounded),
+					idem_total_column_sql("p", floor), balance, held);
+}

@@ -75,32 +75,6 @@ source_of(const IdemGuard *guard)
 	return idem_total_read_source(guard->settings, guard->relid);
 }
 
-/* Parents of which facts took more than there was: lawful, and a loss. */
-static char *
-check_excess(const IdemGuard *guard, Oid rows)
-{
-	const char *excess = idem_setting(guard->settings, "excess");
-	IdemTotalSource *source;
-	Relation	parent;
-	char	   *finding;
-
-	if (excess == NULL)
-		return NULL;
-	source = source_of(guard);
-	parent = relation_open(source->key.parent, AccessShareLock);
-	finding = idem_count_offenders(parent,
-								   psprintf("SELECT count(*), min(format('%%s: %%s beyond the cap', %s, p.%s) COLLATE \"C\") FROM %s p WHERE p.%s > '0'",
-											idem_total_key_sql(&source->key),
-											quote_identifier(excess),
-											idem_qualified_name(parent),
-											quote_identifier(excess)),
-								   (Datum) 0,
-								   psprintf("of table \"%s\" of which more went back than came in, as facts said",
-											RelationGetRelationName(parent)));
-	relation_close(parent, AccessShareLock);
-	return finding;
-}
-
 /* c.used > '0' OR ...: of the limits whose parents are rows c; or NULL */
 static char *
 used_sql(Relation rel)
@@ -162,7 +136,9 @@ both(char *one, char *other)
 static char *
 check_losses(const IdemGuard *guard, Oid rows)
 {
-	char	   *excess = check_excess(guard, rows);
+	char	   *excess =
+		idem_total_check_losses(guard, "excess", "beyond the cap",
+								"more went back than came in, as facts said");
 
 	return both(excess, check_released(guard));
 }

@@ -500,6 +500,9 @@ typedef struct IdemTotalComparison
 /* total_rows.c */
 extern char *idem_total_declaration(const IdemGuard *guard);
 extern List *idem_total_sharing(IdemTotalSource *source, Relation parent);
+extern char *idem_total_check_losses(const IdemGuard *guard,
+									 const char *setting, const char *example,
+									 const char *what);
 extern char *idem_total_concat_sql(const char *table, List *names);
 extern char *idem_total_key_sql(const IdemTotalKey *key);
 extern char *idem_row_key_sql(Relation rel, const char *table);

@@ -149,6 +149,41 @@ idem_total_compare(const IdemTotalSource *source, Relation parent,
 										 how->what));
 }
 
+/*
+ * Parents of which facts took more than there was, as a column says that a
+ * setting of the guard names: lawful, and a loss.  example and what are the
+ * words for it.
+ */
+char *
+idem_total_check_losses(const IdemGuard *guard, const char *setting,
+						const char *example, const char *what)
+{
+	const char *name = idem_setting(guard->settings, setting);
+	IdemTotalSource *source;
+	Relation	parent;
+	const char *column;
+	char	   *finding;
+
+	if (name == NULL)
+		return NULL;
+	source = idem_total_read_source(guard->settings, guard->relid);
+	parent = relation_open(source->key.parent, AccessShareLock);
+	column = idem_total_column_sql("p", name);
+	finding = idem_count_offenders(parent,
+								   psprintf("SELECT count(*), min(format('%%s: %%s %s', %s, %s) COLLATE \"C\") FROM %s p WHERE %s > '0'",
+											example,
+											idem_total_key_sql(&source->key),
+											column,
+											idem_qualified_name(parent),
+											column),
+								   (Datum) 0,
+								   psprintf("of table \"%s\" of which %s",
+											RelationGetRelationName(parent),
+											what));
+	relation_close(parent, AccessShareLock);
+	return finding;
+}
+
 /* How many rows of a table, its own, are there, or count? */
 static char *
 count_children(const IdemGuard *guard, Oid rows, const char *condition)
