@@ -4,11 +4,14 @@
 #	sh test/proof/faults.sh [--rounds N] [--jobs N] [--seed N] [--kind KIND] [--keep]
 #	                  [--installed]
 #
-# Every round eight sessions claim keys for effects inside and outside, move
-# payments, refund, book journals between purses, hold, post and give back, and
-# try what guards forbid, at random, at each isolation level, with savepoints and
-# rollbacks; each writes to a file what it was told, and there an effect outside
-# is a line.  In the middle comes a fault:
+# Every round eight sessions claim keys for effects inside and outside, write
+# effects that are bound to claims they may not have, order from two banks that
+# answer in codes, move payments and their parcels, refund, enter and close days,
+# book journals between purses, hold, post and give back, pay what may be the same
+# payment, compare two records, and try what guards forbid, at random, at each
+# isolation level, with savepoints, rollbacks and two-phase commits; each writes to
+# a file what it was told, and there an effect outside is a line.  In the middle
+# comes a fault:
 #
 #	crash      SIGKILL of the whole server
 #	async      the same under synchronous_commit = off
@@ -26,16 +29,26 @@
 #	           the server is killed and the standby promoted
 #	restore    SIGKILL of the whole server, and a backup from before the round is
 #	           started, or recovered
+#	point      the same, and the backup is recovered to a moment of the round
+#	prepared   transactions are left prepared, and a coordinator commits every
+#	           second one; then SIGKILL of the whole server
+#	stale      two administrators pause, resume and define anew, in transactions
+#	           whose snapshots are older; then SIGKILL of the whole server
+#	maintain   VACUUM FULL, CLUSTER, REINDEX, ALTER TABLE, guards that are taken
+#	           off and put on in one transaction, and what would weaken one; then
+#	           SIGKILL of the whole server
+#	persons    nobody resumes without the approval of another person, and two
+#	           pause, resume and approve; then SIGKILL of the whole server
 #
 # in turn, or always KIND.  Then every key that was tried is tried again, and
 # an oracle that calls nothing of idem compares the tables with the files
-# (faults/oracle.sql): no effect twice, none lost that was acknowledged, none
+# (faults/oracle.sql, faults/rooms_oracle.sql): no effect twice, none lost that was acknowledged, none
 # of what was rolled back; totals equal sums and stay below the cap; purses are
 # the sums of their entries and above their floor, what is held is what is
 # pending, journals and all purses add up to zero; no row past a final state; and
 # every answer is one that its isolation level allows.
-# After the last two what was acknowledged is gone, and what is left has to hold;
-# the database has a site, and what was sent is not sent again: not before it is
+# After lag, restore and point what was acknowledged is gone (of point: after the
+# moment), and what is left has to hold; the database has a site, and what was sent is not sent again: not before it is
 # adopted, not after it, and not when an operator has resolved what a bank says
 # that it has, or has not, and every key is tried once more (oracle.moved).
 # What idem said to be settled, to have been sent or to be fenced is held
@@ -44,7 +57,7 @@
 #
 # The seed of the run is printed; round N of it is made anew by the same seed
 # and --from N --rounds 1 --kind KIND (the scripts and moments, not how the
-# sessions interleave).  11 rounds unless told otherwise.  The last line is
+# sessions interleave).  16 rounds unless told otherwise.  The last line is
 # "N rounds, N faults, ... N wrong"; the exit status is 1 if anything was.
 # --jobs divides the rounds among N clusters that run at the same time: much of
 # a round is waiting.  --keep leaves the folder of a round that went wrong (not
@@ -57,7 +70,7 @@ here=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 
 sessions=8
 generation=10	# rounds on one database
-kinds="crash async backend promote local cancel disk terminate scopes lag restore"
+kinds="crash async backend promote local cancel disk terminate scopes lag restore point prepared stale maintain persons"
 
 usage()
 {
@@ -66,7 +79,7 @@ usage()
 
 arguments()
 {
-	rounds=11
+	rounds=16
 	parts=1
 	from=1
 	seed=
@@ -212,14 +225,16 @@ make_cluster()
 		"fsync = off" "max_connections = 40" "shared_buffers = 32MB" \
 		"min_wal_size = 4MB" "max_wal_size = 16MB" "checkpoint_timeout = 30s" \
 		"deadlock_timeout = 20ms" "wal_sender_timeout = 5s" \
-		"max_prepared_transactions = 20" "max_wal_senders = 4" "wal_keep_size = 16MB" "hot_standby = on" \
+		"max_prepared_transactions = 20" "max_wal_senders = 4" "wal_keep_size = 64MB" "hot_standby = on" \
 		"include_if_exists = '$tmp/site.conf'"; do
 		echo "$setting"
 	done | $as tee -a "$disk/a/postgresql.conf" >/dev/null
+	$as sed -i '1i local all alice,bob scram-sha-256' "$disk/a/pg_hba.conf"
 	data_is a
 	echo "idem.site = 'here'" | $as tee "$tmp/site.conf" >/dev/null
 	idem_server_start
 	database=
+	ask -c "CREATE ROLE alice LOGIN SUPERUSER PASSWORD 'alice'" -c "CREATE ROLE bob LOGIN PASSWORD 'bob'"
 }
 
 # The cluster in folder $1 is the one that the server of this script runs.
@@ -244,7 +259,7 @@ new_database()
 	database=
 	ask -c "DROP DATABASE IF EXISTS faults WITH (FORCE)" -c "CREATE DATABASE faults" || die "no database"
 	database=faults
-	for file in tables oracle; do
+	for file in tables rooms oracle rooms_oracle; do
 		ask -f "$src/test/proof/faults/$file.sql" >"$tmp/tables.log" 2>&1 || {
 			tail -n 5 "$tmp/tables.log"
 			die "faults/$file.sql failed"
@@ -291,7 +306,15 @@ one_round()
 	judge
 }
 
-# The workers' scripts depend on seed and round only.
+# The script of a worker or an administrator depends on seed and round only.
+script()
+{
+	main=$1
+	shift
+	awk -v seed=$((seed + round)) -v round="$round" -v kind="$kind" -v generation=$generation "$@" \
+		-f "$src/test/proof/faults/words.awk" -f "$src/test/proof/faults/rooms.awk" -f "$src/test/proof/faults/$main.awk"
+}
+
 start_workers()
 {
 	workers=
@@ -301,8 +324,7 @@ start_workers()
 		local)	options="$options -c synchronous_commit=local" ;;
 	esac
 	for worker in $(seq $sessions); do
-		awk -v seed=$((seed + round)) -v round="$round" -v worker="$worker" -v count=400 \
-			-v kind="$kind" -v generation=$generation -f "$src/test/proof/faults/work.awk" | $as tee "$tmp/said/$worker.sql" >/dev/null
+		script work -v worker="$worker" -v count=400 | $as tee "$tmp/said/$worker.sql" >/dev/null
 	done
 	for worker in $(seq $sessions); do
 		idem_start env PGOPTIONS="$options" "$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults \
@@ -532,6 +554,99 @@ after_restore()
 	die "the backup does not come up"
 }
 
+# A moment of the round, after which everybody went on for a while.
+before_point()
+{
+	set_site
+	other=b
+	[ "$folder" = a ] || other=a
+	rm -rf "${disk:?}/$other"
+	idem_step "$tmp/standby.log" "copying the cluster" "$bin/pg_basebackup" -h "$tmp" \
+		-U postgres -D "$disk/$other" -c fast -X stream --no-sync
+}
+fault_point()
+{
+	sleep 0.2
+	moment=$(ask -c "SELECT clock_timestamp()")
+	sleep 0.4
+	kill_server
+}
+after_point()
+{
+	# shellcheck disable=SC2086
+	$as touch "$disk/$other/recovery.signal"
+	for setting in "restore_command = 'cp $disk/$folder/pg_wal/%f %p'" "recovery_target_time = '$moment'" \
+		"recovery_target_action = 'promote'"; do
+		echo "$setting"
+	done | $as tee -a "$disk/$other/postgresql.auto.conf" >/dev/null
+	after_restore
+	ask -c "INSERT INTO moment VALUES ($round, '$moment')" || die "no moment"
+	ask -c "ALTER SYSTEM RESET ALL" || die "the settings of the recovery stay"
+}
+
+# Every second transaction that was left prepared is committed, a moment later.
+before_prepared()
+{
+	echo "$decide AND clock_timestamp() > prepared + interval '40 ms' \\gexec
+		SELECT pg_sleep(0.02) \\g /dev/null
+		\\ir coordinator.sql" | $as tee "$tmp/said/coordinator.sql" >/dev/null
+	idem_start "$bin/psql" -X -q -A -t -h "$tmp" -U postgres -d faults \
+		-f "$tmp/said/coordinator.sql" >"$tmp/said/coordinator.log" 2>&1
+	coordinator=$!
+}
+fault_prepared() { sleep 0.5; kill_server; }
+after_prepared()
+{
+	idem_signal INT "$coordinator"
+	idem_wait "$coordinator" 2>/dev/null
+	idem_server_start
+}
+
+# administrator WORKER [NAME]: starts one (admin.awk), who logs in as NAME
+administrator()
+{
+	script admin -v worker="$1" -v count=400 | $as tee "$tmp/said/$1.sql" >/dev/null
+	idem_start env PGPASSWORD="${2:-}" PGOPTIONS="-c client_min_messages=error" "$bin/psql" -X -A -t -h "$tmp" -U "${2:-postgres}" \
+		-d faults -f "$tmp/said/$1.sql" >"$tmp/said/$1.out" 2>"$tmp/said/$1.err"
+	administrators="$administrators $!"
+}
+
+end_administrators()
+{
+	workers="$administrators" end_workers
+	idem_server_start
+}
+
+before_stale()
+{
+	administrators=
+	administrator 21
+	administrator 22
+}
+fault_stale() { sleep 1; kill_server; }
+after_stale() { end_administrators; }
+
+before_maintain()
+{
+	administrators=
+	administrator 21
+}
+fault_maintain() { sleep 2; kill_server; }
+after_maintain() { end_administrators; }
+
+# What two persons are asked for stays so: the next round begins anew.
+before_persons()
+{
+	ask -c "SELECT idem.grant_operator('bob')" -c "GRANT SELECT ON ALL TABLES IN SCHEMA public TO bob" || die "bob is no operator"
+	PGPASSWORD=alice "$bin/psql" -X -q -A -t -h "$tmp" -U alice -d faults -v ON_ERROR_STOP=1 \
+		-c "SELECT idem.require_approval(true)" || die "nobody is asked for"
+	administrators=
+	administrator 21 alice
+	administrator 22 bob
+}
+fault_persons() { sleep 1; kill_server; }
+after_persons() { end_administrators; }
+
 before_local() { before_promote; }
 fault_local() { fault_promote; }
 after_local() { after_promote; }
@@ -543,15 +658,21 @@ after_local() { after_promote; }
 # Tables and files are compared once every key was tried again.
 judge()
 {
-	views="acknowledged history"
+	views="acknowledged history rooms_said"
+	anew=no
 	case $kind in
-		lag | restore)
+		lag | restore | point)
 			adopt
-			views=moved ;;
+			anew=yes
+			views=moved
+			[ "$kind" != point ] || views="moved recovered" ;;
+		persons)
+			anew=yes ;;
 	esac
 	retry 9
+	compare 12
 	ask -c "ANALYZE said" -c "SELECT wrong || ': ' || min(what) || ' (' || count(*) || ')' FROM (
-		SELECT * FROM oracle.state$(printf ' UNION ALL SELECT * FROM oracle.%s' $views)) o
+		SELECT * FROM oracle.state UNION ALL SELECT * FROM oracle.rooms$(printf ' UNION ALL SELECT * FROM oracle.%s' $views)) o
 		GROUP BY wrong" >"$tmp/wrong" 2>&1 || bad=1
 	crashes "$tmp/server.log" "$tmp/standby.log" >>"$tmp/wrong" 2>/dev/null
 	[ ! -s "$tmp/wrong" ] || bad=1
@@ -572,8 +693,8 @@ judge()
 		: >"$tmp/server.log"
 		say "    again: sh test/proof/faults.sh --seed $seed --from $round --rounds 1 --kind $kind"
 	}
-	# what was acknowledged is gone: the next round begins anew
-	[ "$views" != moved ] || [ "$bad$keep_wanted" = 1yes ] || database=
+	# what was acknowledged is gone, or needs two persons: the next round begins anew
+	[ "$anew" = no ] || [ "$bad$keep_wanted" = 1yes ] || database=
 }
 
 # Assertions and processes that ended by themselves.  Only that is expected of a
@@ -589,11 +710,17 @@ crashes()
 		}' "$@"
 }
 
-# What the fault left prepared is committed, as its client would.
+# What was left prepared for a coordinator ("q...") is committed if its number is
+# even; what the fault left is committed, as its client would.
+decide="SELECT format('%s PREPARED %L', CASE WHEN split_part(gid, '.', 3)::int % 2 = 1 THEN 'ROLLBACK' ELSE 'COMMIT' END, gid)
+	FROM pg_prepared_xacts WHERE database = 'faults' AND gid LIKE 'q%'"
+
 end_prepared()
 {
-	ask -c "SELECT format('COMMIT PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = 'faults'" |
-		ask -f - >/dev/null || die "what is prepared cannot be ended"
+	{
+		ask -c "SELECT format('COMMIT PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = 'faults' AND gid NOT LIKE 'q%'"
+		ask -c "$decide"
+	} | sed 's/$/;/' | ask -f - >/dev/null || die "what is prepared cannot be ended"
 }
 
 # The files, as rows of "said".
@@ -619,12 +746,34 @@ rows_of()
 retry()
 {
 	durable=t
-	ask -c "SELECT DISTINCT w2 FROM said WHERE round = $round AND what = 'try' AND w1 IN ('claim', 'reserve')" |
-		awk -v seed="$seed" -v round="$round" -v worker="$1" -v again=1 \
-			-f "$src/test/proof/faults/work.awk" >"$tmp/said/$1.sql"
+	ask -c "SELECT DISTINCT w2 FROM said WHERE round = $round AND what = 'try' AND w1 IN ('claim', 'reserve', 'bound', 'own', 'order')" |
+		script work -v worker="$1" -v again=1 >"$tmp/said/$1.sql"
+	say_script "$1"
+}
+
+# say_script WORKER: run it, and keep what it says
+say_script()
+{
 	"$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults -f "$tmp/said/$1.sql" \
 		>"$tmp/said/$1.out" 2>"$tmp/said/$1.err"
 	rows_of "$tmp/said/$1.out"
+}
+
+# compare WORKER: all days are compared once more, and whatever an administrator
+# left paused is resumed.
+compare()
+{
+	{
+		echo "SELECT 'end|' || clock_timestamp();"
+		echo "\\echo tx|1|READ COMMITTED"
+		[ "$kind" = persons ] || echo "\\echo try|resume||$round.$1.1.1|
+			SELECT idem.resume(kind, name, NULLIF(state, ''), reason => 'the storm is over') FROM idem.pause;
+			\\echo code|:SQLSTATE|:LAST_ERROR_MESSAGE"
+		echo "\\echo COMMIT"
+		echo "SELECT 'end|' || clock_timestamp();"
+		echo "SELECT count(*) FROM (SELECT DISTINCT day FROM book_line UNION SELECT day FROM bank_line) d, idem.reconcile('both', d.day);"
+	} >"$tmp/said/$1.sql"
+	say_script "$1"
 }
 
 # All clients come again before an operator has adopted the database (worker 10)
@@ -640,6 +789,13 @@ adopt()
 		-c "SELECT count(idem.fence('sent', s.w1, 'the bank has it'))
 			FROM (SELECT DISTINCT w1 FROM said WHERE what = 'sent') s
 			WHERE s.w1 NOT IN (SELECT key FROM idem.reservation)" \
+		-c "SELECT count(idem.resolve('wired', c.key, CASE WHEN EXISTS (SELECT FROM oracle.ordered o WHERE o.key = c.key AND o.truth = 'paid')
+			THEN 'succeeded' WHEN EXISTS (SELECT FROM oracle.ordered o WHERE o.key = c.key AND o.truth = 'refused')
+			THEN 'failed' ELSE 'released' END, '{\"by\": \"bank\"}', force => 'the bank has said so'))
+			FROM idem.open_claims c WHERE c.scope = 'wired' AND c.state IN ('dispatched', 'unknown')" \
+		-c "SELECT count(idem.fence('wired', o.key, 'the bank has it'))
+			FROM (SELECT DISTINCT key FROM oracle.ordered WHERE truth <> 'never') o
+			WHERE o.key NOT IN (SELECT key FROM idem.reservation)" \
 		-c "SELECT FROM idem.adopt_site('the bank was asked', lost => '0')" >/dev/null || die "the bank could not be asked"
 }
 

@@ -81,7 +81,7 @@ SELECT 'moved along no edge', payment::text || ': ' || COALESCE(before, '') || '
 UNION ALL
 SELECT 'history is not what happened', COALESCE(m.payment::text, l.key)
     FROM (SELECT payment, array_agg(after ORDER BY n) AS moves FROM public.moved GROUP BY payment) m
-    FULL JOIN (SELECT key, array_agg(to_state ORDER BY n) AS moves, max(n) AS last FROM idem.transition_log GROUP BY key) l
+    FULL JOIN (SELECT key, array_agg(to_state ORDER BY n) AS moves, max(n) AS last FROM idem.transition_log WHERE relation = 'public.payment'::regclass GROUP BY key) l
         ON l.key = m.payment::text
     WHERE m.moves IS DISTINCT FROM l.moves OR l.last <> cardinality(l.moves)
 UNION ALL
@@ -393,16 +393,22 @@ UNION ALL
 SELECT 'SQLSTATE ' || w1, min(round || '.' || worker || '.' || tx || ': ' || COALESCE(w2, ''))
     FROM public.said s
     WHERE what = 'code' AND w1 NOT IN ('00000', '23I01', '23I02', '23I03', '23I04', '23I05', '23I06', '23I07', '23I08',
-        '23503', '40001', '40P01', '25P02', '3B001', '57P01', '57P02', '57014', '53100', '08006', '55P03')
+        '23503', '40001', '40P01', '25P02', '3B001', '57P01', '57P02', '57014', '53100', '08006', '55P03', '23I0C', '55I03')
         -- a scope that is gone, or has the other effect, at this moment; what
         -- must not be prepared; a dispatch that the standby has not confirmed; a
         -- hold that somebody else has posted or given back; a journal that was
-        -- made out of balance
+        -- made out of balance; a row without a grant, and another request under
+        -- its key; what needs a second person, and what is not there to be
+        -- approved; DDL, whatever the server says
         AND NOT EXISTS (SELECT FROM public.said t
             WHERE (t.round, t.worker, t.tx, t.seq) = (s.round, s.worker, s.tx, s.seq - 1) AND t.what = 'try'
                 AND (t.w1 = 'mayfly' AND s.w1 IN ('42704', '55I02')
                     OR t.w1 = 'prepare' AND s.w1 = '0A000' OR t.w1 = 'dispatch' AND s.w1 = '40003'
-                    OR t.w1 = 'post' AND s.w1 IN ('23505', '23I09') OR t.w1 = 'check' AND s.w1 = '23I0B'))
+                    OR t.w1 = 'post' AND s.w1 IN ('23505', '23I09') OR t.w1 = 'check' AND s.w1 = '23I0B'
+                    OR t.w1 IN ('row', 'own row') AND s.w1 = '23I0A' OR t.w1 = 'own' AND s.w1 = '23I0D'
+                    OR s.kind = 'persons' AND (t.w1 IN ('suspect', 'resume') AND s.w1 = '42501' OR t.w1 = 'approve' AND s.w1 = 'P0001')
+                    OR t.w1 IN ('resume', 'approve') AND s.w1 = '42704'
+                    OR t.w1 IN ('ddl', 'weaken') AND s.w1 NOT LIKE 'XX%'))
         -- a race of the server, with any foreign key: a rival that is being
         -- rolled back is no conflict any more, and still a member of the lock
         AND NOT (w1 = 'XX000' AND w2 LIKE 'new multixact has more than one updating member%')

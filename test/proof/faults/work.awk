@@ -1,52 +1,8 @@
 # work.awk - the script of one worker: psql commands at random
 #
-#	awk -v seed=N -v round=N -v worker=N -v count=N -v generation=N -v kind=KIND -f work.awk
-#	awk -v seed=N -v round=N -v worker=N -v again=1 -f work.awk <KEYS
-#
-# Every transaction says "tx|number|level", before each statement "try|what|on
-# what|tag|to what", after it "code|SQLSTATE", and after its end "end|time"; psql
-# itself says COMMIT or ROLLBACK.  One line each, so that said.awk can read the
-# history.
-
-function pick(n)
-{
-	return int(rand() * n)
-}
-
-function one_of(list,	words, n)
-{
-	n = split(list, words, "|")
-	return words[1 + pick(n)]
-}
-
-# Keys that all workers come to at about the same time; some of a round before.
-function key()
-{
-	return "k" (round * 400 + int(tx * 360 / count) + pick(40) - (pick(10) ? 0 : 400))
-}
-
-# Payments of this round, and of the one before on the same database.
-
-function payment(	nth)
-{
-	nth = (round - 1) % generation
-	return 1 + nth * 20 + pick(nth ? 40 : 20) - (nth ? 20 : 0)
-}
-
-# Days of this round: keys that carry one may be retired once it is over.
-function day(back)
-{
-	return (round - 1) % generation * 20 + int(tx * 18 / count) + pick(3) - back
-}
-
-function try(what, on, sql, to)
-{
-	tag = round "." worker "." tx "." ++statement
-	gsub(/TAG/, "'" tag "'", sql)
-	print "\\echo try|" what "|" on "|" tag "|" to
-	print sql (sql ~ /gset/ ? "" : ";")
-	print "\\echo code|:SQLSTATE|:LAST_ERROR_MESSAGE"
-}
+#	awk -v seed=N -v round=N -v worker=N -v count=N -v generation=N -v kind=KIND \
+#		-f words.awk -f rooms.awk -f work.awk
+#	awk -v seed=N -v round=N -v worker=N -v again=1 ... <KEYS
 
 function claim(k,	amount)
 {
@@ -248,6 +204,16 @@ function outside(k)
 
 function any(	dice)
 {
+	if ((kind == "stale" || kind == "persons") && pick(3) == 0)
+	{
+		stopped()
+		return
+	}
+	if (pick(3) == 0)
+	{
+		any_room()
+		return
+	}
 	dice = pick(25)
 	if (dice >= 24)
 		try("purse", p = pick(9), "SELECT see_purse(" p ")")
@@ -285,10 +251,17 @@ again {
 	print "\\echo tx|" tx "|" level
 	if ($1 ~ /^o/)
 		outside($1)
+	else if ($1 ~ /^i/)
+		wired($1)
 	else
 	{
 		print "BEGIN;"
-		claim($1)
+		if ($1 ~ /^b/)
+			bound($1)
+		else if ($1 ~ /^w/)
+			own($1)
+		else
+			claim($1)
 		print "COMMIT;"
 	}
 	print "SELECT 'end|' || clock_timestamp();"
@@ -296,6 +269,7 @@ again {
 
 BEGIN {
 	srand(seed * 64 + worker)
+	print "\\set asked infinity"
 	print "SELECT 'end|' || clock_timestamp();"
 	for (tx = 1; tx <= count; tx++)
 	{
@@ -312,9 +286,12 @@ BEGIN {
 			continue
 		}
 		print "\\echo tx|" tx "|" level
-		if (pick(8) == 0)
+		if (pick(7) == 0)
 		{
-			outside("o" substr(key(), 2))
+			if (pick(5) < 3)
+				outside("o" substr(key(), 2))
+			else
+				wired("i" substr(key(), 2))
 			print "SELECT 'end|' || clock_timestamp();"
 			continue
 		}
@@ -338,7 +315,9 @@ BEGIN {
 		}
 		for (more = pick(3); more > 0; more--)
 			any()
-		if (pick(12) == 0)
+		if (kind == "prepared" && pick(3) == 0)
+			leave_prepared()
+		else if (pick(12) == 0)
 			commit_prepared()
 		else
 			print pick(10) ? "COMMIT;" : "ROLLBACK;"
