@@ -12,6 +12,10 @@
  * stop is none.  So what is counted is what was committed when the pause was
  * written; idem.pauses counts again.
  *
+ * Both are on disk when their commit returns, whatever synchronous_commit
+ * says: ForceSyncCommit.  For standbys they wait as it says and no longer, so
+ * that "local" stops the flow also where a standby hangs.
+ *
  * Locks: ROW EXCLUSIVE on idem.pause and idem.change.
  *
  * Shown by sql/control_pause.sql, test/isolation/specs/control_pause.spec and
@@ -21,6 +25,7 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -154,7 +159,10 @@ idem_pause(PG_FUNCTION_ARGS)
 	find_target(idem_pause_kind(w.kind), &w);
 	rel = table_open(idem_extension_relation("pause"), RowExclusiveLock);
 	if (run(rel, sql, 4, &w) == 1)
+	{
 		log_it("paused", &w);
+		ForceSyncCommit();
+	}
 	else
 		ereport(NOTICE,
 				(errmsg("%s is paused already", named(&w)),
@@ -219,6 +227,7 @@ idem_resume(PG_FUNCTION_ARGS)
 				 errmsg("%s is not paused", named(&w)),
 				 errhint("idem.pauses lists what is.")));
 	log_it("resumed", &w);
+	ForceSyncCommit();
 	SPI_finish();
 	table_close(rel, NoLock);
 	PG_RETURN_VOID();

@@ -606,7 +606,7 @@ after_prepared()
 administrator()
 {
 	script admin -v worker="$1" -v count=400 | $as tee "$tmp/said/$1.sql" >/dev/null
-	idem_start env PGPASSWORD="${2:-}" PGOPTIONS="-c client_min_messages=error" "$bin/psql" -X -A -t -h "$tmp" -U "${2:-postgres}" \
+	idem_start env PGPASSWORD="${2:-}" PGOPTIONS="-c client_min_messages=error -c synchronous_commit=${flushes:-on}" "$bin/psql" -X -A -t -h "$tmp" -U "${2:-postgres}" \
 		-d faults -f "$tmp/said/$1.sql" >"$tmp/said/$1.out" 2>"$tmp/said/$1.err"
 	administrators="$administrators $!"
 }
@@ -617,14 +617,21 @@ end_administrators()
 	idem_server_start
 }
 
+# In every other round their commits are not flushed, but for what stops and goes
+# on.
 before_stale()
 {
 	administrators=
+	[ $((round % 2)) -eq 0 ] || flushes=off
 	administrator 21
 	administrator 22
 }
 fault_stale() { sleep 1; kill_server; }
-after_stale() { end_administrators; }
+after_stale()
+{
+	flushes=
+	end_administrators
+}
 
 before_maintain()
 {
@@ -730,12 +737,17 @@ read_files()
 	case $kind in
 		async | local | cancel) durable=f ;;
 	esac
-	rows_of "$tmp"/said/*.out
+	rows_of "$tmp"/said/?.out
+	case $kind in
+		stale)	[ $((round % 2)) -eq 0 ] || durable=f ;;
+	esac
+	rows_of "$tmp"/said/2?.out
 }
 
 # rows_of FILE...: keep what the sessions said
 rows_of()
 {
+	[ -e "$1" ] || return 0
 	awk -v round="$round" -v durable="$durable" -v kind="$kind" \
 		-f "$src/test/proof/faults/said.awk" "$@" >"$tmp/said/rows"
 	ask -c "\\copy said FROM '$tmp/said/rows'" || die "cannot read what the workers said"
@@ -745,7 +757,6 @@ rows_of()
 # tried.
 retry()
 {
-	durable=t
 	ask -c "SELECT DISTINCT w2 FROM said WHERE round = $round AND what = 'try' AND w1 IN ('claim', 'reserve', 'bound', 'own', 'order')" |
 		script work -v worker="$1" -v again=1 >"$tmp/said/$1.sql"
 	say_script "$1"
@@ -754,6 +765,7 @@ retry()
 # say_script WORKER: run it, and keep what it says
 say_script()
 {
+	durable=t
 	"$bin/psql" -X -A -t -h "$tmp" -U postgres -d faults -f "$tmp/said/$1.sql" \
 		>"$tmp/said/$1.out" 2>"$tmp/said/$1.err"
 	rows_of "$tmp/said/$1.out"
@@ -764,14 +776,15 @@ say_script()
 compare()
 {
 	{
-		echo "SELECT 'end|' || clock_timestamp();"
-		echo "\\echo tx|1|READ COMMITTED"
-		[ "$kind" = persons ] || echo "\\echo try|resume||$round.$1.1.1|
+		say "SELECT 'end|' || clock_timestamp();"
+		say "\\echo tx|1|READ COMMITTED"
+		say "SELECT 'standing|' || kind || '|' || name FROM idem.pause;"
+		[ "$kind" = persons ] || say "\\echo try|resume||$round.$1.1.1|
 			SELECT idem.resume(kind, name, NULLIF(state, ''), reason => 'the storm is over') FROM idem.pause;
 			\\echo code|:SQLSTATE|:LAST_ERROR_MESSAGE"
-		echo "\\echo COMMIT"
-		echo "SELECT 'end|' || clock_timestamp();"
-		echo "SELECT count(*) FROM (SELECT DISTINCT day FROM book_line UNION SELECT day FROM bank_line) d, idem.reconcile('both', d.day);"
+		say "\\echo COMMIT"
+		say "SELECT 'end|' || clock_timestamp();"
+		say "SELECT count(*) FROM (SELECT DISTINCT day FROM book_line UNION SELECT day FROM bank_line) d, idem.reconcile('both', d.day);"
 	} >"$tmp/said/$1.sql"
 	say_script "$1"
 }

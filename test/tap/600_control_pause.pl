@@ -8,8 +8,9 @@
 # Nobody who asked and was answered between the two was granted anything, and no
 # result was refused.
 #
-# Then: a pause outlives a crash and a dump, and one that is prepared is in force
-# when it is committed.
+# Then: a pause outlives a crash and a dump, and a resume the crash, also where the
+# commits of their sessions are not flushed; and a pause that is prepared is in
+# force when it is committed.
 #
 #	IDEM_PAUSES=100 sh test/run.sh 600_control_pause
 #
@@ -27,7 +28,7 @@ my $pauses = $ENV{IDEM_PAUSES} || 10;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
-$node->append_conf('postgresql.conf', "max_prepared_transactions = 10\nmax_connections = 40");
+$node->append_conf('postgresql.conf', "max_prepared_transactions = 10\nmax_connections = 40\nwal_writer_delay = 10s");
 $node->start;
 
 sub ask
@@ -219,6 +220,7 @@ note ask(q{SELECT string_agg(format('%s: %s granted, %s paused', what, g, p), ';
 
 # What a pause outlives
 ask(q{
+	SET synchronous_commit = off;
 	SELECT idem.pause('scope', 'debit', reason => 'test');
 	SELECT idem.pause('machine', 'payment', state => 'paying', reason => 'test');
 	SELECT idem.pause('limit', 'refund', reason => 'test');
@@ -246,7 +248,10 @@ is(judged('restored'), 'paused 2', 'and a dump');
 ask(q{SELECT idem.resume(kind, name, state => state, fk => fk, reason => 'test') FROM idem.pauses}, 'restored');
 is(judged('restored'), 'granted 0', 'there it is resumed');
 is(judged('postgres'), 'paused 2', 'and not here');
-ask(q{SELECT idem.resume(kind, name, state => state, fk => fk, reason => 'test') FROM idem.pauses});
+ask(q{SET synchronous_commit = off; SELECT idem.resume(kind, name, state => state, fk => fk, reason => 'test') FROM idem.pauses});
+$node->stop('immediate');
+$node->start;
+is(ask('SELECT count(*) FROM idem.pauses'), '0', 'a resume outlives a crash');
 
 # Two-phase commit: in force when it is committed.
 my $open = $node->background_psql('postgres');

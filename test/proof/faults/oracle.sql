@@ -398,8 +398,8 @@ SELECT 'SQLSTATE ' || w1, min(round || '.' || worker || '.' || tx || ': ' || COA
         -- must not be prepared; a dispatch that the standby has not confirmed; a
         -- hold that somebody else has posted or given back; a journal that was
         -- made out of balance; a row without a grant, and another request under
-        -- its key; what needs a second person, and what is not there to be
-        -- approved; DDL, whatever the server says
+        -- its key; what needs a second person, what is not paused (any more), and a
+        -- difference that somebody else has explained; DDL, whatever the server says
         AND NOT EXISTS (SELECT FROM public.said t
             WHERE (t.round, t.worker, t.tx, t.seq) = (s.round, s.worker, s.tx, s.seq - 1) AND t.what = 'try'
                 AND (t.w1 = 'mayfly' AND s.w1 IN ('42704', '55I02')
@@ -407,7 +407,7 @@ SELECT 'SQLSTATE ' || w1, min(round || '.' || worker || '.' || tx || ': ' || COA
                     OR t.w1 = 'post' AND s.w1 IN ('23505', '23I09') OR t.w1 = 'check' AND s.w1 = '23I0B'
                     OR t.w1 IN ('row', 'own row') AND s.w1 = '23I0A' OR t.w1 = 'own' AND s.w1 = '23I0D'
                     OR s.kind = 'persons' AND (t.w1 IN ('suspect', 'resume') AND s.w1 = '42501' OR t.w1 = 'approve' AND s.w1 = 'P0001')
-                    OR t.w1 IN ('resume', 'approve') AND s.w1 = '42704'
+                    OR t.w1 IN ('resume', 'approve') AND s.w1 = '42704' OR t.w1 = 'explain' AND s.w1 = '55000'
                     OR t.w1 IN ('ddl', 'weaken') AND s.w1 NOT LIKE 'XX%'))
         -- a race of the server, with any foreign key: a rival that is being
         -- rolled back is no conflict any more, and still a member of the lock

@@ -147,17 +147,25 @@ UNION ALL
 -- asks after the commit, until somebody resumes it
 SELECT 'granted while it was paused', g.w1
     FROM public.said g JOIN public.said p ON p.what = 'pause' AND p.w1 = 'scope' AND p.w2 = 'stop' AND p.ended = 'COMMIT' AND NOT p.undone
-        AND p.ended_at < g.w4::timestamptz AND (p.durable OR p.round = g.round)
+        AND p.ended_at < g.w4::timestamptz AND (p.durable OR p.kind = 'stale' OR p.round = g.round)
     WHERE g.what = 'stop' AND g.w3 = 't'
         AND NOT EXISTS (SELECT FROM public.said r WHERE r.what = 'try' AND r.w1 = 'resume' AND r.ended <> 'ROLLBACK'
             AND (r.ended_at IS NULL OR r.ended_at > p.began) AND r.began < g.w5::timestamptz)
 UNION ALL
 SELECT 'entered a state that was paused', m.w1
     FROM public.said m JOIN public.said p ON p.what = 'pause' AND p.w1 = 'machine' AND p.ended = 'COMMIT' AND NOT p.undone
-        AND p.ended_at < m.began AND (p.durable OR p.round = m.round)
+        AND p.ended_at < m.began AND (p.durable OR p.kind = 'stale' OR p.round = m.round)
     WHERE m.what = 'move' AND m.w3 = 'applied' AND m.w2 = 'checking'
         AND NOT EXISTS (SELECT FROM public.said r WHERE r.what = 'try' AND r.w1 = 'resume' AND r.ended <> 'ROLLBACK'
             AND (r.ended_at IS NULL OR r.ended_at > p.began) AND (m.ended_at IS NULL OR r.began < m.ended_at))
+UNION ALL
+-- which is on disk whatever synchronous_commit says
+SELECT 'a pause, or the end of it, is lost', p.round || '.' || p.worker || '.' || p.tx
+    FROM public.said p
+    WHERE p.what IN ('pause', 'resume') AND p.worker > 20 AND p.ended = 'COMMIT' AND NOT p.undone
+        AND NOT EXISTS (SELECT FROM public.said o WHERE o.what = 'try' AND o.w1 IN ('pause', 'resume') AND o.ended <> 'ROLLBACK' AND o.worker > 20
+            AND o.round = p.round AND (o.worker, o.tx) <> (p.worker, p.tx) AND (o.ended_at IS NULL OR o.ended_at > p.began))
+        AND (p.what = 'pause') <> EXISTS (SELECT FROM public.said s WHERE s.what = 'standing' AND (s.round, s.w1, s.w2) = (p.round, p.w1, p.w2))
 UNION ALL
 SELECT 'paused, and nobody has', s.w1
     FROM public.said s

@@ -75,7 +75,7 @@ $0 == "COMMIT" || $0 == "ROLLBACK" || $0 == "COMMIT PREPARED" {
 	next
 }
 
-/^(try|code|claim|move|refund|release|see|reserve|sent|unsent|complete|resolve|look|fence|wrote|book|void|purse|prepared|mayfly|dated|retire|bound|row|own|ownrow|parcel|parceled|parcels|entry|closed|suspect|stop|mean|toggled|compared|explained|line|wired|answered|pause|resume|approve|define)\|/ {
+/^(try|code|claim|move|refund|release|see|reserve|sent|unsent|complete|resolve|look|fence|wrote|book|void|purse|prepared|mayfly|dated|retire|bound|row|own|ownrow|parcel|parceled|parcels|entry|closed|suspect|stop|mean|toggled|compared|explained|line|wired|answered|pause|resume|standing|approve|define)\|/ {
 	undone[++rows] = 0
 	gsub(/[\\\t]/, " ")
 	line = $1
