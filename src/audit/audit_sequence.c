@@ -8,7 +8,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
-#include "base/declare.h"
+#include "base/qualified.h"
 
 /*
  * largest_value(relation regclass, name text) -> bigint

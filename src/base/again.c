@@ -24,10 +24,15 @@
 #include "access/relation.h"
 #include "utils/rel.h"
 
+#include "base/again.h"
 #include "base/declare.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
 #include "base/latest.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
+#include "base/settings_write.h"
 
 /* Do the two values mean the same?  NULL: the setting is not there. */
 static bool

@@ -8,7 +8,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-#include "base/declare.h"
+#include "base/argument.h"
 
 /* A list of strings as a text[]. */
 ArrayType *

@@ -42,9 +42,9 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "base/argument.h"
 #include "base/ask.h"
-#include "base/declare.h"
-#include "base/idem_compat.h"
+#include "base/change.h"
 
 #define Anum_change_n				1
 #define Anum_change_action			4

@@ -33,7 +33,6 @@
 #include "utils/rel.h"
 
 #include "base/citus.h"
-#include "base/idem_compat.h"
 
 /* The group in a row; -1 if it has none. */
 static int32

@@ -25,12 +25,15 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
 #include "base/latest.h"
 #include "base/offer.h"
+#include "base/qualified.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
+#include "base/settings_write.h"
 
 /* {"key": "value", ...}, of a map */
 static char *

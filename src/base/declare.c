@@ -33,12 +33,18 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/change.h"
+#include "base/column.h"
 #include "base/declare.h"
-#include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/identity.h"
 #include "base/kind.h"
-#include "base/settings.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/qualified.h"
+#include "base/settings_known.h"
+#include "base/settings_trigger.h"
+#include "base/settings_write.h"
 
 /* Can a trigger guard every row of the table? */
 static void

@@ -20,11 +20,12 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
+#include "base/argument.h"
+#include "base/change.h"
 #include "base/declared.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
 #include "base/latest.h"
+#include "base/named.h"
+#include "base/row.h"
 
 /*
  * Read name and settings from the arguments of a function, which begin with

@@ -47,11 +47,11 @@
 #include "utils/tuplestore.h"
 
 #include "base/approval.h"
-#include "base/declare.h"
+#include "base/change.h"
 #include "base/definition.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
 #include "base/identity.h"
+#include "base/named.h"
+#include "base/right.h"
 
 /* columns of a table of definitions */
 #define Anum_definition_name	1

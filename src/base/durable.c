@@ -61,7 +61,6 @@
 #include "utils/wait_event.h"
 
 #include "base/durable.h"
-#include "base/idem_compat.h"
 
 /* Milliseconds between two looks at what the standbys have confirmed. */
 #define LOOK_EVERY_MIN	1

@@ -28,15 +28,16 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
-#include "base/declare.h"
+#include "base/change.h"
 #include "base/empty.h"
-#include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
 #include "base/moved.h"
 #include "base/reason.h"
-#include "base/settings.h"
+#include "base/settings_trigger.h"
 #include "base/site.h"
 
 static char *truncate_reason = NULL;

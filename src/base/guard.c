@@ -25,6 +25,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "replication/logicalworker.h"
 #include "replication/worker_internal.h"
@@ -39,14 +40,19 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "base/arrive.h"
+#include "base/column.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "base/identity.h"
 #include "base/kind.h"
 #include "base/latest.h"
 #include "base/moved.h"
-#include "base/settings.h"
+#include "base/named.h"
+#include "base/right.h"
+#include "base/row.h"
+#include "base/settings_known.h"
+#include "base/settings_trigger.h"
 
 /* The settings of one trigger, as its room compiled them. */
 typedef struct GuardEntry

@@ -5,11 +5,13 @@
 #ifndef IDEM_GUARD_H
 #define IDEM_GUARD_H
 
-#include "commands/trigger.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "nodes/bitmapset.h"
 #include "utils/relcache.h"
+#include "utils/reltrigger.h"
+
+struct TriggerData;
 
 /*
  * One row as a guard judges it.  A row that an UPDATE moved between
@@ -22,7 +24,7 @@
  */
 typedef struct IdemGuardCall
 {
-	TriggerData *trigdata;		/* as the server passed it */
+	struct TriggerData *trigdata;	/* as the server passed it */
 	Trigger    *trigger;		/* the trigger that fired */
 	Relation	rel;			/* its table; the partition that has the row */
 	TupleTableSlot *before;		/* the row as stored before; NULL: INSERT */
@@ -48,21 +50,6 @@ extern bool idem_guard_call(FunctionCallInfo fcinfo, const char *function,
 							IdemGuardCall *call);
 extern void *idem_guard_settings(const IdemGuardCall *call,
 								 IdemGuardCompile compile);
-extern Oid	idem_extension_relation(const char *name);
-extern Relation idem_open_named(Oid relid);
-extern bool idem_in_apply_worker(void);
-extern bool idem_rows_arrive(Oid relid);
-
-extern AttrNumber idem_column_number(Relation rel, const char *name);
-extern Bitmapset *idem_row_key_columns(Relation rel);
-extern bool idem_same_image(Relation rel, AttrNumber attnum,
-							TupleTableSlot *a, TupleTableSlot *b);
-extern char *idem_value_text(Oid type, Datum value);
-extern char *idem_column_text(Relation rel, AttrNumber attnum,
-							  TupleTableSlot *slot);
-extern char *idem_key_text(List *texts);
-extern char *idem_row_key(Relation rel, TupleTableSlot *slot);
-extern const char *idem_readable_key(Relation rel, TupleTableSlot *slot);
 extern void idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key);
 extern void idem_refuse_delete(const IdemGuardCall *call);
 

@@ -32,6 +32,7 @@
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
+#include "base/right.h"
 
 /* The search path of the following statements, until the identity is back. */
 static void

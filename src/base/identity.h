@@ -20,11 +20,6 @@ extern void idem_become_role(Oid role, IdemIdentity *saved);
 extern void idem_become_declarer_of(Oid relid, IdemIdentity *saved);
 extern void idem_see_every_row(void);
 extern void idem_restore_identity(const IdemIdentity *saved);
-extern Oid	idem_owner_of(Oid relid);
-extern bool idem_may_read(Relation rel);
-extern bool idem_may_call(const char *function);
-extern bool idem_is_operator(void);
-extern void idem_require_operator(const char *action);
 extern void idem_rethrow(MemoryContext context, bool may_read);
 
 #endif							/* IDEM_IDENTITY_H */

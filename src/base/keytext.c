@@ -24,9 +24,9 @@
 #include "utils/numeric.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
-#include "base/guard.h"
+#include "base/argument.h"
 #include "base/keytext.h"
+#include "base/row.h"
 
 /* Is there one text that stands for a value of this type? */
 static bool

@@ -16,7 +16,11 @@
 #include "utils/rel.h"
 
 #include "base/kind.h"
-#include "base/settings.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/settings_known.h"
+#include "base/settings_trigger.h"
+#include "base/settings_write.h"
 
 /* const IdemGuardKind *, in TopMemoryContext */
 static List *kinds = NIL;

@@ -9,48 +9,25 @@
 #ifndef IDEM_KIND_H
 #define IDEM_KIND_H
 
-#include "commands/trigger.h"
 #include "nodes/pg_list.h"
-#include "utils/relcache.h"
 #include "utils/snapshot.h"
 
-struct IdemGuardKind;
+struct IdemGuard;
 struct IdemSetting;
-
-/* A guard as one of its triggers says it; also one that is already gone. */
-typedef struct IdemGuard
-{
-	Oid			relid;			/* the table that bears the trigger */
-	char	   *name;			/* of the trigger */
-	const struct IdemGuardKind *kind;	/* NULL: it refuses TRUNCATE */
-	List	   *settings;		/* its arguments, each name=value */
-} IdemGuard;
-
-/*
- * A trigger of a guard as its table bears it: a copy, because what the
- * relcache holds of an open table goes with any look-up (idem_guard_triggers).
- */
-typedef struct IdemGuardTrigger
-{
-	const struct IdemGuardKind *kind;
-	IdemGuard  *guard;
-	Oid			oid;			/* of the trigger */
-	Oid			bound;			/* tgconstrrelid: the other table, or none */
-	bool		is_clone;		/* of the trigger of a table above */
-} IdemGuardTrigger;
 
 /*
  * What is wrong with rows that are looked at: a sentence without full stop,
  * "3 rows in a state that ...", or NULL.  May raise.  Connected to SPI.
  */
-typedef char *(*IdemRowsCheck) (const IdemGuard *guard, Oid rows);
+typedef char *(*IdemRowsCheck) (const struct IdemGuard *guard, Oid rows);
 
 /*
  * What is wrong with what a guard relies on, as the catalog has it at a
  * snapshot, NULL the latest: a sentence without full stop, or NULL.  Opens and
  * locks no table, reads no row.
  */
-typedef char *(*IdemShapeCheck) (const IdemGuard *guard, Snapshot snapshot);
+typedef char *(*IdemShapeCheck) (const struct IdemGuard *guard,
+								 Snapshot snapshot);
 
 /* Can a column that the setting names have this type, below domains? */
 typedef bool (*IdemTypeCheck) (const char *setting, Oid type);
@@ -59,10 +36,10 @@ typedef bool (*IdemTypeCheck) (const char *setting, Oid type);
  * Its rows were truncated: set the totals that it keeps elsewhere to what they
  * are without them.
  */
-typedef void (*IdemRecount) (const IdemGuard *guard);
+typedef void (*IdemRecount) (const struct IdemGuard *guard);
 
 /* idem_guard_declaration, of a guard whose trigger does not say it all. */
-typedef char *(*IdemDeclaration) (const IdemGuard *guard);
+typedef char *(*IdemDeclaration) (const struct IdemGuard *guard);
 
 /* One trigger function, and the triggers that call it. */
 typedef struct IdemGuardKind
@@ -125,30 +102,5 @@ extern int16 idem_statement_type(const char *function);
 extern const char *idem_statement_events(const char *function);
 extern const char *idem_statement_word(const char *function);
 extern bool idem_is_our_function(Oid function);
-
-/* declaration.c */
-extern char *idem_guard_declaration(const IdemGuard *guard, List *settings);
-
-extern List *idem_guard_triggers(Relation rel);
-extern List *idem_guard_triggers_of(Oid relid);
-extern IdemGuard *idem_guard_of_trigger(Oid relid, const Trigger *trigger);
-extern void idem_guard_require(const IdemGuard *guard);
-extern bool idem_guard_keeps_rows(const IdemGuard *guard);
-extern bool idem_same_guard(const IdemGuard *a, const IdemGuard *b);
-extern bool idem_guard_names_column(const IdemGuard *guard, int flag,
-									const char *column);
-extern char *idem_check_name(const char *kind, const char *column);
-
-/* rows.c */
-extern char *idem_count_offenders(Relation shown, const char *sql,
-								  Datum strings, const char *what);
-extern void idem_rethrow_without_values(MemoryContext context);
-extern char *idem_ask_rows(IdemRowsCheck check, const IdemGuard *guard,
-						   Oid rows, int wait_ms);
-extern bool idem_rows_unseen(const char *finding);
-extern bool idem_rows_locked(const char *finding);
-extern char *idem_guard_naming(Relation shown, const char *setting,
-							   const char *value);
-extern char *idem_check_kept_rows(const IdemGuard *guard, Oid rows);
 
 #endif							/* IDEM_KIND_H */

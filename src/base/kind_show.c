@@ -17,10 +17,12 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
+#include "base/argument.h"
 #include "base/kind.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
+#include "base/settings_trigger.h"
+#include "base/settings_write.h"
 
 /* The names of the settings that have this mark; 0: of all. */
 static Datum

@@ -11,7 +11,7 @@
 #include "postgres.h"
 
 #include "base/ask.h"
-#include "base/kind.h"
+#include "base/rows.h"
 
 /*
  * A guard that has a setting of this value: "claimed guard idem_claimed_message

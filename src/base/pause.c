@@ -32,10 +32,9 @@
 #include "utils/rel.h"
 #include "utils/uuid.h"
 
-#include "base/declare.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
+#include "base/change.h"
 #include "base/kind.h"
+#include "base/named.h"
 #include "base/pause.h"
 
 #define Anum_pause_kind		1

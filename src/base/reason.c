@@ -12,8 +12,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
+#include "base/argument.h"
 #include "base/reason.h"
 
 #define REASON_CHARACTERS_MAX	1000

@@ -21,10 +21,14 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
-#include "base/declare.h"
-#include "base/guard.h"
 #include "base/identity.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/named.h"
+#include "base/qualified.h"
+#include "base/right.h"
+#include "base/rows.h"
 
 /*
  * Run a query of one row as the current user; the result is in SPI_tuptable.

@@ -26,11 +26,15 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "base/settings.h"
+#include "base/settings_known.h"
+#include "base/settings_trigger.h"
+#include "base/settings_write.h"
 
 #define NUMBER_DIGITS_MAX 18
 

@@ -57,10 +57,9 @@
 #include "utils/inval.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
+#include "base/change.h"
 #include "base/latest.h"
+#include "base/named.h"
 #include "base/site.h"
 
 #define Anum_site_name				2

@@ -15,7 +15,6 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-#include "base/idem_compat.h"
 #include "base/offer.h"
 
 #define BATCH	1000

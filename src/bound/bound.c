@@ -31,15 +31,19 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 
+#include "base/arrive.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "base/identity.h"
 #include "base/moved.h"
 #include "base/settings.h"
+#include "base/settings_trigger.h"
 #include "bound/bound.h"
+#include "key/key.h"
+#include "key/key_taken.h"
 
 /* 39P01 unless the claims are those of a scope or of a table of keys. */
 static void

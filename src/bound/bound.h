@@ -28,9 +28,8 @@
 #include "executor/tuptable.h"
 #include "nodes/pg_list.h"
 #include "utils/relcache.h"
-
-#include "base/settings.h"
-#include "key/key.h"
+#include "utils/snapshot.h"
+#include "utils/uuid.h"
 
 /* How the value of a column is written in a key. */
 typedef enum BoundForm
@@ -66,18 +65,6 @@ typedef struct BoundStates
 	List	   *claimed;		/* List * of char *: those of claims for each */
 } BoundStates;
 
-/* The settings of the triggers of a table of keys, names as numbers. */
-typedef struct BoundTable
-{
-	Oid			relid;			/* the partitioned one at the top, and of a
-								 * shard the distributed one */
-	IdemScope	form;			/* of keys and requests; its name the table's */
-	BoundKey	key;
-	AttrNumber	request;		/* of type jsonb; 0: none */
-	AttrNumber	response;		/* 0: none */
-	bool		required;		/* no commit without the response */
-} BoundTable;
-
 /* The settings of a trigger idem_claimed, names as numbers. */
 typedef struct Bound
 {
@@ -93,6 +80,7 @@ typedef struct Bound
 } Bound;
 
 struct IdemGuardCall;
+struct IdemScope;
 
 /* A row of a table, read by idem_bound_each_row in memory of its own */
 typedef void (*IdemBoundRow) (void *arg, HeapTuple row, TupleDesc desc,
@@ -114,7 +102,7 @@ extern text *idem_bound_key_make(const BoundKey *key, const Datum *values);
 extern text *idem_bound_key_of(const BoundKey *key, Relation rel,
 							   TupleTableSlot *slot);
 extern const char *idem_bound_key_flaw(const BoundKey *key,
-									   const IdemScope *form,
+									   const struct IdemScope *form,
 									   const Datum *values);
 extern const char *idem_bound_shown_key(Relation rel, const text *key);
 extern void idem_bound_refuse_changed(const struct IdemGuardCall *call,
@@ -136,11 +124,8 @@ extern void idem_bound_note_response(const pg_uuid_t *digest);
 /* bound_keys.c */
 extern Oid	idem_bound_keys_relid(const char *name);
 extern bool idem_bound_keys_foreign(Oid keys, Oid relid);
-extern BoundTable *idem_bound_table_read(Relation rel, List *settings);
 extern void idem_bound_table_digest(Oid table, const text *key,
 									pg_uuid_t *digest);
-extern Jsonb *idem_bound_request_of(const BoundTable *table,
-									TupleTableSlot *slot);
 
 /* bound_declare.c */
 extern void idem_bound_check_not_null(Relation rel, AttrNumber attnum,

@@ -41,12 +41,13 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/argument.h"
+#include "base/column.h"
 #include "base/declare.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
-#include "base/kind.h"
-#include "base/settings.h"
+#include "base/qualified.h"
+#include "base/settings_write.h"
 #include "bound/bound.h"
+#include "key/key_effect.h"
 
 /* What adopt_keys was asked for, and what it has done */
 typedef struct Adoption

@@ -18,12 +18,20 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/again.h"
+#include "base/argument.h"
+#include "base/column.h"
 #include "base/declare.h"
-#include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/named.h"
+#include "base/qualified.h"
 #include "base/settings.h"
+#include "base/settings_write.h"
 #include "bound/bound.h"
+#include "key/key_effect.h"
 
 /* What guard_claimed was asked for */
 typedef struct BoundArguments

@@ -20,6 +20,7 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_index.h"
 #include "utils/fmgroids.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 

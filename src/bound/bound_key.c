@@ -12,15 +12,18 @@
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/uuid.h"
 
+#include "base/column.h"
 #include "base/guard.h"
-#include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "base/identity.h"
+#include "base/right.h"
+#include "base/row.h"
 #include "bound/bound.h"
+#include "key/key.h"
 
 /* bytes that the text of a value other than text takes */
 #define VALUE_BYTES	(2 * UUID_LEN + 5)

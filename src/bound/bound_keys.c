@@ -34,18 +34,26 @@
 #include "catalog/pg_type.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/varlena.h"
 
+#include "base/arrive.h"
 #include "base/citus.h"
+#include "base/column.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "base/identity.h"
 #include "base/moved.h"
+#include "base/right.h"
+#include "base/row.h"
 #include "base/settings.h"
-#include "bound/bound.h"
+#include "base/settings_trigger.h"
+#include "base/settings_write.h"
+#include "bound/bound_keys.h"
+#include "key/key_request.h"
+#include "key/key_taken.h"
 
 /*
  * A table by the name that a guard has of it, schema.table, without anybody's

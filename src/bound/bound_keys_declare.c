@@ -18,16 +18,19 @@
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/again.h"
+#include "base/argument.h"
+#include "base/change.h"
+#include "base/column.h"
 #include "base/declare.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
 #include "base/identity.h"
-#include "base/kind.h"
-#include "base/settings.h"
+#include "base/settings_write.h"
 #include "bound/bound.h"
+#include "key/key.h"
 
 /* What guard_keys was asked for */
 typedef struct KeysArguments

@@ -13,17 +13,20 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
-#include "base/identity.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/right.h"
+#include "base/rows.h"
 #include "base/settings.h"
-#include "bound/bound.h"
+#include "base/settings_known.h"
+#include "base/settings_write.h"
+#include "bound/bound_keys.h"
 #include "bound/bound_rows.h"
+#include "key/key_request.h"
 
 /* What is known of the rows read so far */
 typedef struct KeysTally

@@ -12,9 +12,10 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/snapshot.h"
 
-#include "base/idem_compat.h"
 #include "bound/bound.h"
 
 typedef struct PaymentKey

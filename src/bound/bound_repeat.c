@@ -23,19 +23,23 @@
 #include "access/nbtree.h"
 #include "access/tableam.h"
 #include "catalog/pg_am.h"
+#include "commands/trigger.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/arrive.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "base/identity.h"
 #include "base/latest.h"
-#include "base/settings.h"
-#include "bound/bound.h"
+#include "base/right.h"
+#include "base/settings_trigger.h"
+#include "bound/bound_keys.h"
+#include "key/key_request.h"
 
 /* How to look for a key: a table of keys and its index. */
 typedef struct BoundLook

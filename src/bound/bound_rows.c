@@ -18,18 +18,23 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "base/declare.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
 #include "base/identity.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/qualified.h"
+#include "base/right.h"
+#include "base/rows.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
 #include "bound/bound.h"
 #include "bound/bound_rows.h"
+#include "key/key_effect.h"
 
 /* rows that are read at a time */
 #define ROWS_AT_A_TIME	1000

@@ -26,14 +26,18 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/column.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "base/settings.h"
+#include "base/row.h"
+#include "base/settings_write.h"
 #include "bound/bound.h"
+#include "key/key_effect.h"
 
 /* 42P17 for a column whose values are not words. */
 static void

@@ -9,7 +9,15 @@
 #ifndef IDEM_CHANNEL_H
 #define IDEM_CHANNEL_H
 
-#include "key/key.h"
+#include "utils/array.h"
+#include "utils/date.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "key/key_member.h"
+
+struct IdemKey;
+struct IdemScope;
 
 /* What may say that an effect never arrived. */
 typedef enum IdemAbsence
@@ -112,13 +120,13 @@ extern void idem_channel_check_request(const IdemChannel *channel,
 									   Jsonb *request);
 extern text *idem_channel_named_serial(Jsonb *answer);
 extern bool idem_channel_same_serial(text *serial, text *other);
-extern Jsonb *idem_channel_trim(const IdemScope *scope,
+extern Jsonb *idem_channel_trim(const struct IdemScope *scope,
 								const IdemChannel *channel, Jsonb *answer,
 								Jsonb *request);
 
 /* channel_serial.c */
 extern text *idem_channel_serial(const IdemChannel *channel,
-								 const IdemKey *key, int32 attempt,
+								 const struct IdemKey *key, int32 attempt,
 								 TimestampTz now);
 extern bool idem_channel_counts(const IdemChannel *channel);
 extern void idem_channel_leave_out(const IdemChannel *channel, int64 numbers,

@@ -28,9 +28,9 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
-#include "base/idem_compat.h"
-#include "channel/channel_inner.h"
+#include "channel/channel.h"
 #include "codes/codes.h"
+#include "key/key_request.h"
 
 #define CODE_LAYERS_MAX		16
 

@@ -24,10 +24,10 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "base/guard.h"
-#include "base/idem_compat.h"
 #include "base/latest.h"
+#include "base/named.h"
 #include "channel/channel_inner.h"
+#include "key/key.h"
 
 /* Columns of idem.channel. */
 #define Anum_channel_name			1

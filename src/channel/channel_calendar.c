@@ -15,10 +15,9 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "base/guard.h"
-#include "base/idem_compat.h"
 #include "base/latest.h"
-#include "channel/channel_inner.h"
+#include "base/named.h"
+#include "channel/channel.h"
 
 /*
  * Ask a query about the calendar $1 and the time $2 for one row; connected to

@@ -11,9 +11,8 @@
 
 #include "utils/builtins.h"
 
-#include "base/idem_compat.h"
 #include "base/pause.h"
-#include "channel/channel_inner.h"
+#include "channel/channel.h"
 
 /* Why a channel is paused, for people; NULL: it is not. */
 char *

@@ -42,11 +42,12 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/latest.h"
+#include "base/named.h"
 #include "channel/channel_inner.h"
+#include "key/key.h"
 
 #define HASH_DIGITS_MIN		16
 #define HASH_DECIMALS_MIN	20	/* where the provider takes no letters */

@@ -38,9 +38,10 @@
 #include "utils/jsonb.h"
 #include "utils/tuplestore.h"
 
-#include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "claim/claim.h"
+#include "key/key_request.h"
+#include "key/key_taken.h"
 
 /* Is a call an item of FROM, with the columns of its type expected? */
 static bool

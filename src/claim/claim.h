@@ -9,7 +9,8 @@
 #ifndef IDEM_CLAIM_H
 #define IDEM_CLAIM_H
 
-#include "key/key.h"
+#include "key/key_answer.h"
+#include "key/key_table.h"
 
 /* claim.c */
 extern void idem_claim_check_scope(const IdemScope *scope);

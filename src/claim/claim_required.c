@@ -19,7 +19,6 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "claim/claim.h"
 

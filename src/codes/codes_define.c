@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -15,7 +16,6 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
-#include "base/idem_compat.h"
 #include "base/reason.h"
 #include "codes/codes.h"
 #include "codes/codes_inner.h"

@@ -22,8 +22,8 @@
 #include "utils/builtins.h"
 
 #include "base/approval.h"
-#include "base/declare.h"
-#include "base/idem_compat.h"
+#include "base/argument.h"
+#include "base/change.h"
 #include "base/latest.h"
 #include "base/reason.h"
 

@@ -21,10 +21,11 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "base/argument.h"
+#include "base/change.h"
 #include "base/declare.h"
-#include "base/idem_compat.h"
 #include "base/latest.h"
-#include "base/settings.h"
+#include "base/settings_write.h"
 
 /* The role an argument names: 22004 for null, 42704 for "-", which is none. */
 static char *

@@ -36,10 +36,10 @@
 #include "utils/rel.h"
 
 #include "base/approval.h"
-#include "base/declare.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
+#include "base/argument.h"
+#include "base/change.h"
 #include "base/latest.h"
+#include "base/named.h"
 #include "base/pause.h"
 #include "base/reason.h"
 

@@ -5,8 +5,11 @@
 #ifndef IDEM_DOCTOR_H
 #define IDEM_DOCTOR_H
 
-#include "base/kind.h"
 #include "nodes/pg_list.h"
+#include "utils/relcache.h"
+
+struct IdemGuard;
+struct IdemGuardKind;
 
 /* What a DDL command did that can be judged only when it is complete. */
 typedef enum IdemNoteType
@@ -32,7 +35,7 @@ typedef struct IdemNote
 	char	   *schema;			/* as it was called before */
 	char	   *table;
 	Oid			other;			/* parent trigger; parent; schema before */
-	const IdemGuardKind *kind;	/* of a dropped trigger */
+	const struct IdemGuardKind *kind;	/* of a dropped trigger */
 	char	   *name;			/* of the guard */
 	List	   *settings;		/* of a dropped trigger */
 	char	   *what;			/* was done, and let pass; why rows went */
@@ -78,14 +81,14 @@ extern void idem_refuse_change(Oid relid, const char *kind, const char *name,
 							   const char *what, const char *why);
 extern void idem_refuse_state(Oid relid, const char *kind, const char *name,
 							  const char *command, const char *problem);
-extern void idem_refuse_trigger(Oid relid, const IdemGuardKind *kind,
-								const IdemGuard *guard, Oid bound,
+extern void idem_refuse_trigger(Oid relid, const struct IdemGuardKind *kind,
+								const struct IdemGuard *guard, Oid bound,
 								const char *what);
 
 /* doctor_settle.c */
 extern void idem_settle_notes(const char *command);
-extern void idem_judge_detached(Oid top, const IdemGuardKind *kind,
-								IdemGuard *guard, Oid partition);
+extern void idem_judge_detached(Oid top, const struct IdemGuardKind *kind,
+								struct IdemGuard *guard, Oid partition);
 
 /* doctor_judge.c */
 extern void idem_judge(List *touched, List *relied, CommandId cid,

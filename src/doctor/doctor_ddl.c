@@ -37,9 +37,12 @@
 #include "utils/snapmgr.h"
 
 #include "base/declare.h"
-#include "base/moved.h"
 #include "base/idem_compat.h"
-#include "base/settings.h"
+#include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/moved.h"
+#include "base/settings_known.h"
 #include "doctor/doctor.h"
 
 /* ---------- ddl_command_start ---------- */

@@ -31,14 +31,15 @@
 #include "utils/rel.h"
 
 #include "base/approval.h"
+#include "base/argument.h"
 #include "base/ask.h"
+#include "base/change.h"
 #include "base/declare.h"
-#include "base/idem_compat.h"
 #include "base/identity.h"
 #include "base/kind.h"
+#include "base/qualified.h"
 #include "base/reason.h"
-#include "base/settings.h"
-#include "doctor/doctor.h"
+#include "base/settings_trigger.h"
 
 /* A guard as it stands on its table. */
 typedef struct FoundGuard

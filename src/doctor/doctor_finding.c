@@ -22,7 +22,6 @@
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
-#include "base/idem_compat.h"
 
 /* A statement whose plan is kept */
 typedef struct KeptPlan

@@ -35,9 +35,11 @@
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -46,9 +48,11 @@
 #include "utils/tuplestore.h"
 
 #include "base/declare.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
+#include "base/kind.h"
+#include "base/kind_trigger.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
+#include "base/settings_write.h"
 #include "doctor/doctor_look.h"
 
 /* A trigger of a guard while it is judged */

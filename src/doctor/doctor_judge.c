@@ -21,8 +21,10 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "base/change.h"
 #include "base/declare.h"
-#include "base/settings.h"
+#include "base/kind.h"
+#include "base/settings_write.h"
 #include "doctor/doctor.h"
 #include "doctor/doctor_look.h"
 

@@ -23,7 +23,11 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "base/kind.h"
+#include "base/kind_trigger.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
+#include "base/settings_trigger.h"
 #include "doctor/doctor_look.h"
 
 /* What is known of one table; each part is read when it is asked for */

@@ -11,14 +11,14 @@
 #include "utils/snapshot.h"
 
 #include "base/catalog.h"
-#include "base/kind.h"
+#include "base/kind_guard.h"
 
 /* A trigger function of ours */
 typedef struct IdemSeenFunction
 {
 	Oid			oid;
 	bool		is_guard;		/* one of a guard, or what refuses TRUNCATE */
-	const IdemGuardKind *kind;	/* NULL: it refuses TRUNCATE */
+	const struct IdemGuardKind *kind;	/* NULL: it refuses TRUNCATE */
 	char	   *name;
 	bool		is_ours;		/* still the one in the library of idem */
 } IdemSeenFunction;

@@ -38,11 +38,12 @@
 #include "utils/tuplestore.h"
 
 #include "base/ask.h"
+#include "base/change.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/identity.h"
-#include "base/settings.h"
-#include "doctor/doctor.h"
+#include "base/right.h"
+#include "base/settings_trigger.h"
 
 /* How long all locks together may keep a call for all tables waiting. */
 #define LOCK_WAIT_MS	2000

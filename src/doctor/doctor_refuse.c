@@ -23,9 +23,12 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
 #include "base/moved.h"
+#include "base/qualified.h"
 #include "base/reason.h"
 #include "doctor/doctor.h"
 

@@ -31,11 +31,11 @@
 #include "utils/tuplestore.h"
 
 #include "base/ask.h"
-#include "base/declare.h"
-#include "base/idem_compat.h"
 #include "base/kind.h"
-#include "base/settings.h"
-#include "doctor/doctor.h"
+#include "base/kind_guard.h"
+#include "base/qualified.h"
+#include "base/rows.h"
+#include "base/settings_trigger.h"
 
 /*
  * How long the doctor waits for a lock.  The owner of a table can hold a lock

@@ -28,11 +28,14 @@
 #include "utils/syscache.h"
 
 #include "base/catalog.h"
+#include "base/change.h"
 #include "base/declare.h"
-#include "base/idem_compat.h"
-#include "base/idem_errors.h"
 #include "base/identity.h"
+#include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
 #include "base/moved.h"
+#include "base/rows.h"
 #include "doctor/doctor.h"
 
 static bool

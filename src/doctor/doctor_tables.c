@@ -32,8 +32,8 @@
 #include "utils/rel.h"
 
 #include "base/ask.h"
-#include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/kind_trigger.h"
 #include "doctor/doctor.h"
 
 /* Did the extension make this object? */

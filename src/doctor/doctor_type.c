@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
@@ -19,7 +20,9 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
-#include "base/settings.h"
+#include "base/kind.h"
+#include "base/kind_trigger.h"
+#include "base/settings_known.h"
 #include "doctor/doctor.h"
 
 /* A column of a table */

@@ -50,9 +50,11 @@
 #include "utils/syscache.h"
 
 #include "base/catalog.h"
+#include "base/change.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
-#include "base/settings.h"
+#include "base/kind.h"
+#include "base/settings_trigger.h"
 #include "doctor/doctor.h"
 #include "money/money.h"
 

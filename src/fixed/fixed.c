@@ -30,11 +30,13 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/column.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "base/identity.h"
-#include "base/settings.h"
+#include "base/right.h"
+#include "base/row.h"
+#include "base/settings_trigger.h"
 
 /* bytes of a value that a message shows */
 #define SHOWN_BYTES 64

@@ -14,11 +14,16 @@
 #include "utils/array.h"
 #include "utils/rel.h"
 
+#include "base/again.h"
+#include "base/argument.h"
+#include "base/column.h"
 #include "base/declare.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
+#include "base/settings_write.h"
 
 /* All columns exist, and none is in both lists. */
 static void

@@ -11,7 +11,8 @@
 #include "catalog/pg_trigger.h"
 
 #include "base/kind.h"
-#include "base/settings.h"
+#include "base/rows.h"
+#include "base/settings_known.h"
 #include "fixed/fixed_rows.h"
 
 /* Which columns: "columns" keep their value, "once" may take one. */

@@ -33,12 +33,14 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "base/durable.h"
 #include "base/idem_compat.h"
 #include "key/key_inner.h"
+#include "key/key_taken.h"
 
 /* Let a scan begin at the key. */
 static void

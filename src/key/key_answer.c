@@ -16,7 +16,7 @@
 #include "utils/typcache.h"
 
 #include "base/durable.h"
-#include "base/idem_compat.h"
+#include "key/key_answer.h"
 #include "key/key_inner.h"
 
 /*

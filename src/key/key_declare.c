@@ -31,18 +31,17 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "base/approval.h"
-#include "base/declare.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
-#include "base/idem_errors.h"
-#include "base/kind.h"
+#include "base/argument.h"
+#include "base/change.h"
 #include "base/latest.h"
 #include "base/reason.h"
-#include "base/settings.h"
+#include "base/row.h"
+#include "base/settings_write.h"
 #include "key/key_inner.h"
 
 /* The settings of a scope: the arguments of create_scope after the name. */

@@ -20,14 +20,16 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "base/declare.h"
+#include "base/argument.h"
+#include "base/change.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "base/kind.h"
 #include "base/reason.h"
+#include "base/rows.h"
 #include "key/key_inner.h"
 
 /* Does a transaction that has not ended, ours too, hold the key of a row? */

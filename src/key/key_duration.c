@@ -9,6 +9,8 @@
 
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
 
 #include "key/key_inner.h"
 

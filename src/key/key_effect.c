@@ -23,8 +23,9 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "base/idem_compat.h"
+#include "key/key_effect.h"
 #include "key/key_inner.h"
+#include "key/key_request.h"
 
 /* The keys of one scope, open to be looked at. */
 typedef struct IdemEffects

@@ -25,9 +25,10 @@
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 
-#include "base/idem_compat.h"
 #include "key/key_inner.h"
+#include "key/key_request.h"
 
 /* of a JSON number, written out */
 #define NUMBER_DIGITS_MAX	1000

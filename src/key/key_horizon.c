@@ -17,7 +17,9 @@
  */
 #include "postgres.h"
 
-#include "base/idem_compat.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
 #include "key/key_inner.h"
 
 /*

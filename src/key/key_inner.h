@@ -29,7 +29,10 @@
 #ifndef IDEM_KEY_INNER_H
 #define IDEM_KEY_INNER_H
 
-#include "key/key.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+#include "key/key_table.h"
 
 #define IDEM_KEY_PARTS_MAX			64	/* each takes 4 bytes at least */
 #define IDEM_SCOPE_NAME_BYTES_MAX	(NAMEDATALEN - 1)

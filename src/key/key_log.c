@@ -43,10 +43,9 @@
 #include "utils/snapmgr.h"
 
 #include "base/durable.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
 #include "base/identity.h"
-#include "key/key_inner.h"
+#include "base/named.h"
+#include "key/key_log.h"
 
 /* columns of the primary key of a log */
 #define LOG_KEYS					3

@@ -12,8 +12,8 @@
 
 #include "utils/builtins.h"
 
-#include "base/idem_compat.h"
 #include "base/pause.h"
+#include "key/key_answer.h"
 #include "key/key_inner.h"
 
 /*

@@ -7,11 +7,12 @@
  */
 #include "postgres.h"
 
+#include "utils/array.h"
 #include "utils/inval.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
-#include "base/guard.h"
-#include "base/idem_compat.h"
+#include "base/named.h"
 #include "key/key_inner.h"
 
 /* InvalidOid: to be looked up; all of them are if anchor_relid is. */

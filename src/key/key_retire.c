@@ -38,11 +38,12 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
+#include "base/argument.h"
+#include "base/change.h"
 #include "base/latest.h"
 #include "key/key_inner.h"
 

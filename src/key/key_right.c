@@ -25,10 +25,10 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 
-#include "base/idem_compat.h"
-#include "base/identity.h"
+#include "base/right.h"
 #include "key/key_inner.h"
 
 #define Anum_runtime_role_role		1

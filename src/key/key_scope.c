@@ -23,13 +23,13 @@
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/argument.h"
 #include "base/citus.h"
-#include "base/declare.h"
 #include "base/durable.h"
-#include "base/idem_compat.h"
 #include "key/key_inner.h"
 
 #define Anum_scope_id			1

@@ -16,6 +16,8 @@
 
 #include "port/pg_bitutils.h"
 #include "port/pg_bswap.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
 
 #include "key/key_inner.h"
 

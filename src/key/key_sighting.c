@@ -53,11 +53,13 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "base/idem_compat.h"
 #include "key/key_inner.h"
+#include "key/key_request.h"
 
 /* States of a key that does not speak against another one, any more or yet. */
 #define STATES_WITHOUT_EFFECT	"fln"	/* failed, released, fenced */

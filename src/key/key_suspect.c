@@ -43,13 +43,14 @@
 #include "utils/snapmgr.h"
 
 #include "base/approval.h"
-#include "base/declare.h"
+#include "base/argument.h"
 #include "base/durable.h"
-#include "base/idem_compat.h"
-#include "base/identity.h"
 #include "base/latest.h"
 #include "base/reason.h"
+#include "base/right.h"
+#include "key/key_answer.h"
 #include "key/key_inner.h"
+#include "key/key_log.h"
 
 /* Columns of idem.suspect; scope and key are those of a log of keys. */
 #define Anum_suspect_id				3

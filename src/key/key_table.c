@@ -33,10 +33,11 @@
 #include "catalog/pg_trigger.h"
 #include "executor/executor.h"
 #include "storage/lmgr.h"
+#include "utils/array.h"
 #include "utils/inval.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 
-#include "base/idem_compat.h"
 #include "base/latest.h"
 #include "key/key_inner.h"
 

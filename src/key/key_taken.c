@@ -21,10 +21,12 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
 
-#include "base/idem_compat.h"
 #include "key/key_inner.h"
+#include "key/key_taken.h"
 
 typedef struct TakenKey
 {

@@ -35,7 +35,9 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/arrive.h"
 #include "base/idem_errors.h"
+#include "base/row.h"
 #include "ledger/ledger.h"
 
 /* What a row is to its account. */

@@ -5,7 +5,6 @@
 #ifndef IDEM_LEDGER_H
 #define IDEM_LEDGER_H
 
-#include "base/guard.h"
 #include "total/total.h"
 
 /* the trigger functions in schema idem */
@@ -87,11 +86,11 @@ extern void *idem_ledger_compile(Relation rel, Trigger *trigger, Oid *also);
 
 /* ledger_report.c */
 extern void idem_ledger_report_exceeded(IdemTotalChange *c);
-pg_noreturn extern void idem_ledger_refuse_entry(const IdemGuardCall *call,
-												 int sqlstate,
-												 AttrNumber column,
-												 const char *message,
-												 const char *hint);
+_Noreturn extern void idem_ledger_refuse_entry(const IdemGuardCall *call,
+											   int sqlstate,
+											   AttrNumber column,
+											   const char *message,
+											   const char *hint);
 
 /* ledger_side.c */
 extern IdemLedgerSide idem_ledger_side(const IdemGuardCall *call,

@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "base/declare.h"
+#include "base/argument.h"
 #include "ledger/ledger_declare.h"
 
 /* The places of the arguments, as ledger.sql has them. */

@@ -6,6 +6,10 @@
 
 #include "base/settings.h"
 #include "ledger/ledger.h"
+#include "total/total_keep.h"
+#include "total/total_rows.h"
+#include "total/total_source.h"
+#include "total/total_sql.h"
 
 /* p.balance - p.held - p.floor; of an account without a floor Infinity */
 static char *

@@ -21,12 +21,18 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "base/column.h"
 #include "base/declare.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
-#include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/qualified.h"
 #include "base/settings.h"
 #include "ledger/ledger_declare.h"
+#include "total/total_keep.h"
+#include "total/total_sql.h"
+#include "total/total_type.h"
 
 /* p.a, p.b */
 static char *

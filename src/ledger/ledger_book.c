@@ -22,7 +22,6 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-#include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "ledger/ledger_journal.h"
 

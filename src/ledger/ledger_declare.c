@@ -12,10 +12,13 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
-#include "base/declare.h"
-#include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
 #include "base/settings.h"
+#include "base/settings_write.h"
+#include "ledger/ledger.h"
 #include "ledger/ledger_declare.h"
+#include "total/total_keep.h"
 
 /* What both triggers say, behind what they differ in. */
 static List *

@@ -5,7 +5,9 @@
 #ifndef IDEM_LEDGER_DECLARE_H
 #define IDEM_LEDGER_DECLARE_H
 
-#include "ledger/ledger.h"
+#include "total/total_declare.h"
+
+struct IdemGuard;
 
 /* What guard_balance() was called with; what is left out is NULL or NIL. */
 typedef struct IdemBalanceDeclaration
@@ -33,7 +35,7 @@ typedef struct IdemBalanceDeclaration
 #define IDEM_BALANCE_DECLARATION(d)	((IdemBalanceDeclaration *) (d))
 
 /* ledger_declare.c */
-extern void idem_balance_recount(const IdemGuard *guard);
+extern void idem_balance_recount(const struct IdemGuard *guard);
 
 /* ledger_argument.c */
 extern void idem_balance_read_arguments(FunctionCallInfo fcinfo, bool many,

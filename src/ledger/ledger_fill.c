@@ -10,9 +10,13 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
+#include "base/column.h"
 #include "base/idem_errors.h"
+#include "base/qualified.h"
 #include "ledger/ledger_declare.h"
+#include "total/total_keep.h"
+#include "total/total_sql.h"
+#include "total/total_type.h"
 
 /* 23514 if rows of a table have a word that is none of the two. */
 static void

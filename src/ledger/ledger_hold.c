@@ -27,9 +27,10 @@
 #include "utils/snapmgr.h"
 
 #include "base/ask.h"
-#include "base/declare.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
+#include "base/qualified.h"
+#include "base/row.h"
 #include "ledger/ledger.h"
 
 /* Where the values of a hold are in what is looked at. */

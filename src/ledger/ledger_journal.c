@@ -32,12 +32,15 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
+#include "base/arrive.h"
+#include "base/column.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
 #include "base/moved.h"
-#include "base/settings.h"
+#include "base/qualified.h"
+#include "base/right.h"
+#include "base/row.h"
+#include "base/settings_trigger.h"
 #include "ledger/ledger.h"
 #include "ledger/ledger_journal.h"
 

@@ -5,8 +5,9 @@
 #ifndef IDEM_LEDGER_JOURNAL_H
 #define IDEM_LEDGER_JOURNAL_H
 
-#include "base/guard.h"
-#include "total/total.h"
+#include "total/total_type.h"
+
+struct IdemTotalSource;
 
 /* the trigger function in schema idem */
 #define IDEM_JOURNAL_FUNCTION "keep_journal"
@@ -34,7 +35,7 @@ extern bool idem_book_is_own(const char *journal);
 extern void idem_book_note_own(const char *journal);
 
 /* ledger_journal_sums.c */
-extern char *idem_journal_sums_sql(const IdemTotalSource *source);
+extern char *idem_journal_sums_sql(const struct IdemTotalSource *source);
 
 /* ledger_journal_rows.c */
 extern void idem_journal_rows_init(void);

@@ -13,12 +13,18 @@
 #include "fmgr.h"
 #include "utils/rel.h"
 
+#include "base/again.h"
+#include "base/argument.h"
+#include "base/change.h"
+#include "base/column.h"
 #include "base/declare.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
-#include "base/kind.h"
 #include "base/settings.h"
+#include "base/settings_write.h"
 #include "ledger/ledger_journal.h"
+#include "total/total_declare.h"
+#include "total/total_sql.h"
 
 /* What guard_journal() was called with. */
 typedef struct JournalDeclaration

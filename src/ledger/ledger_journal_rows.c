@@ -11,11 +11,12 @@
 #include "catalog/pg_trigger.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
-#include "base/guard.h"
 #include "base/kind.h"
-#include "base/settings.h"
+#include "base/kind_guard.h"
+#include "base/rows.h"
+#include "base/settings_known.h"
 #include "ledger/ledger_journal.h"
+#include "total/total_source.h"
 
 static char *
 count_journals(const IdemTotalSource *source, Oid shown)

@@ -7,10 +7,11 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "base/declare.h"
+#include "base/qualified.h"
 #include "base/settings.h"
 #include "ledger/ledger_declare.h"
 #include "ledger/ledger_journal.h"
+#include "total/total_sql.h"
 
 /* c.a, c.b */
 static char *

@@ -26,10 +26,13 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
-#include "base/declare.h"
-#include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/qualified.h"
 #include "base/settings.h"
 #include "ledger/ledger_declare.h"
+#include "total/total_rows.h"
+#include "total/total_sql.h"
+#include "total/total_type.h"
 
 /*
  * c.state = 'pending' as a user's index says it, beside the comparison that no

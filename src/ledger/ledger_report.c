@@ -13,7 +13,7 @@
 #include "utils/rel.h"
 
 #include "base/idem_errors.h"
-#include "base/identity.h"
+#include "base/right.h"
 #include "ledger/ledger.h"
 
 /*

@@ -10,8 +10,10 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
+#include "base/column.h"
 #include "ledger/ledger_declare.h"
+#include "total/total_keep.h"
+#include "total/total_type.h"
 
 static Form_pg_attribute
 attribute(Relation rel, AttrNumber column)

@@ -12,13 +12,17 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
-#include "base/guard.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
+#include "ledger/ledger.h"
 #include "ledger/ledger_declare.h"
 #include "ledger/ledger_journal.h"
 #include "ledger/ledger_rows.h"
+#include "total/total_keep.h"
+#include "total/total_rows.h"
+#include "total/total_sql.h"
 
 /* p.column::numeric of one that is kept, or 0 */
 static const char *

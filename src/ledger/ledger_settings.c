@@ -14,10 +14,14 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "base/idem_compat.h"
+#include "base/column.h"
 #include "base/moved.h"
+#include "base/row.h"
 #include "base/settings.h"
+#include "base/settings_trigger.h"
+#include "ledger/ledger.h"
 #include "ledger/ledger_declare.h"
+#include "total/total_keep.h"
 
 static const IdemTotalRoom ledger_room = {
 	.next = idem_ledger_next,

@@ -12,9 +12,11 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
+#include "base/qualified.h"
 #include "base/settings.h"
 #include "ledger/ledger_declare.h"
+#include "total/total_sql.h"
+#include "total/total_type.h"
 
 static const char *
 word_of(const IdemTotalSource *source, const char *setting)

@@ -32,7 +32,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/idem_errors.h"
+#include "base/arrive.h"
 #include "base/pause.h"
 #include "limit/limit.h"
 

@@ -5,7 +5,6 @@
 #ifndef IDEM_LIMIT_H
 #define IDEM_LIMIT_H
 
-#include "base/guard.h"
 #include "datatype/timestamp.h"
 #include "total/total.h"
 
@@ -67,7 +66,7 @@ extern void *idem_limit_compile(Relation rel, Trigger *trigger, Oid *also);
 
 /* limit_report.c */
 extern void idem_limit_report_exceeded(IdemTotalChange *c);
-pg_noreturn extern void idem_limit_report_not_open(IdemTotalChange *c);
-pg_noreturn extern void idem_limit_report_too_old(IdemTotalChange *c);
+_Noreturn extern void idem_limit_report_not_open(IdemTotalChange *c);
+_Noreturn extern void idem_limit_report_too_old(IdemTotalChange *c);
 
 #endif							/* IDEM_LIMIT_H */

@@ -12,7 +12,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
-#include "base/declare.h"
+#include "base/argument.h"
 #include "limit/limit_declare.h"
 
 /* 22023 unless the value of this argument is positive. */

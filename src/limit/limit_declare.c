@@ -14,8 +14,10 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
-#include "base/declare.h"
+#include "base/kind_guard.h"
 #include "base/settings.h"
+#include "base/settings_write.h"
+#include "limit/limit.h"
 #include "limit/limit_declare.h"
 
 static List *

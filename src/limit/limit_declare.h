@@ -6,7 +6,9 @@
 #define IDEM_LIMIT_DECLARE_H
 
 #include "datatype/timestamp.h"
-#include "limit/limit.h"
+#include "total/total_declare.h"
+
+struct IdemGuard;
 
 /* What guard_limit() was called with. */
 typedef struct IdemLimitDeclaration
@@ -33,7 +35,7 @@ extern void idem_limit_read_arguments(FunctionCallInfo fcinfo, bool many,
 									  IdemLimitDeclaration *d);
 
 /* limit_declare.c */
-extern void idem_limit_recount(const IdemGuard *guard);
+extern void idem_limit_recount(const struct IdemGuard *guard);
 
 /* limit_require.c */
 extern void idem_limit_require(IdemTotalDeclaration *d);

@@ -10,9 +10,12 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
 #include "base/idem_errors.h"
+#include "base/qualified.h"
 #include "limit/limit_declare.h"
+#include "total/total_keep.h"
+#include "total/total_sql.h"
+#include "total/total_type.h"
 
 /* Parents of which a condition on their sums t holds, shown as format says. */
 static char *

@@ -24,9 +24,12 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
+#include "base/kind_guard.h"
+#include "base/qualified.h"
 #include "base/settings.h"
-#include "limit/limit.h"
+#include "total/total_rows.h"
+#include "total/total_source.h"
+#include "total/total_sql.h"
 
 static const char *
 column_sql(const IdemGuard *guard, const char *setting)

@@ -8,6 +8,9 @@
 
 #include "base/settings.h"
 #include "limit/limit.h"
+#include "total/total_keep.h"
+#include "total/total_rows.h"
+#include "total/total_source.h"
 
 /* p.cap - p.used - p.excess, if there is an excess */
 static char *

@@ -15,9 +15,9 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "base/idem_compat.h"
 #include "base/idem_errors.h"
-#include "base/identity.h"
+#include "base/right.h"
+#include "base/row.h"
 #include "limit/limit.h"
 
 static const char *

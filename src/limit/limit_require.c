@@ -8,8 +8,9 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
+#include "base/column.h"
 #include "limit/limit_declare.h"
+#include "total/total_type.h"
 
 /* Amount and cap have one type, and it is one that does not round. */
 static void

@@ -11,12 +11,19 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
-#include "base/guard.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/qualified.h"
+#include "base/rows.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
+#include "limit/limit.h"
 #include "limit/limit_declare.h"
 #include "limit/limit_rows.h"
+#include "total/total_keep.h"
+#include "total/total_rows.h"
+#include "total/total_sql.h"
 
 /*
  * p.used, or p.used + p.excess: all that went back.  In numeric, since both

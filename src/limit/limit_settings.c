@@ -17,11 +17,12 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "base/idem_compat.h"
-#include "base/idem_errors.h"
-#include "base/moved.h"
+#include "base/row.h"
 #include "base/settings.h"
+#include "base/settings_trigger.h"
 #include "limit/limit.h"
+#include "total/total_keep.h"
+#include "total/total_source.h"
 
 static const IdemTotalRoom limit_room = {
 	.next = idem_limit_next,

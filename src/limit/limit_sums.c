@@ -8,6 +8,7 @@
 
 #include "base/settings.h"
 #include "limit/limit_declare.h"
+#include "total/total_sql.h"
 
 /* Which children are facts, of the child c. */
 static char *

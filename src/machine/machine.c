@@ -44,12 +44,13 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "base/arrive.h"
+#include "base/column.h"
 #include "base/guard.h"
-#include "base/idem_errors.h"
-#include "base/identity.h"
 #include "base/moved.h"
 #include "base/pause.h"
-#include "base/settings.h"
+#include "base/row.h"
+#include "base/settings_trigger.h"
 #include "machine/machine.h"
 
 /* A value that is no state of the machine */

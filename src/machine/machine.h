@@ -6,7 +6,6 @@
 #define IDEM_MACHINE_H
 
 #include "base/definition.h"
-#include "base/guard.h"
 #include "machine/machine_text.h"
 #include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
@@ -15,6 +14,8 @@
 #include "utils/jsonb.h"
 #include "utils/snapshot.h"
 #include "utils/timestamp.h"
+
+struct IdemGuardCall;
 
 /* A machine made ready: whether an edge exists is the test of one bit. */
 typedef struct IdemMachine
@@ -166,16 +167,16 @@ extern Datum *idem_machine_key_read(Relation rel, const IdemRowKey *key,
 									char *str);
 
 /* machine_other.c */
-extern bool idem_machine_is_other(const IdemGuardCall *call,
+extern bool idem_machine_is_other(const struct IdemGuardCall *call,
 								  const IdemStatesGuard *guard);
-extern void idem_machine_refuse_maker(const IdemGuardCall *call,
+extern void idem_machine_refuse_maker(const struct IdemGuardCall *call,
 									  const IdemStatesGuard *guard,
 									  const char *state);
 extern void idem_machine_check_history(const IdemMachine *machine,
 									   bool history);
 
 /* machine_pause.c */
-extern void idem_machine_check_pause(const IdemGuardCall *call,
+extern void idem_machine_check_pause(const struct IdemGuardCall *call,
 									 const IdemStatesGuard *guard, int state);
 
 /* machine_plan.c */
@@ -219,15 +220,15 @@ extern bool idem_state_is_final(const IdemStatesGuard *guard, int state);
 extern bool idem_state_is_entry(const IdemStatesGuard *guard, int state);
 extern bool idem_can_follow(const IdemMachine *machine, int from, int to);
 extern ArrayType *idem_next_states(const IdemMachine *machine, int from);
-extern void idem_states_refuse_entry(const IdemGuardCall *call,
+extern void idem_states_refuse_entry(const struct IdemGuardCall *call,
 									 const IdemStatesGuard *guard);
-extern void idem_states_refuse_transition(const IdemGuardCall *call,
+extern void idem_states_refuse_transition(const struct IdemGuardCall *call,
 										  const IdemStatesGuard *guard,
 										  int from);
-extern void idem_states_refuse_role(const IdemGuardCall *call,
+extern void idem_states_refuse_role(const struct IdemGuardCall *call,
 									const IdemStatesGuard *guard,
 									const char *role);
-extern void idem_states_refuse_repeat(const IdemGuardCall *call,
+extern void idem_states_refuse_repeat(const struct IdemGuardCall *call,
 									  const IdemStatesGuard *guard);
 
 #endif							/* IDEM_MACHINE_H */

@@ -23,6 +23,8 @@
  */
 #include "machine_text.h"
 
+#include "machine/machine_text.h"
+
 #include <string.h>
 
 /* Edges grouped by one of their ends: those of s are from[s] .. from[s+1] */

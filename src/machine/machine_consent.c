@@ -29,9 +29,8 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
 #include "base/ask.h"
-#include "base/identity.h"
+#include "base/right.h"
 #include "machine/machine.h"
 
 /* Does the table belong to a member of the role? */

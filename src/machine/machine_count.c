@@ -28,7 +28,8 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "base/identity.h"
+#include "base/column.h"
+#include "base/right.h"
 #include "machine/machine_watch.h"
 
 /* Add the rows of one table: 42501 unless the caller may read it. */

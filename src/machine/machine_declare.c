@@ -35,10 +35,16 @@
 #include "utils/reltrigger.h"
 #include "utils/snapmgr.h"
 
+#include "base/again.h"
+#include "base/argument.h"
+#include "base/column.h"
 #include "base/declare.h"
-#include "base/guard.h"
 #include "base/identity.h"
+#include "base/qualified.h"
+#include "base/row.h"
 #include "base/settings.h"
+#include "base/settings_trigger.h"
+#include "base/settings_write.h"
 #include "machine/machine.h"
 
 /* What guard_states was asked for */

@@ -15,6 +15,8 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -25,12 +27,10 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
 #include "base/ask.h"
+#include "base/idem_compat.h"
+#include "base/qualified.h"
 #include "base/reason.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
 #include "machine/machine.h"
 
 /* ---------- reading and checking ---------- */

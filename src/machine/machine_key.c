@@ -20,8 +20,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/guard.h"
 #include "base/keytext.h"
+#include "base/row.h"
 #include "machine/machine.h"
 
 /* Does the text of this type depend on no setting? */

@@ -50,7 +50,9 @@
 #include "utils/tuplestore.h"
 #include "utils/xid8.h"
 
+#include "base/arrive.h"
 #include "base/idem_compat.h"
+#include "base/named.h"
 #include "machine/machine.h"
 
 /* columns of idem.transition_log, in the order of its CREATE TABLE */

@@ -20,6 +20,8 @@
  */
 #include "machine_text.h"
 
+#include "machine/machine_text.h"
+
 #include <string.h>
 
 static char

@@ -21,8 +21,10 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/rel.h"
 
-#include "base/idem_compat.h"
+#include "base/guard.h"
+#include "base/row.h"
 #include "machine/machine.h"
 
 /* Did another login make the row, as it was before? */

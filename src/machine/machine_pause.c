@@ -11,10 +11,13 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/rel.h"
 
-#include "base/idem_compat.h"
+#include "base/arrive.h"
+#include "base/guard.h"
 #include "base/idem_errors.h"
 #include "base/pause.h"
+#include "base/row.h"
 #include "machine/machine.h"
 #include "machine/machine_rows.h"
 

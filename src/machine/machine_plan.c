@@ -14,7 +14,6 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-#include "base/idem_compat.h"
 #include "machine/machine.h"
 
 /* A statement by the hash of its text; text and types are compared, too */

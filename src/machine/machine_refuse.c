@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "commands/trigger.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -15,7 +16,8 @@
 #include "base/durable.h"
 #include "base/guard.h"
 #include "base/idem_errors.h"
-#include "base/identity.h"
+#include "base/right.h"
+#include "base/row.h"
 #include "machine/machine.h"
 
 /* So many states fit a DETAIL */

@@ -21,10 +21,13 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
-#include "base/guard.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/qualified.h"
+#include "base/row.h"
+#include "base/rows.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
 #include "machine/machine.h"
 #include "machine/machine_rows.h"
 

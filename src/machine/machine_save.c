@@ -32,8 +32,9 @@
 #include "nodes/bitmapset.h"
 #include "utils/rel.h"
 
-#include "base/kind.h"
-#include "base/settings.h"
+#include "base/kind_trigger.h"
+#include "base/row.h"
+#include "base/settings_known.h"
 #include "machine/machine.h"
 
 /* So many columns besides the state make a row */

@@ -24,7 +24,6 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-#include "base/idem_compat.h"
 #include "base/settings.h"
 #include "machine/machine_watch.h"
 

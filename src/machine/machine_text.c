@@ -33,6 +33,8 @@
  */
 #include "machine_text.h"
 
+#include "machine/machine_text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -46,12 +46,14 @@
 #include "utils/reltrigger.h"
 #include "utils/typcache.h"
 
-#include "base/declare.h"
+#include "base/argument.h"
+#include "base/column.h"
 #include "base/durable.h"
-#include "base/idem_compat.h"
-#include "base/identity.h"
 #include "base/keytext.h"
-#include "base/settings.h"
+#include "base/named.h"
+#include "base/qualified.h"
+#include "base/right.h"
+#include "base/settings_trigger.h"
 #include "machine/machine.h"
 
 /* One call */

@@ -43,11 +43,15 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "base/declare.h"
+#include "base/column.h"
 #include "base/identity.h"
 #include "base/latest.h"
 #include "base/moved.h"
+#include "base/qualified.h"
+#include "base/right.h"
+#include "base/rows.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
 #include "machine/machine_watch.h"
 
 /*

@@ -6,6 +6,7 @@
 #define IDEM_MACHINE_WATCH_H
 
 #include "base/kind.h"
+#include "base/kind_guard.h"
 #include "machine/machine.h"
 
 /* A guard whose rows are looked at */

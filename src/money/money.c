@@ -27,6 +27,7 @@
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 
+#include "base/idem_compat.h"
 #include "money/money.h"
 
 PG_FUNCTION_INFO_V1(idem_money_in);

@@ -10,7 +10,6 @@
 
 #include "access/attnum.h"
 
-#include "base/idem_compat.h"
 #include "money/money_text.h"
 
 typedef int64 MoneyMicro;
@@ -24,7 +23,7 @@ typedef int64 MoneyMicro;
 extern char *idem_money_to_cstring(MoneyMicro amount);
 
 /* Reports that a result is not an amount: 22003. */
-pg_noreturn extern void idem_money_report_range(void);
+_Noreturn extern void idem_money_report_range(void);
 
 /* Reports a number of decimals that is not 0 to 6: 22023. */
 extern void idem_money_check_decimals(int decimals);

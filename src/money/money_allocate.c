@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "base/idem_compat.h"
 #include "money/money.h"
 #include "money/money_share.h"
 

@@ -11,6 +11,7 @@
 #include "fmgr.h"
 #include "utils/rangetypes.h"
 
+#include "base/idem_compat.h"
 #include "money/money.h"
 
 PG_FUNCTION_INFO_V1(idem_money_range_canonical);

@@ -19,6 +19,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
+#include "base/idem_compat.h"
 #include "money/money.h"
 
 #ifndef HAVE_INT128

@@ -22,6 +22,8 @@
  */
 #include "money_text.h"
 
+#include "money/money_text.h"
+
 #include <string.h>
 
 static const int64_t powers_of_ten[IDEM_MONEY_SCALE_MAX + 1] = {

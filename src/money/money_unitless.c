@@ -34,6 +34,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/idem_compat.h"
 #include "money/money.h"
 
 /* The casts share it; \dC shows it. */

@@ -32,7 +32,9 @@
  */
 #include "postgres.h"
 
-#include "base/idem_compat.h"
+#include "base/arrive.h"
+#include "base/guard.h"
+#include "base/row.h"
 #include "pair/pair.h"
 
 /* Is there something to judge: a new child, state or parent? */

@@ -19,10 +19,13 @@
 #define IDEM_PAIR_H
 
 #include "access/skey.h"
-#include "base/guard.h"
-#include "base/kind.h"
 #include "executor/spi.h"
-#include "total/total.h"
+
+#include "total/total_key.h"
+#include "total/total_type.h"
+
+struct IdemGuard;
+struct IdemGuardCall;
 
 /* the triggers of child and parent, in schema idem */
 #define IDEM_PAIR_FUNCTION "keep_pair"
@@ -126,15 +129,16 @@ extern bool idem_pair_takes(Oid type);
 extern List *idem_pair_fact_parents(List *settings, const char *fact);
 
 /* pair_settings.c */
-extern IdemPair *idem_pair_open(const IdemGuardCall *call);
-extern IdemPair *idem_pair_open_parent(const IdemGuardCall *call);
-extern bool idem_pair_values(const IdemGuardCall *call, IdemPair *pair,
+extern IdemPair *idem_pair_open(const struct IdemGuardCall *call);
+extern IdemPair *idem_pair_open_parent(const struct IdemGuardCall *call);
+extern bool idem_pair_values(const struct IdemGuardCall *call, IdemPair *pair,
 							 TupleTableSlot *row, NullableDatum *values);
-extern bool idem_pair_same_key(const IdemGuardCall *call, IdemPair *pair);
+extern bool idem_pair_same_key(const struct IdemGuardCall *call,
+							   IdemPair *pair);
 
 /* pair_deferred.c */
-extern bool idem_pair_is_last(const IdemGuardCall *call, IdemPair *pair);
-extern bool idem_pair_is_own(const IdemGuardCall *call, IdemPair *pair);
+extern bool idem_pair_is_last(const struct IdemGuardCall *call, IdemPair *pair);
+extern bool idem_pair_is_own(const struct IdemGuardCall *call, IdemPair *pair);
 
 /* pair_entry.c */
 extern void idem_pair_entry_init(void);
@@ -158,25 +162,26 @@ extern bool idem_pair_find_child(IdemPair *pair, const NullableDatum *values,
 								 const bool *rules, IdemPairChild *found);
 
 /* pair_report.c */
-pg_noreturn extern void idem_pair_report_child(const IdemGuardCall *call,
-											   IdemPair *pair,
-											   IdemPairRule *rule,
-											   const NullableDatum *values,
-											   const IdemPairSeen *seen);
-pg_noreturn extern void idem_pair_report_parent(const IdemGuardCall *call,
-												IdemPair *pair,
-												TupleTableSlot *row,
-												const IdemPairChild *child);
-pg_noreturn extern void idem_pair_report_no_parent(const IdemGuardCall *call,
-												   IdemPair *pair,
-												   const NullableDatum *values);
-pg_noreturn extern void idem_pair_report_no_key(const IdemGuardCall *call,
-												AttrNumber column);
-pg_noreturn extern void idem_pair_report_newer(void);
+_Noreturn extern void idem_pair_report_child(const struct IdemGuardCall *call,
+											 IdemPair *pair,
+											 IdemPairRule *rule,
+											 const NullableDatum *values,
+											 const IdemPairSeen *seen);
+_Noreturn extern void idem_pair_report_parent(const struct IdemGuardCall *call,
+											  IdemPair *pair,
+											  TupleTableSlot *row,
+											  const IdemPairChild *child);
+_Noreturn extern void
+			idem_pair_report_no_parent(const struct IdemGuardCall *call,
+									   IdemPair *pair,
+									   const NullableDatum *values);
+_Noreturn extern void idem_pair_report_no_key(const struct IdemGuardCall *call,
+											  AttrNumber column);
+_Noreturn extern void idem_pair_report_newer(void);
 
 /* pair_index.c */
 extern Oid	idem_pair_index(const IdemTotalKey *key, Snapshot snapshot);
-extern char *idem_pair_shape_problem(const IdemGuard *guard,
+extern char *idem_pair_shape_problem(const struct IdemGuard *guard,
 									 Snapshot snapshot);
 
 /* pair_rows.c */

@@ -30,9 +30,11 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/qualified.h"
+#include "base/row.h"
 #include "pair/pair.h"
+#include "total/total_source.h"
 
 /* ------------------------------------------------------------------------
  * By the index

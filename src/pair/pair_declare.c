@@ -25,12 +25,17 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/again.h"
+#include "base/argument.h"
+#include "base/change.h"
+#include "base/column.h"
 #include "base/declare.h"
-#include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/identity.h"
-#include "base/settings.h"
+#include "base/settings_write.h"
 #include "pair/pair.h"
+#include "total/total_declare.h"
+#include "total/total_sql.h"
 
 /* What guard_parent_state() was called with, and what the catalog adds. */
 typedef struct PairDeclaration

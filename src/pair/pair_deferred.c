@@ -18,7 +18,7 @@
 #include "access/xact.h"
 #include "utils/snapmgr.h"
 
-#include "base/idem_compat.h"
+#include "base/guard.h"
 #include "pair/pair.h"
 
 /* Is the stored version the one to judge?  At once: every one is. */

@@ -35,7 +35,8 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
-#include "base/idem_compat.h"
+#include "base/kind.h"
+#include "base/kind_trigger.h"
 #include "pair/pair.h"
 
 /* how many locks this transaction has of each kind */

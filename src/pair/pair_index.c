@@ -23,7 +23,7 @@
 #include "utils/rel.h"
 
 #include "base/catalog.h"
-#include "base/idem_compat.h"
+#include "base/kind_guard.h"
 #include "base/settings.h"
 #include "pair/pair.h"
 

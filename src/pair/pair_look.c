@@ -33,10 +33,10 @@
 #include "utils/snapmgr.h"
 
 #include "base/ask.h"
-#include "base/declare.h"
-#include "base/idem_compat.h"
 #include "base/identity.h"
+#include "base/qualified.h"
 #include "pair/pair.h"
+#include "total/total_lock.h"
 
 /* ------------------------------------------------------------------------
  * By the index

@@ -30,9 +30,11 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
+#include "base/arrive.h"
+#include "base/guard.h"
 #include "base/identity.h"
+#include "base/qualified.h"
+#include "base/row.h"
 #include "pair/pair.h"
 
 /* Which rules does a state of the parent not go with?  False: none. */

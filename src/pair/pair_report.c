@@ -12,10 +12,11 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/idem_compat.h"
+#include "base/guard.h"
 #include "base/idem_errors.h"
-#include "base/identity.h"
-#include "base/settings.h"
+#include "base/right.h"
+#include "base/row.h"
+#include "base/settings_write.h"
 #include "pair/pair.h"
 
 /* Is the row that was written known to its writer? */

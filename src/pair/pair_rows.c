@@ -20,12 +20,19 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
-#include "base/identity.h"
+#include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/qualified.h"
+#include "base/right.h"
+#include "base/row.h"
+#include "base/rows.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
+#include "base/settings_write.h"
 #include "pair/pair.h"
 #include "pair/pair_rows.h"
+#include "total/total_rows.h"
+#include "total/total_source.h"
 
 /* ------------------------------------------------------------------------
  * As SQL

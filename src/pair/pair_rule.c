@@ -18,9 +18,10 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/idem_compat.h"
 #include "base/settings.h"
+#include "base/settings_write.h"
 #include "pair/pair.h"
+#include "total/total_source.h"
 
 /* Can a column of this type, below domains, hold a state? */
 bool

@@ -19,10 +19,14 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
-#include "base/idem_errors.h"
+#include "base/again.h"
+#include "base/column.h"
+#include "base/guard.h"
+#include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
 #include "base/moved.h"
+#include "base/row.h"
 #include "base/settings.h"
 #include "pair/pair.h"
 

@@ -31,10 +31,9 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-#include "base/declare.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
+#include "base/argument.h"
 #include "base/latest.h"
+#include "base/named.h"
 #include "reconcile/reconcile.h"
 
 /* The rule $1 and the day $2 */

@@ -43,7 +43,6 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-#include "base/idem_compat.h"
 #include "base/identity.h"
 #include "money/money.h"
 #include "reconcile/reconcile.h"

@@ -24,9 +24,9 @@
 #include "utils/builtins.h"
 
 #include "base/approval.h"
-#include "base/declare.h"
+#include "base/change.h"
 #include "base/declared.h"
-#include "base/idem_compat.h"
+#include "base/qualified.h"
 #include "base/reason.h"
 #include "reconcile/reconcile.h"
 

@@ -22,10 +22,9 @@
 #include "utils/rel.h"
 #include "utils/uuid.h"
 
-#include "base/declare.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
+#include "base/argument.h"
 #include "base/latest.h"
+#include "base/named.h"
 #include "base/reason.h"
 
 static const char settle_sql[] =

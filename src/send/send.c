@@ -35,9 +35,8 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
+#include "base/argument.h"
 #include "base/durable.h"
-#include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/latest.h"
 #include "send/send.h"

@@ -22,7 +22,8 @@
 #define IDEM_SEND_H
 
 #include "channel/channel.h"
-#include "key/key.h"
+#include "key/key_answer.h"
+#include "key/key_table.h"
 
 /* Columns of idem.reservation after those of idem.anchor; 16 is due_at. */
 #define Anum_reservation_request		8
@@ -161,9 +162,9 @@ extern bool idem_send_is_final(const IdemReservation *row);
 extern bool idem_send_may_have_run(const IdemReservation *row);
 extern const char *idem_send_state_name(const IdemReservation *row);
 extern void idem_send_describe(IdemCall *call, IdemAnswer *answer);
-pg_noreturn extern void idem_send_refuse(const IdemCall *call,
-										 const char *message,
-										 const char *hint);
+_Noreturn extern void idem_send_refuse(const IdemCall *call,
+									   const char *message,
+									   const char *hint);
 
 /* send_attempt.c */
 extern void idem_send_keep_attempt(IdemCall *call,

@@ -18,8 +18,8 @@
 #include "utils/date.h"
 #include "utils/rel.h"
 
-#include "base/idem_compat.h"
 #include "base/latest.h"
+#include "key/key_log.h"
 #include "send/send.h"
 
 /* Columns of idem.attempt. */

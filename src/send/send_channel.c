@@ -23,9 +23,8 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 
-#include "base/guard.h"
-#include "base/idem_compat.h"
 #include "base/latest.h"
+#include "base/named.h"
 #include "base/pause.h"
 #include "base/site.h"
 #include "send/send.h"

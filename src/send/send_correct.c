@@ -22,10 +22,9 @@
 #include "utils/builtins.h"
 
 #include "base/approval.h"
-#include "base/declare.h"
-#include "base/idem_compat.h"
-#include "base/identity.h"
+#include "base/argument.h"
 #include "base/reason.h"
+#include "base/right.h"
 #include "send/send.h"
 
 /*

@@ -26,9 +26,7 @@
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
-#include "base/declare.h"
 #include "base/durable.h"
-#include "base/idem_compat.h"
 #include "base/idem_errors.h"
 #include "base/site.h"
 #include "send/send.h"

@@ -29,9 +29,6 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
-#include "base/idem_errors.h"
 #include "base/identity.h"
 #include "send/send.h"
 

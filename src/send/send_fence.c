@@ -25,9 +25,9 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "base/idem_compat.h"
 #include "base/reason.h"
 #include "base/site.h"
+#include "key/key_log.h"
 #include "send/send.h"
 
 /*

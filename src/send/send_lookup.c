@@ -17,7 +17,6 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 
-#include "base/idem_compat.h"
 #include "send/send.h"
 
 /*

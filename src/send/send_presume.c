@@ -24,8 +24,6 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
 #include "base/latest.h"
 #include "send/send.h"
 

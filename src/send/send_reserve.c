@@ -19,7 +19,8 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "base/idem_compat.h"
+#include "key/key_request.h"
+#include "key/key_taken.h"
 #include "send/send.h"
 
 #define NONCE_BYTES_MAX			255

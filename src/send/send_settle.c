@@ -25,9 +25,9 @@
 
 #include "utils/fmgrprotos.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
-#include "base/identity.h"
+#include "base/argument.h"
+#include "base/right.h"
+#include "key/key_log.h"
 #include "send/send.h"
 
 /* More tokens than a key was given in what is lost of it */

@@ -39,13 +39,13 @@
 #include "utils/rel.h"
 
 #include "base/approval.h"
-#include "base/declare.h"
+#include "base/argument.h"
+#include "base/change.h"
 #include "base/durable.h"
-#include "base/guard.h"
-#include "base/idem_compat.h"
-#include "base/identity.h"
 #include "base/latest.h"
+#include "base/named.h"
 #include "base/reason.h"
+#include "base/right.h"
 #include "base/site.h"
 #include "send/send.h"
 

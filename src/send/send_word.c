@@ -19,9 +19,9 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 
-#include "base/guard.h"
-#include "base/idem_compat.h"
 #include "base/latest.h"
+#include "base/named.h"
+#include "key/key_log.h"
 #include "send/send.h"
 
 /* Drop the parts of an answer that a scope does not keep. */

@@ -64,7 +64,6 @@
 
 #include "base/empty.h"
 #include "base/idem_compat.h"
-#include "base/idem_errors.h"
 #include "base/moved.h"
 #include "total/total.h"
 

@@ -15,8 +15,8 @@
 #include "utils/fmgroids.h"
 #include "utils/jsonb.h"
 
-#include "base/declare.h"
-#include "total/total.h"
+#include "base/argument.h"
+#include "total/total_declare.h"
 
 /* NULL for a NULL. */
 char *

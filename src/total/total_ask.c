@@ -16,12 +16,18 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
 #include "base/keytext.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
 #include "base/moved.h"
-#include "base/settings.h"
-#include "total/total.h"
+#include "base/named.h"
+#include "base/qualified.h"
+#include "base/settings_known.h"
+#include "total/total_rows.h"
+#include "total/total_source.h"
+#include "total/total_sql.h"
+#include "total/total_type.h"
 
 /*
  * The guard of the table whose trigger calls the function, and its foreign

@@ -12,6 +12,7 @@
 #include "utils/rel.h"
 
 #include "base/idem_errors.h"
+#include "base/row.h"
 #include "total/total.h"
 
 static const char *

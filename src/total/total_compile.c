@@ -15,9 +15,14 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
+#include "base/column.h"
+#include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
 #include "base/moved.h"
-#include "base/settings.h"
+#include "base/settings_trigger.h"
 #include "total/total.h"
+#include "total/total_keep.h"
 
 /* How two children are ordered by a column of their key. */
 static void

@@ -36,11 +36,19 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "base/again.h"
+#include "base/change.h"
+#include "base/column.h"
 #include "base/declare.h"
 #include "base/identity.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/qualified.h"
 #include "base/settings.h"
-#include "total/total.h"
+#include "total/total_declare.h"
+#include "total/total_rows.h"
+#include "total/total_type.h"
 
 /*
  * Run one ALTER TABLE on the parent, which refuses a table that is open; the

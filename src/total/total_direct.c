@@ -62,8 +62,13 @@
 #include "base/idem_compat.h"
 #include "base/identity.h"
 #include "base/kind.h"
-#include "base/settings.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/right.h"
+#include "base/settings_known.h"
 #include "total/total.h"
+#include "total/total_keep.h"
+#include "total/total_lock.h"
 
 /* the amounts, and the count */
 #define TOTALS_MAX (IDEM_TOTAL_VALUES + 1)

@@ -23,11 +23,12 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/idem_compat.h"
+#include "base/column.h"
 #include "base/idem_errors.h"
-#include "base/identity.h"
 #include "base/moved.h"
-#include "base/settings.h"
+#include "base/right.h"
+#include "base/row.h"
+#include "base/settings_trigger.h"
 #include "total/total.h"
 
 /* The description that the trigger of a parent keeps, from its arguments. */

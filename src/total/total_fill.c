@@ -19,9 +19,12 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "base/declare.h"
+#include "base/column.h"
 #include "base/idem_errors.h"
-#include "total/total.h"
+#include "base/qualified.h"
+#include "total/total_declare.h"
+#include "total/total_keep.h"
+#include "total/total_sql.h"
 
 /* how many offenders a refusal lists */
 #define OFFENDERS_MAX 5

@@ -44,12 +44,20 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/idem_compat.h"
+#include "base/arrive.h"
+#include "base/column.h"
 #include "base/idem_errors.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
 #include "base/moved.h"
+#include "base/row.h"
 #include "base/settings.h"
+#include "base/settings_known.h"
+#include "base/settings_trigger.h"
+#include "base/settings_write.h"
 #include "total/total.h"
+#include "total/total_keep.h"
 
 /* The description that a counterpart keeps, from its arguments. */
 typedef struct TotalSettings

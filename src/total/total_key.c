@@ -20,10 +20,12 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "base/declare.h"
+#include "base/column.h"
 #include "base/idem_compat.h"
+#include "base/kind_guard.h"
 #include "base/settings.h"
-#include "total/total.h"
+#include "base/settings_write.h"
+#include "total/total_key.h"
 
 /* Does the foreign key in tuple have exactly these columns, in any order? */
 static bool

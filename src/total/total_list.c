@@ -25,14 +25,16 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-#include "base/declare.h"
-#include "base/idem_compat.h"
 #include "base/identity.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
 #include "base/latest.h"
 #include "base/moved.h"
-#include "base/settings.h"
-#include "total/total.h"
+#include "base/qualified.h"
+#include "base/right.h"
+#include "base/rows.h"
+#include "base/settings_trigger.h"
+#include "total/total_rows.h"
 
 /* how long a guard's lock is waited for, and after one that did not come */
 #define LOCK_WAIT_MS	5000

@@ -13,7 +13,8 @@
 #include "utils/rel.h"
 
 #include "base/idem_errors.h"
-#include "base/identity.h"
+#include "base/right.h"
+#include "base/row.h"
 #include "total/total.h"
 
 /* A value in quotes, or null. */

@@ -20,10 +20,15 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "base/declare.h"
+#include "base/column.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
 #include "base/settings.h"
-#include "total/total.h"
+#include "base/settings_known.h"
+#include "total/total_declare.h"
+#include "total/total_keep.h"
+#include "total/total_type.h"
 
 static Form_pg_attribute
 attribute(Relation rel, AttrNumber column)

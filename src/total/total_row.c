@@ -7,7 +7,6 @@
 #include "access/table.h"
 #include "utils/rel.h"
 
-#include "base/idem_errors.h"
 #include "total/total.h"
 
 /* A column of the parent row as it was judged (IdemTotalColumn). */

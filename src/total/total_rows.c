@@ -22,10 +22,21 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/declare.h"
+#include "base/again.h"
+#include "base/column.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/qualified.h"
+#include "base/row.h"
+#include "base/rows.h"
 #include "base/settings.h"
-#include "total/total.h"
+#include "base/settings_write.h"
+#include "total/total_keep.h"
+#include "total/total_rows.h"
+#include "total/total_source.h"
+#include "total/total_sql.h"
+#include "total/total_type.h"
 
 /* c.fk AS k1, ... */
 static char *

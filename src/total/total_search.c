@@ -15,7 +15,8 @@
 #include "utils/rel.h"
 
 #include "base/idem_compat.h"
-#include "total/total.h"
+#include "total/total_key.h"
+#include "total/total_lock.h"
 
 /*
  * The search for one column of the unique index.  Its columns are those of

@@ -29,8 +29,9 @@
 #include "utils/snapmgr.h"
 
 #include "base/ask.h"
-#include "base/declare.h"
 #include "base/identity.h"
+#include "base/qualified.h"
+#include "base/right.h"
 #include "total/total.h"
 
 /* the amounts, and the count */

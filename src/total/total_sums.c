@@ -13,14 +13,21 @@
 
 #include "access/relation.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
-#include "base/declare.h"
+#include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/qualified.h"
 #include "base/settings.h"
-#include "total/total.h"
+#include "base/settings_known.h"
+#include "total/total_keep.h"
+#include "total/total_source.h"
+#include "total/total_type.h"
 
 /*
  * left = right with the equality the guard itself compares by, which is the

@@ -25,9 +25,9 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
-#include "base/idem_compat.h"
-#include "base/settings.h"
-#include "total/total.h"
+#include "base/column.h"
+#include "base/settings_trigger.h"
+#include "total/total_type.h"
 
 /* Can a limit be kept in this type?  Not in one that rounds. */
 bool

@@ -17,11 +17,18 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "base/argument.h"
 #include "base/declare.h"
 #include "base/identity.h"
 #include "base/kind.h"
+#include "base/kind_guard.h"
+#include "base/kind_trigger.h"
+#include "base/named.h"
+#include "base/qualified.h"
 #include "base/settings.h"
-#include "total/total.h"
+#include "base/settings_known.h"
+#include "total/total_declare.h"
+#include "total/total_keep.h"
 
 /* Validate the CHECK of one column, if there is one. */
 static void

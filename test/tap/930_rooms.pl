@@ -22,10 +22,10 @@ sub may_include
 	return
 		 $header =~ m{^(?:base|$room)/}
 	  || $header eq 'money/money.h'
-	  || ($header eq 'key/key.h' && $keys{$room})
+	  || ($header =~ m{^key/key(?!_inner)\w*\.h$} && $keys{$room})
 	  || ($header eq 'codes/codes.h' && $room eq 'channel')
 	  || ($header eq 'channel/channel.h' && $room eq 'send')
-	  || ($header eq 'total/total.h' && $totals{$room});
+	  || ($header =~ m{^total/total\w*\.h$} && $totals{$room});
 }
 
 my (%text, %code, %defined_in);
