@@ -1,7 +1,7 @@
 #!/bin/sh
 # demo.sh - the incident that idem was made for, replayed
 #
-#	sh test/demo.sh [--data FOLDER] [--consumers N] [--keep]
+#	sh test/demo.sh [--data FOLDER] [--consumers N] [--keep] [--installed]
 #
 # A queue delivered every debit 3 to 5 times within one second; the consumers
 # looked the message up, found nothing, and inserted.  This is done again with
@@ -21,6 +21,7 @@
 #                 (without it, test/demo/expected.awk says what to expect)
 # --consumers N   8 unless told
 # --keep          leave the server running and say how to connect with psql
+# --installed     take the idem that is installed with the server, build none
 
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -29,6 +30,7 @@ here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 data=$here/test/demo/online_retail
 consumers=8
 keep_wanted=no
+installed=no
 calls=		# sessions at work
 
 usage()
@@ -45,6 +47,7 @@ main()
 			--consumers)	[ $# -gt 1 ] || die "--consumers needs a number"
 					shift; consumers=$1 ;;
 			--keep)	keep_wanted=yes ;;
+			--installed)	installed=yes ;;
 			-h | --help)	usage; exit 0 ;;
 			*)	usage >&2; exit 2 ;;
 		esac
@@ -97,11 +100,7 @@ prepare()
 	step "Preparing"
 	idem_need demo
 	idem_relocate
-	say "  building idem for PostgreSQL $version"
-	idem_build "$tmp/build.log" || {
-		tail -n 40 "$tmp/build.log" | sed 's/^/    /'
-		die "building failed, see above"
-	}
+	[ "$installed" = yes ] || build
 	say "  starting a server of its own in $tmp"
 	idem_cluster "max_connections = $((consumers + 20))"
 	sql postgres -c "CREATE DATABASE demo"
@@ -113,6 +112,14 @@ prepare()
 	done
 	sql demo -c "\\copy shop.expected FROM '$tmp/expected.csv' (FORMAT csv, HEADER)"
 	sql demo -c "ANALYZE shop.line, shop.delivery, shop.expected"
+}
+
+build()
+{
+	say "  building idem for PostgreSQL $version"
+	idem_build "$tmp/build.log" && return
+	tail -n 40 "$tmp/build.log" | sed 's/^/    /'
+	die "building failed, see above"
 }
 
 # The records, read by whoever may read them, and what is to be expected.

@@ -17,7 +17,9 @@
 # Every suite runs, whatever the one before it did.  A test counts as passed
 # only if its suite said so: a test that never ran has failed, and so has a
 # suite without tests.  The last line is "N passed, N failed", the exit status
-# is 1 if anything failed.
+# is 1 if anything failed.  TAP tests, which have servers of their own and mostly
+# wait for them, run two at a time where there are two processors
+# (PROVE_FLAGS=-j1: one).
 #
 # --keep leaves the folder with the cluster and all results.
 # IDEM_CFLAGS adds flags for the compiler, IDEM_LDFLAGS for linking,
@@ -219,8 +221,10 @@ start_tap()
 	for name in $1; do
 		files="$files test/tap/$name.pl"
 	done
+	lanes=1
+	[ "$(nproc 2>/dev/null || echo 1)" -lt 2 ] || lanes=2
 	start_make tap REGRESS= ISOLATION= TAP_TESTS=1 PROVE_TESTS="$files" \
-		PROVE_FLAGS="--timer ${PROVE_FLAGS:-}"
+		PROVE_FLAGS="--timer -j$lanes ${PROVE_FLAGS:-}"
 }
 
 # A runner gives up at a test that has no expected output; with an empty one

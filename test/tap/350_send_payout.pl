@@ -29,21 +29,29 @@ my $seconds = $ENV{IDEM_STORM} || 4;
 chomp(my $bin = `$ENV{PG_CONFIG} --bindir`) if $ENV{PG_CONFIG};
 $bin ||= do { chomp(my $found = `pg_config --bindir`); $found };
 
-sub storm
+# All three at the same time, since most of it is waiting.
+sub start
 {
 	my ($clients, $length, @more) = @_;
-	my $out;
-
-	IPC::Run::run(
+	my $out = '';
+	my $run = IPC::Run::start(
 		[ $python, '-B', $storm, '--bin', $bin,
 			'--dir', PostgreSQL::Test::Utils::tempdir_short(),
 			'--seed', $seed, '--seconds', $length, '--clients', $clients, @more ],
 		'>', \$out, '2>&1');
-	note($out);
-	return ($? >> 8, $out);
+	return sub
+	{
+		$run->finish;
+		note($out);
+		return ($run->result(0), $out);
+	};
 }
 
-my ($status, $out) = storm('careful,careless', $seconds);
+my $storms = start('careful,careless', $seconds, '--orders', 30);
+my $moves = start('careful,careless', 2, '--moves', 1, '--orders', 10);
+my $naive = start('naive', 2, '--watch', 0, '--patience', 3, '--orders', 40);
+
+my ($status, $out) = $storms->();
 is($status, 0, 'careful and careless: no fault') or diag($out);
 like($out, qr/nobody was paid twice, nobody was forgotten/, 'and that is said');
 cmp_ok(($out =~ /worker killed +(\d+)/)[0] // 0, '>', 0, 'workers were killed');
@@ -51,11 +59,11 @@ cmp_ok(($out =~ /server killed/), '>', 0, 'so was the server');
 my ($paid) = $out =~ /^ +paid +(\d+)/m;
 cmp_ok($paid // 0, '>', 5, 'and payouts were paid');
 
-($status, $out) = storm('careful,careless', 2, '--moves', 1);
+($status, $out) = $moves->();
 is($status, 0, 'the server is replaced: no fault') or diag($out);
 like($out, qr/server replaced: [a-z ]+ 1$/m, 'by something older');
 
-($status, $out) = storm('naive', 2, '--watch', 0, '--patience', 3);
+($status, $out) = $naive->();
 is($status, 1, 'a worker without idem is found out');
 like($out, qr/^paid twice/m, 'because it pays twice');
 

@@ -31,28 +31,35 @@ my $seed = $ENV{IDEM_SEED} || time;
 chomp(my $bin = `$ENV{PG_CONFIG} --bindir`) if $ENV{PG_CONFIG};
 $bin ||= do { chomp(my $found = `pg_config --bindir`); $found };
 
-sub storm
+# Both at the same time, since most of it is waiting.
+sub start
 {
 	my ($clients, $length, @more) = @_;
-	my $out;
-
-	IPC::Run::run(
+	my $out = '';
+	my $run = IPC::Run::start(
 		[ $python, '-B', $storm, '--bin', $bin,
 			'--dir', PostgreSQL::Test::Utils::tempdir_short(),
 			'--seed', $seed, '--seconds', $length,
 			'--banks', 'two', '--clients', $clients, @more ],
 		'>', \$out, '2>&1');
-	note($out);
-	return ($? >> 8, $out);
+	return sub
+	{
+		$run->finish;
+		note($out);
+		return ($run->result(0), $out);
+	};
 }
 
-my ($status, $out) = storm('router', $ENV{IDEM_STORM} || 3);
+my $router = start('router', $ENV{IDEM_STORM} || 3, '--orders', 20);
+my $byhand = start('byhand', 2, '--watch', 0, '--patience', 1, '--orders', 40);
+
+my ($status, $out) = $router->();
 is($status, 0, 'a worker that knows no code: no fault') or diag($out);
 like($out, qr/nobody was paid twice, nobody was forgotten/, 'and that is said');
 my ($paid) = $out =~ /^ +paid +(\d+)/m;
 cmp_ok($paid // 0, '>', 5, 'and payouts were paid');
 
-($status, $out) = storm('byhand', 2, '--watch', 0, '--patience', 1);
+($status, $out) = $byhand->();
 is($status, 1, 'a worker that maps codes by hand is found out');
 like($out, qr/^(?:paid twice|told wrongly)/m, 'because it pays twice, or tells wrongly');
 

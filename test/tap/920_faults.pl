@@ -13,13 +13,13 @@ use Test::More;
 # Short, because the path of a socket has to be.
 local $ENV{TMPDIR} = tempdir('XXXX', DIR => $ENV{TMPDIR} // '/tmp', CLEANUP => 1);
 my $seed = $ENV{IDEM_SEED} || time;
-my $said = qx(sh test/proof/faults.sh --installed --rounds 11 --seed $seed 2>&1);
+my $said = qx(sh test/proof/faults.sh --installed --rounds 16 --jobs 2 --seed $seed 2>&1);
 is($? >> 8, 0, 'nothing is wrong after any fault');
 note($said);
-like($said, qr/^11 rounds, 1[01] faults, .*, 0 wrong; seed $seed$/m, 'every fault came');
-my ($grants) = $said =~ /^11 rounds.* (\d+) effects granted/m;
+like($said, qr/^16 rounds, 1[56] faults, .*, 0 wrong; seed $seed$/m, 'every fault came');
+my ($grants) = $said =~ /^16 rounds.* (\d+) effects granted/m;
 cmp_ok($grants // 0, '>', 100, 'effects were granted');
-my ($sent) = $said =~ /^11 rounds.* (\d+) sent/m;
+my ($sent) = $said =~ /^16 rounds.* (\d+) sent/m;
 cmp_ok($sent // 0, '>', 30, 'and sent');
 
 done_testing();
