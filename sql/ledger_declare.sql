@@ -82,6 +82,16 @@ SELECT balance FROM purse;
 DELETE FROM move WHERE id = 1;
 SELECT balance FROM purse;
 
+-- An account that does not say on which side it grows
+CREATE TABLE book (id int PRIMARY KEY, own text NOT NULL);
+CREATE TABLE leg (id int PRIMARY KEY, book_id int NOT NULL REFERENCES book, way text NOT NULL, amount bigint NOT NULL);
+SELECT idem.guard_balance('leg', 'book_id', amount => 'amount', balance => 'balance', direction => 'way', debit => 'D', credit => 'C',
+    normal_column => 'own');
+INSERT INTO book VALUES (1, 'D'), (2, '?');
+INSERT INTO leg VALUES (1, 1, 'C', 5), (2, 1, 'D', 7);
+INSERT INTO leg VALUES (3, 2, 'D', 7);
+SELECT id, balance FROM book ORDER BY id;
+
 -- A journal whose amount is missing, and one that is beyond what an amount can be
 CREATE TABLE journal (id int PRIMARY KEY);
 CREATE TABLE line (journal_id int NOT NULL REFERENCES journal, amount bigint);

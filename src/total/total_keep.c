@@ -570,17 +570,6 @@ idem_keep_account(PG_FUNCTION_ARGS)
 	return keep_total(fcinfo, "idem.keep_account");
 }
 
-/* Does it call this function of ours, with arguments that it can read? */
-bool
-idem_total_is_readable(Trigger *trigger, const char *function)
-{
-	IdemGuard  *guard = idem_guard_of_trigger(InvalidOid, trigger);
-
-	return guard->kind != NULL &&
-		strcmp(guard->kind->function, function) == 0 &&
-		idem_settings_problem(guard->settings, guard->kind->settings) == NULL;
-}
-
 static bool
 same_setting(List *a, List *b, const char *name)
 {

@@ -21,7 +21,6 @@ extern const char *idem_total_kept_by(const struct IdemGuard *guard);
 extern bool idem_total_keeps(const struct IdemGuard *guard, const char *name);
 extern const char *idem_total_column(Relation parent, const char *total,
 									 const char *setting);
-extern bool idem_total_is_readable(Trigger *trigger, const char *function);
 extern void idem_total_set_filling(Oid parent);
 
 #endif							/* IDEM_TOTAL_KEEP_H */
