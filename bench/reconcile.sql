@@ -15,7 +15,7 @@ CREATE TABLE bench.theirs_unique (LIKE bench.ours_any, PRIMARY KEY (serial));
 CREATE FUNCTION bench.make_reconcile(payments int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO bench.ours_any
-        SELECT '2018-11-26', 'po-20181126-' || i, (i * 7919 % 100000)::numeric / 100, 'EUR' FROM generate_series(1, payments) i ORDER BY hashint4(i);
+        SELECT '2018-11-26', 'po-20181126-' || i, (i::bigint * 7919 % 100000)::numeric / 100, 'EUR' FROM generate_series(1, payments) i ORDER BY hashint4(i);
     INSERT INTO bench.theirs_any
         SELECT day, serial, amount + (substr(serial, 13)::int % 1000 = 7)::int, currency FROM bench.ours_any ORDER BY hashtext(serial);
     INSERT INTO bench.ours_unique TABLE bench.ours_any;

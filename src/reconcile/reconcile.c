@@ -26,8 +26,10 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/sinval.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
@@ -295,27 +297,32 @@ put_judged(Run *r, ReturnSetInfo *rsinfo)
 /*
  * A plan of the comparison.  The statement depends on the columns and unique
  * indexes that both sides have, and planning it may wait for who changes them:
- * so it is planned until it is the one that is right while they are locked.
+ * so, unless nobody changed anything meanwhile, it is written again now that
+ * both are locked, until it is the one that was planned.
  */
 static SPIPlanPtr
 plan_comparison(Run *r, char **owner)
 {
 	SPIPlanPtr	plan = NULL;
-	char	   *before;
 	char	   *sql = NULL;
+	uint64		changes;
 
-	for (;;)
+	do
 	{
-		before = sql;
+		char	   *before = sql;
+
+		AcceptInvalidationMessages();
+		changes = SharedInvalidMessageCounter;
 		(void) run(r, rule_sql);
 		sql = result(1);
 		*owner = result(2);
 		if (before != NULL && strcmp(sql, before) == 0)
-			return plan;
+			break;
 		if (plan != NULL)
 			SPI_freeplan(plan);
 		plan = idem_reconcile_plan(sql, *owner);
-	}
+	} while (changes != SharedInvalidMessageCounter);
+	return plan;
 }
 
 /*
