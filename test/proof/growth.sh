@@ -135,6 +135,7 @@ count()
 	# shellcheck disable=SC2046 # four numbers
 	set -- "$1" $(counted_run 20) $(counted_run $((20 + $1)))
 	instructions=$((($4 - $2) / $1))
+	[ "$instructions" -gt 0 ] || die "$kind: somebody else's session was counted, or none"
 	misses=$(awk -v n="$1" -v a="$3" -v b="$5" 'BEGIN { printf "%.1f", (b - a) / n }')
 }
 
@@ -150,7 +151,7 @@ counted_run()
 	$as rm -f "$tmp"/tmp/callgrind.*
 	idem_run "$tmp/pgbench.log" "$bin/pgbench" -h "$tmp" -U postgres -n -M prepared -c 1 -t "$1" \
 		-f "$tmp/tmp/script" "$kind"
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		[ "$(cat "$tmp"/tmp/callgrind.* 2>/dev/null | grep -c '^totals: ')" -lt 2 ] || break
 		sleep 0.1
 	done
