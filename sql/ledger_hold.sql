@@ -203,4 +203,18 @@ INSERT INTO claim VALUES (1, 1, 5, 'pending'), (2, 1, -7, 'fact');
 UPDATE claim SET status = 'void' WHERE id = 1;
 UPDATE claim SET status = 'pending' WHERE id = 1;
 SELECT * FROM debtor;
+
+-- ---------- who may not read the entries is told nothing of a hold ----------
+CREATE TABLE deposit (id int PRIMARY KEY, debtor_id int NOT NULL REFERENCES debtor, amount bigint NOT NULL, status text NOT NULL, hold_id int UNIQUE REFERENCES deposit);
+SELECT idem.guard_balance('deposit', 'debtor_id', amount => 'amount', balance => 'deposited', floor => 'floor', held => 'kept', state => 'status', pending => '{pending}', released => '{void}', posts => 'hold_id');
+INSERT INTO deposit VALUES (1, 1, 50, 'posted'), (2, 1, -30, 'pending'), (3, 1, -10, 'pending');
+CREATE ROLE regress_ledger_hold;
+GRANT USAGE ON SCHEMA ledger_hold TO regress_ledger_hold;
+GRANT INSERT, UPDATE ON deposit TO regress_ledger_hold;
+SET ROLE regress_ledger_hold;
+INSERT INTO deposit VALUES (4, 1, -31, 'posted', 2);
+INSERT INTO deposit VALUES (4, 1, -30, 'posted', 2);
+UPDATE deposit SET status = 'void';
+RESET ROLE;
 DROP SCHEMA ledger_hold CASCADE;
+DROP ROLE regress_ledger_hold;

@@ -360,6 +360,16 @@ idem_same_image(Relation rel, AttrNumber attnum,
 	return datum_image_eq(a_value, b_value, att->attbyval, att->attlen);
 }
 
+/*
+ * May a message show the values of the row that was written?  What an UPDATE
+ * has left as it was is not the writer's.
+ */
+bool
+idem_row_is_known(const IdemGuardCall *call)
+{
+	return IDEM_CALL_IS_INSERT(call) || idem_may_read(call->rel);
+}
+
 /* A value as its type writes it. */
 char *
 idem_value_text(Oid type, Datum value)

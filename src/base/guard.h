@@ -50,6 +50,7 @@ extern bool idem_guard_call(FunctionCallInfo fcinfo, const char *function,
 							IdemGuardCall *call);
 extern void *idem_guard_settings(const IdemGuardCall *call,
 								 IdemGuardCompile compile);
+extern bool idem_row_is_known(const IdemGuardCall *call);
 extern void idem_refuse_key_change(const IdemGuardCall *call, Bitmapset *key);
 extern void idem_refuse_delete(const IdemGuardCall *call);
 

@@ -30,6 +30,7 @@
 #include "base/idem_errors.h"
 #include "base/identity.h"
 #include "base/qualified.h"
+#include "base/right.h"
 #include "base/row.h"
 #include "ledger/ledger.h"
 
@@ -183,13 +184,16 @@ hold_value(int column, bool *isnull)
 						 isnull);
 }
 
-/* hold 4711 of table "entry" */
+/* hold 4711 of table "entry", or what anybody may know */
 static char *
-hold_text(IdemLedgerSettings *s, Datum hold)
+hold_text(const IdemGuardCall *call, IdemLedgerSettings *s, Datum hold)
 {
-	return psprintf("hold %s of table \"%s\"",
-					idem_value_text(get_atttype(s->posts.key.child,
-												s->posts.key.child_column[0]), hold),
+	Oid			type = get_atttype(s->posts.key.child,
+								   s->posts.key.child_column[0]);
+
+	return psprintf("hold%s%s of table \"%s\"",
+					idem_row_is_known(call) ? " " : "",
+					idem_row_is_known(call) ? idem_value_text(type, hold) : "",
 					get_rel_name(s->posts.key.child));
 }
 
@@ -242,9 +246,10 @@ check_amount(const IdemGuardCall *call, IdemLedgerSettings *s,
 		idem_amount_compare(type, note->amount, held) > 0)
 		idem_ledger_refuse_entry(call, ERRCODE_IDEM_LIMIT_EXCEEDED,
 								 s->total.amount_column,
-								 psprintf("posting of %s exceeds %s",
-										  idem_amount_text(type, note->amount),
-										  hold_text(s, hold)),
+								 psprintf("posting%s exceeds %s",
+										  idem_total_amount_text(note, note->amount),
+										  hold_text(call, s, hold)),
+								 !idem_may_read(call->rel) ? NULL :
 								 psprintf("At most %s is held; declared with over => true, more can be posted.",
 										  idem_amount_text(type, held)));
 }
@@ -273,7 +278,7 @@ idem_hold_amount(const IdemGuardCall *call, IdemLedgerSettings *s,
 		idem_ledger_refuse_entry(call, ERRCODE_IDEM_PARENT_NOT_OPEN,
 								 s->posts.column,
 								 psprintf(found ? "%s is not pending" :
-										  "there is no %s", hold_text(s, hold)),
+										  "there is no %s", hold_text(call, s, hold)),
 								 NULL);
 	held = held_amount(s, note);
 	if (!same_account(s, note) ||
@@ -281,7 +286,7 @@ idem_hold_amount(const IdemGuardCall *call, IdemLedgerSettings *s,
 		idem_ledger_refuse_entry(call, ERRCODE_IDEM_REVERSE_MISMATCH,
 								 s->posts.column,
 								 psprintf("%s is not of the account and the side of the entry that posts it",
-										  hold_text(s, hold)), NULL);
+										  hold_text(call, s, hold)), NULL);
 	check_amount(call, s, note, hold, held);
 	SPI_finish();
 	return held;
@@ -305,6 +310,6 @@ idem_hold_require_open(const IdemGuardCall *call, IdemLedgerSettings *s)
 		idem_ledger_refuse_entry(call, ERRCODE_IDEM_FIXED_COLUMN,
 								 s->released.column,
 								 psprintf("%s has been posted and stays as it is",
-										  hold_text(s, key)),
+										  hold_text(call, s, key)),
 								 "What was posted is reversed by an entry of its own.");
 }

@@ -177,7 +177,7 @@ journal_name(const IdemGuardCall *call, JournalSettings *s,
 	List	   *texts = NIL;
 	int			i;
 
-	if (!IDEM_CALL_IS_INSERT(call) && !idem_may_read(call->rel))
+	if (!idem_row_is_known(call))
 		return table;
 	for (i = 0; i < s->key.n; i++)
 		texts = lappend(texts, shown_text(&s->columns[i], row));

@@ -19,13 +19,6 @@
 #include "base/settings_write.h"
 #include "pair/pair.h"
 
-/* Is the row that was written known to its writer? */
-static bool
-is_known(const IdemGuardCall *call)
-{
-	return IDEM_CALL_IS_INSERT(call) || idem_may_read(call->rel);
-}
-
 /* The key of the parent as the child has it: " 4711", or " (7, 4711)" */
 static char *
 key_text(const IdemGuardCall *call, IdemPair *pair,
@@ -34,7 +27,7 @@ key_text(const IdemGuardCall *call, IdemPair *pair,
 	List	   *texts = NIL;
 	int			i;
 
-	if (!is_known(call))
+	if (!idem_row_is_known(call))
 		return "";
 	for (i = 0; i < pair->key.n; i++)
 		texts = lappend(texts, idem_value_text(pair->type[i],
@@ -48,7 +41,7 @@ wish_text(const IdemGuardCall *call, AttrNumber state, TupleTableSlot *row)
 {
 	char	   *str;
 
-	if (!is_known(call))
+	if (!idem_row_is_known(call))
 		return "cannot be changed";
 	if (state == 0)
 		return "cannot be stored";
@@ -108,7 +101,7 @@ idem_pair_report_child(const IdemGuardCall *call, IdemPair *pair,
 					   IdemPairRule *rule, const NullableDatum *values,
 					   const IdemPairSeen *seen)
 {
-	bool		shown = is_known(call) && may_read(pair->key.parent);
+	bool		shown = idem_row_is_known(call) && may_read(pair->key.parent);
 	const char *child = get_rel_name(pair->key.child);
 	const char *child_key = idem_readable_key(call->rel, call->after);
 	const char *wish = wish_text(call, pair->state, call->after);
@@ -165,7 +158,7 @@ idem_pair_report_no_parent(const IdemGuardCall *call, IdemPair *pair,
 			 errmsg("insert or update on table \"%s\" violates foreign key constraint \"%s\"",
 					RelationGetRelationName(call->rel),
 					NameStr(pair->key.name)),
-			 is_known(call) ?
+			 idem_row_is_known(call) ?
 			 errdetail("There is no %s%s.", get_rel_name(pair->key.parent),
 					   key_text(call, pair, values)) : 0,
 			 errtableconstraint(call->rel, NameStr(pair->key.name))));
