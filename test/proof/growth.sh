@@ -131,9 +131,10 @@ uncounted()
 # count TRANSACTIONS SCRIPT
 count()
 {
+	first=$(($1 < 20 ? 3 : 20))
 	printf '%s\n' "$2" | $as tee "$tmp/tmp/script" >/dev/null
 	# shellcheck disable=SC2046 # four numbers
-	set -- "$1" $(counted_run 20) $(counted_run $((20 + $1)))
+	set -- "$1" $(counted_run $first) $(counted_run $((first + $1)))
 	instructions=$((($4 - $2) / $1))
 	[ "$instructions" -gt 0 ] || die "$kind: somebody else's session was counted, or none"
 	misses=$(awk -v n="$1" -v a="$3" -v b="$5" 'BEGIN { printf "%.1f", (b - a) / n }')
@@ -451,7 +452,7 @@ ddl_costs()
 		DROP TABLE unrelated;"
 	keep_count unrelated "$1"
 	[ "$kind" = guards ] || for table in parted other; do
-		count 10 "CREATE TABLE fresh_partition PARTITION OF $table FOR VALUES IN (0);
+		count 4 "CREATE TABLE fresh_partition PARTITION OF $table FOR VALUES IN (0);
 			DROP TABLE fresh_partition;"
 		keep_count "$table" "$1"
 	done
