@@ -55,7 +55,11 @@ function entry(	d)
 {
 	d = (round - 1) % generation * 20 + int(tx * 18 / count) + pick(3)
 	if (pick(8) || level != "READ COMMITTED")
+	{
 		try("entry", d, "INSERT INTO day_entry (day_id, amount, tag) VALUES (" d ", " 1 + pick(100) ", TAG) RETURNING concat_ws('|', 'entry', day_id, id, tag, amount)")
+		if (pick(2))
+			print "SELECT FROM pg_sleep(0.01);"
+	}
 	else
 		try("close", d, "SELECT close_day(" d ")")
 }
