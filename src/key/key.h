@@ -86,6 +86,7 @@ extern const char *idem_key_part_flaw(const char *part, int len);
 extern void idem_key_init(const IdemScope *scope, text *str, IdemKey *key);
 
 /* key_scope.c */
+extern int	idem_key_standbys(const IdemScope *scope);
 extern void idem_key_check_here(const IdemScope *scope);
 extern void idem_key_form_of_table(const char *table, bool any_charset,
 								   List *fields, IdemScope *form);

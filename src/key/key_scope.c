@@ -453,6 +453,13 @@ idem_key_scope_get(text *name)
 	return scope;
 }
 
+/* How many standbys the scope asks for now, if it is there. */
+int
+idem_key_standbys(const IdemScope *scope)
+{
+	return idem_key_scope_get(cstring_to_text(scope->name))->standbys;
+}
+
 /*
  * 0A000 where a key taken here would be free on the other nodes: for calls
  * that take keys.

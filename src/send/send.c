@@ -112,7 +112,8 @@ idem_send_begin_batch(FunctionCallInfo fcinfo, IdemCall *call, int32 *batch)
 }
 
 /*
- * 55000 unless the server waits for as many standbys as the scope asks for.
+ * 55000 unless the server waits for as many standbys as the scope asks for, as
+ * it is now: the lock of the row may have been waited for.
  * Before anything is written that leads to an effect outside: a manager of
  * standbys that empties synchronous_standby_names when one is lost makes it
  * stop, and not go on without.
@@ -120,13 +121,17 @@ idem_send_begin_batch(FunctionCallInfo fcinfo, IdemCall *call, int32 *batch)
 void
 idem_send_check_standbys(const IdemScope *scope)
 {
-	if (scope->standbys > idem_standbys())
+	int			standbys;
+
+	idem_accept_news();
+	standbys = idem_key_standbys(scope);
+	if (standbys > idem_standbys())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("scope \"%s\" asks for %d synchronous standbys, and the server waits for %d",
-						scope->name, scope->standbys, idem_standbys()),
+						scope->name, standbys, idem_standbys()),
 				 errhint("Set synchronous_standby_names, for example to 'ANY %d (*)'.",
-						 scope->standbys)));
+						 standbys)));
 }
 
 /* The answer for a key whose row is locked, and that is not given out. */
