@@ -13,4 +13,4 @@ SELECT idem.drop_scope('standby'), idem.drop_scope('alone');
 -- for how many a commit waits, as the server reads it
 SELECT names, coalesce(substring(names, p.pattern)::integer, CASE WHEN names ~ '\S' THEN 1 ELSE 0 END) AS waits
 FROM (SELECT substring(pg_get_viewdef('idem.standby_problems'), '\(\?i\).*\\\(') AS pattern) p,
-     unnest('{"", " ",*,s1,"s1, s2","2 (a,b,c)","FIRST 2 (a, b)","ANY 3 (*)"," any 1(*)","first,second","\"2 (x)\""}'::text[]) names;
+     unnest('{"", " ",*,s1,"s1, s2","2 (a,b,c)","FIRST 2 (a, b)","ANY 3 (*)"," any 1(*)","first,second","\"2 (x)\"","12345678901 (a)"}'::text[]) names;

@@ -288,7 +288,7 @@ REVOKE ALL ON TABLE idem.publication_problems FROM PUBLIC;
 -- standbys a commit waits, read as the server reads the setting.
 CREATE VIEW idem.standby_problems AS
 WITH server AS (
-    SELECT coalesce(pg_catalog.substring(n.names, '(?i)^\s*(?:(?:any|first)\s*)?(\d+)\s*\(')::integer,
+    SELECT coalesce(pg_catalog.substring(n.names, '(?i)^\s*(?:(?:any|first)\s*)?(\d{1,9})\s*\(')::integer,
                     CASE WHEN n.names ~ '\S' THEN 1 ELSE 0 END) AS waits
     FROM (SELECT pg_catalog.current_setting('synchronous_standby_names')) n (names)
     WHERE NOT pg_catalog.pg_is_in_recovery()
