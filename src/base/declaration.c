@@ -16,13 +16,11 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/rel.h"
 #include "utils/tuplestore.h"
 
 #include "base/kind.h"

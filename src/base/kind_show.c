@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"

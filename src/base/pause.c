@@ -30,7 +30,6 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/uuid.h"
 
 #include "base/change.h"
 #include "base/kind.h"

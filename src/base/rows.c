@@ -17,7 +17,6 @@
 #include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
-#include "utils/rel.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 

@@ -31,7 +31,6 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 #include "utils/rel.h"
 
 #include "base/arrive.h"

@@ -33,7 +33,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/acl.h"
-#include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"

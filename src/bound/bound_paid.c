@@ -12,9 +12,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/snapshot.h"
 
 #include "bound/bound.h"
 

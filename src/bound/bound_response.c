@@ -17,9 +17,7 @@
 
 #include "access/xact.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/snapshot.h"
 
 #include "base/idem_errors.h"
 #include "bound/bound.h"

@@ -9,8 +9,6 @@
  */
 #include "postgres.h"
 
-#include "utils/builtins.h"
-
 #include "base/pause.h"
 #include "channel/channel.h"
 

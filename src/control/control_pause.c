@@ -33,7 +33,6 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 
 #include "base/approval.h"
 #include "base/argument.h"

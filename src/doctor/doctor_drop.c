@@ -22,13 +22,11 @@
 #include "postgres.h"
 
 #include "catalog/pg_constraint.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "base/approval.h"
 #include "base/argument.h"

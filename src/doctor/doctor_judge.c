@@ -13,10 +13,8 @@
  */
 #include "postgres.h"
 
-#include "catalog/indexing.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"

@@ -33,7 +33,6 @@
 #include "port/pg_crc32c.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 
 #include "base/idem_errors.h"
 #include "key/key_inner.h"

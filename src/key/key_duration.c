@@ -10,7 +10,6 @@
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
 #include "utils/array.h"
-#include "utils/jsonb.h"
 
 #include "key/key_inner.h"
 

@@ -17,9 +17,6 @@
  */
 #include "postgres.h"
 
-#include "utils/array.h"
-#include "utils/jsonb.h"
-
 #include "key/key_inner.h"
 
 /*

@@ -7,9 +7,7 @@
  */
 #include "postgres.h"
 
-#include "utils/array.h"
 #include "utils/inval.h"
-#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
 #include "base/named.h"

@@ -16,8 +16,6 @@
 
 #include "port/pg_bitutils.h"
 #include "port/pg_bswap.h"
-#include "utils/array.h"
-#include "utils/jsonb.h"
 
 #include "key/key_inner.h"
 

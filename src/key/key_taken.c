@@ -21,8 +21,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "utils/array.h"
-#include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 #include "key/key_inner.h"

@@ -33,7 +33,6 @@
 #include "postgres.h"
 
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "base/arrive.h"
 #include "base/idem_errors.h"

@@ -23,7 +23,6 @@
 #include "access/relation.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/typcache.h"
 
 #include "base/kind_guard.h"

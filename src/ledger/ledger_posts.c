@@ -11,7 +11,6 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_index.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"

@@ -9,8 +9,6 @@
 
 #include "access/relation.h"
 #include "catalog/pg_trigger.h"
-#include "utils/builtins.h"
-#include "utils/rel.h"
 
 #include "base/kind.h"
 #include "base/kind_guard.h"

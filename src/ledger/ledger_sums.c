@@ -10,7 +10,6 @@
 
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "base/qualified.h"
 #include "base/settings.h"

@@ -29,9 +29,6 @@
  */
 #include "postgres.h"
 
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
-
 #include "base/arrive.h"
 #include "base/pause.h"
 #include "limit/limit.h"

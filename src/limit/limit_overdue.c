@@ -22,7 +22,6 @@
 
 #include "access/relation.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 
 #include "base/kind_guard.h"
 #include "base/qualified.h"

@@ -10,7 +10,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 

@@ -7,9 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
-#include "executor/spi.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"

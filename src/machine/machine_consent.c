@@ -22,12 +22,9 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "nodes/makefuncs.h"
 #include "utils/acl.h"
-#include "utils/builtins.h"
-#include "utils/rel.h"
 
 #include "base/ask.h"
 #include "base/right.h"

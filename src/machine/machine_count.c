@@ -19,7 +19,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "catalog/objectaddress.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"

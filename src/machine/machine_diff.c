@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "utils/hsearch.h"
-#include "utils/memutils.h"
 
 #include "machine/machine.h"
 

@@ -21,7 +21,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 #include "utils/tuplestore.h"
 
 #include "base/settings.h"

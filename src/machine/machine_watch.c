@@ -30,9 +30,6 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
-#include "catalog/partition.h"
-#include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"

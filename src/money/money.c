@@ -24,7 +24,6 @@
 #include "fmgr.h"
 #include "libpq/pqformat.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/syscache.h"
 
 #include "base/idem_compat.h"

@@ -19,7 +19,6 @@
 #include "access/htup_details.h"
 #include "catalog/pg_enum.h"
 #include "fmgr.h"
-#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 #include "utils/syscache.h"

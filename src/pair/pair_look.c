@@ -29,7 +29,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "base/ask.h"

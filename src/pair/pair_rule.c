@@ -16,7 +16,6 @@
 
 #include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "base/settings.h"
 #include "base/settings_write.h"

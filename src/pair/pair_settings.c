@@ -14,9 +14,7 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "storage/lmgr.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "base/again.h"

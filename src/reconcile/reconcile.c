@@ -30,7 +30,6 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/inval.h"
-#include "utils/rel.h"
 #include "utils/tuplestore.h"
 
 #include "base/argument.h"

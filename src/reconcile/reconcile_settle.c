@@ -19,8 +19,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
-#include "utils/uuid.h"
 
 #include "base/argument.h"
 #include "base/latest.h"

@@ -36,7 +36,6 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 
 #include "base/approval.h"
 #include "base/argument.h"

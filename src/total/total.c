@@ -50,10 +50,7 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/xact.h"
-#include "catalog/partition.h"
-#include "catalog/pg_trigger.h"
 #include "executor/executor.h"
 #include "parser/parsetree.h"
 #include "storage/lmgr.h"

@@ -27,7 +27,6 @@
 
 #include "access/table.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 
 #include "total/total.h"
 

@@ -22,7 +22,6 @@
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 #include "utils/tuplestore.h"
 
 #include "base/identity.h"

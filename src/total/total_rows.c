@@ -19,7 +19,6 @@
 #include "access/relation.h"
 #include "catalog/pg_inherits.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "base/again.h"
