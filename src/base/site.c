@@ -2,24 +2,23 @@
  * site.c
  *		Is this server the place from which effects may leave?
  *
- * A database remembers in idem.site whose it is, and dumps and backups carry
- * that along.  Who a server is, its configuration says: idem.site, in a file
- * that no copy of the data carries along.  Where the two differ, nothing is
- * sent: a copy of production is not production.
+ * The table idem.site says to which site a database belongs, and dumps and
+ * backups carry it along.  The setting idem.site says which site a server is,
+ * in a configuration file that no copy of the data carries along.  Where the
+ * two differ, nothing is sent: a copy of production is not production.
  *
  * Beside the name there is a stamp: the identifier of the cluster, its
  * timeline, and the numbers of the database and of the table idem.site in it.
  * A dump that is restored has another identifier or another number, also in the
  * database from which it came, since the table is made anew; a backup that was
  * recovered, and a standby that was promoted, are on a new timeline; and a base
- * backup that was simply started has its label lying there, which names the
- * timeline of now.
- * Any of them may be older than what was sent, so nothing goes on until an
- * operator has said so (send_site.c), but for one case, on_move => 'follow':
- * the timeline follows the stamped one without a recovery target, this server
- * has received it as a standby since it was started, and every scope for
- * effects outside asks for standbys, so that whatever was dispatched is where
- * it was confirmed.
+ * backup that was simply started still has its label file, which names the
+ * current timeline.  Any of them may be older than what was sent, so nothing
+ * goes on until an operator has said so (send_site.c), but for one case,
+ * on_move => 'follow': the timeline follows the stamped one without a recovery
+ * target, this server has received it as a standby since it was started, and
+ * every scope for effects outside asks for standbys, so that whatever was
+ * dispatched is where it was confirmed.
  *
  * The setting is read from pg_settings, as the owner of the extension, since
  * its file counts as much as its value.  It can only come from a file; what is
@@ -27,9 +26,10 @@
  * the session hides it, and the server refuses that when the library is
  * loaded: then it is empty, and nothing goes.
  *
- * Costs the test of a flag where no place was set, or this is the place.  The
- * flag falls when the row changes or the configuration is read again.  The
- * timeline cannot change as long as there is a session that may write.
+ * Costs the test of a flag where no site is set, or where this server is the
+ * site.  The flag is cleared when the row changes or the configuration is
+ * reloaded.  The timeline cannot change as long as there is a session that may
+ * write.
  *
  * Not promised: anything against a copy that has the same configuration and
  * the same timeline, as of a whole machine; that the standby which was promoted

@@ -7,15 +7,15 @@
  * pays for one row, unless the guard says rows => 'many'.  The columns of the
  * key are fixed, so that a row stays with the claim that paid for it.
  *
- * What decides is the stored row, AFTER ROW, however it came in, and what this
- * transaction remembers of its own claims (key_taken.c) and payments
+ * The guard judges the stored row, AFTER ROW, however it was written, by what
+ * this transaction remembers of its own claims (key_taken.c) and payments
  * (bound_paid.c), each with the subtransaction that made it.  Not the anchor's
  * xmin: a transaction writes anchors that it did not claim.  No table is read,
- * nothing is locked, and no other session has a part in it: that only one
- * transaction is granted a key is the claim's own promise.
+ * nothing is locked, and no other session is involved: the claim itself
+ * promises that only one transaction is granted a key.
  *
- * The keys are those of a scope, or those of a table of the user's
- * (bound_keys.c), which are remembered alike.
+ * The keys belong to a scope or to a table of the user's (bound_keys.c); both
+ * are remembered in the same way.
  *
  * Where the effect is outside, the row is not the effect but tells of it: its
  * state is bound to that of the claim (bound_state.c).

@@ -2,23 +2,23 @@
  * bound_adopt.c
  *		Claims for rows from before idem: adopt_keys().
  *
- * A message that took effect before its table was guarded comes again after.
- * So the keys of the rows that are there get anchors, in a state of their own
- * and with the fingerprints of what the rows say: the message is answered
- * replayed, and one with another amount mismatch.
+ * A message that took effect before its table was guarded can come again
+ * afterwards.  So the keys of existing rows get anchors, in a state of their
+ * own and with fingerprints made from the rows: the message is answered
+ * "replayed", and one with another amount "mismatch".
  *
  * Rows are read once, in one order, under the snapshot of the call; keys are
- * committed a batch at a time.  A call that was ended goes on where it was
- * when it is made again: keys that are known are passed over.  Rows that are
- * written meanwhile are for the next call, so: adopt, let the new release
- * claim, adopt again, guard.
+ * committed a batch at a time.  A call that was interrupted can be repeated and
+ * continues where it stopped: keys that are known are skipped.  Rows written
+ * meanwhile are left to the next call, so: adopt, let the new release claim,
+ * adopt again, guard.
  *
  * Where the effect is outside, a row is there before its effect: only rows in
  * the states that the caller calls done are adopted, and whatever is under way
  * or still to come is for a person to look at.
  *
- * A key with several rows is the accident itself, and refused before anything
- * is written.
+ * A key with several rows is the very accident that keys prevent, and is
+ * refused before anything is written.
  *
  * Runs as the caller, who must own the table and be allowed to call it.
  * Locks: ACCESS SHARE on the table and ROW EXCLUSIVE on idem.anchor, for the

@@ -2,7 +2,7 @@
  * bound_key.c
  *		The key that a row names.
  *
- * One column is the key as it stands: text byte for byte, a uuid as the server
+ * A single column is the key as it is: text byte for byte, a uuid as the server
  * writes it, an integer in decimal digits.  Several columns make a key as
  * idem.key() does of their texts, in the order of the declaration.  So what a
  * client claims and what the row says are compared as bytes.

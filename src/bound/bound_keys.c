@@ -16,9 +16,9 @@
  * (bound.c) asks for keys that this transaction was granted, and those are
  * remembered here as a claim is (key_taken.c).
  *
- * What decides is the stored row, AFTER ROW, however it came in.  Nothing is
- * locked.  A repeat with another request is found by a look of its own before
- * the insert (bound_repeat.c).
+ * The stored row is judged, AFTER ROW, however it was written.  Nothing is
+ * locked.  A repeat with another request is found by a separate look before the
+ * insert (bound_repeat.c).
  *
  * Keys of a shard count as those of the distributed table, by whose name a
  * guard on a shard of the effects knows them: it lies on the same node.

@@ -2,25 +2,25 @@
  * bound_state.c
  *		No state of a row without that of its claim: effects outside.
  *
- * A row comes into a listed state only while its claim is in one of those that
- * are listed for it: no payment is succeeded while its claim is unseen.  And
- * while what was sent may have taken effect (dispatched, unknown), it comes
- * into no state that is not listed: no payment is cancelled while the money is
- * on its way.  Judged when a row is inserted, and when its state changes; a
- * row that stays in its state is not judged again, whatever its claim becomes.
+ * A row enters a listed state only while its claim is in one of the states
+ * listed for it: no payment succeeds before its claim is known to.  And while
+ * what was sent may have taken effect (dispatched, unknown), a row enters no
+ * state that is not listed: no payment is cancelled while the money is on its
+ * way.  Judged when a row is inserted, and when its state changes; a row that
+ * stays in its state is not judged again, whatever its claim becomes.
  *
  * Two sessions: the claim's row is read as it is committed now, and stays
  * locked until the row commits (key_effect.c).  So a result or a correction
  * that comes meanwhile waits; one that came before is seen, or 40001.
  *
- * How a claim is, is shown to those who may ask idem.lookup for it.  Whoever
- * owns a table and may write it can still try which states it lets in: that is
- * not promised to tell nothing.
+ * The state of a claim is shown only to those who may ask idem.lookup for it.
+ * The owner of a table can still find out by trying which states it accepts;
+ * nothing is promised against that.
  *
- * Order of locks: the row first, for it is written, then the claim.  Who
- * records a result and writes the row in one transaction locks the claim
- * first; so does it in this order, always, or the two can wait for each other
- * (40P01).
+ * Order of locks: the row, which is written, and then the claim.  A transaction
+ * that records a result and writes the row locks the claim first, by recording
+ * first.  All such transactions have to keep to that order, or two of them can
+ * wait for each other (40P01).
  */
 #include "postgres.h"
 

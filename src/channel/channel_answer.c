@@ -2,17 +2,16 @@
  * channel_answer.c
  *		What an answer means, and whether it is about this request.
  *
- * The meaning of an answer is that of its code, as it was written down for the
- * interface it came by; what is not listed is unknown.  The code is the member
- * "code" of the answer: a text, its layers parted by slashes, or an array of
- * layers.
+ * An answer means what its code means in the table of the interface by which it
+ * came; a code that is not listed is unknown.  The code is the member "code" of
+ * the answer: a text, its layers parted by slashes, or an array of layers.
  *
- * Whether the answer is about this request is told by the members that the
- * channel echoes.  What is there has to agree, as requests are compared; all
- * of them have to be there for success, the serial alone for anything else.
- * An adapter that knows what it asked about says so in a member "asked", which
- * is believed for anything but success.  A member that disagrees makes the
- * answer one about something else, whatever its code is.
+ * The members that the channel echoes tell whether the answer is about this
+ * request.  Those that are present have to agree, compared as requests are.
+ * Success requires all of them, any other outcome only the serial.  An adapter
+ * that knows what it asked about says so in a member "asked", which is believed
+ * for anything but success.  A member that disagrees makes the answer one about
+ * something else, whatever its code is.
  *
  * Nothing is guessed: whatever is missing, malformed or contradictory makes
  * the word "unknown", and never the opposite.  No answer is an error.

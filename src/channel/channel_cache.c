@@ -2,13 +2,14 @@
  * channel_cache.c
  *		What a session remembers of declared channels.
  *
- * As scopes are (key/key_scope.c): read from idem.channel at the first use and
- * kept; the callback of a relcache invalidation only marks, and the next
- * look-up starts afresh.  What was read before stays readable until the end of
- * the transaction.
+ * Channels are cached as scopes are (key/key_scope.c): read from idem.channel
+ * at first use and kept.  The callback of a relcache invalidation only sets a
+ * mark, and the next look-up reads them again.  What was read before stays
+ * valid until the end of the transaction.
  *
- * A look-up accepts news first, as one of return codes does: a call that has
- * waited for its key judges by the channel and by the codes of one moment.
+ * A look-up first accepts invalidations, as a look-up of return codes does, so
+ * that a call that has waited for its key judges by the channel and the codes
+ * of one moment.
  */
 #include "postgres.h"
 

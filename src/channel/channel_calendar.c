@@ -2,8 +2,8 @@
  * channel_calendar.c
  *		The days and hours of a provider, as idem.calendar has them.
  *
- * Asked once a dispatch, of SQL: a calendar is a handful of rows.  They are
- * read as they are now, whatever the transaction's snapshot says.
+ * Read by SQL once for each dispatch: a calendar is a handful of rows.  They
+ * are read with the latest snapshot, not with that of the transaction.
  *
  * Locks: ACCESS SHARE on idem.channel and what SQL reads.
  */

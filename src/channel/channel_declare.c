@@ -2,19 +2,19 @@
  * channel_declare.c
  *		Declaring, altering and dropping channels and calendars.
  *
- * A declaration is a row, judged as a whole by a query that says what is wrong
- * with it (idem.channel_flaw, idem.calendar_flaw).  The same again is a no-op
- * with a NOTICE; another one of the name is 42710.  What makes a channel
- * looser when it is altered wants a reason.
+ * A declaration is a row, which a query checks as a whole (idem.channel_flaw,
+ * idem.calendar_flaw).  Repeating a declaration does nothing but raise a
+ * NOTICE; a different one of the same name is 42710.  A change that makes a
+ * channel looser needs a reason.
  *
- * The form of serials, and what they are made per, stay as they were
- * declared: a provider with other numbers is another channel.
+ * The form of serials, and whether they are made per key or per attempt, cannot
+ * be altered: a provider with other numbers is another channel.
  *
  * Locks: SHARE ROW EXCLUSIVE on idem.channel, one declaration at a time; calls
- * go on.  To drop a channel takes the same lock on idem.reservation, as to drop
- * a scope does: a dispatch that is under way ends first and is seen, and one
- * that begins waits and learns that the channel is gone.  What is decided on is
- * read after the lock and as it is then.
+ * go on.  Dropping a channel takes the same lock on idem.reservation, as
+ * dropping a scope does: a dispatch that is under way ends first and is seen,
+ * and a later one waits and learns that the channel is gone.  Everything that
+ * decides is read after the lock, with the latest snapshot.
  *
  * Shown by sql/channel_declare.sql, sql/channel_serial.sql and
  * test/isolation/specs/channel_declare_race.spec.

@@ -2,8 +2,8 @@
  * channel_pause.c
  *		A channel that is paused is sent to by no new attempt.
  *
- * Asked at the last moment before an attempt would be granted; what was sent
- * before is settled as ever, and keys go on being reserved.
+ * Checked at the last moment before an attempt is granted.  What was sent
+ * before is settled as usual, and keys can still be reserved.
  *
  * Shown by sql/channel.sql.
  */

@@ -3,8 +3,8 @@
  *		The number under which a provider knows an attempt.
  *
  * It is made once, before the commit that accepts the key or the attempt, and
- * kept with it; never at sending, where a retry would make another one.  Its
- * form is text with pieces in braces:
+ * stored with it.  It is never made when sending, where a retry would make
+ * another one.  Its form is text with pieces in braces:
  *
  *		{key}			the key
  *		{hash:16}		hexadecimal digits of SHA-256 of scope and key, 16 to 64
@@ -15,19 +15,19 @@
  *		{YYMMDD}		this and the next; {YYYYMMDDZ} and so on in UTC
  *		{HHMMSS}
  *
- * A form has to tell keys apart (key, hash or seq), and attempts if each has a
- * number of its own (attempt or seq), so that no two have one number.  What
- * the provider takes (length and alphabet) is checked when it is declared, as
- * far as that can be told then, and again when a number is made.
+ * A form has to tell keys apart (key, hash or seq), and also attempts (attempt
+ * or seq) if each of them gets a number, so that no two share one.  The length
+ * and the alphabet that the provider accepts are checked at the declaration as
+ * far as possible, and again when a number is made.
  *
- * Numbers of a sequence are never given back: one that is handed out in a
- * transaction which rolls back is missing.  It is written to disk with the
- * commit of the number, so a crash repeats none that was told to anybody.  No
- * row is locked for it but by the first of a day: the others of that day wait
- * until its transaction ends.  A sequence whose digits are used up ends in
- * 2200H and never begins again.
+ * Numbers of a sequence are never reused: one that was handed out in a
+ * transaction that rolls back is missing.  The sequence reaches the disk with
+ * the commit of the number, so after a crash no number is repeated that anybody
+ * was told.  Only the first number of a day locks a row: the others of that day
+ * wait until its transaction ends.  A sequence that has used up its digits
+ * raises 2200H and never starts over.
  *
- * Not promised: that lastval() is left alone, where {seq} is used.
+ * Not promised: that lastval() is unchanged where {seq} is used.
  */
 #include "postgres.h"
 

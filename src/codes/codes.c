@@ -2,16 +2,16 @@
  * codes.c
  *		What a provider's return code means, by the table in force.
  *
- * A code means what the newest version of the table of its interface lists,
- * the whole path of it; what is not listed, and a code that is none (no layer,
- * an empty one, one that holds a slash or a star), is unknown.  Nothing is
- * trimmed, folded or guessed.
+ * A code, with its whole path, means what the newest version of the table of
+ * its interface lists.  A code that is not listed is unknown, and so is one
+ * that is malformed (without a layer, with an empty layer, or with a slash or a
+ * star in a layer).  Nothing is trimmed, folded or guessed.
  *
  * A session reads a table at its first use and keeps it compiled.  Each look-up
- * first learns of what was committed; the callback of the relcache invalidation
- * that a definition sends only marks, and the next look-up starts afresh.  So
- * a definition holds for every look-up that begins after its commit, whatever
- * the isolation level of the transaction.  Nothing is locked: an answer that is
+ * first accepts invalidations.  A definition sends a relcache invalidation; its
+ * callback only sets a mark, and the next look-up reads the table again.  So a
+ * definition holds for every look-up that begins after its commit, whatever the
+ * isolation level of the transaction.  Nothing is locked: an answer that is
  * judged while a definition commits is judged by either version.
  *
  * Cost: two look-ups in a hash table.

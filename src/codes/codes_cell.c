@@ -2,8 +2,9 @@
  * codes_cell.c
  *		What the two cells say that are read: a code, and its meaning.
  *
- * A code is a path of layers parted by slashes, which a last layer may close
- * with a star: any one code there.  It is read as it is drawn:
+ * A code is a path of layers separated by slashes.  The last layer may be a
+ * star, which stands for any one code there.  A code is read as Markdown shows
+ * it:
  *
  *		0000	10000/TRADE_SUCCESS		letters, digits, characters beyond
  *										ASCII, . - + = , : / single blanks,
@@ -11,9 +12,9 @@
  *		`$x_`							in backticks, any character but a
  *										backtick
  *
- * A pipe is written \| in both.  What is drawn like something else is refused:
- * blanks at an edge or in a row, and characters that are not seen.  Upper and
- * lower case differ, and so do 0 and 00.
+ * A pipe is written \| in both.  Text that Markdown would show differently is
+ * refused: leading, trailing or repeated blanks, and invisible characters.
+ * Upper and lower case differ, and so do 0 and 00.
  *
  * A meaning is one word, with a reason in brackets where one is asked for:
  *

@@ -2,7 +2,8 @@
  * codes_check.c
  *		Finds what is wrong with a table of return codes that could be read.
  *
- * Refused, because a payment would be settled by what nobody meant:
+ * Each of these is refused, because it would settle a payment in a way that
+ * nobody intended:
  *
  *		no_code				the table lists none
  *		duplicate_code		a code is listed twice

@@ -2,9 +2,9 @@
  * codes_define.c
  *		Defining a table of return codes, or its next version, and showing it.
  *
- * What every definition keeps to stands in base/definition.c.  A table guards
- * no rows, so nothing can be stranded: what a new version changes needs a
- * reason if it loosens, and nothing else.
+ * The rules for all definitions are in base/definition.c.  A table of codes
+ * guards no rows, so a new version cannot strand any: a change that loosens
+ * needs a reason, and nothing else is asked.
  */
 #include "postgres.h"
 

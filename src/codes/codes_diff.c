@@ -2,11 +2,11 @@
  * codes_diff.c
  *		What a new version of a table of return codes changes.
  *
- * A code counts with what it means, whether its own row says so, a star does,
- * or nothing: then it is unknown.  A change to unknown tightens, because an
- * answer settles less than before; every other change loosens, also one between
- * two certain meanings.  A row that comes or goes and changes no meaning is
- * neutral.
+ * Versions are compared by what each code means, whether its own row or a star
+ * gives the meaning; a code with neither is unknown.  A change to unknown
+ * tightens, because an answer settles less than before.  Every other change
+ * loosens, even one between two certain meanings.  A row that is added or
+ * removed without changing a meaning is neutral.
  *
  * Cost: O(rows).
  */

@@ -2,14 +2,13 @@
  * codes_pipe.c
  *		One line of a Markdown pipe table, as GitHub draws it.
  *
- * A pipe parts two cells, unless a backslash stands in front of it; a code
- * span protects nothing.  The pipes at the edges of a line may be missing, and
- * so may the blanks around a cell.
+ * A pipe separates two cells unless a backslash precedes it, also within a code
+ * span.  The pipes at the edges of a line are optional, and so are the blanks
+ * around a cell.
  *
- * Without a pipe at its beginning GitHub could take a line for something else:
- * a list, a heading, a quotation, a fence, HTML.  Such a line is refused, as
- * is a pipe behind two backslashes, which readers of Markdown part
- * differently.
+ * GitHub could read a line without a leading pipe as something else: a list, a
+ * heading, a quotation, a fence, HTML.  Such a line is refused, and so is a
+ * pipe after two backslashes, which Markdown readers treat differently.
  */
 #include "codes/codes_text.h"
 

@@ -12,17 +12,17 @@
  *		| RJCT/AC04      | failed    | account closed       |
  *
  * The columns "code" and "meaning" are found by their headings, in any case of
- * letters; the others are kept and not read.  Every row has as many cells as
- * there are headings: GitHub would fill up or cut a row that has not, and a
- * cell would stand under another heading than was meant.  The lines may be
- * indented as far as they like, all of them alike.
+ * letters; the others are kept but not read.  Every row has as many cells as
+ * there are headings: GitHub would pad or cut any other row, and a cell could
+ * end up under the wrong heading.  The lines may be indented, all by the same
+ * amount.
  *
- * What a code and a meaning may look like says codes_cell.c, and what parts
- * two cells codes_pipe.c.  Whatever would be drawn otherwise than it is read
- * is an error with its line and column.  A table is read as a whole or not at
- * all.  The text is hostile: it is bounded first, every byte is read through
- * the cursor's end, nothing recurses, and all memory is taken in a few pieces
- * whose sizes follow from the length of the text.
+ * codes_cell.c says what codes and meanings may look like, codes_pipe.c what
+ * separates cells.  Text that would be shown differently from how it is read is
+ * an error, reported with its line and column.  A table is read as a whole or
+ * not at all.  The text is treated as hostile: its length is limited first,
+ * every byte is read through the cursor's end, nothing recurses, and all memory
+ * is taken in a few pieces whose sizes follow from the length of the text.
  *
  * Cost: O(length of the text).
  */

@@ -6,9 +6,9 @@
  * idem.change_log keeps what was dropped, with which settings, by whom and
  * why, and the doctor does not miss the guard.
  *
- * Of a limit the counterpart on the parent goes, too, and the CHECK of its
- * running total.  The column stays: its values are records, and what they mean
- * from then on is for its owner to say.
+ * Dropping a limit also drops its counterpart on the parent and the CHECK of
+ * the running total.  The column stays: its values are records, and it is for
+ * its owner to say what they mean from then on.
  *
  * A guard whose trigger is already gone is written off: there is only the log
  * to write.  So is a guard of a former table of the same name.

@@ -2,14 +2,14 @@
  * doctor_finding.c
  *		What every room finds, put together for idem.doctor().
  *
- * A room tells what is wrong by a view of the extension, in schema idem, with
- * the columns severity, object, finding, remedy; nobody lists these views.  A
- * view of another schema is none of them, although the owner of the extension,
- * who need not be a superuser, can make it a member: it would run whatever it
- * calls as the owner of these functions.  The plan of
- * each is kept for the session, since planning them takes several times as
- * long as running them; the server plans one anew when something it depends on
- * changes.  They take about 9 MB of memory.
+ * A room reports what is wrong by a view of the extension in schema idem with
+ * the columns severity, object, finding, remedy; there is no list of these
+ * views.  A view of another schema does not count, although the owner of the
+ * extension, who need not be a superuser, can make it a member: it would run
+ * whatever it calls as the owner of these functions.  The plan of each view is
+ * kept for the session, since planning takes several times as long as running
+ * it; the server replans when something it depends on changes.  They take about
+ * 9 MB of memory.
  *
  * All views are read with the snapshot of the caller's statement; rows of
  * guarded tables with a later one (doctor_rows.c).

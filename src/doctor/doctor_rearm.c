@@ -2,20 +2,20 @@
  * doctor_rearm.c
  *		Putting the triggers of guards right after a restore.
  *
- * pg_restore --disable-triggers ends with ENABLE TRIGGER, which silently
- * makes an ENABLE ALWAYS trigger an ordinary one.  This makes all of them
- * fire always again and creates missing TRUNCATE triggers.  What to run is
- * taken from the doctor's own view (idem.guard_problems), so that what is
- * found and what is mended are the same.
+ * pg_restore --disable-triggers ends with ENABLE TRIGGER, which silently makes
+ * an ENABLE ALWAYS trigger an ordinary one.  This makes all of them fire always
+ * again and creates missing TRUNCATE triggers.  The statements to run come from
+ * the doctor's own view (idem.guard_problems), so that exactly what is found is
+ * repaired.
  *
  * Each statement runs as the owner of its table, whom the caller must be able
  * to act as.
  *
  * A call for one table fails as a whole.  A call for all of them goes on: any
  * owner of a table can put a trigger on it that looks like a guard, and can
- * hold a lock on it for ever.  So undeclared guards count only on tables of
- * the caller's own; locks are not queued for, and tables whose lock is not
- * free after a while are skipped; what could not be mended is reported.
+ * hold a lock on it for ever.  So undeclared guards count only on tables of the
+ * caller's own; no lock is waited for in the queue, tables that stay locked for
+ * a while are skipped, and what could not be repaired is reported.
  */
 #include "postgres.h"
 

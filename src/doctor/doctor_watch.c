@@ -15,8 +15,8 @@
  * attribute of a composite type, and the former version of one of our
  * functions.
  *
- * Column defaults are a matter of room money, which refuses those that would
- * turn numbers without a unit into amounts.
+ * Column defaults are left to room money, which refuses those that would turn
+ * numbers without a unit into amounts.
  *
  * In the hook the catalog still shows what was before,
  * SnapshotSelf what is new.

@@ -4,11 +4,11 @@
  *
  * A key whose members (duplicate_fields) are those of another one that is open
  * or succeeded, first seen within the window, may be a second request for one
- * payment; or an equal payment, which is lawful.  So it is a question, for
- * people.  A scope with on_duplicate 'report' grants it and lists it in
+ * payment; or an equal payment, which is lawful.  So people have to decide.  A
+ * scope with on_duplicate 'report' grants the key and lists it in
  * idem.suspects; nobody waits, and nothing is refused.  Under 'hold' it is
- * answered suspect, neither granted nor settled, until it is confirmed or
- * what spoke against it has failed; while that is not committed, in_progress.
+ * answered suspect, neither granted nor settled, until it is confirmed or what
+ * spoke against it has failed; while that is not committed, in_progress.
  *
  * What decides a race is key_sighting.c: of n keys with the same members at
  * least n - 1 are reported, and at most one is granted where they are held.
@@ -21,8 +21,8 @@
  * A confirmation of a key that was granted, and released since, says nothing of
  * keys that came first after both: the customer may have ordered anew.
  *
- * A confirmation is a row of idem.evidence, kept with the reason.  It is an
- * operator's word, where the scope does not leave it to the caller.
+ * A confirmation is a row of idem.evidence, kept with its reason.  It has to
+ * come from an operator, unless the scope leaves it to the caller.
  *
  * Shown by sql/claim_suspect.sql and test/isolation/specs/claim_suspect.spec.
  */

@@ -3,18 +3,18 @@
  *		The balance of an account is the sum of its entries, within bounds.
  *
  * An entry that is stored changes the balance of the account that it
- * references: a debit or a credit, by a column of its own, by the table, or by
- * the sign of the amount; which of them makes the balance grow says the guard,
- * or a column of the account.  A pending entry holds what it would take; it is
- * posted by another entry that names it, or by its own state, and what it held
- * is given back, once.
+ * references: a debit or a credit, as a column of the entry, the guard, or the
+ * sign of the amount says.  The guard, or a column of the account, says which
+ * of the two makes the balance grow.  A pending entry holds what it would take;
+ * it is posted by another entry that names it, or by its own state, and what it
+ * held is given back, once.
  *
- * Two writers meet at the row version of the account.  How it is found and
- * changed, and why the sum is right at every isolation level, is told in
- * total.c and total_change.c: what the rows of a statement do is counted in
- * memory (ledger_count.c) and judged by what the statement leaves, the
- * accounts in the order of their keys, once each.  A row with two accounts has
- * two guards, and both are applied together.
+ * Two writers meet at the row version of the account.  total.c and
+ * total_change.c explain how it is found and changed, and why the sum is right
+ * at every isolation level: what the rows of a statement do is counted in
+ * memory (ledger_count.c) and judged by what the statement leaves, the accounts
+ * in the order of their keys, once each.  A row with two accounts has two
+ * guards, and both are applied together.
  *
  * A hold and its posting, or its release, meet at the row of the hold
  * (ledger_hold.c).

@@ -2,7 +2,7 @@
  * ledger_book.c
  *		What the entries of a transaction add up to, in memory.
  *
- * What is committed balances, so it is enough to add up what this transaction
+ * Committed journals balance, so it is enough to add up what this transaction
  * changes: no row is read again.  Each subtransaction has a book of its own,
  * which goes with it or is added to that of its parent, so that a savepoint
  * undoes exactly what came after it.  A sum that is zero is dropped, so that a

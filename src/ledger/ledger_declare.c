@@ -3,8 +3,8 @@
  *		guard_balance(): keep the balances of accounts.
  *
  * What a balance is: the arguments of its triggers, and the CHECKs that the
- * server keeps whatever else goes wrong.  How a guard with a total is put on
- * its tables, and what is locked, says total_declare.c.
+ * server keeps whatever else goes wrong.  total_declare.c says how a guard with
+ * a total is put on its tables, and what is locked.
  */
 #include "postgres.h"
 

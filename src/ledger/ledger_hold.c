@@ -2,13 +2,13 @@
  * ledger_hold.c
  *		A hold is posted once or released, not both.
  *
- * The row that posts a hold locks the row of the hold FOR SHARE and looks
- * whether it is still pending; whoever takes a hold out of its state has
- * changed that row, and looks whether one posts it.  One of two such sessions
- * waits at the row of the hold for the other, and looks with the latest
- * snapshot: a release that committed first is seen by the posting, a posting
- * by the release.  Two postings meet at the unique index on the column that
- * names the hold.
+ * The row that posts a hold locks the row of the hold FOR SHARE and checks that
+ * it is still pending; a session that takes a hold out of its state has changed
+ * that row, and checks that no row posts it.  One of two such sessions waits at
+ * the row of the hold for the other, and looks with the latest snapshot: a
+ * release that committed first is seen by the posting, a posting by the
+ * release.  Two postings meet at the unique index on the column that names the
+ * hold.
  *
  * Both look as the owner of the entries, with kept plans:
  *

@@ -8,12 +8,12 @@
  * nothing.
  *
  * A journal is closed with the transaction that made it: no entry joins it
- * later, leaves it, or changes its amount, side or currency, so that what it
- * said once it says for ever; a change of state is none of these.  Whether the
- * journal's row was there before says a look at it, with the latest snapshot,
- * that sees nothing of our own transaction: an UPDATE of ours does not make it
- * ours.  The trigger fires behind that of the foreign key, so a row that it
- * does not see is one that we have made.
+ * later, leaves it, or changes its amount, side or currency, so that it stays
+ * what it was; a change of state is allowed.  To find out whether the journal's
+ * row was there before, it is looked up with the latest snapshot and without
+ * the changes of our own transaction: an UPDATE of ours does not make it ours.
+ * The trigger fires after that of the foreign key, so a row that the look-up
+ * does not see was made by this transaction.
  *
  * Nothing is locked.  In a logical apply worker the entries were judged at
  * their origin.

@@ -20,9 +20,9 @@
  * The trigger is named so that it fires behind a limit of the same row, whose
  * lock is the same, and before that of the foreign key.
  *
- * A state without a rule is free, and so is a child that goes.  A fact is
- * stored whatever the parent is; the doctor shows it.  An apply worker does
- * not judge: the row was judged at its origin.
+ * A state without a rule is free, and so is deleting a child.  A fact is stored
+ * whatever the state of the parent; the doctor reports it.  A logical apply
+ * worker does not judge: the row was judged at its origin.
  *
  * Not promised: an order among parents.  A statement that writes children of
  * several parents locks these in the order of its rows, and two such

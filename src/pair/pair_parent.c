@@ -13,8 +13,8 @@
  * satisfied if some row has the key in the end.  So the children of a key that
  * a row gives up are judged by the row that has it now, with deferred => true
  * also where a later version, or none, of the row that gave it up is left.  A
- * row that only takes a key takes one without children, or one that was given
- * up so.
+ * row that is given a key either takes one without children, or one that
+ * another row gave up in this way.
  *
  * With judge => 'entry' children are not looked at; a parent that closes waits
  * for those that come in (pair_entry.c).

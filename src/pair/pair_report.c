@@ -2,9 +2,10 @@
  * pair_report.c
  *		What is said when the states of two rows do not agree.
  *
- * The message alone is enough.  What the other row is like is told only to
- * someone who may read it; why, only with it; what an UPDATE has left as it
- * was in the row itself, only to someone who may read that.
+ * The message alone is enough.  The values of the other row, and the reason
+ * that follows from them, are shown only to a role that may read it.  Values of
+ * the row itself that an UPDATE has left unchanged are shown only to a role
+ * that may read the row.
  */
 #include "postgres.h"
 

@@ -5,9 +5,9 @@
  * Read from their arguments and from the catalog: the foreign key, columns by
  * number, states as values.  Lives until child or parent is altered (guard.c).
  *
- * Either trigger acts only while the other table bears the other one, which
- * says the same (39P01): a trigger that is put by hand on a table which
- * references somebody else's reads and locks nothing there.
+ * Either trigger acts only while the other table has its counterpart with the
+ * same settings (39P01).  So a trigger created by hand on a table that
+ * references somebody else's table reads and locks nothing there.
  */
 #include "postgres.h"
 

@@ -2,9 +2,10 @@
  * reconcile_settle.c
  *		What a person says of a difference.
  *
- * The way is open, investigating, and one of three ends; what is closed stays
- * closed.  The row decides: it is changed only while it is not closed, so of
- * two people one is told that it was.  CHECKs of idem.difference hold the rest.
+ * A difference is open, then investigating, then in one of three closed states,
+ * which are final.  The row decides: it is changed only while it is not closed,
+ * so of two people who close it one is told that it was closed already.  CHECKs
+ * of idem.difference hold the rest.
  *
  * Locks: the row of the difference.
  *

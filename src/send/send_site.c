@@ -2,20 +2,20 @@
  * send_site.c
  *		Effects leave from one place only.
  *
- * base/site.c tells what a place is, and how a session knows that it is there.
- * This file has the answer of reserve and dispatch elsewhere, and the
- * functions that set a place and adopt a database that has moved.
+ * base/site.c says what a site is, and how a session knows that it is there.
+ * This file has what reserve and dispatch answer at any other place, and the
+ * functions that set a site and adopt a database that has moved.
  *
  * A database that was restored, or a standby that was promoted, may lack the
- * last attempts.  An operator says how much that is (idem.adopt_site): then
- * every key that could have been sent in that time, by an attempt of which
- * nothing is known here, is unknown and has to be inquired about.  An inquiry
- * that tells the end settles the key; only an operator may say that nothing
- * arrived, since more than one attempt may have been lost.  Keys that are seen
- * for the first time may have been seen in what was lost: none is reserved for
- * a while, in which what the providers have paid can be adopted.  The
- * numbers of channels go on behind those that were given out meanwhile: twice
- * as many as in the busiest time of that length, and 1,000, are left out.
+ * last attempts.  An operator says how much time that is (idem.adopt_site).
+ * Every key that could have been sent in that time, by an attempt that is not
+ * known here, becomes unknown and has to be inquired about.  An inquiry with a
+ * final answer settles the key; only an operator may say that nothing arrived,
+ * since more than one attempt may have been lost.  Keys that are seen for the
+ * first time may have been seen in what was lost: none is reserved for a while,
+ * in which what the providers have paid can be adopted.  The numbers of
+ * channels go on behind those that were given out meanwhile: twice as many as
+ * in the busiest time of that length, and 1,000, are left out.
  *
  * Results go on everywhere: complete, resolve, fence, inquiries.
  *
