@@ -173,12 +173,16 @@ idem_pause(PG_FUNCTION_ARGS)
 													  values, nulls)));
 }
 
-/* Since when something is paused, as text; NULL: it is not. */
+/*
+ * Since when something is paused, as text; NULL: it is not.  It is locked, so
+ * that what a person approved is what is taken away.
+ */
 static char *
 paused_since(Relation rel, const Wanted *w)
 {
 	if (run(rel, "SELECT extract(epoch FROM at)::text FROM idem.pause"
-			" WHERE kind = $1 AND name = $2 AND state = $3", 3, w) != 1)
+			" WHERE kind = $1 AND name = $2 AND state = $3 FOR UPDATE",
+			3, w) != 1)
 		return NULL;
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }

@@ -148,6 +148,20 @@ ask(q{SELECT idem.grant_admin('carl')});
 is(as('carl', q{SELECT idem.alter_scope('debit', fields => '{a}', force => 'looser')}), '42501', 'refused to the other one, too');
 like($hint, qr/'$digest'/, 'and named by the same digest');
 
+# The pause that was approved stays what it was while the call waits.
+is(as('alice', $call{resume}), '42501', 'to be approved');
+is(as('bob', approval()), '', 'approved');
+my $other = $node->background_psql('postgres');
+$other->query_safe('BEGIN; SELECT id FROM idem.approval WHERE used_at IS NULL FOR UPDATE');
+my $waiting = $node->background_psql('postgres', extra_params => [ '-U', 'alice' ]);
+$waiting->query_until(qr/begun/, "\\echo begun\n$call{resume};\n");
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = 'alice' AND wait_event_type = 'Lock'}), 'a call waits for an approval');
+is(as($me, q{SET lock_timeout = '100 ms'; DELETE FROM idem.pause}), '55P03', 'nobody takes what was approved from under it');
+$other->query_safe('COMMIT');
+$other->quit;
+$waiting->quit;
+as('bob', q{SELECT idem.pause('scope', 'payout', reason => 'stop')});
+
 # An emergency
 is(findings(), '0', 'the doctor has nothing to say');
 is(as('alice', $call{resume}), '42501', 'nobody else is awake');

@@ -196,7 +196,7 @@ SELECT 'resumed alone', r.round || '.' || r.worker || '.' || r.tx
     FROM public.said r
     WHERE r.what = 'resume' AND r.kind = 'persons' AND r.ended = 'COMMIT'
         AND NOT EXISTS (SELECT FROM public.said a WHERE a.what = 'try' AND a.w1 = 'approve' AND a.round = r.round AND a.worker <> r.worker AND a.ended <> 'ROLLBACK'
-            AND a.began < r.ended_at AND (a.ended_at IS NULL OR a.ended_at > COALESCE((SELECT max(b.began) FROM public.said b
+            AND (r.ended_at IS NULL OR a.began < r.ended_at) AND (a.ended_at IS NULL OR a.ended_at > COALESCE((SELECT max(b.began) FROM public.said b
                 WHERE b.what = 'resume' AND b.round = r.round AND b.ended = 'COMMIT' AND b.ended_at < r.began), '-infinity')))
 UNION ALL
 SELECT 'resumed more often than approved', resumed || ' times, approved ' || approved
