@@ -38,6 +38,7 @@
 
 #include "base/arrive.h"
 #include "base/column.h"
+#include "base/forget.h"
 #include "base/guard.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
@@ -90,7 +91,7 @@ guard_entries_init(void)
 	ctl.entrysize = sizeof(GuardEntry);
 	guard_entries = hash_create("idem guards", 16, &ctl,
 								HASH_ELEM | HASH_BLOBS);
-	CacheRegisterRelcacheCallback(guard_invalidate, (Datum) 0);
+	idem_forget_with(guard_invalidate);
 }
 
 /* 39P01 unless the trigger has the arguments that its function knows. */

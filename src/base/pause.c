@@ -32,6 +32,7 @@
 #include "utils/rel.h"
 
 #include "base/change.h"
+#include "base/forget.h"
 #include "base/kind.h"
 #include "base/named.h"
 #include "base/pause.h"
@@ -130,14 +131,11 @@ keep_pause(Relation rel, HeapTuple tuple)
 static void
 read_pauses(void)
 {
-	static bool registered = false;
 	Relation	rel;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	if (!registered)
-		CacheRegisterRelcacheCallback(forget_pauses, (Datum) 0);
-	registered = true;
+	idem_forget_with(forget_pauses);
 	pause_relid = idem_extension_relation("pause");
 	rel = table_open(pause_relid, AccessShareLock);
 	reset_paused();

@@ -58,6 +58,7 @@
 #include "utils/rel.h"
 
 #include "base/change.h"
+#include "base/forget.h"
 #include "base/latest.h"
 #include "base/named.h"
 #include "base/site.h"
@@ -224,14 +225,11 @@ decode(Relation rel, HeapTuple tuple, IdemSite *site)
 void
 idem_site_read(IdemSite *site)
 {
-	static bool registered = false;
 	Relation	rel;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	if (!registered)
-		CacheRegisterRelcacheCallback(forget_site, (Datum) 0);
-	registered = true;
+	idem_forget_with(forget_site);
 	memset(site, 0, sizeof(IdemSite));
 	site_relid = idem_extension_relation("site");
 	rel = table_open(site_relid, AccessShareLock);

@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/forget.h"
 #include "base/latest.h"
 #include "base/named.h"
 #include "channel/channel_inner.h"
@@ -63,14 +64,11 @@ forget_channels(Datum arg, Oid relid)
 static void
 renew_channels(void)
 {
-	static bool registered = false;
 	HASHCTL		ctl;
 
 	if (likely(channels_valid))
 		return;
-	if (!registered)
-		CacheRegisterRelcacheCallback(forget_channels, (Datum) 0);
-	registered = true;
+	idem_forget_with(forget_channels);
 	channel_relid = idem_extension_relation("channel");
 	if (channels_context)
 		MemoryContextSetParent(channels_context, TopTransactionContext);

@@ -24,6 +24,7 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 
+#include "base/forget.h"
 #include "base/latest.h"
 #include "codes/codes.h"
 #include "codes/codes_inner.h"
@@ -85,14 +86,10 @@ reset_tables(void)
 static void
 renew_tables(void)
 {
-	static bool registered = false;
-
 	idem_accept_news();
 	if (likely(tables_valid))
 		return;
-	if (!registered)
-		CacheRegisterRelcacheCallback(forget_tables, (Datum) 0);
-	registered = true;
+	idem_forget_with(forget_tables);
 	tables_relid = idem_definition_table(&idem_codes_kind);
 	tables_valid = true;
 	reset_tables();

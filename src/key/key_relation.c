@@ -10,6 +10,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 
+#include "base/forget.h"
 #include "base/named.h"
 #include "key/key_inner.h"
 
@@ -36,13 +37,9 @@ forget_relations(Datum arg, Oid relid)
 static void
 find_relations(void)
 {
-	static bool registered = false;
-
 	if (OidIsValid(anchor_relid))
 		return;
-	if (!registered)
-		CacheRegisterRelcacheCallback(forget_relations, (Datum) 0);
-	registered = true;
+	idem_forget_with(forget_relations);
 	scope_relid = idem_extension_relation("scope");
 	runtime_role_relid = idem_extension_relation("runtime_role");
 	reservation_relid = idem_extension_relation("reservation");

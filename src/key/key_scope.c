@@ -29,6 +29,7 @@
 #include "base/argument.h"
 #include "base/citus.h"
 #include "base/durable.h"
+#include "base/forget.h"
 #include "key/key_inner.h"
 
 #define Anum_scope_id			1
@@ -103,13 +104,9 @@ reset_scopes(void)
 static void
 renew_scopes(void)
 {
-	static bool registered = false;
-
 	if (likely(scopes_valid))
 		return;
-	if (!registered)
-		CacheRegisterRelcacheCallback(forget_scopes, (Datum) 0);
-	registered = true;
+	idem_forget_with(forget_scopes);
 	scope_relid = idem_key_scope_relid();
 	roles_relid = idem_key_runtime_role_relid();
 	citus_nodes = idem_citus_nodes_relid();

@@ -35,6 +35,7 @@
 #include "utils/inval.h"
 #include "utils/rel.h"
 
+#include "base/forget.h"
 #include "base/latest.h"
 #include "key/key_inner.h"
 
@@ -176,14 +177,11 @@ is_ours(const IdemAnchor *anchor, Relation index)
 static void
 judge_table(IdemAnchor *anchor, Judged *known)
 {
-	static bool registered = false;
 	uint64		before = news;
 	List	   *oids;
 	ListCell   *lc;
 
-	if (!registered)
-		CacheRegisterRelcacheCallback(forget_judged, (Datum) 0);
-	registered = true;
+	idem_forget_with(forget_judged);
 	check_columns(anchor->table, anchor->natts);
 	if (anchor->table->trigdesc != NULL)
 		check_triggers(anchor->table);

@@ -31,6 +31,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/forget.h"
 #include "base/idem_errors.h"
 #include "money/money.h"
 
@@ -374,14 +375,9 @@ forget_shipped(Datum arg, Oid relid)
 static void
 remember_shipped(Relation table, Oid index, text *currency, int place)
 {
-	static bool registered = false;
 	CurrencyRow row;
 
-	if (!registered)
-	{
-		CacheRegisterRelcacheCallback(forget_shipped, (Datum) 0);
-		registered = true;
-	}
+	idem_forget_with(forget_shipped);
 	row = read_currency(table, index, currency, NULL);
 	if (row.builtin && row.has_minor_units)
 	{

@@ -127,6 +127,11 @@ none(\@long, 'no function is longer than 50 lines', 'name its parts');
 my @large = grep { scalar(my @lines = lines_of($_)) > 800 } @c_files, @headers, @sql;
 none(\@large, 'no file of src/ is longer than 800 lines', 'give an aspect of it a file of its own');
 
+# The server has ten places in all for those who want to hear of changed tables,
+# and ends the session that asks for one more.
+my @callbacks = grep { $_ ne 'src/base/forget.c' && grep { /CacheRegisterRelcacheCallback/ } lines_of($_) } @c_files;
+none(\@callbacks, 'one place of the relcache is enough', 'call idem_forget_with instead');
+
 # A library shares its names with the server and all other libraries.
 my $library = (grep { -e } 'idem.so', `pg_config --pkglibdir` =~ s/\n//r . '/idem.so')[0];
 SKIP:
