@@ -56,3 +56,13 @@ CREATE FUNCTION idem.made_name(prefix text, VARIADIC parts text[]) RETURNS text
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION idem.made_name(text, text[]) IS
     'the name of something that a guard makes: prefix_part_part; where that is too long for a name, its beginning and eight digits of a hash of all of it';
+
+-- ---------------------------------------------------------------------------
+-- tables that Citus spreads over nodes
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION idem.citus_part(relid oid) RETURNS text
+    AS 'MODULE_PATHNAME', 'idem_citus_part'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION idem.citus_part(oid) IS
+    'what a table is to Citus: shard of a distributed table; carried, a distributed table on a worker, whose guards the coordinator declared; NULL: neither, or there is no Citus';

@@ -30,6 +30,7 @@
 #include "utils/rel.h"
 
 #include "base/change.h"
+#include "base/citus.h"
 #include "base/column.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
@@ -183,8 +184,10 @@ idem_executing(void)
 static void
 run_statement(const char *sql)
 {
+	int			nest = idem_citus_begin();
 	int			code = SPI_execute(sql, false, 0);
 
+	idem_citus_done(nest);
 	if (code < 0)
 		elog(ERROR, "SPI_execute returned %s: %s",
 			 SPI_result_code_string(code), sql);
@@ -312,6 +315,35 @@ idem_qualified_name_of(Oid relid)
 }
 
 /*
+ * 0A000 for a table of Citus that a guard with this function would not hold
+ * on: where each node has a copy of all rows, where rows are in partitions of
+ * shards, and of a kind that was not made for shards (base/kind.h).
+ */
+static void
+check_shards(Oid relid, const char *function)
+{
+	IdemCitusTable how = idem_citus_table(relid);
+	const char *why;
+
+	if (how == IDEM_CITUS_NONE)
+		return;
+	if (how == IDEM_CITUS_COPIES)
+		why = "a reference table";
+	else if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		why = "distributed and partitioned";
+	else if (!idem_kind_holds_on_shards(function))
+		why = "distributed";
+	else
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("table \"%s\" cannot have this guard: it is %s",
+					get_rel_name(relid), why),
+			 errhint("On a distributed table without partitions guards of these kinds hold: %s.",
+					 idem_kinds_on_shards())));
+}
+
+/*
  * Put the deciding trigger of a guard on a table: AFTER, FOR EACH ROW, fired
  * whatever session_replication_role is.  The server makes clones on
  * partitions.  The caller holds the lock and has closed the table: ALTER TABLE
@@ -324,12 +356,31 @@ idem_create_row_trigger(Oid relid, const char *trigger, const char *events,
 	const char *table = idem_qualified_name_of(relid);
 	const char *name = quote_identifier(trigger);
 
+	check_shards(relid, function);
 	/* what a moved row is to such a trigger: guard.h */
 	Assert(strstr(events, "INSERT") == NULL || strstr(events, "DELETE") != NULL);
 	idem_execute("CREATE TRIGGER %s AFTER %s ON %s FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
 				 name, events, table, function,
 				 trigger_arguments(function, settings));
 	idem_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name);
+}
+
+/*
+ * Put another one in its place, of the same name and events, with other
+ * settings.
+ */
+void
+idem_replace_row_trigger(Oid relid, const char *trigger, const char *events,
+						 const char *function, List *settings)
+{
+	const char *table = idem_qualified_name_of(relid);
+	const char *name = quote_identifier(trigger);
+
+	idem_execute_unwatched("CREATE OR REPLACE TRIGGER %s AFTER %s ON %s FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
+						   name, events, table, function,
+						   trigger_arguments(function, settings));
+	idem_execute_unwatched("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table,
+						   name);
 }
 
 /*
@@ -343,6 +394,7 @@ idem_create_early_trigger(Oid relid, const char *trigger, const char *events,
 	const char *table = idem_qualified_name_of(relid);
 	const char *name = quote_identifier(trigger);
 
+	check_shards(relid, function);
 	idem_execute("CREATE TRIGGER %s BEFORE %s ON %s FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
 				 name, events, table, function,
 				 trigger_arguments(function, settings));
@@ -365,6 +417,7 @@ idem_create_constraint_trigger(Oid relid, Oid other, bool deferred,
 	const char *table = idem_qualified_name_of(relid);
 	const char *name = quote_identifier(trigger);
 
+	check_shards(relid, function);
 	idem_execute("CREATE CONSTRAINT TRIGGER %s AFTER %s ON %s%s%s %s FOR EACH ROW EXECUTE FUNCTION idem.%s(%s)",
 				 name, events, table, OidIsValid(other) ? " FROM " : "",
 				 OidIsValid(other) ? idem_qualified_name_of(other) : "",

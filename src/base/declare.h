@@ -20,6 +20,9 @@ extern char *idem_free_trigger_name(Oid relid, const char *prefix,
 extern void idem_create_row_trigger(Oid relid, const char *trigger,
 									const char *events, const char *function,
 									List *settings);
+extern void idem_replace_row_trigger(Oid relid, const char *trigger,
+									 const char *events, const char *function,
+									 List *settings);
 extern void idem_create_early_trigger(Oid relid, const char *trigger,
 									  const char *events, const char *function,
 									  List *settings);

@@ -27,6 +27,7 @@
 #include "utils/tuplestore.h"
 
 #include "base/change.h"
+#include "base/citus.h"
 #include "base/empty.h"
 #include "base/idem_compat.h"
 #include "base/idem_errors.h"
@@ -182,11 +183,17 @@ idem_judge_truncation(const TriggerData *trigdata)
 {
 	const char *name = idem_trigger_setting(trigdata->tg_trigger, "guard");
 	const char *reason = reason_to_empty(false);
+	Oid			relid = RelationGetRelid(trigdata->tg_relation);
 	IdemGuard  *guard;
 
+	/* Citus empties no shard but those of a table that was judged */
+	if (idem_citus_shell(relid) != relid)
+		return;
 	guard = name == NULL ? NULL : find_guard(trigdata->tg_relation, name);
 	if (reason == NULL ||
-		(guard != NULL && keeps_totals(guard) && guard->kind->recount == NULL))
+		(guard != NULL && keeps_totals(guard) &&
+		 (guard->kind->recount == NULL ||
+		  idem_citus_table(relid) != IDEM_CITUS_NONE)))
 		refuse_truncation(trigdata,
 						  "Its rows are guarded; idem.drop_guard takes the guard off.");
 	if (guard == NULL)

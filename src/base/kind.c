@@ -117,6 +117,41 @@ idem_known_settings(const char *function)
 	return idem_is_statement_function(function) ? truncate_settings : NULL;
 }
 
+/* Does a trigger that calls the function hold on shards? */
+bool
+idem_kind_holds_on_shards(const char *function)
+{
+	ListCell   *lc;
+
+	foreach(lc, kinds)
+	{
+		const IdemGuardKind *kind = lfirst(lc);
+
+		if (strcmp(kind->function, function) == 0)
+			return kind->on_shards;
+	}
+	return false;
+}
+
+/* The kinds of guards that do: a, b, c */
+char *
+idem_kinds_on_shards(void)
+{
+	StringInfoData names;
+	ListCell   *lc;
+
+	initStringInfo(&names);
+	foreach(lc, kinds)
+	{
+		const IdemGuardKind *kind = lfirst(lc);
+
+		if (kind->on_shards && kind->decides)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+							 kind->kind);
+	}
+	return names.data;
+}
+
 /* Does the function, if it still exists, live in schema idem? */
 bool
 idem_is_our_function(Oid function)

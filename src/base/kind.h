@@ -50,6 +50,8 @@ typedef struct IdemGuardKind
 								 * bound to the guarded one (tgconstrrelid) */
 	bool		needs_key;		/* the table must keep a primary key */
 	bool		keeps_all;		/* no column may change */
+	bool		on_shards;		/* it holds on the shards of a table that is
+								 * spread over nodes, too */
 	bool		keeps_rows;		/* TRUNCATE is refused, too, ... */
 	const char *statement;		/* ... by the function of its trigger at the
 								 * end of statements; NULL: by the one that
@@ -96,6 +98,8 @@ extern List *idem_all_kinds(void);
 extern const struct IdemSetting *idem_known_settings(const char *function);
 extern const IdemGuardKind *idem_kind_of_function(Oid function);
 extern const IdemGuardKind *idem_kind_named(const char *kind);
+extern bool idem_kind_holds_on_shards(const char *function);
+extern char *idem_kinds_on_shards(void);
 extern const char *idem_statement_function(const IdemGuardKind *kind);
 extern bool idem_is_statement_function(const char *function);
 extern int16 idem_statement_type(const char *function);

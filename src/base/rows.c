@@ -20,6 +20,7 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
+#include "base/citus.h"
 #include "base/identity.h"
 #include "base/kind.h"
 #include "base/kind_guard.h"
@@ -36,20 +37,29 @@
  * older snapshot a table that another session has rewritten meanwhile looks
  * empty.  Parsing locks the tables that are named, planning those below them.
  * The snapshot is the latest one at each isolation level.
+ *
+ * Citus takes a parameter only together with its value.  Rows on other nodes
+ * are seen by snapshots that are taken there.
  */
 static void
-run_query(const char *sql, Datum strings)
+run_query(Relation rel, const char *sql, Datum strings)
 {
 	Oid			types[1] = {TEXTARRAYOID};
+	bool		with_values = idem_citus_table(RelationGetRelid(rel)) !=
+		IDEM_CITUS_NONE;
 	SPIPlanPtr	plan = SPI_prepare_cursor(sql, strings == (Datum) 0 ? 0 : 1,
 										  types,
-										  CURSOR_OPT_GENERIC_PLAN |
+										  (with_values ?
+										   CURSOR_OPT_CUSTOM_PLAN :
+										   CURSOR_OPT_GENERIC_PLAN) |
 										  CURSOR_OPT_PARALLEL_OK);
-	CachedPlan *cached = plan ? SPI_plan_get_cached_plan(plan) : NULL;
+	CachedPlan *cached = plan && !with_values ?
+		SPI_plan_get_cached_plan(plan) : NULL;
 
-	if (cached == NULL)
+	if (plan == NULL || (cached == NULL && !with_values))
 		elog(ERROR, "could not prepare: %s", sql);
-	ReleaseCachedPlan(cached, NULL);
+	if (cached != NULL)
+		ReleaseCachedPlan(cached, NULL);
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (SPI_execute_plan(plan, &strings, NULL, true, 0) != SPI_OK_SELECT ||
 		SPI_processed != 1)
@@ -102,7 +112,7 @@ idem_count_offenders(Relation shown, const char *sql, Datum strings,
 	idem_see_every_row();
 	PG_TRY();
 	{
-		run_query(sql, strings);
+		run_query(shown, sql, strings);
 	}
 	PG_CATCH();
 	{

@@ -20,6 +20,7 @@
 
 #include "base/again.h"
 #include "base/argument.h"
+#include "base/citus.h"
 #include "base/column.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
@@ -157,12 +158,23 @@ read_arguments(FunctionCallInfo fcinfo, BoundArguments *args)
 				 errdetail("A key in a table of keys has no state.")));
 }
 
-/* 42704 unless the scope is declared, 42P17 if its effect is the other one. */
+/*
+ * 42704 unless the scope is declared, 42P17 if its effect is the other one,
+ * 0A000 for rows that are spread over nodes.
+ */
 static void
-check_scope(const BoundArguments *args)
+check_scope(Relation rel, const BoundArguments *args)
 {
 	bool		outside;
 
+	if (idem_citus_table(RelationGetRelid(rel)) != IDEM_CITUS_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("rows of distributed table \"%s\" cannot be bound to claims",
+						RelationGetRelationName(rel)),
+				 errdetail("Each node has claims of its own."),
+				 errhint("Insert keys into a table that is distributed with this one, and name it: keys => ..."),
+				 errtable(rel)));
 	if (!idem_key_effect_scope(args->scope, &outside))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -306,7 +318,7 @@ idem_guard_claimed(PG_FUNCTION_ARGS)
 	if (OidIsValid(args.keys))
 		check_keys(&args);
 	else
-		check_scope(&args);
+		check_scope(rel, &args);
 	check_columns(rel, &args);
 	settings = claimed_settings(&args);
 	trigger = idem_free_trigger_name(relid, "idem_claimed", args.key);

@@ -18,6 +18,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -234,12 +235,29 @@ find_unclaimed(const IdemGuard *guard, Oid rows)
 							   tally.example) : finding;
 }
 
+/* Have two columns one type and collation, so that they compare as they are? */
+static bool
+compare_plainly(Oid keys, const char *key, Oid rows, const char *column)
+{
+	Oid			type[2];
+	int32		typmod;
+	Oid			collation[2];
+
+	get_atttypetypmodcoll(keys, get_attnum(keys, key), &type[0], &typmod,
+						  &collation[0]);
+	get_atttypetypmodcoll(rows, get_attnum(rows, column), &type[1], &typmod,
+						  &collation[1]);
+	return type[0] == type[1] && collation[0] == collation[1];
+}
+
 /*
  * k.tenant = e.tenant AND ...: the keys of a table of keys and of a table of
- * effects, both in the order of their declarations, compared as their texts.
+ * effects, both in the order of their declarations, compared as their texts;
+ * where that is the same, as they are: so Citus knows that the rows of both
+ * are on one node.
  */
 static char *
-same_key_sql(List *keys, List *columns)
+same_key_sql(Oid relid, List *keys, Oid rows, List *columns)
 {
 	StringInfoData sql;
 	ListCell   *k;
@@ -247,11 +265,17 @@ same_key_sql(List *keys, List *columns)
 
 	initStringInfo(&sql);
 	forboth(k, keys, c, columns)
-		appendStringInfo(&sql, "%sk.%s::pg_catalog.text COLLATE \"C\""
-						 " OPERATOR(pg_catalog.=) e.%s::pg_catalog.text",
+	{
+		bool		plainly = compare_plainly(relid, lfirst(k), rows,
+											  lfirst(c));
+
+		appendStringInfo(&sql, "%sk.%s%s OPERATOR(pg_catalog.=) e.%s%s",
 						 sql.len > 0 ? " AND " : "",
 						 quote_identifier(lfirst(k)),
-						 quote_identifier(lfirst(c)));
+						 plainly ? "" : "::pg_catalog.text COLLATE \"C\"",
+						 quote_identifier(lfirst(c)),
+						 plainly ? "" : "::pg_catalog.text");
+	}
 	return sql.data;
 }
 
@@ -306,7 +330,8 @@ find_without_key(const IdemGuard *guard, Oid rows, const char *keys)
 											idem_bound_columns_sql(columns),
 											idem_qualified_name(rel),
 											idem_qualified_name_of(relid),
-											same_key_sql(named, columns)),
+											same_key_sql(relid, named, rows,
+														 columns)),
 								   (Datum) 0,
 								   psprintf("without a key in table %s", keys));
 	relation_close(rel, AccessShareLock);
@@ -361,6 +386,7 @@ static const int16 claimed_types[] = {
 static const IdemGuardKind claimed_kind = {
 	.kind = "claimed",
 	.function = "keep_claimed",
+	.on_shards = true,
 	.decides = true,
 	.declares = "guard_claimed",
 	.settings = claimed_settings,

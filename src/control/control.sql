@@ -92,6 +92,7 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('stuck_rows', 'operator'),
     ('stuck_rows', 'admin'),
     ('check_rows', 'extension'),
+    ('citus_findings', 'extension'),
     ('findings', 'extension'),
     ('stuck_states', 'extension'),
     ('state_counts', 'extension'),
@@ -155,6 +156,8 @@ CREATE VIEW idem.rights (function, audience) AS VALUES
     ('guard_identity', 'public'),
     ('setting_columns', 'public'),
     ('made_name', 'public'),
+    ('citus_part', 'public'),
+    ('trigger_print', 'public'),
     ('problems_of', 'public');
 COMMENT ON VIEW idem.rights IS 'which functions of idem are for whom; what idem.grant_runtime, grant_operator, grant_admin and grant_monitor grant';
 COMMENT ON COLUMN idem.rights.function IS 'name of the function in schema idem';

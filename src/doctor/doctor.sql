@@ -6,7 +6,7 @@
 
 -- Every trigger of ours on any table.  part: row decides, total keeps a total
 -- in the parent, truncate refuses TRUNCATE; is_clone: made by the server for a
--- partition; other: the table it is bound to, of a total the child; identity:
+-- partition; those of a shard are the business of its distributed table; other: the table it is bound to, of a total the child; identity:
 -- the settings that tell guards of one kind on one table apart, the same on
 -- both sides of a limit; problem: of its arguments.
 CREATE VIEW idem.guard_triggers AS
@@ -20,7 +20,8 @@ SELECT t.tgrelid::regclass AS relation, k.kind, k.part,
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace
 JOIN idem.guard_kinds() k ON k.function = p.proname,
-     LATERAL (SELECT idem.trigger_settings(t.tgargs)) a (settings);
+     LATERAL (SELECT idem.trigger_settings(t.tgargs)) a (settings)
+WHERE idem.citus_part(t.tgrelid) IS DISTINCT FROM 'shard';
 COMMENT ON VIEW idem.guard_triggers IS 'every trigger of idem on every table; idem.guards shows what they make up';
 
 -- What the log says of each guard that was declared and not dropped.  The
@@ -172,7 +173,8 @@ WHERE NOT EXISTS (SELECT FROM idem.change l
 COMMENT ON VIEW idem.guards_lost IS 'tables that have the name of a table that was guarded, but not its guard';
 
 -- Guards that came by CREATE TRIGGER, as from a dump of a single table.  If such
--- a trigger is dropped, nothing tells that it was there.
+-- a trigger is dropped, nothing tells that it was there.  Of what Citus carries
+-- to a worker the coordinator has the log.
 CREATE VIEW idem.guards_undeclared AS
 SELECT g.relation, g.kind, g.name, g.settings, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
        pg_catalog.row_number() OVER (PARTITION BY c.relowner
@@ -180,7 +182,8 @@ SELECT g.relation, g.kind, g.name, g.settings, pg_catalog.pg_get_userbyid(c.relo
        pg_catalog.count(*) OVER (PARTITION BY c.relowner) AS of
 FROM idem.guard_parts g
 JOIN pg_catalog.pg_class c ON c.oid = g.relation
-WHERE g.part = 'row' AND NOT g.declared;
+WHERE g.part = 'row' AND NOT g.declared
+      AND idem.citus_part(g.relation) IS NULL;
 COMMENT ON VIEW idem.guards_undeclared IS 'guards whose trigger is there and that were not declared in this database, until idem.rearm()';
 
 -- What a setting let pass, or nothing could refuse, and nobody has looked at

@@ -36,6 +36,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/citus.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
@@ -229,7 +230,7 @@ idem_watch_ddl(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" was not called by event trigger manager",
 						"idem.watch_ddl")));
-	if (IsBinaryUpgrade || idem_executing() ||
+	if (IsBinaryUpgrade || idem_executing() || idem_citus_carries() ||
 		!OidIsValid(get_namespace_oid("idem", true)))
 		PG_RETURN_VOID();
 	if (strcmp(data->event, "ddl_command_start") == 0)

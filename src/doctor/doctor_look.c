@@ -21,6 +21,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "base/citus.h"
 #include "base/kind.h"
 #include "base/kind_trigger.h"
 #include "base/settings.h"
@@ -286,7 +287,7 @@ idem_look_triggers(IdemLook *look, Oid relid)
 	return table->triggers;
 }
 
-/* Read all triggers of ours there are. */
+/* Read all triggers of ours there are, but for those of shards. */
 static void
 read_all(IdemLook *look)
 {
@@ -299,7 +300,8 @@ read_all(IdemLook *look)
 	{
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 
-		if (function_of(look, trigger->tgfoid)->is_guard)
+		if (function_of(look, trigger->tgfoid)->is_guard &&
+			idem_citus_shell(trigger->tgrelid) == trigger->tgrelid)
 			add_trigger(look, enter_table(look, trigger->tgrelid),
 						tuple, RelationGetDescr(rel));
 	}

@@ -66,6 +66,31 @@ CREATE VIEW idem.row_problems AS
 SELECT * FROM idem.check_rows();
 COMMENT ON VIEW idem.row_problems IS 'rows that do not follow their rule, as findings of idem.doctor()';
 
+-- What the nodes of a Citus cluster are asked: the row triggers of idem that a
+-- table bears, whatever their names.
+CREATE FUNCTION idem.trigger_print(relid oid) RETURNS text
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    RETURN (SELECT pg_catalog.count(*) || ' '
+                   || coalesce(pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', p.proname, t.tgtype, t.tgenabled, t.tgargs), 0)), 0)
+            FROM pg_catalog.pg_trigger t
+            JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace
+            WHERE t.tgrelid = $1 AND t.tgtype & 1 = 1);
+COMMENT ON FUNCTION idem.trigger_print(oid) IS
+    'the row triggers of idem on a table, as their number and a hash of their functions, events, modes and arguments: a shard on any node has the same as its distributed table';
+
+CREATE FUNCTION idem.citus_findings()
+    RETURNS TABLE (severity text, object text, finding text, remedy text)
+    AS 'MODULE_PATHNAME', 'idem_citus_findings'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.citus_findings() IS
+    'on the coordinator of a Citus cluster, as findings of idem.doctor(): nodes with another version of idem or that cannot be asked, shards whose triggers are not those of their table, guards from before their table was distributed; elsewhere nothing';
+REVOKE ALL ON FUNCTION idem.citus_findings() FROM PUBLIC;
+
+CREATE VIEW idem.node_problems AS
+SELECT * FROM idem.citus_findings();
+COMMENT ON VIEW idem.node_problems IS 'nodes of a Citus cluster that differ, as findings of idem.doctor()';
+REVOKE ALL ON TABLE idem.node_problems FROM PUBLIC;
+
 CREATE VIEW idem.extension_problems AS
 -- tables of idem that were changed
 SELECT 'error' AS severity, object, problem AS finding, remedy FROM idem.table_problems

@@ -49,6 +49,7 @@
 
 #include "base/catalog.h"
 #include "base/change.h"
+#include "base/citus.h"
 #include "base/declare.h"
 #include "base/idem_compat.h"
 #include "base/kind.h"
@@ -537,13 +538,14 @@ see_dropped(Oid class, Oid object, int column, int flags, Oid idem)
 
 /*
  * Is there nothing to watch: statements of our own, the script of our own
- * extension, pg_upgrade, or no idem in this database?
+ * extension, pg_upgrade, what Citus carries from a node where it was judged,
+ * or no idem in this database?
  */
 static bool
 unwatched(Oid idem)
 {
 	return !OidIsValid(idem) || idem_executing() || IsBinaryUpgrade ||
-		idem_in_own_script();
+		idem_in_own_script() || idem_citus_carries();
 }
 
 static void

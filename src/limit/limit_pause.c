@@ -16,6 +16,7 @@
 
 #include "base/argument.h"
 #include "base/change.h"
+#include "base/citus.h"
 #include "base/idem_errors.h"
 #include "base/kind.h"
 #include "base/kind_guard.h"
@@ -108,6 +109,7 @@ find_limit(const char *name, const char *state, ArrayType *fk,
 															   CStringGetDatum(name))));
 	target->relid = idem_root_relid(rel);
 	relation_close(rel, AccessShareLock);
+	idem_citus_refuse_pause(target->relid);
 	target->logged = only_limit(target->relid, fk);
 	target->name = idem_log_number(target->relid, "limit", target->logged);
 	if (target->name == NULL)

@@ -44,6 +44,7 @@
 #include "utils/syscache.h"
 
 #include "base/arrive.h"
+#include "base/citus.h"
 #include "base/column.h"
 #include "base/guard.h"
 #include "base/moved.h"
@@ -101,17 +102,40 @@ delete_policy(const char *value)
 		strcmp(value, "final") == 0 ? IDEM_DELETE_FINAL : IDEM_DELETE_NEVER;
 }
 
+/*
+ * The machine of a guard.  A table that is spread over nodes has it in the
+ * arguments of its trigger, and so under the lock by which they change; a
+ * shard whose trigger does not is refused.
+ */
+static IdemMachine *
+machine_of(Relation rel, Trigger *trigger, Oid *also)
+{
+	const char *name = idem_trigger_setting(trigger, "machine");
+	const char *diagram = idem_trigger_setting(trigger, "diagram");
+
+	if (diagram != NULL)
+		return idem_machine_carried(name, diagram);
+	if (idem_citus_shell(idem_root_relid(rel)) != idem_root_relid(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" on shard \"%s\" does not carry its state machine",
+						trigger->tgname, RelationGetRelationName(rel)),
+				 errhint("Take the guard off the distributed table with idem.drop_guard and declare it anew."),
+				 errtableconstraint(rel, trigger->tgname)));
+	*also = idem_definition_table(&idem_machine_kind);
+	return idem_machine_load(name, 0);
+}
+
 static void *
 compile_settings(Relation rel, Trigger *trigger, Oid *also)
 {
 	IdemStatesGuard *guard = palloc0(sizeof(IdemStatesGuard));
 	const char *column = idem_trigger_setting(trigger, "column");
-	const char *machine = idem_trigger_setting(trigger, "machine");
 	const char *actor;
 	Oid			type;
 
-	*also = idem_definition_table(&idem_machine_kind);
-	guard->machine = idem_machine_load(machine, 0);
+	guard->machine = machine_of(rel, trigger, also);
+	guard->carried = idem_trigger_setting(trigger, "diagram") != NULL;
 	guard->column = idem_column_number(rel, column);
 	guard->column_name = pstrdup(column);
 	guard->key = bms_del_member(idem_row_key_columns(rel), guard->column);
@@ -175,7 +199,7 @@ settings_of(const IdemGuardCall *call)
 	{
 		const char *locked = guard->machine->name;
 
-		if (counts(guard, call))
+		if (!guard->carried && counts(guard, call))
 			idem_machine_hold(guard->machine);
 		guard = idem_guard_settings(call, compile_settings);
 		if (strcmp(guard->machine->name, locked) == 0)

@@ -90,6 +90,8 @@ typedef struct IdemStatesGuard
 	IdemMachine *machine;
 	uint64		locked;			/* epoch in which the machine was locked */
 	bool		counts;			/* for the machine: it is to be locked */
+	bool		carried;		/* the trigger has the diagram: nothing to
+								 * lock */
 	AttrNumber	column;
 	char	   *column_name;
 	Bitmapset  *key;			/* idem_row_key_columns less the column */
@@ -141,6 +143,8 @@ extern void idem_machine_hold(const IdemMachine *machine);
 extern uint64 idem_machine_lock_epoch(void);
 extern void idem_machine_parse(IdemDiagram *diagram, const char *name,
 							   const IdemDefinition *row);
+extern IdemMachine *idem_machine_carried(const char *name,
+										 const char *diagram);
 extern IdemMachine *idem_machine_load(const char *name, int version);
 extern const IdemEdge *idem_machine_edge(const IdemMachine *machine, int from,
 										 int to, int event, int *count);

@@ -151,6 +151,23 @@ idem_machine_parse(IdemDiagram *diagram, const char *name,
 }
 
 /*
+ * The machine of a diagram that a trigger carries, because other nodes have no
+ * idem.machine (machine_declare.c).
+ */
+IdemMachine *
+idem_machine_carried(const char *name, const char *diagram)
+{
+	IdemMachine *machine = palloc0(sizeof(IdemMachine));
+	IdemDefinition row = {0, NULL, pstrdup(diagram)};
+
+	machine->name = pstrdup(name);
+	idem_machine_parse(&machine->diagram, name, &row);
+	fill_matrices(machine);
+	group_edges(machine);
+	return machine;
+}
+
+/*
  * A version of a machine, or with version 0 the newest, made ready in the
  * current memory context; 42704 if there is none.
  */

@@ -36,6 +36,7 @@
 
 #include "base/again.h"
 #include "base/argument.h"
+#include "base/citus.h"
 #include "base/column.h"
 #include "base/declare.h"
 #include "base/identity.h"
@@ -83,7 +84,8 @@ settings_of(HeapTuple tuple, TupleDesc desc)
 
 /*
  * The columns that a machine guards, or with NULL those that any machine
- * guards, as the triggers say; for partitions the table at the top.
+ * guards, as the triggers say; for partitions the table at the top, and for
+ * shards the distributed table.
  */
 List *
 idem_machine_guarded(const char *name)
@@ -106,7 +108,8 @@ idem_machine_guarded(const char *name)
 		IdemGuarded *guarded;
 
 		if (OidIsValid(trigger->tgparentid) || machine == NULL ||
-			column == NULL || (name != NULL && strcmp(machine, name) != 0))
+			column == NULL || (name != NULL && strcmp(machine, name) != 0) ||
+			idem_citus_shell(trigger->tgrelid) != trigger->tgrelid)
 			continue;
 		guarded = palloc0(sizeof(IdemGuarded));
 		guarded->relid = trigger->tgrelid;
@@ -411,6 +414,31 @@ open_machine(const char *name)
 }
 
 /*
+ * The settings of a guard on a table that is spread over nodes: only the
+ * coordinator has idem.machine, so the trigger carries the diagram, and there
+ * is no history that would stay with the row.
+ */
+static List *
+settings_to_carry(Relation rel, const StatesArguments *args, List *settings)
+{
+	IdemDefinition row;
+
+	if (idem_citus_table(RelationGetRelid(rel)) == IDEM_CITUS_NONE)
+		return settings;
+	if (args->history)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("history of distributed table \"%s\" cannot be kept",
+						RelationGetRelationName(rel)),
+				 errdetail("Each node would have its own part of it, which does not move with the rows."),
+				 errhint("Give history => false; keep what happened in a table of your own that is distributed with this one."),
+				 errtable(rel)));
+	if (!idem_definition_fetch(&idem_machine_kind, args->machine, 0, &row))
+		idem_definition_missing(&idem_machine_kind, args->machine, 0);
+	return idem_settings_add(settings, "diagram", row.text);
+}
+
+/*
  * Check the rows and create the triggers as the owner of the table, which is
  * closed here and stays locked.  Connected to SPI.
  */
@@ -419,7 +447,8 @@ create_guard(Relation rel, const StatesArguments *args,
 			 const IdemMachine *machine)
 {
 	Oid			relid = RelationGetRelid(rel);
-	List	   *settings = settings_list(rel, args);
+	List	   *settings = settings_to_carry(rel, args,
+											 settings_list(rel, args));
 	char	   *trigger;
 	IdemIdentity saved;
 

@@ -26,9 +26,14 @@
 #include "utils/rel.h"
 
 #include "base/ask.h"
+#include "base/citus.h"
+#include "base/declare.h"
 #include "base/idem_compat.h"
+#include "base/identity.h"
 #include "base/qualified.h"
 #include "base/reason.h"
+#include "base/settings.h"
+#include "base/settings_write.h"
 #include "machine/machine.h"
 
 /* ---------- reading and checking ---------- */
@@ -187,6 +192,35 @@ check_live_rows(const char *name, const IdemDiagram *diagram,
 	table_close(rel, NoLock);
 }
 
+/*
+ * A trigger that carries the diagram gets the new one, wherever the rows are:
+ * CREATE TRIGGER is carried to every node, or fails as a whole.  It takes the
+ * table from writers until the end of the transaction, so that nobody is
+ * judged by the former diagram once rows are counted.
+ */
+static void
+carry_diagram(const IdemDefining *defining, const IdemGuarded *guarded)
+{
+	List	   *settings = NIL;
+	IdemIdentity saved;
+	ListCell   *lc;
+
+	if (idem_setting(guarded->settings, "diagram") == NULL)
+		return;
+	foreach(lc, guarded->settings)
+	{
+		if (strncmp(lfirst(lc), "diagram=", strlen("diagram=")) != 0)
+			settings = lappend(settings, lfirst(lc));
+	}
+	settings = idem_settings_add(settings, "diagram",
+								 text_to_cstring(defining->source));
+	idem_become_declarer_of(guarded->relid, &saved);
+	idem_replace_row_trigger(guarded->relid, guarded->trigger,
+							 "INSERT OR UPDATE OR DELETE", "keep_states",
+							 settings);
+	idem_restore_identity(&saved);
+}
+
 /* Every table that the machine guards has to agree. */
 static void
 check_guarded(const IdemDefining *defining, const IdemDefinition *last,
@@ -210,6 +244,7 @@ check_guarded(const IdemDefining *defining, const IdemDefinition *last,
 			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE,
 						   get_rel_name(guarded->relid));
 		}
+		carry_diagram(defining, guarded);
 		if (any)
 			check_live_rows(defining->name, before, concerned, guarded,
 							defining->tighten != NULL);
@@ -247,6 +282,20 @@ refuse_name(const char *name)
 }
 
 /*
+ * 0A000: what is defined here would hold on this node alone, and triggers on
+ * the shards carry the machines of the coordinator.
+ */
+static void
+refuse_worker(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("state machine \"%s\" cannot be defined on a worker of a Citus cluster",
+					name),
+			 errhint("Define it on the coordinator.")));
+}
+
+/*
  * define_machine(name, diagram, loosen, tighten) -> (version, effect, change)
  */
 PG_FUNCTION_INFO_V1(idem_define_machine);
@@ -262,6 +311,8 @@ idem_define_machine(PG_FUNCTION_ARGS)
 	defining.loosen = idem_reason(fcinfo, 2, "loosen");
 	defining.tighten = idem_reason(fcinfo, 3, "tighten");
 	PreventCommandIfReadOnly("idem.define_machine()");
+	if (idem_citus_is_worker())
+		refuse_worker(name);
 	InitMaterializedSRF(fcinfo, 0);
 	if (!idem_state_name_fits(name, strlen(name)))
 		refuse_name(name);

@@ -31,6 +31,16 @@ WHERE e.role IS NOT NULL
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles p WHERE p.rolname = e.role)
 GROUP BY r.name, e.role
 UNION ALL
+SELECT 'error', pg_catalog.format('table %s', g.relation),
+       pg_catalog.format('trigger %I carries another diagram than the newest of state machine %I', g.name, n.name) COLLATE "default",
+       'take the guard off with idem.drop_guard and declare it anew'
+FROM (SELECT t.tgrelid::regclass AS relation, t.tgname AS name, idem.trigger_settings(t.tgargs) AS settings
+      FROM pg_catalog.pg_trigger t
+      JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace AND p.proname = 'keep_states'
+      WHERE t.tgparentid = 0 AND idem.citus_part(t.tgrelid) IS NULL) g
+JOIN newest n ON n.name = idem.setting(g.settings, 'machine')
+WHERE idem.setting(g.settings, 'diagram') <> n.diagram
+UNION ALL
 -- programs look every minute for rows that stand too long
 SELECT 'notice', pg_catalog.format('table %s', t.tgrelid::regclass),
        pg_catalog.format('no index finds the rows in the states of "within": each look at idem.stuck reads %s rows', c.reltuples::bigint),

@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 
 #include "base/arrive.h"
+#include "base/citus.h"
 #include "base/guard.h"
 #include "base/idem_errors.h"
 #include "base/pause.h"
@@ -57,9 +58,12 @@ find_state(const char *name, const char *state, ArrayType *fk,
 		   IdemPauseTarget *target)
 {
 	IdemMachine *machine;
+	ListCell   *lc;
 	int			n;
 
 	idem_pause_refuse_argument("machine", "fk", fk != NULL);
+	foreach(lc, idem_machine_guarded(name))
+		idem_citus_refuse_pause(((IdemGuarded *) lfirst(lc))->relid);
 	machine = idem_machine_load(name, 0);
 	if (state == NULL)
 		ereport(ERROR,

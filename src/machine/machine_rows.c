@@ -166,6 +166,7 @@ static const IdemSetting states_settings[] = {
 	{"actor", IDEM_WORD, 0, NULL},
 	{"within", IDEM_MAP, 0, NULL},
 	{"saved", IDEM_LIST, IDEM_SETTING_FOUND, NULL},
+	{"diagram", IDEM_WORD, IDEM_SETTING_FOUND, NULL},
 	{NULL, IDEM_WORD, 0, NULL}
 };
 
@@ -187,6 +188,7 @@ static const char *const states_renamed[] = {"column", "state_column", NULL};
 static const IdemGuardKind states_kind = {
 	.kind = "states",
 	.function = "keep_states",
+	.on_shards = true,
 	.decides = true,
 	.declares = "guard_states",
 	.renamed = states_renamed,

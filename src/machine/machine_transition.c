@@ -25,7 +25,11 @@
  * that brought the row there is on disk, and with the required standbys,
  * before they are returned.
  *
- * Not promised: "passed" for a guard without history.
+ * A row of a distributed table is judged on the node that has it, to which no
+ * event gets: only edges are taken that a plain UPDATE takes, too.
+ *
+ * Not promised: "passed" for a guard without history; of a row on another node
+ * that its commit is on disk there.
  */
 #include "postgres.h"
 
@@ -69,6 +73,8 @@ typedef struct Transition
 	ArrayType  *from_states;	/* or NULL */
 	Jsonb	   *set;			/* or NULL */
 	List	   *set_columns;	/* attribute numbers it names */
+	List	   *set_values;		/* what it gives each, as SQL; of a row that
+								 * may be on another node */
 
 	int			from;			/* where the row is; below 0 undeclared */
 	char	   *state;			/* the same as text, NULL if null */
@@ -342,7 +348,9 @@ update_statement(const Transition *t)
 					 format_type_be_qualified(att->atttypid));
 	foreach(lc, t->set_columns)
 		appendStringInfo(&sql, ", %s = %s", column_name(t, lfirst_int(lc)),
-						 set_value(t, lfirst_int(lc)));
+						 t->set_values == NIL ? set_value(t, lfirst_int(lc)) :
+						 (char *) list_nth(t->set_values,
+										   foreach_current_index(lc)));
 	append_where(&sql, t);
 	return sql.data;
 }
@@ -431,6 +439,23 @@ stored_key_text(const Transition *t, int field)
 	return idem_machine_key_text(t->guard->row_key, values);
 }
 
+/*
+ * A value that was found, as a literal of its column's type: Citus computes
+ * nothing of the row in an UPDATE.
+ */
+static char *
+found_literal(const Transition *t, int number, int field)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(t->rel), number - 1);
+	char	   *value = SPI_getvalue(SPI_tuptable->vals[0],
+									 SPI_tuptable->tupdesc, field);
+
+	return psprintf("%s::%s", value ? quote_literal_cstr(value) : "NULL",
+					format_type_extended(att->atttypid, att->atttypmod,
+										 FORMAT_TYPE_TYPEMOD_GIVEN |
+										 FORMAT_TYPE_FORCE_QUALIFY));
+}
+
 /* Lock the row and see where it is; false if there is none. */
 static bool
 lock_row(Transition *t)
@@ -453,12 +478,38 @@ lock_row(Transition *t)
 		idem_names_find(&t->guard->machine->diagram.state_names, t->state,
 						strlen(t->state));
 	t->agrees = true;
+	t->set_values = NIL;
 	foreach(lc, t->set_columns)
 	{
 		t->agrees = t->agrees && same_value(t, lfirst_int(lc), field);
+		if (t->guard->carried)
+			t->set_values = lappend(t->set_values,
+									found_literal(t, lfirst_int(lc),
+												  field + 1));
 		field += 2;
 	}
 	return true;
+}
+
+/*
+ * 0A000 for an edge that a plain UPDATE does not take, on a table whose rows
+ * are on other nodes, to which the event does not get.
+ */
+static void
+check_carried(const Transition *t)
+{
+	int			count;
+
+	(void) idem_machine_edge(t->guard->machine, t->from, t->to, -1, &count);
+	if (count == 1 && t->from != t->to)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("event of an edge from state \"%s\" to state \"%s\" cannot be given on distributed table \"%s\"",
+					t->state,
+					t->guard->machine->diagram.states[t->to].name,
+					RelationGetRelationName(t->rel)),
+			 errhint("Let one edge lead from a state to another, and none to itself.")));
 }
 
 /*
@@ -481,14 +532,28 @@ edge_to_take(const Transition *t)
 						count, t->guard->machine->name, t->state,
 						t->guard->machine->diagram.states[t->to].name),
 				 errhint("Say which with event => 'name'.")));
+	if (edge != NULL && t->guard->carried)
+		check_carried(t);
 	return edge;
+}
+
+/*
+ * Is the row stored as it was announced?  The trigger of a shard, which may be
+ * on another node, hears of no announcement: the row itself tells.
+ */
+static bool
+is_stored(Transition *t, const IdemAnnouncement *announcement)
+{
+	if (SPI_processed != 1 || !t->guard->carried)
+		return SPI_processed == 1 && announcement->taken;
+	return lock_row(t) && t->from == t->to && t->agrees;
 }
 
 /* The row that was stored has to be the announced one. */
 static void
-check_taken(const Transition *t, const IdemAnnouncement *announcement)
+check_taken(Transition *t, const IdemAnnouncement *announcement)
 {
-	if (SPI_processed == 1 && announcement->taken)
+	if (is_stored(t, announcement))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),

@@ -275,7 +275,7 @@ idem_total_noted(const IdemGuardCall *call, IdemTotal *total,
 {
 	Noted	   *to = noted == NULL ? NULL :
 		find_noted(idem_root_relid(call->rel));
-	bool		now = is_only_row(call->rel);
+	bool		now = total->at_once || is_only_row(call->rel);
 	int			i;
 
 	if (to == NULL && n == 0)

@@ -85,6 +85,8 @@ typedef struct IdemTotal
 	char	   *trigger;		/* ... of this name */
 	char	   *fk_text;		/* as the trigger names the foreign key */
 	bool		is_last;		/* no other total's trigger fires behind it */
+	bool		at_once;		/* each row by itself: of a shard, which has
+								 * no trigger at the end of a statement */
 	Oid			fk_type[INDEX_MAX_KEYS];
 	Oid			key_type[INDEX_MAX_KEYS];	/* of the parent's columns */
 	FmgrInfo	fk_equal[INDEX_MAX_KEYS];	/* parent = child */

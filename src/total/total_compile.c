@@ -228,6 +228,7 @@ idem_total_compile(Relation rel, Trigger *trigger, Relation parent,
 		pstrdup(idem_kind_of_function(trigger->tgfoid)->kind);
 	total->trigger = pstrdup(trigger->tgname);
 	total->is_last = is_last_trigger(rel, total->trigger);
+	total->at_once = total->key.bound != total->key.child;
 	total->fk_text = pstrdup(idem_trigger_setting(trigger, "fk"));
 	total->ncolumns = ncolumns;
 	total->column = palloc0(sizeof(char *) * ncolumns);

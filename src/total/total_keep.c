@@ -372,7 +372,7 @@ first_difference(TotalSettings *s, const IdemTotals *a, const IdemTotals *b)
 static bool
 is_ours(const TotalSettings *s, const IdemTotalStep *step)
 {
-	return step->total->key.child == s->child &&
+	return step->total->key.bound == s->child &&
 		strcmp(step->total->fk_text, s->fk) == 0;
 }
 
@@ -607,7 +607,7 @@ is_counterpart(Trigger *trigger, const IdemGuard *guard,
 	List	   *same;
 	List	   *same_parent;
 
-	if (trigger->tgconstrrelid != key->child ||
+	if (trigger->tgconstrrelid != key->bound ||
 		trigger->tgenabled != TRIGGER_FIRES_ALWAYS ||
 		idem_total_kept_by(total) == NULL ||
 		strcmp(total->kind->kind, guard->kind->kind) != 0 ||

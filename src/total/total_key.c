@@ -20,6 +20,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "base/citus.h"
 #include "base/column.h"
 #include "base/idem_compat.h"
 #include "base/kind_guard.h"
@@ -59,14 +60,15 @@ static const char own_table[] = "references its own table";
 
 /*
  * The reason why this foreign key does not fit a guard, as the end of a
- * sentence; NULL: it does.
+ * sentence; NULL: it does.  Citus leaves copies unvalidated of some that are
+ * valid.
  */
 static const char *
 unfit(Form_pg_constraint con)
 {
 	if (con->condeferrable)
 		return "is deferrable";
-	if (!con->convalidated)
+	if (!con->convalidated && !idem_citus_made(con->conrelid))
 		return "is not validated";
 	if (con->confdeltype != FKCONSTR_ACTION_NOACTION &&
 		con->confdeltype != FKCONSTR_ACTION_RESTRICT)
@@ -149,6 +151,7 @@ find_keys(Oid child, List *columns, Snapshot snapshot, FoundKeys *found)
 		}
 		found->key = candidate;
 		found->key.child = child;
+		found->key.bound = child;
 		found->key.parent = con->confrelid;
 		found->key.index = con->conindid;
 		found->key.name = con->conname;
@@ -184,6 +187,7 @@ idem_total_find_key(Oid child, List *columns, int sqlstate, IdemTotalKey *key)
 						get_rel_name(child), idem_list_text(columns)),
 				 errdetail("The parent is found by the foreign key.")));
 	*key = found.key;
+	key->bound = idem_citus_shell(child);
 	check_not_null(key, sqlstate);
 }
 

@@ -18,6 +18,8 @@ struct IdemGuard;
 typedef struct IdemTotalKey
 {
 	Oid			child;			/* table at the top */
+	Oid			bound;			/* what the counterpart is bound to: the
+								 * child, or the table that it is a shard of */
 	Oid			parent;			/* table at the top */
 	Oid			index;			/* unique index of the parent's columns */
 	NameData	name;			/* of the constraint */

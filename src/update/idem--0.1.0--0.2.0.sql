@@ -310,3 +310,264 @@ WHERE EXISTS (SELECT FROM pg_catalog.pg_stat_replication r
                                     WHERE l.active_pid = r.pid AND l.slot_type = 'logical'));
 COMMENT ON VIEW idem.standby_problems IS 'scopes of effects outside that ask for more standbys than the server waits for, or for none where one could be waited for, as findings of idem.doctor()';
 REVOKE ALL ON TABLE idem.standby_problems FROM PUBLIC;
+
+-- ---------------------------------------------------------------------------
+-- guards on distributed tables of Citus
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION idem.citus_part(relid oid) RETURNS text
+    AS 'MODULE_PATHNAME', 'idem_citus_part'
+    LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION idem.citus_part(oid) IS
+    'what a table is to Citus: shard of a distributed table; carried, a distributed table on a worker, whose guards the coordinator declared; NULL: neither, or there is no Citus';
+
+CREATE OR REPLACE VIEW idem.guard_triggers AS
+SELECT t.tgrelid::regclass AS relation, k.kind, k.part,
+       t.tgname AS name, t.tgparentid <> 0 AS is_clone,
+       nullif(t.tgconstrrelid, 0)::regclass AS other,
+       a.settings, k.function,
+       idem.guard_identity(k.function, a.settings) AS identity,
+       idem.settings_problem(k.function, a.settings) AS problem,
+       t.tgenabled AS mode
+FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace
+JOIN idem.guard_kinds() k ON k.function = p.proname,
+     LATERAL (SELECT idem.trigger_settings(t.tgargs)) a (settings)
+WHERE idem.citus_part(t.tgrelid) IS DISTINCT FROM 'shard';
+
+CREATE OR REPLACE VIEW idem.guards_undeclared AS
+SELECT g.relation, g.kind, g.name, g.settings, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+       pg_catalog.row_number() OVER (PARTITION BY c.relowner
+                                     ORDER BY c.relname, g.relation, g.kind, g.name) AS nth,
+       pg_catalog.count(*) OVER (PARTITION BY c.relowner) AS of
+FROM idem.guard_parts g
+JOIN pg_catalog.pg_class c ON c.oid = g.relation
+WHERE g.part = 'row' AND NOT g.declared
+      AND idem.citus_part(g.relation) IS NULL;
+
+CREATE OR REPLACE VIEW idem.machine_problems AS
+WITH newest AS MATERIALIZED (
+    SELECT DISTINCT ON (m.name) m.name, m.diagram
+    FROM idem.machine m
+    ORDER BY m.name, m.version DESC),
+faulty AS MATERIALIZED (
+    SELECT n.name, pg_catalog.min(pg_catalog.format('line %s: %s', f.line, f.message)) AS fault
+    FROM newest n, LATERAL idem.check_machine(n.diagram) f
+    WHERE f.problem = 'syntax'
+    GROUP BY n.name),
+readable AS MATERIALIZED (
+    SELECT n.name FROM newest n WHERE n.name NOT IN (SELECT f.name FROM faulty f))
+SELECT 'error' AS severity, pg_catalog.format('state machine %I', f.name) AS object,
+       'cannot be read: ' || f.fault AS finding,
+       'bring idem.machine back from a dump; until then rows under it cannot be written' AS remedy
+FROM faulty f
+UNION ALL
+SELECT 'warning', pg_catalog.format('state machine %I', r.name),
+       pg_catalog.format('role %I is gone: nobody can take %s', e.role,
+                         pg_catalog.string_agg(pg_catalog.concat_ws(' ', e.state, '-->', e.next_state, ': ' || e.event),
+                                               ', ' ORDER BY e.state COLLATE "C", e.next_state COLLATE "C", e.event COLLATE "C")),
+       pg_catalog.format('CREATE ROLE %I, or define the machine anew without it', e.role)
+FROM readable r, LATERAL idem.machine_table(r.name) e
+WHERE e.role IS NOT NULL
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles p WHERE p.rolname = e.role)
+GROUP BY r.name, e.role
+UNION ALL
+SELECT 'error', pg_catalog.format('table %s', g.relation),
+       pg_catalog.format('trigger %I carries another diagram than the newest of state machine %I', g.name, n.name) COLLATE "default",
+       'take the guard off with idem.drop_guard and declare it anew'
+FROM (SELECT t.tgrelid::regclass AS relation, t.tgname AS name, idem.trigger_settings(t.tgargs) AS settings
+      FROM pg_catalog.pg_trigger t
+      JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace AND p.proname = 'keep_states'
+      WHERE t.tgparentid = 0 AND idem.citus_part(t.tgrelid) IS NULL) g
+JOIN newest n ON n.name = idem.setting(g.settings, 'machine')
+WHERE idem.setting(g.settings, 'diagram') <> n.diagram
+UNION ALL
+-- programs look every minute for rows that stand too long
+SELECT 'notice', pg_catalog.format('table %s', t.tgrelid::regclass),
+       pg_catalog.format('no index finds the rows in the states of "within": each look at idem.stuck reads %s rows', c.reltuples::bigint),
+       pg_catalog.format('CREATE INDEX CONCURRENTLY ON %s (%I) WHERE %2$I IN (%s)', t.tgrelid::regclass, w."column",
+                         (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(u.word), ', ' ORDER BY u.n)
+                          FROM pg_catalog.unnest(w.within::text[]) WITH ORDINALITY u (word, n) WHERE u.n % 2 = 1))
+FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace AND p.proname = 'keep_states'
+JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid AND c.reltuples >= 100000,
+     LATERAL (SELECT idem.trigger_settings(t.tgargs)) a (settings),
+     LATERAL (SELECT CASE WHEN idem.settings_problem('keep_states', a.settings) IS NULL THEN idem.setting(a.settings, 'within') END,
+                     idem.setting(a.settings, 'column')) w (within, "column")
+WHERE t.tgparentid = 0 AND w.within IS NOT NULL
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute b
+                      JOIN pg_catalog.pg_index i ON i.indrelid = b.attrelid AND i.indisvalid
+                      WHERE b.attrelid = t.tgrelid AND b.attname = w."column"
+                            AND (i.indkey[0] = b.attnum
+                                 OR i.indpred IS NOT NULL
+                                    AND EXISTS (SELECT FROM pg_catalog.pg_depend d
+                                                WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                                                      AND d.refobjid = b.attrelid AND d.refobjsubid = b.attnum)));
+
+CREATE FUNCTION idem.trigger_print(relid oid) RETURNS text
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    RETURN (SELECT pg_catalog.count(*) || ' '
+                   || coalesce(pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', p.proname, t.tgtype, t.tgenabled, t.tgargs), 0)), 0)
+            FROM pg_catalog.pg_trigger t
+            JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'idem'::regnamespace
+            WHERE t.tgrelid = $1 AND t.tgtype & 1 = 1);
+COMMENT ON FUNCTION idem.trigger_print(oid) IS
+    'the row triggers of idem on a table, as their number and a hash of their functions, events, modes and arguments: a shard on any node has the same as its distributed table';
+
+CREATE FUNCTION idem.citus_findings()
+    RETURNS TABLE (severity text, object text, finding text, remedy text)
+    AS 'MODULE_PATHNAME', 'idem_citus_findings'
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION idem.citus_findings() IS
+    'on the coordinator of a Citus cluster, as findings of idem.doctor(): nodes with another version of idem or that cannot be asked, shards whose triggers are not those of their table, guards from before their table was distributed; elsewhere nothing';
+REVOKE ALL ON FUNCTION idem.citus_findings() FROM PUBLIC;
+
+CREATE VIEW idem.node_problems AS
+SELECT * FROM idem.citus_findings();
+COMMENT ON VIEW idem.node_problems IS 'nodes of a Citus cluster that differ, as findings of idem.doctor()';
+REVOKE ALL ON TABLE idem.node_problems FROM PUBLIC;
+
+CREATE OR REPLACE VIEW idem.rights (function, audience) AS VALUES
+    ('claim', 'runtime'),
+    ('complete', 'runtime'),
+    ('claim_many', 'runtime'),
+    ('lookup', 'runtime'),
+    ('reserve', 'runtime'),
+    ('dispatch', 'runtime'),
+    ('heartbeat', 'runtime'),
+    ('release', 'runtime'),
+    ('resolve', 'runtime'),
+    ('fence', 'runtime'),
+    ('due', 'runtime'),
+    ('transition', 'runtime'),
+    ('history', 'runtime'),
+    ('pause', 'operator'),
+    ('resume', 'operator'),
+    ('approve', 'operator'),
+    ('adopt_site', 'operator'),
+    ('misplaced', 'operator'),
+    ('misplaced', 'admin'),
+    ('set_site', 'admin'),
+    ('resolve', 'operator'),
+    ('fence', 'operator'),
+    ('lookup', 'operator'),
+    ('confirm_suspects', 'operator'),
+    ('presume', 'runtime'),
+    ('correct', 'operator'),
+    ('reconsider', 'operator'),
+    ('business_date', 'runtime'),
+    ('business_date', 'operator'),
+    ('create_channel', 'admin'),
+    ('alter_channel', 'admin'),
+    ('drop_channel', 'admin'),
+    ('create_calendar', 'admin'),
+    ('alter_calendar', 'admin'),
+    ('drop_calendar', 'admin'),
+    ('add_closure', 'admin'),
+    ('drop_closure', 'admin'),
+    ('reconcile', 'runtime'),
+    ('reconcile', 'operator'),
+    ('settle_difference', 'operator'),
+    ('create_reconciliation', 'admin'),
+    ('alter_reconciliation', 'admin'),
+    ('drop_reconciliation', 'admin'),
+    ('create_scope', 'admin'),
+    ('alter_scope', 'admin'),
+    ('drop_scope', 'admin'),
+    ('retire', 'admin'),
+    ('adopt_keys', 'admin'),
+    ('doctor', 'admin'),
+    ('declarations', 'admin'),
+    ('grant_runtime', 'admin'),
+    ('grant_monitor', 'admin'),
+    ('require_approval', 'admin'),
+    ('overdue_limits', 'operator'),
+    ('overdue_limits', 'admin'),
+    ('lapsed_holds', 'operator'),
+    ('lapsed_holds', 'admin'),
+    ('grant_operator', 'extension'),
+    ('grant_admin', 'extension'),
+    ('count_states', 'monitor'),
+    ('count_states', 'admin'),
+    ('count_overdue', 'monitor'),
+    ('count_overdue', 'admin'),
+    ('count_findings', 'monitor'),
+    ('count_findings', 'admin'),
+    ('count_guards', 'monitor'),
+    ('count_guards', 'admin'),
+    ('count_excess', 'monitor'),
+    ('count_excess', 'admin'),
+    ('status', 'monitor'),
+    ('status', 'admin'),
+    ('status', 'operator'),
+    ('limit_excess', 'extension'),
+    ('stuck_rows', 'operator'),
+    ('stuck_rows', 'admin'),
+    ('check_rows', 'extension'),
+    ('citus_findings', 'extension'),
+    ('findings', 'extension'),
+    ('stuck_states', 'extension'),
+    ('state_counts', 'extension'),
+    ('guard_declaration', 'extension'),
+    ('largest_value', 'extension'),
+    ('known_key_time', 'extension'),
+    ('calendar_at', 'extension'),
+    ('business_days', 'extension'),
+    ('is_day_off', 'extension'),
+    ('business_dates', 'extension'),
+    ('closed_until', 'extension'),
+    ('opens_at', 'extension'),
+    ('channel_flaw', 'extension'),
+    ('calendar_flaw', 'extension'),
+    ('reconsider_key', 'extension'),
+    ('schema_words', 'extension'),
+    ('days_to_reconcile', 'operator'),
+    ('days_to_reconcile', 'admin'),
+    ('days_to_reconcile', 'monitor'),
+    ('column_type', 'extension'),
+    ('is_unique', 'extension'),
+    ('neighbour_days', 'extension'),
+    ('end_of_day', 'extension'),
+    ('compared', 'extension'),
+    ('reconciliation_flaw', 'extension'),
+    ('reconciliation_query', 'extension'),
+    ('define_machine', 'owner'),
+    ('define_return_codes', 'owner'),
+    ('guard_states', 'owner'),
+    ('guard_limit', 'owner'),
+    ('guard_balance', 'owner'),
+    ('guard_journal', 'owner'),
+    ('guard_parent_state', 'owner'),
+    ('apply_balances', 'owner'),
+    ('validate_guard', 'owner'),
+    ('guard_fixed', 'owner'),
+    ('guard_kept', 'owner'),
+    ('guard_claimed', 'owner'),
+    ('guard_keys', 'owner'),
+    ('drop_guard', 'owner'),
+    ('rearm', 'owner'),
+    ('remaining', 'public'),
+    ('available', 'public'),
+    ('check_journals', 'public'),
+    ('check_machine', 'public'),
+    ('machine_diagram', 'public'),
+    ('machine_dot', 'public'),
+    ('machine_table', 'public'),
+    ('check_return_codes', 'public'),
+    ('return_codes', 'public'),
+    ('listed_codes', 'public'),
+    ('meaning_of', 'public'),
+    ('key', 'public'),
+    ('key_time', 'public'),
+    ('key_digest', 'public'),
+    ('minor_units', 'public'),
+    ('guard_kinds', 'public'),
+    ('trigger_settings', 'public'),
+    ('setting', 'public'),
+    ('settings_problem', 'public'),
+    ('guard_identity', 'public'),
+    ('setting_columns', 'public'),
+    ('made_name', 'public'),
+    ('citus_part', 'public'),
+    ('trigger_print', 'public'),
+    ('problems_of', 'public');

@@ -1,8 +1,9 @@
 # Where Citus has several nodes, each would grant a key once: claims are
-# refused there, and what was claimed or sent before is still served.
+# refused there, and what was claimed or sent before is still served.  Guards
+# hold on shards, or are refused.
 #
-# Citus itself is not here.  A stand-in of the same name brings the two tables
-# that idem reads, in pg_catalog as Citus has them; it is put into the private
+# Citus itself is not here (test/proof/citus.sh has it).  A stand-in of the same
+# name brings the tables that idem reads, in pg_catalog as Citus has them; it is put into the private
 # copy of the server and taken out again.  What Citus does after each change of
 # its nodes, an invalidation of pg_dist_node, is done by hand.
 
@@ -27,6 +28,8 @@ ALTER TABLE citus.pg_dist_node SET SCHEMA pg_catalog;
 ALTER TABLE citus.pg_dist_local_group SET SCHEMA pg_catalog;
 CREATE TABLE citus.pg_dist_shard (logicalrelid regclass NOT NULL, shardid bigint NOT NULL);
 ALTER TABLE citus.pg_dist_shard SET SCHEMA pg_catalog;
+CREATE TABLE citus.pg_dist_partition (logicalrelid regclass NOT NULL, repmodel "char" NOT NULL);
+ALTER TABLE citus.pg_dist_partition SET SCHEMA pg_catalog;
 INSERT INTO pg_catalog.pg_dist_local_group VALUES (0);
 SQL
 
@@ -110,6 +113,83 @@ like(refused(sprintf($key, 'another_key_102010')), qr/23I0A/, 'which a table doe
 ask(sprintf($key, 'request_key_102008'));
 is(ask('SELECT count(*) FROM effect_102009'), '1', 'and which the shard of the keys grants');
 like(refused(sprintf($key, 'request_key_102008')), qr/23I0A/, 'once');
+
+# A limit: the parent's trigger on a shard is bound to the distributed table,
+# and the trigger at the end of a statement is not there.
+sub shard
+{
+	my ($table, $number) = @_;
+	ask("CREATE TABLE ${table}_$number (LIKE $table INCLUDING ALL); INSERT INTO pg_dist_shard VALUES ('$table', $number)");
+	ask("DO \$\$DECLARE t record; BEGIN
+		FOR t IN SELECT tgname, replace(pg_get_triggerdef(oid), ' ON public.$table', ' ON public.${table}_$number') AS def FROM pg_trigger
+			WHERE tgrelid = '$table'::regclass AND NOT tgisinternal AND tgtype & 1 = 1 LOOP
+			EXECUTE t.def; EXECUTE format('ALTER TABLE ${table}_$number ENABLE ALWAYS TRIGGER %I', t.tgname);
+		END LOOP; END\$\$");
+	return;
+}
+ask(q{
+	UPDATE pg_dist_local_group SET groupid = 0;
+	CREATE TABLE payment (tenant int, id int, amount int NOT NULL, status text NOT NULL, PRIMARY KEY (tenant, id));
+	CREATE TABLE refund (tenant int NOT NULL, id int, payment int NOT NULL, amount int NOT NULL, PRIMARY KEY (tenant, id),
+		FOREIGN KEY (tenant, payment) REFERENCES payment);
+	SELECT idem.guard_limit('refund', '{tenant,payment}', amount => 'amount', cap => 'amount', used => 'refunded', released => NULL);
+});
+shard('payment', 102020);
+shard('refund', 102021);
+ask(q{
+	ALTER TABLE refund_102021 ADD FOREIGN KEY (tenant, payment) REFERENCES payment_102020 NOT VALID;
+	INSERT INTO payment_102020 (tenant, id, amount, status) VALUES (1, 1, 100, 'created'), (1, 2, 100, 'created');
+	INSERT INTO refund_102021 VALUES (1, 1, 1, 60);
+	INSERT INTO refund_102021 VALUES (1, 2, 1, 20), (1, 3, 1, 20), (1, 4, 2, 30);
+});
+like(refused(q{INSERT INTO refund_102021 VALUES (1, 5, 1, 1)}), qr/23I05/, 'a limit holds on a shard');
+like(refused(q{INSERT INTO refund_102021 VALUES (1, 5, 2, 40), (1, 6, 2, 31)}), qr/23I05/, 'of several rows, too');
+is(ask('SELECT string_agg(refunded::text, $$,$$ ORDER BY id) FROM payment_102020'), '100,30', 'and counts each row once');
+shard('refund', 102022);
+ask(q{
+	ALTER TABLE refund_102022 ADD FOREIGN KEY (tenant, payment) REFERENCES payment_102020 NOT VALID;
+	CREATE ROLE stranger;
+	ALTER TABLE refund_102022 OWNER TO stranger;
+});
+like(refused(q{INSERT INTO refund_102022 VALUES (1, 7, 2, 1)}), qr/39P01/, 'a table of somebody else is no shard, whatever it is called');
+
+# Guards of tables that the stand-in calls distributed.
+ask(q{
+	SELECT idem.define_machine('m', E'stateDiagram-v2\n[*] --> created\ncreated --> paid\npaid --> [*]\n');
+	CREATE TABLE copied (id int PRIMARY KEY, status text NOT NULL);
+	CREATE TABLE parted (id int PRIMARY KEY, status text NOT NULL) PARTITION BY RANGE (id);
+	INSERT INTO pg_dist_partition VALUES ('payment', 's'), ('parted', 's'), ('copied', 't');
+});
+like(refused($_), qr/0A000/, "refused: $_")
+	for q{SELECT idem.guard_states('payment', 'status', 'm')}, q{SELECT idem.guard_fixed('copied', '{status}')},
+	q{SELECT idem.guard_fixed('parted', '{status}')}, q{SELECT idem.guard_claimed('payment', '{id}', 'in')},
+	q{CREATE TABLE account (id int PRIMARY KEY); CREATE TABLE entry (id int PRIMARY KEY, account int NOT NULL REFERENCES account, amount int NOT NULL);
+		INSERT INTO pg_dist_partition VALUES ('account', 's'), ('entry', 's');
+		SELECT idem.guard_balance('entry', 'account', amount => 'amount', balance => 'balance')};
+ask(q{SELECT idem.guard_states('payment', 'status', 'm', history => false)});
+my $carried = q{SELECT idem.setting(idem.trigger_settings(tgargs), 'diagram') FROM pg_trigger WHERE tgname = 'idem_states_status'};
+like(ask($carried), qr/created --> paid/, 'the trigger carries the diagram');
+ask(q{INSERT INTO payment (tenant, id, amount, status) VALUES (1, 1, 5, 'created')});
+like(refused(q{INSERT INTO payment (tenant, id, amount, status) VALUES (1, 2, 5, 'paid')}), qr/23I02/, 'and judges by it');
+my $next = q{SELECT idem.define_machine('m', E'stateDiagram-v2\n[*] --> created\ncreated --> paid\ncreated --> lost\npaid --> [*]\nlost --> [*]\n', loosen => 'r')};
+ask($next);
+like(ask($carried), qr/created --> lost/, 'a new version is put into it');
+is(ask(q{SELECT tgenabled FROM pg_trigger WHERE tgname = 'idem_states_status'}), 'A', 'and it still fires always');
+is(ask(q{SELECT outcome FROM idem.transition('payment', '{"tenant": 1, "id": 1}', 'lost')}), 'applied', 'by which a row changes');
+is(ask(q{SELECT count(*) FROM idem.machine_problems WHERE finding ~ 'another diagram'}), '0', 'the doctor finds nothing wrong with it');
+like(refused(q{SELECT idem.define_machine('m', E'stateDiagram-v2\n[*] --> created\ncreated --> paid\npaid --> [*]\n', tighten => 'r')}),
+	qr/42P17.*lacks state "lost" of 1 row/, 'not while a row stands in a state that goes');
+is(ask(q{SELECT count(*) FROM idem.guards WHERE relation::text ~ '_10202'}), '1', 'of shards idem.guards lists none, but that of a stranger');
+
+like(refused(q{SELECT idem.pause('machine', 'm', 'created', reason => 'r')}), qr/0A000.*cannot be paused/, 'no pause that other nodes do not hear of');
+
+# A worker: definitions and DDL come from the coordinator.
+ask(q{UPDATE pg_dist_local_group SET groupid = 1});
+like(refused($next), qr/0A000.*on a worker/, 'no machine is defined on a worker');
+is(ask(q{SELECT count(*) FROM idem.guards_undeclared WHERE relation = 'payment'::regclass}), '0', 'nobody is told to rearm what the coordinator declared');
+like(refused(q{ALTER TABLE payment DISABLE TRIGGER idem_states_status}), qr/2BP01/, 'what weakens a guard is refused there');
+ask(q{SET application_name = 'citus_internal gpid=10000000001'; ALTER TABLE payment DISABLE TRIGGER idem_states_status});
+is(ask(q{SELECT tgenabled FROM pg_trigger WHERE tgname = 'idem_states_status'}), 'D', 'but not what was judged on the coordinator');
 
 ask('DROP EXTENSION citus');
 is(ask(q{SELECT outcome FROM idem.claim('in', 'gone')}), 'granted', 'granted when Citus is gone');
