@@ -158,6 +158,8 @@ $standby->promote;
 $node = $standby;
 is(answered('', q{CALL idem.dispatch('payout', 'well', 1)}), 'in_progress|f', 'promoted: what was granted is not granted again');
 is(answered('', q{CALL idem.dispatch('payout', 'apply', 1)}), 'in_progress|f', 'promoted: nor what was applied');
+is(answered('', $reserve), 'reserved|1', 'promoted: the reservation that nobody was told of again is made');
+is(answered('', q{CALL idem.dispatch('payout', 'again', 1)}), 'granted|t', 'promoted: and sent once');
 foreach my $key (qw(timeout cancelled killed dropped off))
 {
 	is(ask("SELECT state FROM idem.lookup('payout', '$key')"), 'reserved', "promoted: $key is still reserved");
