@@ -29,6 +29,7 @@
 #include "storage/sinval.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/tuplestore.h"
 
@@ -56,11 +57,11 @@ static const char flaw_sql[] =
 "SELECT flaw, hint FROM idem.reconciliation_flaw($1) WHERE flaw IS NOT NULL AND $2 IS NOT NULL";
 
 static const char rule_sql[] =
-"SELECT idem.reconciliation_query(name, $2), owner::text FROM idem.reconciliation WHERE name = $1";
+"SELECT idem.reconciliation_query(name, $2), owner::text, grace IS NOT NULL FROM idem.reconciliation WHERE name = $1";
 
 /* The same, to find amounts that are no numbers, and whether there are any. */
 static const char strict_sql[] =
-"SELECT idem.reconciliation_query(name, $2, true), owner::text FROM idem.reconciliation WHERE name = $1"
+"SELECT idem.reconciliation_query(name, $2, true), owner::text, grace IS NOT NULL FROM idem.reconciliation WHERE name = $1"
 " AND EXISTS (SELECT FROM found WHERE d IS NULL AND (ours = 'NaN' OR abs(ours) = 'Infinity'))";
 
 /*
@@ -133,14 +134,14 @@ CURRENT_DIFFERENCES ","
 " UPDATE idem.difference d SET last_seen = greatest(t.now, d.first_seen), kind = m.kind, currency = m.currency, ours = m.ours, theirs = m.theirs,"
 " ours_lines = m.ours_lines, theirs_lines = m.theirs_lines, fields = m.fields,"
 " ours_values = m.ours_values, theirs_values = m.theirs_values, other_day = m.other_day"
-" FROM met m, t WHERE d.id = m.id AND (d.closed_at IS NULL OR m.as_it_was)"
+" FROM met m, t WHERE d.rule = $1 AND d.day = $2 AND d.id = m.id AND (d.closed_at IS NULL OR m.as_it_was)"
 " RETURNING d.id, d.state, d.kind, m.was),"
 " gone AS ("
 " UPDATE idem.difference d SET gone_at = t.now FROM stands s, t"
-" WHERE d.id = s.id AND s.closed_at IS NOT NULL AND NOT EXISTS (SELECT FROM met m WHERE m.id = s.id AND m.as_it_was)),"
+" WHERE d.rule = $1 AND d.day = $2 AND d.id = s.id AND s.closed_at IS NOT NULL AND NOT EXISTS (SELECT FROM met m WHERE m.id = s.id AND m.as_it_was)),"
 " healed AS ("
 " UPDATE idem.difference d SET state = 'healed', closed_at = t.now FROM stands s, t"
-" WHERE d.id = s.id AND d.closed_at IS NULL AND NOT EXISTS (SELECT FROM met m WHERE m.id = s.id)"
+" WHERE d.rule = $1 AND d.day = $2 AND d.id = s.id AND d.closed_at IS NULL AND NOT EXISTS (SELECT FROM met m WHERE m.id = s.id)"
 " RETURNING d.id, d.state, d.kind),"
 " found_new AS ("
 " INSERT INTO idem.difference (id, rule, day, key, line, n, kind, currency, ours, theirs, ours_lines, theirs_lines,"
@@ -281,11 +282,25 @@ put_incomplete(Run *r, const char *problem, ReturnSetInfo *rsinfo)
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+/*
+ * There may be as many differences as rows, of which the planner knows
+ * nothing: a loop in a loop over them would not come to an end.
+ */
+static void
+keep_differences(Run *r)
+{
+	int			level = NewGUCNestLevel();
+
+	idem_reconcile_hash();
+	(void) run(r, keep_sql);
+	AtEOXact_GUC(true, level);
+}
+
 /* Keep what was found. */
 static void
 put_judged(Run *r, ReturnSetInfo *rsinfo)
 {
-	(void) run(r, keep_sql);
+	keep_differences(r);
 	(void) run(r, forget_sums_sql);
 	(void) run(r, sums_sql);
 	(void) run(r, judged_sql);
@@ -319,7 +334,7 @@ plan_comparison(Run *r, char **owner)
 			break;
 		if (plan != NULL)
 			SPI_freeplan(plan);
-		plan = idem_reconcile_plan(sql, *owner);
+		plan = idem_reconcile_plan(sql, *owner, *result(3) == 't');
 	} while (changes != SharedInvalidMessageCounter);
 	return plan;
 }
@@ -337,7 +352,7 @@ compare(Run *r)
 	idem_reconcile_compare(plan, owner);
 	if (run(r, strict_sql) > 0)
 	{
-		plan = idem_reconcile_plan(result(1), owner);
+		plan = idem_reconcile_plan(result(1), owner, *result(3) == 't');
 		idem_reconcile_forget();
 		idem_reconcile_compare(plan, owner);
 	}

@@ -17,7 +17,9 @@
 #include "executor/spi.h"
 
 extern void idem_reconcile_try(const char *sql, const char *owner);
-extern SPIPlanPtr idem_reconcile_plan(const char *sql, const char *owner);
+extern SPIPlanPtr idem_reconcile_plan(const char *sql, const char *owner,
+									  bool looks_around);
+extern void idem_reconcile_hash(void);
 extern void idem_reconcile_compare(SPIPlanPtr plan, const char *owner);
 extern void idem_reconcile_forget(void);
 

@@ -98,14 +98,32 @@ static const char *const settings[][2] = {
 };
 
 static void
+set(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+static void
 fix_settings(void)
 {
 	int			i;
 
 	for (i = 0; i < lengthof(settings); i++)
-		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-								 false);
+		set(settings[i][0], settings[i][1]);
+}
+
+/*
+ * What is planned from now on has no loop in a loop, however few rows it seems
+ * to be about: until the nest level of settings that the caller made ends.
+ * Where a loop cannot be left out, its cost is out of proportion: nothing is
+ * compiled for that.
+ */
+void
+idem_reconcile_hash(void)
+{
+	set("enable_nestloop", "off");
+	set("jit", "off");
 }
 
 static bool
@@ -407,17 +425,21 @@ register_found(Tuplestorestate *store, TupleDesc desc)
 
 /*
  * Plan a comparison, which is what idem.reconciliation_query() says, as the
- * owner of the rule.  Every table that it reads is locked from now on.  42704
- * if the owner is no role any longer; what the sides raise.
+ * owner of the rule.  Every table that it reads is locked from now on.  One
+ * that looks around joins what it found by itself, of which nothing is known;
+ * others leave the views of both sides all ways to join.  42704 if the owner is
+ * no role any longer; what the sides raise.
  */
 SPIPlanPtr
-idem_reconcile_plan(const char *sql, const char *owner)
+idem_reconcile_plan(const char *sql, const char *owner, bool looks_around)
 {
 	IdemIdentity saved;
 	SPIPlanPtr	plan;
 
 	CommandCounterIncrement();
 	become_owner(owner, &saved);
+	if (looks_around)
+		idem_reconcile_hash();
 	plan = plan_statement(sql);
 	idem_restore_identity(&saved);
 	return plan;
@@ -455,6 +477,6 @@ idem_reconcile_forget(void)
 void
 idem_reconcile_try(const char *sql, const char *owner)
 {
-	idem_reconcile_compare(idem_reconcile_plan(sql, owner), owner);
+	idem_reconcile_compare(idem_reconcile_plan(sql, owner, false), owner);
 	idem_reconcile_forget();
 }
