@@ -9,11 +9,11 @@ CREATE TABLE theirs (LIKE ours);
 SELECT idem.create_reconciliation('many', 'ours', 'theirs', '{k}');
 SELECT idem.create_reconciliation('many days', 'ours', 'theirs', '{k}', grace => '1 day');
 -- the file has not come; then it is the one of the next day; then it is there
-INSERT INTO ours SELECT '2018-11-26', 'k' || i, i FROM generate_series(1, 8000) i;
-SET statement_timeout = '20s';
+INSERT INTO ours SELECT '2018-11-26', 'k' || i, i FROM generate_series(1, 5000) i;
+SET statement_timeout = '8s';
 SELECT kind, keys, open FROM idem.reconcile('many', '2018-11-26');
 SELECT kind, keys, open FROM idem.reconcile('many', '2018-11-26');
-INSERT INTO theirs SELECT day + 1, k, amount FROM ours WHERE amount <= 4000;
+INSERT INTO theirs SELECT day + 1, k, amount FROM ours WHERE amount <= 2500;
 SELECT kind, keys, open FROM idem.reconcile('many days', '2018-11-26') ORDER BY kind COLLATE "C";
 UPDATE theirs SET day = '2018-11-26';
 SELECT kind, keys, open FROM idem.reconcile('many', '2018-11-26') ORDER BY kind COLLATE "C";
