@@ -38,7 +38,7 @@ my @findings = (
 	[ 'doctor/doctor_intact.c', 'column %s of %s is gone', 'doctor_findings', 'column paid_at of doctor_findings.payment is gone' ],
 	[ 'doctor/doctor_intact.c', 'can take statements away from the trigger', 'doctor_findings' ],
 	[ 'doctor/doctor_intact.c', 'trigger does not fire always on', 'doctor_findings', 'trigger does not fire always on idem.machine' ],
-	[ 'doctor/doctor_verdict.sql', 'has more problems', 'doctor_security' ],
+	[ 'doctor/doctor_verdict.sql', 'has more problems', 'doctor_flooding' ],
 	# what a guard relies on
 	[ 'doctor/doctor_intact.c', 'can be null', 'doctor_intact', 'column payment of refund can be null' ],
 	[ 'doctor/doctor_intact.c', 'which the guard cannot read', 'doctor_intact', 'has type text, which the guard cannot read' ],
@@ -53,7 +53,7 @@ my @findings = (
 	[ 'doctor/doctor.sql', 'the table was dropped', 'doctor_swap' ],
 	[ 'doctor/doctor.sql', 'the parent table was dropped', 'doctor_swap' ],
 	[ 'doctor/doctor_verdict.sql', 'was not declared in this database', 'doctor_findings' ],
-	[ 'doctor/doctor_verdict.sql', 'owns tables with more guards that were not declared in this database', 'doctor_security' ],
+	[ 'doctor/doctor_verdict.sql', 'owns tables with more guards that were not declared in this database', 'doctor_flooding' ],
 	[ 'doctor/doctor_verdict.sql', '%s by %s at %s', 'doctor_ddl', 'allowed by idem.allow_unguarded' ],
 	[ 'doctor/doctor_verdict.sql', ', allowed by ', 'doctor_ddl', 'allowed by idem.allow_unguarded' ],
 	[ 'doctor/doctor_verdict.sql', 'is not validated: it was not tried on the rows', 'limit_facts' ],
