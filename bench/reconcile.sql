@@ -3,9 +3,12 @@
 --
 -- Beside what one would write by hand: the FULL JOIN over two GROUP BYs, where
 -- nothing says that a key is there once; and the FULL JOIN of both tables as
--- they are, where unique indexes say so, which list what differs and neither count
--- nor sum what agrees; and the latter with counts and sums.  None keeps anything.
--- Measured by reconcile.sh.
+-- they are, where unique indexes say so.  Both only list what differs.  A
+-- reconciliation also counts and sums by currency what agrees, and keeps what
+-- it found; the join that counts and sums is measured besides.  None by hand
+-- keeps anything.  What a run costs whatever the day, a few hundred million
+-- instructions at most, is a good part of a day of 100,000: the bars are for
+-- 1,000,000.  Measured by reconcile.sh.
 
 CREATE TABLE bench.ours_any (day date NOT NULL, serial text NOT NULL, amount numeric NOT NULL, currency text NOT NULL);
 CREATE TABLE bench.theirs_any (LIKE bench.ours_any);
