@@ -92,7 +92,7 @@ function stopped(	i, from)
 }
 
 # A line of our book, of the bank's, or of both, which do not always agree; and
-# the comparison, and an end of what differs.
+# the comparison, what the bank sends late, and an end of what differs.
 function line(	d, serial, amount, off, dice)
 {
 	d = "date '2001-01-01' + " (round - 1) % generation * 3 + pick(3)
@@ -103,6 +103,9 @@ function line(	d, serial, amount, off, dice)
 		try("compare", "both", "SELECT concat_ws('|', 'compared', 'both', count(*)) FROM idem.reconcile('both', " d ")")
 	else if (dice == 1)
 		try("explain", "both", "SELECT explain_one('as it is')")
+	else if (dice == 4)
+		try("line", "late", "INSERT INTO bank_line SELECT day, serial, amount, TAG FROM book_line o WHERE NOT EXISTS (SELECT FROM bank_line t WHERE (t.day, t.serial) = (o.day, o.serial))" \
+			" ORDER BY random() LIMIT 1 RETURNING concat_ws('|', 'line', 'bank', serial, tag, amount)")
 	else
 	{
 		off = pick(10) ? 0 : 1
