@@ -469,14 +469,15 @@ idem_name_server()
 	known=$(apt-cache search --names-only '^postgresql-server-dev-[0-9]+$' |
 		sed 's/.*-dev-\([0-9]*\).*/\1/' | sort -n)
 	version=
+	version_here=
 	for candidate in $known; do
 		[ "$candidate" -ge 15 ] || continue
 		if [ -x "/usr/lib/postgresql/$candidate/bin/postgres" ]; then
-			installed=$candidate
+			version_here=$candidate
 		fi
 		version=$candidate
 	done
-	version=${installed:-$version}
+	version=${version_here:-$version}
 	[ -n "$version" ] || die "no package of PostgreSQL 15 or later to install"
 	packages="postgresql-$version postgresql-server-dev-$version${packages#server}"
 	idem_without_main_cluster
